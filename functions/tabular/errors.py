@@ -1,0 +1,42 @@
+"""What can be wrong with a whole file. A row's faults are data, see `faults.Fault`, not exceptions.
+
+The class names are API: the workflow matches them in `ErrorEquals`, operators filter by them.
+A message says what is wrong, where, and what to do. It never holds a cell's value, because it
+travels into queue messages, mail and logs.
+"""
+
+
+class TabularError(Exception):
+    """A file as a whole cannot be processed; trying the same file again changes nothing."""
+
+
+class EmptyFile(TabularError):
+    """The file has no bytes, or nothing but blank lines and comments: there is no header."""
+
+
+class UnsupportedEncoding(TabularError):
+    """The bytes are not text in the expected encoding, and guessing another would corrupt data."""
+
+
+class UnreadableFile(TabularError):
+    """The file is not a CSV that can be read: damaged gzip, binary content, no clear delimiter."""
+
+
+class FileTooLarge(TabularError):
+    """The file is beyond a limit that processing would not survive; the message names the limit."""
+
+
+class InvalidContract(TabularError):
+    """The dataset's contract is itself wrong; the message names the property and what it expects."""
+
+
+class HeaderMismatch(TabularError):
+    """The header is not one that the contract, or any record format, allows."""
+
+
+class TooManyRejects(TabularError):
+    """More records were rejected than the contract, or the pipeline's default, lets pass."""
+
+
+class MisalignedSplits(TabularError):
+    """A planned split does not end on a record's end, so the file must run as one split."""
