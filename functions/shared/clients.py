@@ -1,0 +1,45 @@
+"""boto3 clients, made on first use and kept for the life of the execution environment."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_stepfunctions import SFNClient
+
+# "standard" retries throttling and broken connections with backoff; the workflow's own Retry
+# begins where this ends. A step must not hang on a silent connection for its whole timeout.
+_CONFIG = Config(
+    connect_timeout=5, read_timeout=60, retries={"mode": "standard", "max_attempts": 4}
+)
+
+
+@cache
+def s3() -> S3Client:
+    """The S3 client."""
+    return boto3.client("s3", config=_CONFIG)
+
+
+@cache
+def sns() -> SNSClient:
+    """The SNS client."""
+    return boto3.client("sns", config=_CONFIG)
+
+
+@cache
+def stepfunctions() -> SFNClient:
+    """The Step Functions client."""
+    return boto3.client("stepfunctions", config=_CONFIG)
+
+
+@cache
+def table(name: str) -> Table:
+    """A DynamoDB table, whose items hold plain Python values."""
+    return boto3.resource("dynamodb", config=_CONFIG).Table(name)

@@ -1,0 +1,100 @@
+"""Errors of the AWS side, and the one place that decides what an AWS error means.
+
+The class names are API: the workflow's `ErrorEquals` matches them, operators filter by them.
+Messages travel into queue, mail and logs, so they name operations and codes, never data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html and the services' own lists
+_TRANSIENT_CODES = frozenset(
+    {
+        "InternalError",
+        "InternalFailure",
+        "InternalServerError",
+        "LimitExceededException",
+        "OperationAborted",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "ServiceUnavailable",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionInProgressException",
+    }
+)
+# A version that is a delete marker answers 405.
+_MISSING_CODES = frozenset({"404", "405", "MethodNotAllowed", "NoSuchKey", "NoSuchVersion"})
+_CHANGED_CODES = frozenset({"412", "PreconditionFailed"})
+
+
+class PipelineError(Exception):
+    """Base of the errors that a step raises on purpose."""
+
+
+class SourceNotFound(PipelineError):
+    """The uploaded object, or the version that the event named, is not there any more."""
+
+
+class SourceChanged(PipelineError):
+    """The uploaded object has other content than the event announced."""
+
+
+class TransientError(PipelineError):
+    """A service was busy or out of reach; trying the same again later is the right answer."""
+
+
+class InternalError(PipelineError):
+    """Something unexpected; the message gives its type and place only, for data stays out."""
+
+
+def error_code(error: ClientError) -> str:
+    """The service's own name of the error, such as `NoSuchKey`."""
+    return str(error.response.get("Error", {}).get("Code", "Unknown"))
+
+
+@contextmanager
+def aws_errors(place: str, *, missing: type[PipelineError] = InternalError) -> Iterator[None]:
+    """Turn what boto3 raises inside the block into one of this module's errors.
+
+    `place` says what was being read or written, such as `s3://bucket/key`. Raises
+    `TransientError` for throttling, outages and broken connections, `missing` where the object
+    is not there, `SourceChanged` where a precondition on its content failed, else `InternalError`.
+    """
+    try:
+        yield
+    except ClientError as error:
+        raise _translate(error, place, missing) from None
+    except (HTTPClientError, ConnectionError, TimeoutError) as error:
+        raise TransientError(
+            f"No answer for {place} ({type(error).__name__}); it is tried again."
+        ) from None
+    except BotoCoreError as error:
+        raise InternalError(f"The call for {place} failed: {type(error).__name__}.") from None
+
+
+def _translate(
+    error: ClientError, place: str, missing: type[PipelineError]
+) -> PipelineError:
+    code = error_code(error)
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    call = f"{error.operation_name} on {place}"
+    if code in _TRANSIENT_CODES or status >= 500 or status == 429:
+        return TransientError(f"{call} answered {code}; it is tried again.")
+    if code in _MISSING_CODES:
+        return missing(f"{place} is not there ({code}). Restore or upload it, then run it again.")
+    if code in _CHANGED_CODES:
+        return SourceChanged(
+            f"{place} is not the content that the event announced ({code}). "
+            "A newer upload has an execution of its own; upload the file again if not."
+        )
+    return InternalError(f"{call} answered {code}. Check the function's role and the resource.")

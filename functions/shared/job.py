@@ -1,0 +1,197 @@
+"""The state document that travels through the workflow, as values.
+
+It is one JSON object that grows by name: each step's result is put under the step's own name by
+the workflow. Data never travels in it, only references and counts, so its size does not depend
+on the file's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from shared import keys
+
+# Each step's result in the document, in the order of the chain: the first one that is missing
+# tells which step failed. The workflow's ResumeAt reads the same.
+RESULTS = {
+    "parse": "ParseCsv",
+    "transform": "Transform",
+    "output": "WriteOutput",
+    "summary": "Summarize",
+    "record": "RecordMetadata",
+    "notification": "Notify",
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """One version of an uploaded object, as its S3 event described it.
+
+    `size` is in bytes; `sequencer` orders the events of one key.
+    """
+
+    bucket: str
+    key: str
+    version_id: str | None
+    etag: str
+    size: int
+    sequencer: str
+    event_time: str
+    dataset: str
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """Read the document's `source`; raises KeyError where a field is missing."""
+        return cls(
+            bucket=str(document["bucket"]),
+            key=str(document["key"]),
+            version_id=document["version_id"],
+            etag=str(document["etag"]),
+            size=int(document["size"]),
+            sequencer=str(document["sequencer"]),
+            event_time=str(document["event_time"]),
+            dataset=str(document["dataset"]),
+        )
+
+    @property
+    def uri(self) -> str:
+        """The object as people write it: `s3://bucket/key`."""
+        return f"s3://{self.bucket}/{self.key}"
+
+    @property
+    def file_id(self) -> str:
+        """32 hex digits that stand for this version of this object, always the same.
+
+        Without a version (an unversioned bucket says none or `null`) the ETag and the event's
+        sequencer tell one upload from the next.
+        """
+        if self.version_id and self.version_id != "null":
+            identity = [self.bucket, self.key, self.version_id]
+        else:
+            identity = [self.bucket, self.key, self.etag, self.sequencer]
+        return hashlib.sha256("\0".join(identity).encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Execution:
+    """The execution that a step runs in, from the workflow's context object."""
+
+    arn: str
+    name: str
+    start_time: str
+    redrive_count: int
+
+    @classmethod
+    def from_context(cls, context: Mapping[str, Any]) -> Self:
+        """Read `$$.Execution`. `RedriveCount` is absent before the first redrive."""
+        return cls(
+            arn=str(context["Id"]),
+            name=str(context["Name"]),
+            start_time=str(context["StartTime"]),
+            redrive_count=int(context.get("RedriveCount") or 0),
+        )
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What the failure lane keeps: the error, in which step, and in which run of the execution."""
+
+    error: str
+    cause: str
+    state: str
+    redrive_count: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file on its way: its identity and the results of the steps so far, by name."""
+
+    file_id: str
+    attempt: int
+    source: Source
+    replay_of: str | None = None
+    results: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    failure: Failure | None = None
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """Read the state document; raises KeyError where a base field is missing."""
+        results = {name: document[name] for name in RESULTS if name in document}
+        return cls(
+            file_id=str(document["file_id"]),
+            attempt=int(document["attempt"]),
+            source=Source.from_document(document["source"]),
+            replay_of=document.get("replay_of"),
+            results=results,
+            failure=_read_failure(document, results),
+        )
+
+    @property
+    def execution_name(self) -> str:
+        """The name of this attempt's execution: the same for every duplicate of its event."""
+        return self.file_id if self.attempt == 1 else f"{self.file_id}-r{self.attempt}"
+
+    def execution_input(self) -> str:
+        """The JSON that starts the execution: byte-identical for duplicates of the event."""
+        document = {
+            "file_id": self.file_id,
+            "attempt": self.attempt,
+            "replay_of": self.replay_of,
+            "source": asdict(self.source),
+        }
+        return json.dumps(document, sort_keys=True, ensure_ascii=False)
+
+
+def new_job(
+    *,
+    bucket: str,
+    key: str,
+    version_id: str | None,
+    etag: str,
+    size: int,
+    sequencer: str,
+    event_time: str,
+) -> Job:
+    """The first attempt at an uploaded object, whose key is decoded already."""
+    source = Source(
+        bucket=bucket,
+        key=key,
+        version_id=version_id,
+        etag=etag,
+        size=size,
+        sequencer=sequencer,
+        event_time=event_time,
+        dataset=keys.dataset_of(key),
+    )
+    return Job(file_id=source.file_id, attempt=1, source=source)
+
+
+def _read_failure(
+    document: Mapping[str, Any], results: Mapping[str, Mapping[str, Any]]
+) -> Failure | None:
+    failure = document.get("failure")
+    if failure is None:
+        return None
+    caught = failure["caught"]
+    missing = next((state for name, state in RESULTS.items() if name not in results), "Notify")
+    return Failure(
+        error=str(caught.get("Error", "Unknown")),
+        cause=readable_cause(str(caught.get("Cause", ""))),
+        state=missing,
+        redrive_count=Execution.from_context(failure["execution"]).redrive_count,
+    )
+
+
+def readable_cause(cause: str) -> str:
+    """The sentence in a cause: Lambda wraps it as JSON with `errorMessage` and a stack trace."""
+    try:
+        document = json.loads(cause)
+    except ValueError:
+        return cause
+    if isinstance(document, dict) and "errorMessage" in document:
+        return str(document["errorMessage"])
+    return cause

@@ -1,0 +1,224 @@
+"""S3 as the steps use it: ranged streams in, streamed objects out, small documents."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from botocore.exceptions import ClientError
+
+from shared.clients import s3
+from shared.errors import PipelineError, SourceNotFound, aws_errors, error_code
+from shared.job import Source
+from shared.observability import logger
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+
+# A range is one request: large enough that its latency does not count, small enough that two of
+# them, one being processed and one on its way, are little beside the engine's memory.
+RANGE_BYTES = 16 * 1024 * 1024
+# S3 takes 10,000 parts of at least 5 MiB: 160 GB an object at this size.
+PART_BYTES = 16 * 1024 * 1024
+
+_CONTENT_TYPES = {
+    "csv": "text/csv",
+    "html": "text/html; charset=utf-8",
+    "json": "application/json",
+    "jsonl": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
+}
+
+
+def content_type(key: str) -> str:
+    """The media type of an object, told by the suffix of its key."""
+    return _CONTENT_TYPES[key.rpartition(".")[2]]
+
+
+def read_range(source: Source, start: int, length: int) -> bytes:
+    """Bytes `start .. start + length` of exactly the announced version of the uploaded object.
+
+    Raises `SourceNotFound` where the version is gone, `SourceChanged` where its content differs
+    from the announced ETag, `TransientError` where trying again helps.
+    """
+    if length <= 0 or start >= source.size:
+        return b""
+    last = min(start + length, source.size) - 1
+    version = {"VersionId": source.version_id} if source.version_id else {}
+    with aws_errors(source.uri, missing=SourceNotFound):
+        response = s3().get_object(
+            Bucket=source.bucket,
+            Key=source.key,
+            Range=f"bytes={start}-{last}",
+            IfMatch=source.etag,
+            **version,
+        )
+        return response["Body"].read()
+
+
+def stream(source: Source, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+    """The object's bytes from `start` to `end` (default: its end) in pieces of `RANGE_BYTES`.
+
+    The next piece is on its way while the caller works on this one. Raises like `read_range`.
+    """
+    stop = source.size if end is None else min(end, source.size)
+    offsets = range(start, stop, RANGE_BYTES)
+    with ThreadPoolExecutor(max_workers=1) as ahead:
+        coming = None
+        for offset in offsets:
+            length = min(RANGE_BYTES, stop - offset)
+            piece = coming.result() if coming else read_range(source, offset, length)
+            following = offset + RANGE_BYTES
+            coming = (
+                ahead.submit(read_range, source, following, min(RANGE_BYTES, stop - following))
+                if following < stop
+                else None
+            )
+            yield piece
+
+
+def read_document(
+    bucket: str, key: str, *, missing: type[PipelineError] | None = None
+) -> dict[str, Any]:
+    """A JSON object from S3; raises `missing`, or `InternalError`, where there is none."""
+    place = f"s3://{bucket}/{key}"
+    with aws_errors(place, **({"missing": missing} if missing else {})):
+        body = s3().get_object(Bucket=bucket, Key=key)["Body"].read()
+    document: dict[str, Any] = json.loads(body)
+    return document
+
+
+def read_optional(bucket: str, key: str) -> tuple[bytes, str | None] | None:
+    """An object's bytes and version, or None where there is no such object."""
+    with aws_errors(f"s3://{bucket}/{key}"):
+        try:
+            response = s3().get_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            if error_code(error) == "NoSuchKey":
+                return None
+            raise
+        return response["Body"].read(), response.get("VersionId")
+
+
+def write_document(bucket: str, key: str, document: dict[str, Any], *, indent: int | None = None) -> None:
+    """Write a JSON object to S3."""
+    body = json.dumps(document, indent=indent, ensure_ascii=False).encode()
+    with aws_errors(f"s3://{bucket}/{key}"):
+        s3().put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
+
+
+def copy_object(bucket: str, source_key: str, target_key: str) -> None:
+    """Copy an object of up to 5 GB inside a bucket on the S3 side."""
+    with aws_errors(f"s3://{bucket}/{source_key}"):
+        s3().copy_object(
+            Bucket=bucket,
+            Key=target_key,
+            CopySource={"Bucket": bucket, "Key": source_key},
+            ContentType=content_type(target_key),
+            MetadataDirective="REPLACE",
+        )
+
+
+def delete_objects(bucket: str, keys: list[str]) -> None:
+    """Delete objects, whether they are there or not."""
+    with aws_errors(f"s3://{bucket}"):
+        for key in keys:
+            s3().delete_object(Bucket=bucket, Key=key)
+
+
+class ObjectWriter:
+    """A binary sink whose bytes become one S3 object when its `with` block ends without error.
+
+    Small objects are one PUT. Larger ones are uploaded in parts while they are written, so memory
+    stays at one part; after an error the upload is aborted and nothing appears.
+    """
+
+    def __init__(self, bucket: str, key: str) -> None:
+        self._bucket = bucket
+        self._key = key
+        self._content_type = content_type(key)
+        self._buffer = bytearray()
+        self._upload_id: str | None = None
+        self._parts: list[CompletedPartTypeDef] = []
+        self.size = 0
+
+    def write(self, data: bytes) -> int:
+        """Add bytes to the object; returns their number."""
+        self._buffer += data
+        self.size += len(data)
+        while len(self._buffer) >= PART_BYTES:
+            self._send(bytes(self._buffer[:PART_BYTES]))
+            del self._buffer[:PART_BYTES]
+        return len(data)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self._abort()
+        elif self._upload_id is None:
+            self._put()
+        else:
+            self._complete(self._upload_id)
+
+    @property
+    def _place(self) -> str:
+        return f"s3://{self._bucket}/{self._key}"
+
+    def _put(self) -> None:
+        with aws_errors(self._place):
+            s3().put_object(
+                Bucket=self._bucket,
+                Key=self._key,
+                Body=bytes(self._buffer),
+                ContentType=self._content_type,
+            )
+
+    def _send(self, part: bytes) -> None:
+        with aws_errors(self._place):
+            if self._upload_id is None:
+                self._upload_id = s3().create_multipart_upload(
+                    Bucket=self._bucket, Key=self._key, ContentType=self._content_type
+                )["UploadId"]
+            number = len(self._parts) + 1
+            response = s3().upload_part(
+                Bucket=self._bucket,
+                Key=self._key,
+                UploadId=self._upload_id,
+                PartNumber=number,
+                Body=part,
+            )
+        self._parts.append({"ETag": response["ETag"], "PartNumber": number})
+
+    def _complete(self, upload_id: str) -> None:
+        if self._buffer:
+            self._send(bytes(self._buffer))
+        with aws_errors(self._place):
+            s3().complete_multipart_upload(
+                Bucket=self._bucket,
+                Key=self._key,
+                UploadId=upload_id,
+                MultipartUpload={"Parts": self._parts},
+            )
+
+    def _abort(self) -> None:
+        if self._upload_id is None:
+            return
+        try:
+            with aws_errors(self._place):
+                s3().abort_multipart_upload(
+                    Bucket=self._bucket, Key=self._key, UploadId=self._upload_id
+                )
+        except PipelineError as error:
+            # The first error is the one to report, and the bucket's lifecycle rule removes what
+            # is left of an upload.
+            logger().warning("upload not aborted", extra={"error": type(error).__name__})

@@ -1,0 +1,52 @@
+"""Summarize: merge the statistics of all parts and write the summary."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from shared import keys, storage
+from shared.settings import from_environment
+from shared.step import Task, step
+from tabular.layout import Layout
+from tabular.report import summarize
+from tabular.statistics import merge
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The function's environment."""
+
+    output_bucket: str
+
+
+@step()
+def handler(task: Task) -> dict[str, Any]:
+    """Write the summary; its time is the execution's start, so that repeating it changes nothing."""
+    settings = from_environment(Settings)
+    job = task.job
+    bucket = settings.output_bucket
+    plan = storage.read_document(bucket, str(job.results["parse"]["plan_key"]))
+    statistics = merge(
+        storage.read_document(bucket, keys.part_key(job.file_id, split["index"], "report.json"))[
+            "statistics"
+        ]
+        for split in plan["splits"]
+    )
+    output = job.results["output"]
+    summary = summarize(
+        statistics,
+        record_count=output["record_count"],
+        processed_count=output["processed_count"],
+        error_count=output["error_count"],
+        generated_at=task.execution.start_time,
+        file={
+            "file_id": job.file_id,
+            "attempt": job.attempt,
+            "source": asdict(job.source),
+            **Layout.from_document(plan["layout"]).facts(),
+        },
+    )
+    key = keys.summary_key(job.source.dataset, job.file_id)
+    storage.write_document(bucket, key, summary, indent=2)
+    return {"summary_key": key, "success_rate": summary["success_rate"]}
