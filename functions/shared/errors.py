@@ -82,9 +82,7 @@ def aws_errors(place: str, *, missing: type[PipelineError] = InternalError) -> I
         raise InternalError(f"The call for {place} failed: {type(error).__name__}.") from None
 
 
-def _translate(
-    error: ClientError, place: str, missing: type[PipelineError]
-) -> PipelineError:
+def _translate(error: ClientError, place: str, missing: type[PipelineError]) -> PipelineError:
     code = error_code(error)
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     call = f"{error.operation_name} on {place}"

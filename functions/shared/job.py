@@ -26,6 +26,9 @@ RESULTS = {
     "notification": "Notify",
 }
 
+# The failure lane's own results; where a part of it failed, the caught error stands instead.
+_LANE_RESULTS = ("dead_letter", "notification", "record")
+
 
 @dataclass(frozen=True)
 class Source:
@@ -98,12 +101,17 @@ class Execution:
 
 @dataclass(frozen=True)
 class Failure:
-    """What the failure lane keeps: the error, in which step, and in which run of the execution."""
+    """What the failure lane keeps: the error, in which step, and in which run of the execution.
+
+    `not_done` names the parts of the lane itself that failed: `dead_letter`, `notification` or
+    `record`.
+    """
 
     error: str
     cause: str
     state: str
     redrive_count: int
+    not_done: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -183,6 +191,7 @@ def _read_failure(
         cause=readable_cause(str(caught.get("Cause", ""))),
         state=missing,
         redrive_count=Execution.from_context(failure["execution"]).redrive_count,
+        not_done=tuple(name for name in _LANE_RESULTS if "Error" in failure.get(name, {})),
     )
 
 

@@ -46,6 +46,7 @@ def step(
     Anything else becomes `InternalError` with type and place only: a library's message may carry
     a cell's value, and causes travel into queue, mail and logs.
     """
+    expected: tuple[type[Exception], ...] = (PipelineError, *passes)
 
     def decorate(work: Callable[[Task], dict[str, Any]]) -> Handler:
         @wraps(work)
@@ -58,10 +59,10 @@ def step(
                     execution=task.execution.name,
                 )
                 result = work(task)
-            except (PipelineError, *passes) as error:
+            except expected as error:
                 logger().warning("step failed", extra={"error": type(error).__name__})
                 raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # it is raised again, without its words
                 place = _place(error)
                 logger().error(
                     "step failed unexpectedly", extra={"error": type(error).__name__, "at": place}

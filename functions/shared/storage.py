@@ -16,7 +16,7 @@ from shared.job import Source
 from shared.observability import logger
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, GetObjectRequestTypeDef
 
 # A range is one request: large enough that its latency does not count, small enough that two of
 # them, one being processed and one on its way, are little beside the engine's memory.
@@ -47,15 +47,16 @@ def read_range(source: Source, start: int, length: int) -> bytes:
     if length <= 0 or start >= source.size:
         return b""
     last = min(start + length, source.size) - 1
-    version = {"VersionId": source.version_id} if source.version_id else {}
+    request: GetObjectRequestTypeDef = {
+        "Bucket": source.bucket,
+        "Key": source.key,
+        "Range": f"bytes={start}-{last}",
+        "IfMatch": source.etag,
+    }
+    if source.version_id:
+        request["VersionId"] = source.version_id
     with aws_errors(source.uri, missing=SourceNotFound):
-        response = s3().get_object(
-            Bucket=source.bucket,
-            Key=source.key,
-            Range=f"bytes={start}-{last}",
-            IfMatch=source.etag,
-            **version,
-        )
+        response = s3().get_object(**request)
         return response["Body"].read()
 
 
@@ -103,7 +104,9 @@ def read_optional(bucket: str, key: str) -> tuple[bytes, str | None] | None:
         return response["Body"].read(), response.get("VersionId")
 
 
-def write_document(bucket: str, key: str, document: dict[str, Any], *, indent: int | None = None) -> None:
+def write_document(
+    bucket: str, key: str, document: dict[str, Any], *, indent: int | None = None
+) -> None:
     """Write a JSON object to S3."""
     body = json.dumps(document, indent=indent, ensure_ascii=False).encode()
     with aws_errors(f"s3://{bucket}/{key}"):

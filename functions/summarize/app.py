@@ -22,7 +22,7 @@ class Settings:
 
 @step()
 def handler(task: Task) -> dict[str, Any]:
-    """Write the summary; its time is the execution's start, so that repeating it changes nothing."""
+    """Write the summary, dated with the execution's start: repeating it changes nothing."""
     settings = from_environment(Settings)
     job = task.job
     bucket = settings.output_bucket

@@ -27,7 +27,7 @@ class FileTooLarge(TabularError):
 
 
 class InvalidContract(TabularError):
-    """The dataset's contract is itself wrong; the message names the property and what it expects."""
+    """The contract is itself wrong; the message names the property and what it expects."""
 
 
 class HeaderMismatch(TabularError):

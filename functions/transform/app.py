@@ -13,6 +13,7 @@ from tabular.errors import TabularError
 from tabular.layout import Layout
 from tabular.transform import Split, transform
 
+
 @dataclass(frozen=True)
 class Settings:
     """The function's environment."""
@@ -36,9 +37,7 @@ def handler(task: Task) -> dict[str, Any]:
 
     with ExitStack() as stack:
         processed, rejected, rejected_csv = (
-            stack.enter_context(
-                storage.ObjectWriter(settings.output_bucket, part(content))
-            )
+            stack.enter_context(storage.ObjectWriter(settings.output_bucket, part(content)))
             for content in (output_format, "rejected.jsonl", "rejected.csv")
         )
         result = transform(

@@ -1,0 +1,38 @@
+"""What the gate raises, and what it lets pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.job import Failure
+
+# Names that are reserved for Step Functions and Lambda: raised by the gate, they would be refused
+# or match the gate's own Retry.
+_RESERVED_PREFIXES = ("States.", "Lambda.", "Sandbox.", "Runtime.")
+
+
+def error_to_raise(failure: Failure) -> Exception:
+    """An exception whose class bears the error's name, which Lambda reports as the error type.
+
+    A reserved prefix is dropped (`States.Timeout` becomes `Timeout`), the full name stands in
+    the message then.
+    """
+    name = failure.error
+    for prefix in _RESERVED_PREFIXES:
+        name = name.removeprefix(prefix)
+    full_name = "" if name == failure.error else f"{failure.error}: "
+    undone = ", ".join(failure.not_done)
+    not_done = f" Not done by the failure lane: {undone}." if undone else ""
+    kind: type[Exception] = type(name, (Exception,), {"__module__": __name__})
+    return kind(f"{full_name}{failure.cause} (in {failure.state}){not_done}")
+
+
+def resumed(document: Mapping[str, Any], failure: Failure) -> dict[str, Any]:
+    """The document to continue with: without the failure, with a note of what it was.
+
+    RecordMetadata runs again in any case, because the lane has turned the item `failed`.
+    """
+    left_out = {"failure", "record", "resumed"}
+    kept = {name: value for name, value in document.items() if name not in left_out}
+    return {**kept, "resumed": {"error": failure.error, "state": failure.state}}

@@ -1,0 +1,171 @@
+"""The words of a notification: a text for people, JSON for machines, attributes to filter by."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from shared.job import Execution, Failure, Job
+
+# SNS takes fewer than 100 characters of printable ASCII.
+# https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+SUBJECT_LENGTH = 99
+
+
+@dataclass(frozen=True)
+class Notification:
+    """One message: `text` is for e-mail, `document` for machines."""
+
+    notification_id: str
+    subject: str
+    text: str
+    document: dict[str, Any]
+    attributes: dict[str, str]
+
+    def by_protocol(self) -> dict[str, str]:
+        """What SNS sends on each protocol (`MessageStructure=json`)."""
+        machine = json.dumps(self.document, ensure_ascii=False)
+        return {"default": self.text, "lambda": machine, "sqs": machine, "https": machine}
+
+
+def success_notification(
+    job: Job, execution: Execution, environment: str, output_bucket: str
+) -> Notification:
+    """A file is processed; rejected records are named where there are any."""
+    output = job.results["output"]
+    outputs = {
+        "processed": f"s3://{output_bucket}/{output['processed_key']}",
+        "rejected": _uri(output_bucket, output["rejected_key"]),
+        "rejected_csv": _uri(output_bucket, output["rejected_csv_key"]),
+        "summary": f"s3://{output_bucket}/{job.results['summary']['summary_key']}",
+    }
+    errors = output["error_count"]
+    outcome = f"processed, {errors} rejected" if errors else "processed"
+    lines = [
+        f"Output: {outputs['processed']}",
+        f"Summary: {outputs['summary']}",
+        *([f"Rejected: {outputs['rejected_csv']}"] if errors else []),
+        "",
+        "Statistics:",
+        f"- Records Read: {output['record_count']}",
+        f"- Records Processed: {output['processed_count']}",
+        f"- Errors: {errors}",
+        "- Status: succeeded",
+    ]
+    if errors:
+        lines += ["", "Mend the rejected records' file and upload it to run just these again."]
+    return _notification(
+        job,
+        execution,
+        environment,
+        status="succeeded",
+        subject=f"Data Pipeline: {_name(job)} {outcome}",
+        title="Data Pipeline: File Processed",
+        lines=lines,
+        details={
+            "outputs": outputs,
+            "record_count": output["record_count"],
+            "processed_count": output["processed_count"],
+            "error_count": errors,
+        },
+        attributes={"has_rejects": "true" if errors else "false"},
+    )
+
+
+def failure_notification(job: Job, execution: Execution, environment: str) -> Notification:
+    """A file failed: what is wrong, in which step, and how to run it again."""
+    failure = job.failure or Failure("Unknown", "", "Unknown", execution.redrive_count)
+    return _notification(
+        job,
+        execution,
+        environment,
+        status="failed",
+        subject=f"Data Pipeline: {_name(job)} FAILED, {failure.error}",
+        title="Data Pipeline: File Failed",
+        lines=[
+            f"Error: {failure.error}",
+            f"Step: {failure.state}",
+            f"Cause: {failure.cause}",
+            "",
+            "- Status: failed",
+            "",
+            "When the cause is mended, run it again by one of these:",
+            "- Redrive on the execution's page in the Step Functions console",
+            f"- pipectl rerun {job.file_id}",
+        ],
+        details={
+            "error": {"code": failure.error, "message": failure.cause, "state": failure.state}
+        },
+        attributes={"error": failure.error},
+    )
+
+
+def _notification(
+    job: Job,
+    execution: Execution,
+    environment: str,
+    *,
+    status: str,
+    subject: str,
+    title: str,
+    lines: list[str],
+    details: dict[str, Any],
+    attributes: dict[str, str],
+) -> Notification:
+    # A repeat after a crash bears the same id; every redrive that fails is news of its own.
+    notification_id = f"{execution.name}.{status}"
+    if status == "failed":
+        notification_id += f".{execution.redrive_count}"
+    head = [title, "=" * len(title), "", f"File ID: {job.file_id}", f"Source: {job.source.uri}"]
+    tail = [
+        "",
+        f"Processed At: {execution.start_time}",
+        f"Attempt: {job.attempt}",
+        f"Execution: {execution.arn}",
+    ]
+    return Notification(
+        notification_id=notification_id,
+        subject=_subject(subject),
+        text="\n".join([*head, *lines, *tail, ""]),
+        document={
+            "notification_id": notification_id,
+            "status": status,
+            "environment": environment,
+            "file_id": job.file_id,
+            "dataset": job.source.dataset,
+            "source": job.source.uri,
+            "attempt": job.attempt,
+            "replay_of": job.replay_of,
+            "execution_arn": execution.arn,
+            "processed_at": execution.start_time,
+            "title": subject,
+            **details,
+        },
+        attributes={
+            "status": status,
+            "environment": environment,
+            "dataset": job.source.dataset,
+            "file_id": job.file_id,
+            "notification_id": notification_id,
+            **attributes,
+        },
+    )
+
+
+def _name(job: Job) -> str:
+    return PurePosixPath(job.source.key).name
+
+
+def _uri(bucket: str, key: str | None) -> str | None:
+    return f"s3://{bucket}/{key}" if key else None
+
+
+def _subject(text: str) -> str:
+    """The text as SNS allows it in a subject: printable ASCII, cut in its middle when too long."""
+    printable = "".join(c if " " <= c <= "~" else "?" for c in text)
+    if len(printable) <= SUBJECT_LENGTH:
+        return printable
+    half = (SUBJECT_LENGTH - 3) // 2
+    return f"{printable[:half]}...{printable[-half:]}"

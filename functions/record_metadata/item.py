@@ -1,0 +1,169 @@
+"""The metadata item of a file: what an outcome makes of the item that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from shared.job import Execution, Failure, Job
+
+Item = dict[str, Any]
+Status = Literal["succeeded", "failed"]
+
+# S3 compares sequencers as text after padding the shorter one with zeros on the right, so padded
+# to one length they sort as the index's range key. Those seen are 16 to 18 characters long.
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+SEQUENCER_LENGTH = 40
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one run of an execution ended for a file; times are ISO 8601 in UTC."""
+
+    file_id: str
+    status: Status
+    dataset: str
+    attempt: int
+    execution_arn: str
+    redrive_count: int
+    recorded_at: str
+    duration_ms: int
+    counts: Mapping[str, int]
+    attributes: Item
+
+    @property
+    def history_key(self) -> str:
+        """One entry a run: repeating a step writes the same entry again."""
+        return f"{self.attempt}.{self.redrive_count}"
+
+
+def outcome_of(
+    job: Job, execution: Execution, *, status: Status, output_bucket: str, recorded_at: datetime
+) -> Outcome:
+    """The outcome that a job's results, or its failure, tell at `recorded_at`."""
+    started = datetime.fromisoformat(execution.start_time)
+    duration_ms = max(0, int((recorded_at - started).total_seconds() * 1000))
+    output = job.results.get("output", {})
+    counts = _counts(job)
+    failure = job.failure if status == "failed" else None
+    attributes = {
+        "source": f"{job.source.bucket}/{job.source.key}",
+        "sequencer": job.source.sequencer.ljust(SEQUENCER_LENGTH, "0"),
+        "source_bucket": job.source.bucket,
+        "source_key": job.source.key,
+        "source_version_id": job.source.version_id,
+        "source_etag": job.source.etag,
+        "source_bytes": job.source.size,
+        "uploaded_at": job.source.event_time,
+        "dataset": job.source.dataset,
+        **{
+            name: job.results.get("parse", {}).get(name)
+            for name in ("encoding", "compression", "delimiter", "columns")
+        },
+        "contract_key": job.results.get("parse", {}).get("contract_key"),
+        "contract_version": job.results.get("parse", {}).get("contract_version"),
+        "output_bucket": output_bucket if output else None,
+        "output_key": output.get("processed_key"),
+        "rejected_key": output.get("rejected_key"),
+        "rejected_csv_key": output.get("rejected_csv_key"),
+        "summary_key": job.results.get("summary", {}).get("summary_key"),
+        "output_bytes": output.get("processed_bytes"),
+        **counts,
+        **(_failed(failure, recorded_at) if failure else {}),
+    }
+    return Outcome(
+        file_id=job.file_id,
+        status=status,
+        dataset=job.source.dataset,
+        attempt=job.attempt,
+        execution_arn=execution.arn,
+        redrive_count=execution.redrive_count,
+        recorded_at=_iso(recorded_at),
+        duration_ms=duration_ms,
+        counts=counts,
+        attributes={
+            "attempt": job.attempt,
+            "replay_of": job.replay_of,
+            "execution_arn": execution.arn,
+            "execution_name": execution.name,
+            "redrive_count": execution.redrive_count,
+            # The execution's start, not the clock now: a redrive must not change it.
+            "processed_at": execution.start_time,
+            "processed_on": execution.start_time[:10],
+            "recorded_at": _iso(recorded_at),
+            "duration_ms": duration_ms,
+            **attributes,
+        },
+    )
+
+
+def next_item(before: Item | None, outcome: Outcome) -> Item | None:
+    """The item after the outcome, or None where what is there has to stay.
+
+    An execution may change its own item and a later attempt an earlier one's; a failure of any
+    other execution never turns a success into something else, nor an older attempt a newer one.
+    """
+    if before is not None and not _may_replace(before, outcome):
+        return None
+    previous = before or {}
+    history = dict(previous.get("history", {}))
+    history[outcome.history_key] = _history_entry(outcome)
+    item = {
+        "file_id": outcome.file_id,
+        "status": outcome.status,
+        **outcome.attributes,
+        "history": history,
+        "revision": previous.get("revision", 0) + 1,
+        # Notify's mark: which success was told already.
+        "notified": previous.get("notified"),
+    }
+    return {name: _storable(value) for name, value in item.items() if value is not None}
+
+
+def _may_replace(before: Item, outcome: Outcome) -> bool:
+    if before["execution_arn"] == outcome.execution_arn:
+        return True
+    if before["status"] == "succeeded" and outcome.status == "failed":
+        return False
+    return outcome.attempt >= int(before["attempt"])
+
+
+def _counts(job: Job) -> dict[str, int]:
+    """The counts of the last step that knows them; a file that failed early has none."""
+    counted = job.results.get("output") or job.results.get("transform") or {}
+    names = ("record_count", "processed_count", "error_count")
+    return {name: int(counted[name]) for name in names if name in counted}
+
+
+def _failed(failure: Failure, recorded_at: datetime) -> Item:
+    return {
+        "error": {"code": failure.error, "message": failure.cause, "state": failure.state},
+        # Present on failed items only, which makes the failures' index hold nothing else.
+        "failed_at": _iso(recorded_at),
+        "failed_on": _iso(recorded_at)[:10],
+        "not_done": list(failure.not_done) or None,
+    }
+
+
+def _history_entry(outcome: Outcome) -> Item:
+    entry = {
+        "status": outcome.status,
+        "execution_arn": outcome.execution_arn,
+        "recorded_at": outcome.recorded_at,
+    }
+    if "error" in outcome.attributes:
+        entry["error"] = outcome.attributes["error"]["code"]
+        entry["state"] = outcome.attributes["error"]["state"]
+    return entry
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _storable(value: Any) -> Any:
+    # DynamoDB takes Decimal, not float.
+    return Decimal(str(value)) if isinstance(value, float) else value

@@ -1,0 +1,57 @@
+"""Starter: start one execution for each uploaded file that the queue tells of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    process_partial_response,
+)
+
+from shared.observability import logger
+from shared.settings import from_environment
+from starter.launch import launch
+from starter.messages import UnknownMessage, requests_of
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The function's environment."""
+
+    input_bucket: str
+    state_machine_arn: str
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    """Handle each message for itself: one that fails is delivered again alone, then set aside."""
+    # Each invocation reports its own failures only, so the processor is not kept.
+    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+    return process_partial_response(
+        event=event, record_handler=_handle, processor=processor, context=context
+    )
+
+
+def _handle(record: SQSRecord) -> None:
+    settings = from_environment(Settings)
+    log = {"message_id": record.message_id, "receives": record.attributes.approximate_receive_count}
+    try:
+        requests = requests_of(record.body, settings.input_bucket)
+    except UnknownMessage as error:
+        logger().error("message refused", extra={**log, "reason": str(error)})
+        raise
+    for request in requests:
+        outcome, job = launch(request, settings.state_machine_arn)
+        logger().info(
+            outcome,
+            extra={**log, "file_id": job.file_id, "attempt": job.attempt},
+        )
+    if not requests:
+        logger().info("nothing to start", extra=log)

@@ -1,0 +1,106 @@
+"""What a message of the ProcessingQueue asks for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_plus
+
+from shared import keys
+from shared.job import Job, new_job
+
+
+class UnknownMessage(Exception):
+    """The message is neither an S3 event of the input bucket nor a state document of a file."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An S3 event: a file was uploaded."""
+
+    job: Job
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A state document: run this file again; `force` even though it has succeeded."""
+
+    job: Job
+    force: bool
+
+
+Request = Upload | Replay
+
+
+def requests_of(body: str, input_bucket: str) -> list[Request]:
+    """The files that a message asks to run: none for S3's test event and for folder keys.
+
+    Raises `UnknownMessage`, saying what is wrong, for anything else that is not both well formed
+    and of `input_bucket`.
+    """
+    try:
+        document = json.loads(body)
+    except ValueError:
+        raise UnknownMessage("The message is not JSON.") from None
+    if not isinstance(document, dict):
+        raise UnknownMessage("The message is not a JSON object.")
+    if document.get("Event") == "s3:TestEvent":
+        return []
+    try:
+        if "Records" in document:
+            uploads = [_upload(record, input_bucket) for record in document["Records"]]
+            return [upload for upload in uploads if upload is not None]
+        if "file_id" in document:
+            return [_replay(document, input_bucket)]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UnknownMessage(f"The message is malformed: {_what(error)}.") from None
+    raise UnknownMessage("The message is neither an S3 event nor a state document.")
+
+
+def _upload(record: Mapping[str, Any], input_bucket: str) -> Upload | None:
+    name = str(record["eventName"])
+    if not name.startswith("ObjectCreated:"):
+        raise UnknownMessage(f"The event {name[:64]} is no upload.")
+    item = record["s3"]["object"]
+    key = unquote_plus(str(item["key"]))
+    _check_place(str(record["s3"]["bucket"]["name"]), key, input_bucket)
+    size = int(item.get("size", 0))
+    if key.endswith("/") and size == 0:
+        # The console's "create folder" uploads an empty object whose key ends in a slash.
+        return None
+    return Upload(
+        new_job(
+            bucket=input_bucket,
+            key=key,
+            version_id=item.get("versionId"),
+            etag=str(item["eTag"]).strip('"'),
+            size=size,
+            sequencer=str(item.get("sequencer", "")),
+            event_time=str(record["eventTime"]),
+        )
+    )
+
+
+def _replay(document: Mapping[str, Any], input_bucket: str) -> Replay:
+    """Identity, source and attempt only, so that nothing grows from replay to replay."""
+    given = Job.from_document({name: document[name] for name in ("file_id", "attempt", "source")})
+    _check_place(given.source.bucket, given.source.key, input_bucket)
+    if given.file_id != given.source.file_id:
+        raise UnknownMessage("The state document's file_id is not that of its source.")
+    if given.attempt < 1:
+        raise UnknownMessage("The state document's attempt is not 1 or more.")
+    return Replay(given, force=document.get("force") is True)
+
+
+def _check_place(bucket: str, key: str, input_bucket: str) -> None:
+    if bucket != input_bucket:
+        raise UnknownMessage("The message is of another bucket than the pipeline's input.")
+    if not key.startswith(keys.RAW_PREFIX):
+        raise UnknownMessage(f"The message is of a key outside {keys.RAW_PREFIX}.")
+
+
+def _what(error: Exception) -> str:
+    """What is malformed, without the message's own words: a KeyError names the missing field."""
+    return f"{error} is missing" if isinstance(error, KeyError) else type(error).__name__

@@ -1,0 +1,52 @@
+"""Webhook: post each notification of the topic, alarms too, as JSON to an HTTPS address."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared.observability import logger
+from shared.settings import from_environment
+from webhook.post import body_of
+
+# Lambda invokes an SNS subscriber again after an error: two more times, then its failure
+# destination. A slow chat must not hold the function for its whole timeout.
+TIMEOUT_SECONDS = 10
+
+
+class WebhookRefused(Exception):
+    """The webhook answered with an error, or not at all; the address itself is a secret."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The function's environment; the address is a secret and never logged."""
+
+    webhook_url: str
+
+
+def handler(event: Mapping[str, Any], _context: object) -> None:
+    """Post every message of the event; raises WebhookRefused where one was not accepted."""
+    settings = from_environment(Settings)
+    for record in event["Records"]:
+        message = record["Sns"]
+        status = _post(settings.webhook_url, body_of(message))
+        logger().info("posted", extra={"message_id": message["MessageId"], "status": status})
+
+
+def _post(url: str, body: bytes) -> int:
+    if not url.startswith("https://"):
+        raise WebhookRefused("The WebhookUrl parameter is not an https:// address.")
+    request = urllib.request.Request(  # noqa: S310  # https only, checked above
+        url, data=body, headers={"Content-Type": "application/json"}, method="POST"
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        raise WebhookRefused(f"The webhook answered {error.code}.") from None
+    except (urllib.error.URLError, TimeoutError) as error:
+        raise WebhookRefused(f"The webhook did not answer: {type(error).__name__}.") from None
