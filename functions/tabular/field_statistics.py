@@ -106,23 +106,22 @@ class FieldStatistics:
 
     def finish(self) -> dict[str, Any]:
         """The figures that `statistics.finish` lists."""
-        figures = {
-            "type": "numeric" if is_numeric(self.type) else "string",
-            "field_type": self.type,
+        numeric = is_numeric(self.type)
+        distinct = self._distinct()
+        return {
+            "type": "numeric" if numeric else "string",
             "count": self.count,
-            "nulls": self.nulls,
-            "distinct": self._distinct(),
-            "distinct_exact": self.counts is not None,
+            **(self._sums() if numeric else {"unique": distinct}),
             "min": _shown(self.smallest, _BOUND_CHARACTERS),
             "max": _shown(self.largest, _BOUND_CHARACTERS),
+            "field_type": self.type,
+            "nulls": self.nulls,
+            "distinct": distinct,
+            "distinct_exact": self.counts is not None,
             "top_values": self._top_values(),
+            **(self._distribution() if numeric else {}),
+            **(self._range() if self.type in _DATED_TYPES else {}),
         }
-        if is_numeric(self.type):
-            return figures | self._numeric_figures()
-        figures["unique"] = figures["distinct"]
-        if self.type in _DATED_TYPES:
-            figures["range_days"] = _days_between(self.smallest, self.largest)
-        return figures
 
     def to_document(self) -> dict[str, Any]:
         """The JSON form. Fields that have seen the same values give equal documents."""
@@ -280,22 +279,28 @@ class FieldStatistics:
         ranked = heapq.nsmallest(TOP_VALUES, self.counts.items(), key=lambda kv: (-kv[1], kv[0]))
         return [{"value": _shown(k, _KEY_CHARACTERS), "count": times} for k, times in ranked]
 
-    def _numeric_figures(self) -> dict[str, Any]:
+    def _sums(self) -> dict[str, Any]:
         mean = self.moments.mean()
-        ascending = self._ascending()
-        figures = {
+        return {
             "sum": self._as_number(self.moments.total),
             "avg": None if mean is None else _as_double(round(mean, 2)),
             "mean": None if mean is None else _as_double(mean),
             "standard_deviation": self.moments.standard_deviation(),
-            "quantiles": _quantiles(ascending),
-            "quantile_relative_error": (
-                0 if self.counts is not None else self.histogram.relative_error()
-            ),
-            "histogram": _histogram(ascending, self.smallest, self.largest),
         }
+
+    def _distribution(self) -> dict[str, Any]:
+        ascending = self._ascending()
+        exact = self.counts is not None
         non_finite = self.count - self.moments.count
-        return figures | ({"non_finite": non_finite} if non_finite else {})
+        return {
+            "quantiles": _quantiles(ascending),
+            "quantile_relative_error": 0 if exact else self.histogram.relative_error(),
+            "histogram": _histogram(ascending, self.smallest, self.largest),
+            **({"non_finite": non_finite} if non_finite else {}),
+        }
+
+    def _range(self) -> dict[str, Any]:
+        return {"range_days": _days_between(self.smallest, self.largest)}
 
     def _as_number(self, value: Fraction) -> int | float | None:
         return _as_double(value) if self.type == "number" else int(value)

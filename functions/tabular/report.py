@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 
 def summarize(
-    *,
-    total_input_rows: int,
-    total_processed: int,
-    total_errors: int,
-    generated_at: str,
     statistics: Mapping[str, Any],
-    facts: Mapping[str, Any] | None = None,
+    *,
+    record_count: int,
+    processed_count: int,
+    error_count: int,
+    generated_at: str,
+    file: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Make the summary of a file from its counts and its merged partial statistics.
+    """Make the summary of a file from its merged partial statistics and its counts.
 
-    `generated_at` is an ISO 8601 time that the caller decides; `facts` are further things to say
-    about the file (source, size, encoding, contract ...) and stand under `file`.
+    `generated_at` is an ISO 8601 time that the caller decides; `file` are further things to say
+    about the file: source, size, encoding, contract.
 
     The summary has `total_input_rows`, `total_processed`, `total_errors`, `success_rate` (per cent,
     two decimals, 0 for no rows), `generated_at`, `field_statistics` (see `statistics.finish`),
@@ -33,14 +33,14 @@ def summarize(
     size, as in the file.
     """
     return {
-        "total_input_rows": total_input_rows,
-        "total_processed": total_processed,
-        "total_errors": total_errors,
-        "success_rate": round(total_processed / max(total_input_rows, 1) * 100, 2),
+        "total_input_rows": record_count,
+        "total_processed": processed_count,
+        "total_errors": error_count,
+        "success_rate": round(processed_count / max(record_count, 1) * 100, 2),
         "generated_at": generated_at,
         "field_statistics": finish(statistics),
         "rejects": _rejects(reject_counts(statistics)),
-        "file": dict(facts or {}),
+        "file": dict(file or {}),
     }
 
 
