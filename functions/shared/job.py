@@ -15,19 +15,37 @@ from typing import Any, Self
 
 from shared import keys
 
-# Each step's result in the document, in the order of the chain: the first one that is missing
-# tells which step failed. The workflow's ResumeAt reads the same.
+# Each step's result in the document, beside the state that puts it there, in the chain's order.
 RESULTS = {
     "parse": "ParseCsv",
+    "measure": "MeasureSplits",
+    "numbers": "NumberSplits",
     "transform": "Transform",
     "output": "WriteOutput",
     "summary": "Summarize",
     "record": "RecordMetadata",
     "notification": "Notify",
+    "archive": "ArchiveSource",
 }
 
 # The failure lane's own results; where a part of it failed, the caught error stands instead.
 _LANE_RESULTS = ("dead_letter", "notification", "record")
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where the bytes of a file are: one version of one object; `size` is in bytes."""
+
+    bucket: str
+    key: str
+    version_id: str | None
+    etag: str
+    size: int
+
+    @property
+    def uri(self) -> str:
+        """The object as people write it: `s3://bucket/key`."""
+        return f"s3://{self.bucket}/{self.key}"
 
 
 @dataclass(frozen=True)
@@ -61,9 +79,9 @@ class Source:
         )
 
     @property
-    def uri(self) -> str:
-        """The object as people write it: `s3://bucket/key`."""
-        return f"s3://{self.bucket}/{self.key}"
+    def location(self) -> Location:
+        """Where the object was uploaded."""
+        return Location(self.bucket, self.key, self.version_id, self.etag, self.size)
 
     @property
     def file_id(self) -> str:
@@ -135,8 +153,13 @@ class Job:
             source=Source.from_document(document["source"]),
             replay_of=document.get("replay_of"),
             results=results,
-            failure=_read_failure(document, results),
+            failure=_read_failure(document),
         )
+
+    @property
+    def location(self) -> Location:
+        """Where the file's bytes are: ParseCsv tells, for an archived file is not in `raw/`."""
+        return Location(**self.results["parse"]["location"])
 
     @property
     def execution_name(self) -> str:
@@ -178,18 +201,35 @@ def new_job(
     return Job(file_id=source.file_id, attempt=1, source=source)
 
 
-def _read_failure(
-    document: Mapping[str, Any], results: Mapping[str, Mapping[str, Any]]
-) -> Failure | None:
+def failed_state(document: Mapping[str, Any]) -> str:
+    """The state that failed: the first one of the chain whose result is missing.
+
+    Catch tells the error, not the state. The workflow's ResumeAt and HowManySplits choose alike.
+    """
+    if "parse" in document and "transform" not in document:
+        if document["parse"]["splits"] == 1:
+            return "Transform"
+        if "misaligned" in document:
+            return "PlanOneSplit"
+        if "measure" in document and "numbers" in document:
+            return "TransformSplits"
+    return next((state for name, state in RESULTS.items() if _is_missing(name, document)), "Done")
+
+
+def _is_missing(name: str, document: Mapping[str, Any]) -> bool:
+    passed_over = name in {"measure", "numbers"} and "transform" in document
+    return name not in document and not passed_over
+
+
+def _read_failure(document: Mapping[str, Any]) -> Failure | None:
     failure = document.get("failure")
     if failure is None:
         return None
     caught = failure["caught"]
-    missing = next((state for name, state in RESULTS.items() if name not in results), "Notify")
     return Failure(
         error=str(caught.get("Error", "Unknown")),
         cause=readable_cause(str(caught.get("Cause", ""))),
-        state=missing,
+        state=failed_state(document),
         redrive_count=Execution.from_context(failure["execution"]).redrive_count,
         not_done=tuple(name for name in _LANE_RESULTS if "Error" in failure.get(name, {})),
     )

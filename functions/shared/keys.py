@@ -4,6 +4,8 @@ from __future__ import annotations
 
 RAW_PREFIX = "raw/"
 DEFAULT_DATASET = "default"
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+MAX_KEY_BYTES = 1024
 
 
 def dataset_of(source_key: str) -> str:
@@ -25,15 +27,45 @@ def plan_key(file_id: str) -> str:
     return f"work/{file_id}/plan.json"
 
 
+def splits_key(file_id: str) -> str:
+    """The planned splits, one array item each: what MeasureSplits maps over."""
+    return f"work/{file_id}/splits.json"
+
+
+def numbered_splits_key(file_id: str) -> str:
+    """The splits with their first rows and lines: what TransformSplits maps over."""
+    return f"work/{file_id}/numbered_splits.json"
+
+
+def parts_prefix(file_id: str) -> str:
+    """The folder of all parts of a file."""
+    return f"work/{file_id}/parts/"
+
+
 def part_key(file_id: str, split: int, content: str) -> str:
     """A split's part; `content` is such as `jsonl`, `rejected.jsonl` or `report.json`."""
     # Five digits: a file has at most 10,000 splits, and keys then sort like the splits.
-    return f"work/{file_id}/parts/{split:05d}.{content}"
+    return f"{parts_prefix(file_id)}{split:05d}.{content}"
 
 
-def processed_key(dataset: str, file_id: str, suffix: str) -> str:
-    """The file's typed records; `suffix` is `jsonl` or `parquet`."""
-    return f"processed/{dataset}/{file_id}.{suffix}"
+def map_results_prefix(file_id: str, execution_name: str, state: str) -> str:
+    """Where a Map state's ResultWriter reports on its splits; the workflow formats the same."""
+    return f"work/{file_id}/map/{execution_name}/{state}"
+
+
+def processed_key(dataset: str, name: str, suffix: str) -> str:
+    """The typed records; `name` is the file's id, or a mend's output name."""
+    return f"processed/{dataset}/{name}.{suffix}"
+
+
+def processed_part_key(dataset: str, name: str, split: int, suffix: str) -> str:
+    """One split's typed records, where an output is several objects under a manifest."""
+    return f"processed/{dataset}/{name}/part-{split:05d}.{suffix}"
+
+
+def mended_name(original: str, depth: int) -> str:
+    """The output name of a mend of `original`; a mend of a mend has depth 2, and so on."""
+    return f"{original}-mended" if depth == 1 else f"{original}-mended-{depth}"
 
 
 def rejected_key(dataset: str, file_id: str, suffix: str) -> str:
@@ -44,3 +76,13 @@ def rejected_key(dataset: str, file_id: str, suffix: str) -> str:
 def summary_key(dataset: str, file_id: str) -> str:
     """The summary report of the file."""
     return f"reports/{dataset}/{file_id}_summary.json"
+
+
+def archive_key(dataset: str, file_id: str, source_key: str) -> str:
+    """Where a processed file is moved to, in the input bucket: always the same for a file."""
+    prefix = f"processed/{dataset}/{file_id}/"
+    name = source_key.rpartition("/")[2]
+    # A key has at most 1,024 bytes; the name's end, with its suffix, matters more.
+    while len((prefix + name).encode()) > MAX_KEY_BYTES:
+        name = name[1:]
+    return prefix + name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from shared.clients import s3
 from shared.errors import PipelineError, SourceNotFound, aws_errors, error_code
-from shared.job import Source
+from shared.job import Location
 from shared.observability import logger
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 RANGE_BYTES = 16 * 1024 * 1024
 # S3 takes 10,000 parts of at least 5 MiB: 160 GB an object at this size.
 PART_BYTES = 16 * 1024 * 1024
+
+# One small object takes some 20 ms, most of it waiting; a file has up to 10,000 of them.
+_SMALL_READS = 32
 
 _CONTENT_TYPES = {
     "csv": "text/csv",
@@ -38,7 +41,7 @@ def content_type(key: str) -> str:
     return _CONTENT_TYPES[key.rpartition(".")[2]]
 
 
-def read_range(source: Source, start: int, length: int) -> bytes:
+def read_range(source: Location, start: int, length: int) -> bytes:
     """Bytes `start .. start + length` of exactly the announced version of the uploaded object.
 
     Raises `SourceNotFound` where the version is gone, `SourceChanged` where its content differs
@@ -60,7 +63,7 @@ def read_range(source: Source, start: int, length: int) -> bytes:
         return response["Body"].read()
 
 
-def stream(source: Source, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+def stream(source: Location, start: int = 0, end: int | None = None) -> Iterator[bytes]:
     """The object's bytes from `start` to `end` (default: its end) in pieces of `RANGE_BYTES`.
 
     The next piece is on its way while the caller works on this one. Raises like `read_range`.
@@ -92,6 +95,12 @@ def read_document(
     return document
 
 
+def read_documents(bucket: str, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Read many small JSON objects side by side; they come in the order of `keys`."""
+    with ThreadPoolExecutor(max_workers=_SMALL_READS) as pool:
+        yield from pool.map(lambda key: read_document(bucket, key), keys)
+
+
 def read_optional(bucket: str, key: str) -> tuple[bytes, str | None] | None:
     """An object's bytes and version, or None where there is no such object."""
     with aws_errors(f"s3://{bucket}/{key}"):
@@ -113,16 +122,29 @@ def write_document(
         s3().put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
 
 
-def copy_object(bucket: str, source_key: str, target_key: str) -> None:
-    """Copy an object of up to 5 GB inside a bucket on the S3 side."""
-    with aws_errors(f"s3://{bucket}/{source_key}"):
-        s3().copy_object(
-            Bucket=bucket,
-            Key=target_key,
-            CopySource={"Bucket": bucket, "Key": source_key},
-            ContentType=content_type(target_key),
-            MetadataDirective="REPLACE",
-        )
+def list_objects(bucket: str, prefix: str) -> list[Location]:
+    """The newest versions of the objects under a prefix, in the order of their keys."""
+    with aws_errors(f"s3://{bucket}/{prefix}"):
+        pages = s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        return [
+            Location(bucket, item["Key"], None, item["ETag"].strip('"'), int(item["Size"]))
+            for page in pages
+            for item in page.get("Contents", [])
+        ]
+
+
+def find(bucket: str, key: str) -> Location | None:
+    """The newest version of an object, or None where there is none."""
+    with aws_errors(f"s3://{bucket}/{key}"):
+        try:
+            head = s3().head_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            if error_code(error) in {"404", "NoSuchKey"}:
+                return None
+            raise
+    return Location(
+        bucket, key, head.get("VersionId"), head["ETag"].strip('"'), int(head["ContentLength"])
+    )
 
 
 def delete_objects(bucket: str, keys: list[str]) -> None:

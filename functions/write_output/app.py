@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from tabular.errors import TabularError
 from tabular.layout import Layout
 from tabular.threshold import check_rejects
 from write_output.parts import WholeFile, add_up
+from write_output.publish import Publication, publish
 
 
 @dataclass(frozen=True)
@@ -29,38 +31,38 @@ def handler(task: Task) -> dict[str, Any]:
     """Publish rejected records before processed ones, and nothing unless every check passes."""
     settings = from_environment(Settings)
     job = task.job
-    bucket = settings.output_bucket
-    plan = storage.read_document(bucket, str(job.results["parse"]["plan_key"]))
-    reports = [
-        storage.read_document(bucket, keys.part_key(job.file_id, split["index"], "report.json"))
-        for split in plan["splits"]
-    ]
-    whole = add_up(reports)
+    parse = job.results["parse"]
+    plan = storage.read_document(settings.output_bucket, parse["plan_key"])
+    reports = storage.read_documents(
+        settings.output_bucket,
+        [keys.part_key(job.file_id, split, "report.json") for split in range(parse["splits"])],
+    )
+    whole = add_up(reports, expected_records=_measured_records(job.results))
     _check_limits(whole, Layout.from_document(plan["layout"]).contract, settings)
-
-    dataset = job.source.dataset
-    rejected = {
-        suffix: keys.rejected_key(dataset, job.file_id, suffix) for suffix in ("jsonl", "csv")
-    }
-    if whole.error_count:
-        for suffix, target in rejected.items():
-            part = keys.part_key(job.file_id, 0, f"rejected.{suffix}")
-            storage.copy_object(bucket, part, target)
-    else:
-        # An earlier attempt, under another contract, may have left some.
-        storage.delete_objects(bucket, list(rejected.values()))
-    target = keys.processed_key(dataset, job.file_id, whole.output_format)
-    part = keys.part_key(job.file_id, 0, whole.output_format)
-    storage.copy_object(bucket, part, target)
+    published = publish(
+        Publication(
+            bucket=settings.output_bucket,
+            dataset=job.source.dataset,
+            file_id=job.file_id,
+            name=parse["output_name"],
+            splits=parse["splits"],
+        ),
+        whole,
+    )
     return {
-        "processed_key": target,
-        "rejected_key": rejected["jsonl"] if whole.error_count else None,
-        "rejected_csv_key": rejected["csv"] if whole.error_count else None,
+        **published,
         "processed_bytes": whole.processed_bytes,
         "record_count": whole.record_count,
         "processed_count": whole.processed_count,
         "error_count": whole.error_count,
     }
+
+
+def _measured_records(results: Mapping[str, Mapping[str, Any]]) -> int | None:
+    """The number of records that was counted before transforming, of a file of several splits."""
+    if results["parse"]["splits"] == 1:
+        return None
+    return int(results["numbers"]["record_count"])
 
 
 def _check_limits(whole: WholeFile, contract: Contract, settings: Settings) -> None:

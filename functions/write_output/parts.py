@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,25 +20,27 @@ class WholeFile:
     output_format: str
 
 
-def add_up(reports: Sequence[Mapping[str, Any]]) -> WholeFile:
+def add_up(
+    reports: Iterable[Mapping[str, Any]], *, expected_records: int | None = None
+) -> WholeFile:
     """Add up the reports of all parts, in the order of the splits.
 
-    Raises `InternalError` where a part's own counts do not agree, or where parts are of different
-    formats: publishing them would lose records.
+    Raises `InternalError` where counts do not agree, with each other or with `expected_records`,
+    or where parts are of different formats: publishing them would lose records.
     """
-    formats = {str(report["format"]) for report in reports}
+    records = processed = errors = size = 0
+    formats = set()
+    for report in reports:
+        records += report["record_count"]
+        processed += report["processed_count"]
+        errors += report["error_count"]
+        size += report["processed_bytes"]
+        formats.add(str(report["format"]))
     if len(formats) != 1:
         raise InternalError("The parts are of different formats. Start a new execution.")
-    whole = WholeFile(
-        record_count=sum(report["record_count"] for report in reports),
-        processed_count=sum(report["processed_count"] for report in reports),
-        error_count=sum(report["error_count"] for report in reports),
-        processed_bytes=sum(report["processed_bytes"] for report in reports),
-        output_format=formats.pop(),
-    )
-    if whole.processed_count + whole.error_count != whole.record_count:
+    if processed + errors != records or expected_records not in {None, records}:
         raise InternalError(
-            f"{whole.record_count} records were read, but {whole.processed_count} processed and "
-            f"{whole.error_count} rejected. Nothing is published."
+            f"{records} records were read ({expected_records} expected), but {processed} processed "
+            f"and {errors} rejected. Nothing is published. Start a new execution."
         )
-    return whole
+    return WholeFile(records, processed, errors, size, formats.pop())
