@@ -1,0 +1,113 @@
+"""The summary report: the agreed keys, and what is added to them."""
+
+import json
+
+import polars as pl
+import pytest
+
+from tabular.contract import Field
+from tabular.report import summarize
+from tabular.statistics import Accumulator
+
+FIELDS = [
+    Field("name", "name", "string"),
+    Field("email", "email", "string"),
+    Field("amount", "amount", "number"),
+    Field("date", "date", "string"),
+]
+SAMPLE = {
+    "name": ["John Doe", "Jane Smith", "Bob Wilson", "Alice Brown"],
+    "email": ["john@example.com", "jane@example.com", "bob@example.com", "alice@example.com"],
+    "amount": ["100.50", "250.00", "75.25", "300.00"],
+    "date": ["2024-01-15", "2024-01-16", "2024-01-17", "2024-01-18"],
+}
+
+
+@pytest.fixture
+def accumulator():
+    accumulator = Accumulator(FIELDS)
+    for name, values in SAMPLE.items():
+        accumulator.add(name, pl.Series(values))
+    return accumulator
+
+
+def summary_of(accumulator, **counts):
+    counts = {"record_count": 4, "processed_count": 4, "error_count": 0} | counts
+    return summarize(accumulator.partial(), generated_at="2024-01-20T10:00:00Z", **counts)
+
+
+def test_the_summary_of_the_sample_has_the_agreed_totals(accumulator):
+    summary = summary_of(accumulator)
+    assert list(summary)[:6] == [
+        "total_input_rows",
+        "total_processed",
+        "total_errors",
+        "success_rate",
+        "generated_at",
+        "field_statistics",
+    ]
+    assert (summary["total_input_rows"], summary["total_processed"]) == (4, 4)
+    assert (summary["total_errors"], summary["success_rate"]) == (0, 100.0)
+    assert summary["generated_at"] == "2024-01-20T10:00:00Z"
+
+
+def test_the_summary_of_the_sample_has_the_agreed_field_statistics(accumulator):
+    fields = summary_of(accumulator)["field_statistics"]
+    amount = {key: fields["amount"][key] for key in ("type", "count", "sum", "avg", "min", "max")}
+    assert json.dumps(amount) == (
+        '{"type": "numeric", "count": 4, "sum": 725.75, "avg": 181.44, "min": 75.25, "max": 300.0}'
+    )
+    for name in ("name", "email", "date"):
+        agreed = {key: fields[name][key] for key in ("type", "count", "unique")}
+        assert agreed == {"type": "string", "count": 4, "unique": 4}
+
+
+@pytest.mark.parametrize(
+    ("processed", "records", "rate"),
+    [(2, 3, 66.67), (0, 0, 0.0), (0, 7, 0.0), (9999, 10000, 99.99)],
+)
+def test_the_success_rate_is_in_per_cent_with_two_decimals(accumulator, processed, records, rate):
+    summary = summary_of(
+        accumulator,
+        record_count=records,
+        processed_count=processed,
+        error_count=records - processed,
+    )
+    assert summary["success_rate"] == rate
+
+
+def test_rejects_are_counted_by_code_by_field_and_for_whole_rows(accumulator):
+    accumulator.add_rejects(
+        {
+            ("amount", "type-error"): 3,
+            ("date", "type-error"): 1,
+            ("date", "constraint-error"): 2,
+            (None, "extra-cell"): 4,
+        }
+    )
+    assert summary_of(accumulator)["rejects"] == {
+        "faults": 10,
+        "by_code": {"constraint-error": 2, "extra-cell": 4, "type-error": 4},
+        "by_field": {
+            "amount": {"type-error": 3},
+            "date": {"constraint-error": 2, "type-error": 1},
+        },
+        "of_rows": {"extra-cell": 4},
+    }
+
+
+def test_what_is_known_about_the_file_stands_under_file(accumulator):
+    facts = {"source": "s3://bucket/raw/orders.csv", "encoding": "utf-8"}
+    summary = summarize(
+        accumulator.partial(),
+        record_count=4,
+        processed_count=4,
+        error_count=0,
+        generated_at="2024-01-20T10:00:00Z",
+        file=facts,
+    )
+    assert summary["file"] == facts
+
+
+def test_a_summary_is_strict_json(accumulator):
+    json.dumps(summary_of(accumulator), allow_nan=False)
