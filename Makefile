@@ -1,0 +1,88 @@
+# Needs make and Python 3.11 or newer. Everything else, uv included, is installed from pinned and
+# hashed requirement files into .venv, by the target that first needs it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CODE := functions pipectl tests
+
+export SAM_CLI_TELEMETRY := 0
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-long lint types format build bench lock upgrade clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.run ## Run the pipeline on the sample files in events/, on this machine
+	$(BIN)/pipectl run events/orders-2026-02.csv events/orders-2026-03.csv \
+		--dataset orders --contract events/orders.contract.json --out out
+
+test: $(VENV)/.dev ## Run the quick tests
+	$(BIN)/pytest -n 2 --dist worksteal
+
+test-long: $(VENV)/.dev ## Run the tests that take minutes
+	$(BIN)/pytest -n 2 --dist worksteal -m long
+
+lint: $(VENV)/.dev types ## Check style, types, the translated template and the workflow
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/python -m tests.infrastructure.lint
+
+types: $(VENV)/.dev ## Check types
+	$(BIN)/mypy $(CODE)
+
+format: $(VENV)/.dev ## Format the code and mend what ruff can mend
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+build: $(VENV)/.dev ## Build what sam deploy uploads, for arm64 and Python 3.13, and check it
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sam build
+	$(BIN)/python -m tests.infrastructure.packages
+
+bench: $(VENV)/.bench ## Measure the engine against others
+	nice $(BIN)/python -m tests.benchmarks
+
+lock: $(BIN)/uv ## Pin the requirement files again after a change of pyproject.toml
+	$(COMPILE) pyproject.toml --group build --group dev $(UPGRADE) -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --group build -c requirements/dev.txt $(UPGRADE) -o requirements/run.txt
+	$(COMPILE) pyproject.toml --group build --group bench -c requirements/dev.txt $(UPGRADE) -o requirements/bench.txt
+	$(COMPILE) --group functions -c requirements/run.txt $(UPGRADE) -o functions/requirements.txt
+	$(COMPILE) --group engine -c requirements/run.txt $(UPGRADE) -o layers/engine/requirements.txt
+	$(COMPILE) --group bootstrap $(UPGRADE) -o requirements/uv.txt
+
+upgrade: ## Pin the newest versions that pyproject.toml allows
+	$(MAKE) lock UPGRADE=--upgrade
+
+clean: ## Remove everything that other targets have made
+	rm -rf $(VENV) .aws-sam out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# Universal: one file serves every Python from 3.11 and every platform. No index address gets in.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python
+INSTALL_PIPECTL = $(INSTALL) --no-deps --no-build-isolation --editable .
+
+$(BIN)/uv: requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "$(PYTHON) is older than Python 3.11. Name a newer one: make PYTHON=python3.13 ..."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+# The demo does without the development tools: a third of the packages, and of the time.
+$(VENV)/.run: $(BIN)/uv requirements/run.txt pyproject.toml
+	$(INSTALL) --require-hashes -r requirements/run.txt
+	$(INSTALL_PIPECTL)
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/uv requirements/dev.txt pyproject.toml
+	$(INSTALL) --require-hashes -r requirements/dev.txt
+	$(INSTALL_PIPECTL)
+	@touch $@ $(VENV)/.run
+
+$(VENV)/.bench: $(BIN)/uv requirements/bench.txt pyproject.toml
+	$(INSTALL) --require-hashes -r requirements/bench.txt
+	$(INSTALL_PIPECTL)
+	@touch $@
