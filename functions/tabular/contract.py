@@ -29,6 +29,7 @@ class Dialect:
     comment_rows: tuple[int, ...] = ()
     comment_char: str | None = None
     skip_blank_rows: bool = False
+    case_sensitive_header: bool = True
 
 
 @dataclass(frozen=True)

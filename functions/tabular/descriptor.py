@@ -1,28 +1,371 @@
-"""From a descriptor document to a `Contract`, and back."""
+"""From a descriptor document to a `Contract`, and back.
+
+A descriptor is a Frictionless Data Resource with its schema, or a Table Schema alone, of version
+2 or 1. The pipeline's own settings stand in an object named `pipeline`.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import codecs
+import json
+from collections import Counter
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from tabular.contract import Contract, Field
+from tabular.contract import ColumnPolicy, Contract, Dialect, Field, FieldsMatch, OutputFormat
+from tabular.dialect_descriptor import dialect_document, null_sequence, read_dialect
+from tabular.document import Node, shown
+from tabular.errors import HeaderMismatch, InvalidContract
+from tabular.field_descriptor import field_document, read_field, read_missing_values
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 REFERENCE_NUMBERS = frozenset({"amount", "price", "quantity", "total"})
 """Without a contract, the fields of these names (cleaned) hold numbers; all others hold text."""
+
+_SCHEMA_PROPERTIES = ("fields", "fieldsMatch", "missingValues", "primaryKey", "uniqueKeys")
+_RESOURCE_PROPERTIES = ("schema", "dialect", "encoding", "pipeline")
+_RESOURCE_IGNORED = (
+    "$schema",
+    "name",
+    "type",
+    "path",
+    "title",
+    "description",
+    "homepage",
+    "format",
+    "mediatype",
+    "bytes",
+    "hash",
+    "sources",
+    "licenses",
+    "profile",
+    "version",
+    "created",
+    "keywords",
+)
+_SCHEMA_IGNORED = ("$schema", "name", "title", "description", "homepage", "version", "profile")
+_DIALECT_NAMES = ("delimiter", "quoteChar", "escapeChar", "header", "headerRows", "commentChar")
+_REFUSED_IN_SCHEMA = {
+    "foreignKeys": "is not supported: this pipeline sees one file at a time; remove it",
+    "$ref": "is not supported: references are not followed; put the content itself here",
+    "dialect": 'belongs into a Data Resource: {"schema": {...}, "dialect": {...}}',
+    "encoding": 'belongs into a Data Resource: {"schema": {...}, "encoding": ...}',
+    **dict.fromkeys(_DIALECT_NAMES, "belongs into the dialect of a Data Resource"),
+}
+_REFUSED_IN_RESOURCE = {
+    "$ref": "is not supported: references are not followed; put the content itself here",
+    "data": "is not supported: a contract describes files, it does not hold data; remove it",
+    **dict.fromkeys((*_SCHEMA_PROPERTIES, "foreignKeys"), 'belongs into "schema"'),
+    **dict.fromkeys(_DIALECT_NAMES, 'belongs into "dialect"'),
+}
+_SETTINGS = (
+    "maxRejectPercent",
+    "maxRejectCount",
+    "extraColumns",
+    "missingColumns",
+    "neutraliseFormulas",
+    "outputFormat",
+)
+_KNOWN_PROFILES = ("data-resource", "tabular-data-resource", "default", "table-schema")
+_OFFICIAL_PROFILES = ("https://datapackage.org/profiles/", "https://specs.frictionlessdata.io/")
+_FILE_FORMATS = ("csv", "tsv", "txt")
+_FIELDS_MATCH = ("exact", "equal", "subset", "superset", "partial")
+_MAY_HAVE_EXTRA = ("subset", "partial")
+_MAY_LACK = ("superset", "partial")
+_COLUMN_POLICIES = ("fail", "drop", "keep")
+_PERCENT = 100
+_LISTED_PROBLEMS = 50
+"""A message names so many problems: it travels in a state document of at most 256 KiB."""
+
+
+def read_contract(data: bytes) -> Contract:
+    """Make a contract from the bytes of its JSON document (UTF-8).
+
+    Raises InvalidContract, which tells every problem with the property's path.
+    """
+    problems: list[tuple[str, str]] = []
+
+    def collect(members: list[tuple[str, Any]]) -> dict[str, Any]:
+        twice = [name for name, count in Counter(name for name, _ in members).items() if count > 1]
+        problems.extend((name, "stands more than once in the same object") for name in twice)
+        return dict(members)
+
+    try:
+        text = data.decode("utf-8-sig")
+        document = json.loads(text, parse_float=Decimal, object_pairs_hook=collect)
+    except UnicodeDecodeError as error:
+        _refuse([("(document)", f"expected UTF-8, found another byte at offset {error.start}")])
+    except (ValueError, RecursionError) as error:
+        _refuse([("(document)", f"expected JSON: {error}")])
+    if problems:
+        _refuse(problems)
+    return parse_contract(document)
+
+
+def parse_contract(document: Mapping[str, Any]) -> Contract:
+    """Make a contract from a descriptor: a Data Resource, or a Table Schema alone.
+
+    Raises InvalidContract, which tells every problem with the property's path.
+    """
+    if not isinstance(document, dict):
+        _refuse([("(document)", f"expected an object, found {shown(document)}")])
+    root = Node(document)
+    contract = _read_resource(root) if _is_resource(document) else _read_bare_schema(root)
+    if root.problems:
+        _refuse(root.problems)
+    return contract
+
+
+def to_document(contract: Contract) -> dict[str, Any]:
+    """Write a contract as a Data Resource from which `parse_contract` makes the same contract."""
+    schema = {
+        "fields": [field_document(field) for field in contract.fields],
+        "fieldsMatch": contract.fields_match,
+        "primaryKey": list(contract.primary_key),
+        "uniqueKeys": [list(key) for key in contract.unique_keys],
+    }
+    document = {
+        "schema": {name: value for name, value in schema.items() if value},
+        "dialect": None if contract.dialect is None else dialect_document(contract.dialect),
+        "encoding": contract.encoding,
+        "pipeline": _settings_document(contract),
+    }
+    return {name: value for name, value in document.items() if value is not None}
 
 
 def reference_contract(header: Sequence[str]) -> Contract:
     """Make the contract of a dataset that has none: the rules for any file with a header.
 
     Output names are the header's, stripped, in lower case and with `_` for spaces. Cells are
-    stripped of white space, and what is then empty is null.
+    stripped of white space, and what is then empty is null. Raises HeaderMismatch if two columns
+    would get one name, or a column none.
     """
-    return Contract(fields=tuple(_reference_field(name) for name in header))
+    fields = tuple(_reference_field(name) for name in header)
+    _check_names([field.output_name for field in fields])
+    return Contract(fields=fields)
 
 
 def _reference_field(name: str) -> Field:
     output_name = name.strip().lower().replace(" ", "_")
     kind = "number" if output_name in REFERENCE_NUMBERS else "string"
     return Field(name=name, output_name=output_name, type=kind, trim=True)
+
+
+def _check_names(names: list[str]) -> None:
+    for position, name in enumerate(names, start=1):
+        if not name:
+            raise HeaderMismatch(f"column {position} has no name in the header; give it one")
+        first = names.index(name) + 1
+        if first < position:
+            raise HeaderMismatch(
+                f"columns {first} and {position} have the same name once spaces and case are "
+                "evened out; rename one, or give the dataset a contract with output names"
+            )
+
+
+def _refuse(problems: list[tuple[str, str]]) -> NoReturn:
+    listed = [f"{path}: {message}" for path, message in problems[:_LISTED_PROBLEMS]]
+    more = len(problems) - _LISTED_PROBLEMS
+    if more > 0:
+        listed.append(f"and {more} more")
+    raise InvalidContract("the contract is wrong. " + "; ".join(listed), problems=problems)
+
+
+def _is_resource(document: Mapping[str, Any]) -> bool:
+    return "fields" not in document or "schema" in document
+
+
+def _read_resource(root: Node) -> Contract:
+    if "resources" in root.properties:
+        root.wrong("resources", "this is a Data Package; a contract is one of its resources")
+        return Contract(fields=())
+    root.check_names(_RESOURCE_PROPERTIES, refused=_REFUSED_IN_RESOURCE, ignored=_RESOURCE_IGNORED)
+    _check_kind(root)
+    if isinstance(root.properties.get("schema"), str):
+        root.wrong("schema", "is a path or an address, which is not followed; put the schema here")
+        return Contract(fields=())
+    if not root.has("schema"):
+        root.wrong("schema", "expected a Table Schema with its fields, found nothing")
+        return Contract(fields=())
+    dialect, more_missing = _read_dialect(root)
+    schema = root.child("schema")
+    schema.check_names(
+        (*_SCHEMA_PROPERTIES, "pipeline"), refused=_REFUSED_IN_SCHEMA, ignored=_SCHEMA_IGNORED
+    )
+    if schema.has("pipeline") and root.has("pipeline"):
+        schema.wrong("pipeline", "stands beside the schema as well; keep one of them")
+    settings = root if root.has("pipeline") else schema
+    contract = _with_settings(_read_schema(schema, more_missing), settings.child("pipeline"))
+    return replace(contract, dialect=dialect, encoding=_read_encoding(root))
+
+
+def _read_bare_schema(root: Node) -> Contract:
+    root.check_names(
+        (*_SCHEMA_PROPERTIES, "pipeline"), refused=_REFUSED_IN_SCHEMA, ignored=_SCHEMA_IGNORED
+    )
+    _check_profile(root)
+    return _with_settings(_read_schema(root, ()), root.child("pipeline"))
+
+
+def _check_kind(root: Node) -> None:
+    """Note what tells that the resource is no CSV file, or bound to rules that nobody checks."""
+    _check_profile(root)
+    kind = root.properties.get("type")
+    if kind not in (None, "table"):
+        root.wrong("type", f"expected table, found {shown(kind)}")
+    file_format = root.properties.get("format")
+    if file_format is not None and str(file_format).lower() not in _FILE_FORMATS:
+        root.wrong("format", f"expected {', '.join(_FILE_FORMATS)}, found {shown(file_format)}")
+
+
+def _check_profile(root: Node) -> None:
+    for name in ("profile", "$schema"):
+        profile = root.properties.get(name)
+        known = profile in _KNOWN_PROFILES or str(profile).startswith(_OFFICIAL_PROFILES)
+        if profile is not None and not known:
+            root.wrong(name, f"is not supported: custom profiles are not checked: {shown(profile)}")
+
+
+def _read_dialect(root: Node) -> tuple[Dialect | None, tuple[str, ...]]:
+    if not root.has("dialect"):
+        return None, ()
+    if isinstance(root.properties["dialect"], str):
+        root.wrong("dialect", "is a path or an address, which is not followed; put it here")
+        return None, ()
+    node = root.child("dialect")
+    return read_dialect(node), null_sequence(node)
+
+
+def _read_encoding(root: Node) -> str | None:
+    if not root.has("encoding"):
+        return None
+    name = root.text("encoding", "utf-8")
+    try:
+        info = codecs.lookup(name)
+        "".encode(name)
+    except (LookupError, ValueError):
+        root.wrong("encoding", f"expected a text encoding such as utf-8 or cp1252, found {name!r}")
+        return None
+    return info.name
+
+
+def _read_schema(schema: Node, more_missing: tuple[str, ...]) -> Contract:
+    missing = read_missing_values(schema, ("",))
+    fields = [
+        _with_missing(read_field(node, missing), more_missing) for node in schema.children("fields")
+    ]
+    if not fields and isinstance(schema.properties.get("fields"), list):
+        schema.wrong("fields", "expected at least one field")
+    _check_unique_names(schema, fields)
+    primary_key = _read_key(schema, "primaryKey", fields)
+    return Contract(
+        fields=tuple(_required(field) if field.name in primary_key else field for field in fields),
+        fields_match=_read_fields_match(schema),
+        primary_key=primary_key,
+        unique_keys=_read_unique_keys(schema, fields),
+    )
+
+
+def _with_missing(field: Field, more: tuple[str, ...]) -> Field:
+    added = tuple(text for text in more if text not in field.missing_values)
+    return replace(field, missing_values=field.missing_values + added)
+
+
+def _required(field: Field) -> Field:
+    """A field of the primary key is required, as in SQL (Table Schema v2, `primaryKey`)."""
+    return replace(field, constraints=replace(field.constraints, required=True))
+
+
+def _check_unique_names(schema: Node, fields: list[Field]) -> None:
+    seen: dict[str, int] = {}
+    outputs: dict[str, int] = {}
+    for index, field in enumerate(fields):
+        first = seen.setdefault(field.name, index)
+        if first != index:
+            schema.wrong(f"fields[{index}].name", f"is the same as that of fields[{first}]")
+        first = outputs.setdefault(field.output_name, index)
+        if first != index and field.name != fields[first].name:
+            path = f"fields[{index}].pipeline.outputName"
+            schema.wrong(path, f"is the same as the output name of fields[{first}]")
+
+
+def _read_fields_match(schema: Node) -> FieldsMatch:
+    value = schema.properties.get("fieldsMatch")
+    if isinstance(value, list) and len(value) == 1:
+        # The first profile of version 2 asked for a list, against the text of the standard.
+        schema = Node({"fieldsMatch": value[0]}, schema.path, schema.problems)
+    return cast("FieldsMatch", schema.choice("fieldsMatch", _FIELDS_MATCH, "exact"))
+
+
+def _read_unique_keys(schema: Node, fields: list[Field]) -> tuple[tuple[str, ...], ...]:
+    keys = schema.properties.get("uniqueKeys")
+    if keys is None:
+        return ()
+    if not isinstance(keys, list) or not all(isinstance(key, list) for key in keys):
+        schema.wrong("uniqueKeys", f"expected a list of lists of field names, found {shown(keys)}")
+        return ()
+    nodes = {f"uniqueKeys[{index}]": key for index, key in enumerate(keys)}
+    read = Node(nodes, schema.path, schema.problems)
+    return tuple(_read_key(read, name, fields) for name in nodes)
+
+
+def _read_key(schema: Node, name: str, fields: list[Field]) -> tuple[str, ...]:
+    """Read the names of a key's fields; version 1 also writes a single name without a list."""
+    value = schema.properties.get(name)
+    if isinstance(value, str):
+        schema = Node({name: [value]}, schema.path, schema.problems)
+    key = schema.texts(name) or ()
+    known = {field.name for field in fields}
+    for part in key:
+        if part not in known:
+            schema.wrong(name, f"expected names of fields, found {shown(part)}")
+    return key
+
+
+def _with_settings(contract: Contract, node: Node) -> Contract:
+    node.check_names(_SETTINGS, refused={}, strict=True)
+    match = contract.fields_match
+    output_format = node.choice("outputFormat", ("jsonl", "parquet"), "")
+    return replace(
+        contract,
+        max_reject_percent=_read_percent(node),
+        max_reject_count=node.integer("maxRejectCount", lowest=-1),
+        extra_columns=_read_policy(node, "extraColumns", allowed=match in _MAY_HAVE_EXTRA),
+        missing_columns=_read_policy(node, "missingColumns", allowed=match in _MAY_LACK),
+        neutralise_formulas=node.choice("neutraliseFormulas", ("off", "prefix"), "off") == "prefix",
+        output_format=cast("OutputFormat", output_format) or None,
+    )
+
+
+def _read_percent(node: Node) -> float | None:
+    if not node.has("maxRejectPercent"):
+        return None
+    value = node.properties["maxRejectPercent"]
+    try:
+        number = float(value) if not isinstance(value, bool | str) else -1.0
+    except (TypeError, ValueError):
+        number = -1.0
+    if not 0 <= number <= _PERCENT:
+        node.wrong("maxRejectPercent", f"expected a number from 0 to 100, found {shown(value)}")
+        return None
+    return number
+
+
+def _read_policy(node: Node, name: str, *, allowed: bool) -> ColumnPolicy:
+    """Read what to do with columns; the default keeps those that `fieldsMatch` lets pass."""
+    return cast("ColumnPolicy", node.choice(name, _COLUMN_POLICIES, "keep" if allowed else "fail"))
+
+
+def _settings_document(contract: Contract) -> dict[str, Any]:
+    document = {
+        "maxRejectPercent": contract.max_reject_percent,
+        "maxRejectCount": contract.max_reject_count,
+        "extraColumns": contract.extra_columns,
+        "missingColumns": contract.missing_columns,
+        "neutraliseFormulas": "prefix" if contract.neutralise_formulas else "off",
+        "outputFormat": contract.output_format,
+    }
+    return {name: value for name, value in document.items() if value is not None}

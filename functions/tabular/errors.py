@@ -5,6 +5,13 @@ A message says what is wrong, where, and what to do. It never holds a cell's val
 travels into queue messages, mail and logs.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class TabularError(Exception):
     """A file as a whole cannot be processed; trying the same file again changes nothing."""
@@ -28,6 +35,11 @@ class FileTooLarge(TabularError):
 
 class InvalidContract(TabularError):
     """The contract is itself wrong; the message names the property and what it expects."""
+
+    # `problems` pairs each wrong property's path in the document with what is wrong there.
+    def __init__(self, message: str, *, problems: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
 
 
 class HeaderMismatch(TabularError):

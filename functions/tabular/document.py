@@ -1,0 +1,168 @@
+"""Reading a JSON document that people wrote: every problem is kept with the property's path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+_NEAR = 0.8
+"""A property name this similar to a known one (0 to 1, difflib's ratio) is taken for a slip."""
+_SHOWN = 40
+
+
+@dataclass(frozen=True)
+class Node:
+    """An object of the document: its properties, its path, and the problems of the whole document.
+
+    The reading methods return None (or the default) after they have noted a problem, so that
+    reading goes on and all problems are told at once.
+    """
+
+    properties: Mapping[str, Any]
+    path: str = ""
+    problems: list[tuple[str, str]] = field(default_factory=list)
+
+    def has(self, name: str) -> bool:
+        """Tell whether a property is there, and not null."""
+        return self.properties.get(name) is not None
+
+    def wrong(self, name: str, message: str) -> None:
+        """Note what is wrong with a property; with an empty name, with this object itself."""
+        self.problems.append((self.path_of(name) or "(document)", message))
+
+    def path_of(self, name: str) -> str:
+        """Give the path of a property, such as `schema.fields[3].constraints.minimum`."""
+        if not name or not self.path:
+            return self.path or name
+        return self.path + name if name.startswith("[") else f"{self.path}.{name}"
+
+    def text(self, name: str, default: str) -> str:
+        """Read a text that is not empty."""
+        value = self._typed(name, str, "text")
+        if value == "":
+            self.wrong(name, "expected text that is not empty")
+        return value or default
+
+    def character(self, name: str) -> str | None:
+        """Read a text of exactly one character; absent, null and empty give None."""
+        value: str | None = self._typed(name, str, "one character")
+        if value and len(value) != 1:
+            self.wrong(name, f"expected one character, found {shown(value)}")
+            return None
+        return value or None
+
+    def choice(self, name: str, choices: Collection[str], default: str) -> str:
+        """Read one of some words."""
+        value = self._typed(name, str, "one of " + ", ".join(choices))
+        if value is None:
+            return default
+        if value not in choices:
+            hint = did_you_mean(value, choices)
+            self.wrong(name, f"expected one of {', '.join(choices)}, found {shown(value)}{hint}")
+            return default
+        return str(value)
+
+    def flag(self, name: str, default: bool) -> bool:
+        """Read true or false."""
+        value = self._typed(name, bool, "true or false")
+        return default if value is None else bool(value)
+
+    def integer(self, name: str, *, lowest: int) -> int | None:
+        """Read an integer that is at least `lowest`."""
+        if not self.has(name):
+            return None
+        value = self.properties[name]
+        if type(value) is not int or value < lowest:
+            self.wrong(name, f"expected an integer from {lowest} up, found {shown(value)}")
+            return None
+        return value
+
+    def texts(self, name: str) -> tuple[str, ...] | None:
+        """Read a list of texts that differ from each other."""
+        if not self.has(name):
+            return None
+        value = self.properties[name]
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            self.wrong(name, f"expected a list of texts, found {shown(value)}")
+            return None
+        if len(set(value)) < len(value):
+            self.wrong(name, "expected texts that differ from each other")
+            return None
+        return tuple(value)
+
+    def child(self, name: str) -> Node:
+        """Read an object; an empty one stands for what is absent or no object."""
+        value = self.properties.get(name)
+        if value is not None and not isinstance(value, dict):
+            self.wrong(name, f"expected an object, found {shown(value)}")
+            value = None
+        return Node(value or {}, self.path_of(name), self.problems)
+
+    def children(self, name: str) -> list[Node]:
+        """Read a list of objects."""
+        items = self.properties.get(name)
+        if not isinstance(items, list):
+            self.wrong(name, f"expected a list, found {shown(items)}")
+            return []
+        nodes = []
+        for index, item in enumerate(items):
+            if isinstance(item, dict):
+                nodes.append(Node(item, f"{self.path_of(name)}[{index}]", self.problems))
+            else:
+                self.wrong(f"{name}[{index}]", f"expected an object, found {shown(item)}")
+        return nodes
+
+    def check_names(
+        self,
+        effective: Iterable[str],
+        *,
+        refused: Mapping[str, str],
+        ignored: Collection[str] = (),
+        strict: bool = False,
+    ) -> None:
+        """Note the properties that would do nothing although somebody meant something by them.
+
+        `effective` are those with a meaning here. `refused` maps names to why they can't stand
+        here. Names that are neither, nor in `ignored`, may be other people's own; only what is
+        nearly an effective name is taken for a slip. With `strict` nothing unknown may stand.
+        """
+        effective = tuple(effective)
+        for name, value in self.properties.items():
+            if name in effective or name in ignored or value is None:
+                continue
+            hint = did_you_mean(name, effective)
+            if name in refused:
+                self.wrong(name, refused[name])
+            elif hint or strict:
+                self.wrong(
+                    name, "unknown property" + (hint or f", known are {', '.join(effective)}")
+                )
+
+    def _typed(self, name: str, kind: type, expected: str) -> Any:
+        value = self.properties.get(name)
+        if value is not None and not isinstance(value, kind):
+            self.wrong(name, f"expected {expected}, found {shown(value)}")
+            return None
+        return value
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Give `, did you mean ...?` for the known word nearest to a misspelt one, or nothing."""
+    rated = [
+        (SequenceMatcher(None, word.lower(), candidate.lower()).ratio(), candidate)
+        for candidate in known
+    ]
+    ratio, candidate = max(rated, default=(0.0, ""))
+    return f", did you mean {candidate!r}?" if ratio >= _NEAR else ""
+
+
+def shown(value: Any) -> str:
+    """Show what stands in the document instead of what was expected, shortened."""
+    if value is None:
+        return "nothing"
+    text = repr(value)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
