@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from notify.message import Notification, failure_notification, success_notification
-from shared.clients import sns, table
+from shared.clients import sns
 from shared.errors import aws_errors
+from shared.metadata import mark_item, read_item
 from shared.observability import logger
 from shared.settings import from_environment
 from shared.step import Task, step
@@ -34,13 +35,15 @@ def handler(task: Task) -> dict[str, Any]:
     notification = success_notification(
         task.job, task.execution, settings.environment, settings.output_bucket
     )
-    told = _told(settings, task.job.file_id)
+    item = read_item(settings.metadata_table, task.job.file_id) or {}
+    told: dict[str, Any] = item.get("notified", {})
     if told.get("notification_id") == notification.notification_id:
         logger().info("already told", extra=told)
         return told
-    result = _publish(settings, notification)
-    _mark_told(settings, task.job.file_id, result)
-    return result
+    told = _publish(settings, notification)
+    # Between publishing and this mark a crash can repeat the message, under the same id.
+    mark_item(settings.metadata_table, task.job.file_id, "notified", told)
+    return told
 
 
 def _publish(settings: Settings, notification: Notification) -> dict[str, Any]:
@@ -59,23 +62,3 @@ def _publish(settings: Settings, notification: Notification) -> dict[str, Any]:
         "notification_id": notification.notification_id,
         "message_id": response["MessageId"],
     }
-
-
-def _told(settings: Settings, file_id: str) -> dict[str, Any]:
-    with aws_errors("the metadata table"):
-        stored = table(settings.metadata_table).get_item(
-            Key={"file_id": file_id}, ConsistentRead=True, ProjectionExpression="notified"
-        )
-    told: Any = stored.get("Item", {}).get("notified", {})
-    return dict(told)
-
-
-def _mark_told(settings: Settings, file_id: str, told: dict[str, Any]) -> None:
-    """Between publishing and this mark a crash can repeat the message, under the same id."""
-    with aws_errors("the metadata table"):
-        table(settings.metadata_table).update_item(
-            Key={"file_id": file_id},
-            UpdateExpression="SET notified = :told, revision = revision + :one",
-            ConditionExpression="attribute_exists(file_id)",
-            ExpressionAttributeValues={":told": told, ":one": 1},
-        )

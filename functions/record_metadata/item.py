@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from shared.job import Execution, Failure, Job
+from shared.job import Execution, Failure, Job, iso
+from shared.metadata import Item
 
-Item = dict[str, Any]
 Status = Literal["succeeded", "failed"]
 
 # S3 compares sequencers as text after padding the shorter one with zeros on the right, so padded
 # to one length they sort as the index's range key. Those seen are 16 to 18 characters long.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 SEQUENCER_LENGTH = 40
+
+# What other steps have set: which success was told already, and where the source was moved to.
+MARKS = ("notified", "archive")
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ def outcome_of(
     """The outcome that a job's results, or its failure, tell at `recorded_at`."""
     started = datetime.fromisoformat(execution.start_time)
     duration_ms = max(0, int((recorded_at - started).total_seconds() * 1000))
+    parse = job.results.get("parse", {})
     output = job.results.get("output", {})
     counts = _counts(job)
     failure = job.failure if status == "failed" else None
@@ -59,12 +63,9 @@ def outcome_of(
         "source_bytes": job.source.size,
         "uploaded_at": job.source.event_time,
         "dataset": job.source.dataset,
-        **{
-            name: job.results.get("parse", {}).get(name)
-            for name in ("encoding", "compression", "delimiter", "columns")
-        },
-        "contract_key": job.results.get("parse", {}).get("contract_key"),
-        "contract_version": job.results.get("parse", {}).get("contract_version"),
+        **{name: parse.get(name) for name in ("encoding", "compression", "delimiter", "columns")},
+        "contract_key": parse.get("contract_key"),
+        "contract_version": parse.get("contract_version"),
         "output_bucket": output_bucket if output else None,
         "output_key": output.get("processed_key"),
         "rejected_key": output.get("rejected_key"),
@@ -81,19 +82,21 @@ def outcome_of(
         attempt=job.attempt,
         execution_arn=execution.arn,
         redrive_count=execution.redrive_count,
-        recorded_at=_iso(recorded_at),
+        recorded_at=iso(recorded_at),
         duration_ms=duration_ms,
         counts=counts,
         attributes={
             "attempt": job.attempt,
-            "replay_of": job.replay_of,
+            "replay_of": job.replay_of or parse.get("mend_of"),
+            "mend_of": parse.get("mend_of"),
+            "output_name": parse.get("output_name"),
             "execution_arn": execution.arn,
             "execution_name": execution.name,
             "redrive_count": execution.redrive_count,
             # The execution's start, not the clock now: a redrive must not change it.
             "processed_at": execution.start_time,
             "processed_on": execution.start_time[:10],
-            "recorded_at": _iso(recorded_at),
+            "recorded_at": iso(recorded_at),
             "duration_ms": duration_ms,
             **attributes,
         },
@@ -117,8 +120,7 @@ def next_item(before: Item | None, outcome: Outcome) -> Item | None:
         **outcome.attributes,
         "history": history,
         "revision": previous.get("revision", 0) + 1,
-        # Notify's mark: which success was told already.
-        "notified": previous.get("notified"),
+        **{mark: previous.get(mark) for mark in MARKS},
     }
     return {name: _storable(value) for name, value in item.items() if value is not None}
 
@@ -142,8 +144,8 @@ def _failed(failure: Failure, recorded_at: datetime) -> Item:
     return {
         "error": {"code": failure.error, "message": failure.cause, "state": failure.state},
         # Present on failed items only, which makes the failures' index hold nothing else.
-        "failed_at": _iso(recorded_at),
-        "failed_on": _iso(recorded_at)[:10],
+        "failed_at": iso(recorded_at),
+        "failed_on": iso(recorded_at)[:10],
         "not_done": list(failure.not_done) or None,
     }
 
@@ -158,10 +160,6 @@ def _history_entry(outcome: Outcome) -> Item:
         entry["error"] = outcome.attributes["error"]["code"]
         entry["state"] = outcome.attributes["error"]["state"]
     return entry
-
-
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _storable(value: Any) -> Any:

@@ -10,8 +10,10 @@ from botocore.config import Config
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
 # "standard" retries throttling and broken connections with backoff; the workflow's own Retry
@@ -31,6 +33,18 @@ def s3() -> S3Client:
 def sns() -> SNSClient:
     """The SNS client."""
     return boto3.client("sns", config=_CONFIG)
+
+
+@cache
+def sqs() -> SQSClient:
+    """The SQS client."""
+    return boto3.client("sqs", config=_CONFIG)
+
+
+@cache
+def awslambda() -> LambdaClient:
+    """The Lambda client."""
+    return boto3.client("lambda", config=_CONFIG)
 
 
 @cache

@@ -48,7 +48,9 @@ def compose(sources: Sequence[Location], bucket: str, key: str) -> None:
     """Write `s3://bucket/key` as the bytes of the sources, one after the other.
 
     The object appears whole or not at all. What is downloaded is less than 10 MiB for each
-    source smaller than S3's least part size; memory holds a few such pieces. Raises `SourceNotFound`
+    source smaller than S3's least part size; memory holds a few such pieces.
+
+    Raises `SourceNotFound`
     or `SourceChanged` where a source is not what it was, `TransientError` where trying again
     helps, `InternalError` where there would be more pieces than S3 takes.
     """

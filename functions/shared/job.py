@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from shared import keys
@@ -82,6 +83,11 @@ class Source:
     def location(self) -> Location:
         """Where the object was uploaded."""
         return Location(self.bucket, self.key, self.version_id, self.etag, self.size)
+
+    @property
+    def uri(self) -> str:
+        """The uploaded object as people write it: `s3://bucket/key`."""
+        return self.location.uri
 
     @property
     def file_id(self) -> str:
@@ -175,6 +181,11 @@ class Job:
             "source": asdict(self.source),
         }
         return json.dumps(document, sort_keys=True, ensure_ascii=False)
+
+
+def iso(moment: datetime) -> str:
+    """A moment as the workflow writes it: ISO 8601 in UTC, to the millisecond."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def new_job(

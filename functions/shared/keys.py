@@ -63,9 +63,9 @@ def processed_part_key(dataset: str, name: str, split: int, suffix: str) -> str:
     return f"processed/{dataset}/{name}/part-{split:05d}.{suffix}"
 
 
-def mended_name(original: str, depth: int) -> str:
-    """The output name of a mend of `original`; a mend of a mend has depth 2, and so on."""
-    return f"{original}-mended" if depth == 1 else f"{original}-mended-{depth}"
+def mended_name(name: str) -> str:
+    """The output name of a mend of the output `name`; a mend may itself be mended."""
+    return f"{name}-mended"
 
 
 def rejected_key(dataset: str, file_id: str, suffix: str) -> str:

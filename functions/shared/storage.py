@@ -154,6 +154,20 @@ def delete_objects(bucket: str, keys: list[str]) -> None:
             s3().delete_object(Bucket=bucket, Key=key)
 
 
+def delete_version(location: Location) -> None:
+    """Delete exactly this version of an object, whether it is still there or not.
+
+    Without a version (an unversioned bucket) the object is deleted only while it has this ETag.
+    """
+    with aws_errors(location.uri):
+        if location.version_id:
+            s3().delete_object(
+                Bucket=location.bucket, Key=location.key, VersionId=location.version_id
+            )
+        elif (there := find(location.bucket, location.key)) and there.etag == location.etag:
+            s3().delete_object(Bucket=location.bucket, Key=location.key)
+
+
 class ObjectWriter:
     """A binary sink whose bytes become one S3 object when its `with` block ends without error.
 

@@ -38,17 +38,15 @@ def publish(publication: Publication, whole: WholeFile) -> dict[str, Any]:
     parts = {part.key: part for part in storage.list_objects(bucket, prefix)}
     same_rejects = _publish_rejected(publication, whole, parts)
     if whole.output_format == "parquet" and publication.splits > 1:
-        processed_key = _publish_under_manifest(publication, whole, parts)
+        published = _publish_under_manifest(publication, whole, parts)
     else:
-        processed_key = keys.processed_key(
-            publication.dataset, publication.name, whole.output_format
-        )
-        compose(_in_order(publication, parts, whole.output_format), bucket, processed_key)
-    if not same_rejects:
-        _remove_mends(publication)
+        key = keys.processed_key(publication.dataset, publication.name, whole.output_format)
+        compose(_in_order(publication, parts, whole.output_format), bucket, key)
+        published = [key]
+    _remove_superseded(publication, published, keep_mends=same_rejects)
     rejected = whole.error_count > 0
     return {
-        "processed_key": processed_key,
+        "processed_key": published[-1],
         "rejected_key": publication.rejected_key("jsonl") if rejected else None,
         "rejected_csv_key": publication.rejected_key("csv") if rejected else None,
     }
@@ -74,8 +72,8 @@ def _publish_rejected(
 
 def _publish_under_manifest(
     publication: Publication, whole: WholeFile, parts: dict[str, Location]
-) -> str:
-    """Publish one object a split; the manifest, written last, makes them the output."""
+) -> list[str]:
+    """Publish one object a split; the manifest, written and named last, makes them the output."""
     suffix = whole.output_format
     objects = []
     for split, part in enumerate(_in_order(publication, parts, suffix)):
@@ -91,7 +89,7 @@ def _publish_under_manifest(
         "objects": objects,
     }
     storage.write_document(publication.bucket, manifest_key, manifest, indent=2)
-    return manifest_key
+    return [*(str(item["key"]) for item in objects), manifest_key]
 
 
 def _in_order(publication: Publication, parts: dict[str, Location], content: str) -> list[Location]:
@@ -107,13 +105,17 @@ def _in_order(publication: Publication, parts: dict[str, Location], content: str
     return [parts[key] for key in wanted]
 
 
-def _remove_mends(publication: Publication) -> None:
-    """Remove the mends of rejected records that this publication supersedes.
+def _remove_superseded(publication: Publication, published: list[str], *, keep_mends: bool) -> None:
+    """Remove what stands beside the new output and would double its records.
 
-    They mend what an earlier attempt rejected; this one processed those records itself, or
-    rejected others. A mend's own name ends in its depth, so it removes the deeper ones only.
+    That is the output of an earlier attempt in another format, and mends of records that an
+    earlier attempt rejected: this one processed them itself, or rejected others.
     """
-    prefix = keys.processed_key(publication.dataset, publication.name, "")[:-1]
-    below = "-mended" if publication.name == publication.file_id else "-"
-    superseded = storage.list_objects(publication.bucket, f"{prefix}{below}")
-    storage.delete_objects(publication.bucket, [mend.key for mend in superseded])
+    own = keys.processed_key(publication.dataset, publication.name, "")[:-1]
+    mends = keys.processed_key(publication.dataset, keys.mended_name(publication.name), "")[:-1]
+    superseded = [
+        found.key
+        for found in storage.list_objects(publication.bucket, own)
+        if found.key not in published and not (keep_mends and found.key.startswith(mends))
+    ]
+    storage.delete_objects(publication.bucket, superseded)

@@ -1,0 +1,52 @@
+"""ArchiveSource: move a processed file from `raw/` to `processed/` of the input bucket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from shared import keys, storage
+from shared.compose import compose
+from shared.errors import SourceNotFound
+from shared.job import Job, Location
+from shared.metadata import mark_item
+from shared.settings import from_environment
+from shared.step import Task, step
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The function's environment."""
+
+    metadata_table: str
+
+
+@step()
+def handler(task: Task) -> dict[str, Any]:
+    """Copy the file's version, then delete exactly that version; repeating it changes nothing.
+
+    A re-run reads the file from its new place. Raises `SourceNotFound` where it is in neither.
+    """
+    settings = from_environment(Settings)
+    source = task.job.source
+    target = keys.archive_key(source.dataset, task.job.file_id, source.key)
+    archived = storage.find(source.bucket, target)
+    if archived is None or archived.size != source.size:
+        archived = _copy(task.job, target)
+    # Recorded before the upload is deleted: at every moment the item tells a place that is there.
+    mark_item(
+        settings.metadata_table,
+        task.job.file_id,
+        "archive",
+        {"key": archived.key, "version_id": archived.version_id},
+    )
+    storage.delete_version(source.location)
+    return {"archive_key": archived.key, "archive_version": archived.version_id}
+
+
+def _copy(job: Job, target: str) -> Location:
+    compose([job.source.location], job.source.bucket, target)
+    archived = storage.find(job.source.bucket, target)
+    if archived is None or archived.size != job.source.size:
+        raise SourceNotFound(f"{job.source.uri} could not be archived: its copy is not there.")
+    return archived

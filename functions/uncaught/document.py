@@ -1,0 +1,53 @@
+"""The state document of an execution that ended without the failure lane, or in its middle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+# The lane's parts, in its order; each leaves its result in the document's `failure`.
+LANE = ("dead_letter", "notification", "record")
+
+
+def last_document(events: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The document that the last entered state got, from a history in reverse order."""
+    for event in events:
+        details = event.get("stateEnteredEventDetails")
+        if details and "input" in details:
+            document: dict[str, Any] = json.loads(details["input"])
+            return document
+    return None
+
+
+def left_undone(document: Mapping[str, Any], execution: Mapping[str, Any]) -> list[str]:
+    """The parts of the failure lane that were not done for the execution's present run."""
+    failure = _present_failure(document, execution)
+    return [part for part in LANE if part not in failure or "Error" in failure[part]]
+
+
+def with_failure(
+    document: Mapping[str, Any], execution: Mapping[str, Any], detail: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The document as the lane's DescribeFailure makes it, from the execution's own status."""
+    if _present_failure(document, execution):
+        return dict(document)
+    error = detail.get("error") or _ERRORS[detail["status"]]
+    cause = detail.get("cause") or f"The execution ended as {detail['status']}."
+    return {
+        **document,
+        "failure": {"caught": {"Error": error, "Cause": cause}, "execution": dict(execution)},
+    }
+
+
+_ERRORS = {"TIMED_OUT": "States.Timeout", "ABORTED": "Aborted", "FAILED": "States.Runtime"}
+
+
+def _present_failure(
+    document: Mapping[str, Any], execution: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """The failure that the lane was dealing with; one from before a redrive does not count."""
+    failure: Mapping[str, Any] = document.get("failure", {})
+    described: Mapping[str, Any] = failure.get("execution", {})
+    same_run = int(described.get("RedriveCount") or 0) == execution["RedriveCount"]
+    return failure if described and same_run else {}
