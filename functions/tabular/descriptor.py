@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from tabular.contract import ColumnPolicy, Contract, Dialect, Field, FieldsMatch, OutputFormat
 from tabular.dialect_descriptor import dialect_document, null_sequence, read_dialect
-from tabular.document import Node, shown
+from tabular.document import Node, did_you_mean, shown
 from tabular.errors import HeaderMismatch, InvalidContract
 from tabular.field_descriptor import field_document, read_field, read_missing_values
 
@@ -184,17 +184,8 @@ def _read_resource(root: Node) -> Contract:
         return Contract(fields=())
     root.check_names(_RESOURCE_PROPERTIES, refused=_REFUSED_IN_RESOURCE, ignored=_RESOURCE_IGNORED)
     _check_kind(root)
-    if isinstance(root.properties.get("schema"), str):
-        root.wrong("schema", "is a path or an address, which is not followed; put the schema here")
-        return Contract(fields=())
-    if not root.has("schema"):
-        root.wrong("schema", "expected a Table Schema with its fields, found nothing")
-        return Contract(fields=())
     dialect, more_missing = _read_dialect(root)
-    schema = root.child("schema")
-    schema.check_names(
-        (*_SCHEMA_PROPERTIES, "pipeline"), refused=_REFUSED_IN_SCHEMA, ignored=_SCHEMA_IGNORED
-    )
+    schema = _schema_of(root)
     if schema.has("pipeline") and root.has("pipeline"):
         schema.wrong("pipeline", "stands beside the schema as well; keep one of them")
     settings = root if root.has("pipeline") else schema
@@ -202,11 +193,21 @@ def _read_resource(root: Node) -> Contract:
     return replace(contract, dialect=dialect, encoding=_read_encoding(root))
 
 
+def _schema_of(root: Node) -> Node:
+    schema = root.properties.get("schema")
+    if isinstance(schema, str):
+        root.wrong("schema", "is a path or an address, which is not followed; put the schema here")
+    elif schema is None:
+        slips = (did_you_mean(name, ("schema", "fields")) for name in root.properties)
+        hint = next(filter(None, slips), "")
+        root.wrong("schema", f"expected a Table Schema with its fields, found nothing{hint}")
+    else:
+        return root.child("schema")
+    # Nothing more can be said about its fields.
+    return Node({"fields": [{"name": "unknown"}]})
+
+
 def _read_bare_schema(root: Node) -> Contract:
-    root.check_names(
-        (*_SCHEMA_PROPERTIES, "pipeline"), refused=_REFUSED_IN_SCHEMA, ignored=_SCHEMA_IGNORED
-    )
-    _check_profile(root)
     return _with_settings(_read_schema(root, ()), root.child("pipeline"))
 
 
@@ -253,6 +254,9 @@ def _read_encoding(root: Node) -> str | None:
 
 
 def _read_schema(schema: Node, more_missing: tuple[str, ...]) -> Contract:
+    properties = (*_SCHEMA_PROPERTIES, "pipeline")
+    schema.check_names(properties, refused=_REFUSED_IN_SCHEMA, ignored=_SCHEMA_IGNORED)
+    _check_profile(schema)
     missing = read_missing_values(schema, ("",))
     fields = [
         _with_missing(read_field(node, missing), more_missing) for node in schema.children("fields")
