@@ -234,7 +234,8 @@ def _is_missing(name: str, document: Mapping[str, Any]) -> bool:
 
 def _read_failure(document: Mapping[str, Any]) -> Failure | None:
     failure = document.get("failure")
-    if failure is None:
+    if failure is None or "caught" not in failure:
+        # Just caught: DescribeFailure has not said yet in which execution.
         return None
     caught = failure["caught"]
     return Failure(

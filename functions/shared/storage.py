@@ -84,19 +84,16 @@ def stream(source: Location, start: int = 0, end: int | None = None) -> Iterator
             yield piece
 
 
-def read_document(
-    bucket: str, key: str, *, missing: type[PipelineError] | None = None
-) -> dict[str, Any]:
-    """A JSON object from S3; raises `missing`, or `InternalError`, where there is none."""
+def read_document(bucket: str, key: str, *, missing: type[PipelineError] | None = None) -> Any:
+    """A JSON document from S3; raises `missing`, or `InternalError`, where there is none."""
     place = f"s3://{bucket}/{key}"
     with aws_errors(place, **({"missing": missing} if missing else {})):
         body = s3().get_object(Bucket=bucket, Key=key)["Body"].read()
-    document: dict[str, Any] = json.loads(body)
-    return document
+    return json.loads(body)
 
 
-def read_documents(bucket: str, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Read many small JSON objects side by side; they come in the order of `keys`."""
+def read_documents(bucket: str, keys: Sequence[str]) -> Iterator[Any]:
+    """Read many small JSON documents side by side; they come in the order of `keys`."""
     with ThreadPoolExecutor(max_workers=_SMALL_READS) as pool:
         yield from pool.map(lambda key: read_document(bucket, key), keys)
 
@@ -113,10 +110,8 @@ def read_optional(bucket: str, key: str) -> tuple[bytes, str | None] | None:
         return response["Body"].read(), response.get("VersionId")
 
 
-def write_document(
-    bucket: str, key: str, document: dict[str, Any], *, indent: int | None = None
-) -> None:
-    """Write a JSON object to S3."""
+def write_document(bucket: str, key: str, document: Any, *, indent: int | None = None) -> None:
+    """Write a JSON document to S3."""
     body = json.dumps(document, indent=indent, ensure_ascii=False).encode()
     with aws_errors(f"s3://{bucket}/{key}"):
         s3().put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
