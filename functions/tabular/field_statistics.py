@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_right
-from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -37,7 +36,8 @@ _HASH_DIGITS = 16
 _ELLIPSIS = "\u2026"
 _BOUND_CHARACTERS = 100  # of the smallest and the largest text
 _SAFE_INTEGER = 2.0**53  # below it, doubles hold integers exactly
-_NUMERIC_TYPES = frozenset({"number", "integer", "year"})
+_INTEGER_TYPES = frozenset({"integer", "year"})
+_NUMERIC_TYPES = _INTEGER_TYPES | {"number"}
 _DATED_TYPES = frozenset({"date", "datetime"})
 _ISO_DATE = len("2024-01-31")
 
@@ -59,7 +59,7 @@ class FieldStatistics:
     smallest: Value | None = None
     largest: Value | None = None
     moments: Moments = field(default_factory=Moments)
-    counts: Counter[Value] | None = field(default_factory=Counter)
+    counts: dict[Value, int] | None = field(default_factory=dict)
     sketch: DistinctSketch = field(default_factory=DistinctSketch)
     histogram: LogHistogram = field(default_factory=LogHistogram)
 
@@ -87,8 +87,8 @@ class FieldStatistics:
         if is_numeric(self.type):
             self._add_numbers(texts, None, occurrences)
         else:
-            self._bound(texts.min(), texts.max())
-            self._take_texts(texts, occurrences)
+            counted = _counted(texts, occurrences)
+            self._add_counted(counted["value"], counted["count"])
 
     def merge(self, other: FieldStatistics) -> None:
         """Add what `other`, of the same type, has seen."""
@@ -97,7 +97,7 @@ class FieldStatistics:
         self._bound(other.smallest, other.largest)
         self.moments.merge(other.moments)
         if self.counts is not None and other.counts is not None:
-            self._count(list(other.counts), other.counts.values())
+            self._count(other.counts.keys(), other.counts.values())
             return
         self._give_up_counts()
         other._give_up_counts()
@@ -136,7 +136,8 @@ class FieldStatistics:
             document["moments"] = self.moments.to_document()
         if self.counts is not None:
             keys: list[Any] = sorted(self.counts)
-            document["values"] = [_stored(key) for key in keys]
+            plain = self.type not in _INTEGER_TYPES
+            document["values"] = keys if plain else [_stored(key) for key in keys]
             document["counts"] = [self.counts[key] for key in keys]
             return document
         document["sketch"] = self.sketch.to_document()
@@ -153,8 +154,9 @@ class FieldStatistics:
         if "moments" in document:
             read.moments = Moments.from_document(document["moments"])
         if "values" in document:
-            keys = map(read._restored, document["values"])
-            read.counts = Counter(dict(zip(keys, document["counts"], strict=True)))
+            plain = read.type not in _INTEGER_TYPES
+            keys = document["values"] if plain else map(int, document["values"])
+            read.counts = dict(zip(keys, document["counts"], strict=True))
             return read
         read.counts = None
         read.sketch = DistinctSketch.from_document(document["sketch"])
@@ -176,13 +178,13 @@ class FieldStatistics:
             self.sketch.add(texts.hash())
             return
         counted = texts.alias("value").value_counts()
-        distinct = counted["value"]
-        self._bound(distinct.min(), distinct.max())
-        self._take_texts(distinct, counted["count"])
+        self._add_counted(counted["value"], counted["count"])
 
-    def _take_texts(self, distinct: pl.Series, occurrences: pl.Series) -> None:
+    def _add_counted(self, distinct: pl.Series, occurrences: pl.Series) -> None:
+        """Add distinct texts, none null, and how often each occurs."""
+        self._bound(distinct.min(), distinct.max())
         if self.counts is not None and len(distinct) <= EXACT_DISTINCT:
-            self._count(_text_keys(distinct), occurrences)
+            self._count(_text_keys(distinct), occurrences.to_list())
             return
         self._give_up_counts()
         self.sketch.add(distinct.hash())
@@ -221,18 +223,29 @@ class FieldStatistics:
         if self.counts is not None:
             counted = _counted(keys, occurrences)
             if len(counted) <= EXACT_DISTINCT:
-                self._count(list(map(self._restored, counted["value"])), counted["count"])
+                self._count(self._number_keys(counted["value"]), counted["count"].to_list())
                 return
             self._give_up_counts()
         self.sketch.add(keys.hash())
         self.histogram.add(numbers, occurrences)
 
-    def _count(self, keys: Sequence[Value], occurrences: Iterable[int]) -> None:
-        """Add to the counts, which are there, and give them up if they become too many."""
-        assert self.counts is not None  # noqa: S101 - for the type checker
-        for key, times in zip(keys, occurrences, strict=True):
-            self.counts[key] += times
-        if len(self.counts) > EXACT_DISTINCT:
+    def _number_keys(self, distinct: pl.Series) -> list[Value]:
+        """Doubles for numbers, integers for integers, be they doubles or texts."""
+        if self.type == "number":
+            return distinct.to_list()
+        if distinct.dtype == pl.String:
+            return list(map(int, distinct.to_list()))
+        return distinct.cast(pl.Int64).to_list()
+
+    def _count(self, keys: Iterable[Value], occurrences: Iterable[int]) -> None:
+        """Add how often distinct `keys` occur, and give the counts up if they become too many."""
+        counts = self.counts or {}
+        new = dict(zip(keys, occurrences, strict=True))
+        if counts:
+            new = {key: counts.get(key, 0) + times for key, times in new.items()}
+        counts.update(new)
+        self.counts = counts
+        if len(counts) > EXACT_DISTINCT:
             self._give_up_counts()
 
     def _give_up_counts(self) -> None:

@@ -24,7 +24,17 @@ if TYPE_CHECKING:
 # binary64, DBL_DIG), so text of up to 15 characters can be recovered from the cast number.
 _EXACT_DIGITS = 15
 _EXACT_LIMIT = 1e15
+_TOLERANCE = 2.0**-51
 _SCALES = tuple(range(13))
+_GUESSED_FROM = 8
+# Text of 16 to 24 characters goes through Polars' Decimal, which parses any JSON number and rounds
+# to the scale. At the scale given for each range of |x| nothing is rounded: without an exponent
+# such text has at most 23 decimals (12 from 1e10 on), with one at most 21 digits, so the last
+# decimal place is above |x| / 1e21; and nothing reaches 1e34, as the two halves must.
+_LONG_DIGITS = 24
+_RANGES = ((34, 1e-13, 1e-3), (24, 1e-3, 1e10), (14, 1e10, 1e20))
+_HALF = 10**17
+_ROWS_OF_HALVES = 2**14  # products of halves are below 1e34, and as many of them fit 128 bits
 # Cells are exact down to this decimal place, below it they are rounded half to even. It is beyond
 # the smallest double (5e-324), and bounds a sum to some 650 digits however long the cells are.
 _LAST_PLACE = 340
@@ -39,7 +49,7 @@ class Moments:
     count: int = 0
     total: Fraction = Fraction(0)
     squares: Fraction = Fraction(0)
-    _scale: int = field(default=0, repr=False, compare=False)
+    _scale: int | None = field(default=None, repr=False, compare=False)
 
     def add(
         self, numbers: pl.Series, texts: pl.Series, occurrences: pl.Series | None = None
@@ -62,7 +72,8 @@ class Moments:
             short, short_texts = numbers, texts
         else:
             is_short = lengths <= _EXACT_DIGITS
-            self._add_decimals(texts.filter(~is_short & (numbers != 0)))
+            is_long = ~is_short & (numbers != 0)
+            self._add_long(numbers.filter(is_long), texts.filter(is_long))
             short, short_texts = numbers.filter(is_short), texts.filter(is_short)
         self._add_short(short, short_texts)
 
@@ -103,22 +114,25 @@ class Moments:
     def _add_short(self, numbers: pl.Series, texts: pl.Series) -> None:
         """Add cells of at most 15 characters, first at the scale that served the block before.
 
-        At scale k the integer nearest to x * 10^k, divided by 10^k, is x again: then the decimal
-        that the integer stands for has the same double as the cell's text, and as both have at
-        most 15 digits, they are the same decimal.
+        Let D be a cell's decimal. The computed x * 10^k is off D * 10^k by at most 2^-52 of it. If
+        D * 10^k is not an integer, then, D having at most 15 digits, it is more than 1e-15 of
+        itself away from any. So 2^-51 tells the two apart: what is that near to an integer is it.
         """
+        if self._scale is None:
+            self._scale = _decimal_places(texts)
         for attempt, scale in enumerate((self._scale, *_SCALES)):
             if not len(numbers):
                 return
-            power = 10.0**scale
-            scaled = (numbers * power).round()
-            exact = (scaled / power == numbers) & (scaled.abs() < _EXACT_LIMIT)
+            scaled = numbers * 10.0**scale
+            whole = scaled.round()
+            sizes = whole.abs()
+            exact = ((scaled - whole).abs() <= sizes * _TOLERANCE) & (sizes < _EXACT_LIMIT)
             if exact.all():
-                self._add_integers(scaled, scale)
+                self._add_integers(whole, scale)
                 if attempt:
                     self._scale = scale
                 return
-            self._add_integers(scaled.filter(exact), scale)
+            self._add_integers(whole.filter(exact), scale)
             numbers, texts = numbers.filter(~exact), texts.filter(~exact)
         self._add_decimals(texts)
 
@@ -137,6 +151,31 @@ class Moments:
         self.total += Fraction(total, 10**scale)
         self.squares += Fraction(squares, 10 ** (2 * scale))
 
+    def _add_long(self, numbers: pl.Series, texts: pl.Series) -> None:
+        """Add cells of more than 15 characters that are not zero."""
+        sizes = numbers.abs()
+        fits = texts.str.len_bytes() <= _LONG_DIGITS
+        rest = texts.is_not_null()
+        for scale, low, high in _RANGES:
+            rows = fits & (sizes >= low) & (sizes < high)
+            rest &= ~rows
+            self._add_halves(texts.filter(rows), scale)
+        self._add_decimals(texts.filter(rest))
+
+    def _add_halves(self, texts: pl.Series, scale: int) -> None:
+        """Add cells whose |x| * 10^scale is an integer below 1e34."""
+        scaled = texts.cast(pl.Decimal(38, scale)).to_physical()
+        half = pl.Series([_HALF], dtype=pl.Int128)
+        for start in range(0, len(scaled), _ROWS_OF_HALVES):
+            part = scaled.slice(start, _ROWS_OF_HALVES)
+            high = part // half
+            low = part - high * half
+            total = int(high.sum()) * _HALF + int(low.sum())
+            squares = int((high * high).sum()) * _HALF**2
+            squares += 2 * int((high * low).sum()) * _HALF + int((low * low).sum())
+            self.total += Fraction(total, 10**scale)
+            self.squares += Fraction(squares, 10 ** (2 * scale))
+
     def _add_decimals(self, texts: pl.Series, occurrences: pl.Series | None = None) -> None:
         times = repeat(1) if occurrences is None else occurrences
         totals: Counter[int] = Counter()
@@ -148,6 +187,12 @@ class Moments:
         for scale in totals:
             self.total += Fraction(totals[scale], 10**scale)
             self.squares += Fraction(squares[scale], 10 ** (2 * scale))
+
+
+def _decimal_places(texts: pl.Series) -> int:
+    """How many decimals the first texts have: the likely scale of the others."""
+    first = texts.head(_GUESSED_FROM).to_list()
+    return min(max((len(text.partition(".")[2]) for text in first), default=0), _SCALES[-1])
 
 
 def _decimal_value(text: str) -> tuple[int, int]:
