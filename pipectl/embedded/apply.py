@@ -1,0 +1,257 @@
+"""The translated template, applied: what moto's CloudFormation creates and what it leaves out."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from pipectl.embedded.poller import EventSource
+from pipectl.embedded.template import REGION, Template
+from pipectl.embedded.workers import Function
+from pipectl.errors import PipectlError
+
+if TYPE_CHECKING:
+    from pipectl.aws import Deployment
+
+# moto's only account.
+ACCOUNT = "123456789012"
+
+# Without effect on the embedded AWS: moto checks no permissions, and of a bucket's policy it sees
+# the action but not the condition, so "deny plain HTTP" would deny everything.
+_WITHOUT_EFFECT = {"AWS::S3::BucketPolicy", "AWS::Lambda::Permission"}
+
+# Lambda's own default, where a mapping sets none.
+_DEFAULT_CONCURRENCY = 5
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What the Lambda service has to know of a created stack."""
+
+    functions: list[Function]
+    event_sources: list[EventSource]
+
+
+def create_stack(deployment: Deployment, template: Template) -> Applied:
+    """Create the stack and complete it; raises `PipectlError` where the template is at fault."""
+    remaining = _for_cloudformation(template)
+    try:
+        deployment.client("cloudformation").create_stack(
+            StackName=deployment.stack_name,
+            TemplateBody=json.dumps(remaining),
+            Parameters=[
+                {"ParameterKey": name, "ParameterValue": value}
+                for name, value in template.parameters.items()
+            ],
+            Capabilities=["CAPABILITY_IAM"],
+        )
+    except ClientError as error:
+        raise PipectlError(f"The embedded AWS can't create the stack: {error}") from None
+    stack = _CreatedStack(deployment, template)
+    for resource_type, complete in _COMPLETIONS.items():
+        for logical_id, properties in stack.resources(resource_type):
+            complete(deployment, stack.physical_id(logical_id), properties)
+    return Applied(
+        functions=[
+            _function(logical_id, properties, template)
+            for logical_id, properties in stack.resources("AWS::Lambda::Function")
+        ],
+        event_sources=[
+            _event_source(deployment, properties)
+            for _, properties in stack.resources("AWS::Lambda::EventSourceMapping")
+        ],
+    )
+
+
+class _CreatedStack:
+    """The stack as moto created it, and the means to resolve the rest of the template with it."""
+
+    def __init__(self, deployment: Deployment, template: Template) -> None:
+        from moto.cloudformation.models import cloudformation_backends
+
+        backend = cloudformation_backends[ACCOUNT][REGION]
+        self._map = backend.get_stack(deployment.stack_name).resource_map
+        self._template = template
+
+    def resources(self, resource_type: str) -> list[tuple[str, dict[str, Any]]]:
+        """Logical ID and resolved properties of the resources whose condition holds."""
+        from moto.cloudformation.parsing import clean_json
+
+        return [
+            (logical_id, clean_json(copy.deepcopy(resource.get("Properties", {})), self._map))
+            for logical_id, resource in self._template.resources(resource_type).items()
+            if "Condition" not in resource or self._map.lazy_condition_map[resource["Condition"]]
+        ]
+
+    def physical_id(self, logical_id: str) -> str:
+        """What `Ref` gives, or the empty string for what CloudFormation left out."""
+        resource = self._map.get(logical_id)
+        return "" if resource is None else str(resource.physical_resource_id)
+
+
+def _for_cloudformation(template: Template) -> dict[str, Any]:
+    """The template without what moto's CloudFormation can't create or would create wrongly."""
+    from moto.cloudformation.parsing import get_model_map
+
+    # moto's own event source mapping knows neither partial responses nor visibility.
+    left_out = {*_WITHOUT_EFFECT, *_COMPLETIONS, "AWS::Lambda::EventSourceMapping"}
+    created = set(get_model_map()) - left_out | _CREATED_AND_COMPLETED
+    document: dict[str, Any] = copy.deepcopy(dict(template.document))
+    document["Resources"] = {
+        logical_id: _without_code(resource)
+        for logical_id, resource in document["Resources"].items()
+        if resource["Type"] in created
+    }
+    return document
+
+
+def _without_code(resource: dict[str, Any]) -> dict[str, Any]:
+    # moto wants a package, which nobody ever runs: functions run from their directories.
+    if resource["Type"] == "AWS::Lambda::Function":
+        resource["Properties"]["Code"] = {"ZipFile": ""}
+        resource["Properties"].pop("Layers", None)
+    if resource["Type"] == "AWS::Lambda::LayerVersion":
+        resource["Properties"]["Content"] = {"ZipFile": ""}
+    return resource
+
+
+# How each type is completed, given its physical ID and its resolved properties.
+
+
+def _complete_bucket(
+    deployment: Deployment, bucket: str, properties: Mapping[str, Any]
+) -> None:
+    s3 = deployment.client("s3")
+    if "VersioningConfiguration" in properties:
+        s3.put_bucket_versioning(
+            Bucket=bucket, VersioningConfiguration=properties["VersioningConfiguration"]
+        )
+    if "NotificationConfiguration" in properties:
+        s3.put_bucket_notification_configuration(
+            Bucket=bucket,
+            NotificationConfiguration=_notifications(properties["NotificationConfiguration"]),
+        )
+
+
+def _notifications(configuration: Mapping[str, Any]) -> Any:
+    """CloudFormation's notification configuration in the S3 API's words."""
+    queues = [
+        {
+            "QueueArn": queue["Queue"],
+            "Events": [queue["Event"]],
+            "Filter": {"Key": {"FilterRules": queue["Filter"]["S3Key"]["Rules"]}},
+        }
+        for queue in configuration.get("QueueConfigurations", [])
+    ]
+    answer: dict[str, Any] = {"QueueConfigurations": queues}
+    if configuration.get("EventBridgeConfiguration", {}).get("EventBridgeEnabled"):
+        answer["EventBridgeConfiguration"] = {}
+    return answer
+
+
+def _complete_queue_policy(
+    deployment: Deployment, _physical_id: str, properties: Mapping[str, Any]
+) -> None:
+    for queue_url in properties["Queues"]:
+        deployment.client("sqs").set_queue_attributes(
+            QueueUrl=queue_url, Attributes={"Policy": json.dumps(properties["PolicyDocument"])}
+        )
+
+
+def _complete_topic_policy(
+    deployment: Deployment, _physical_id: str, properties: Mapping[str, Any]
+) -> None:
+    for topic in properties["Topics"]:
+        deployment.client("sns").set_topic_attributes(
+            TopicArn=topic,
+            AttributeName="Policy",
+            AttributeValue=json.dumps(properties["PolicyDocument"]),
+        )
+
+
+def _complete_subscription(
+    deployment: Deployment, _physical_id: str, properties: Mapping[str, Any]
+) -> None:
+    attributes = {
+        name: json.dumps(properties[name])
+        for name in ("FilterPolicy", "RedrivePolicy")
+        if name in properties
+    }
+    attributes |= {
+        name: str(properties[name]).lower()
+        for name in ("FilterPolicyScope", "RawMessageDelivery")
+        if name in properties
+    }
+    deployment.client("sns").subscribe(
+        TopicArn=properties["TopicArn"],
+        Protocol=properties["Protocol"],
+        Endpoint=properties["Endpoint"],
+        Attributes=attributes,
+    )
+
+
+def _complete_alarm(
+    deployment: Deployment, _physical_id: str, properties: Mapping[str, Any]
+) -> None:
+    deployment.client("cloudwatch").put_metric_alarm(**properties)
+
+
+def _complete_state_machine(
+    deployment: Deployment, _physical_id: str, properties: Mapping[str, Any]
+) -> None:
+    # CloudFormation created it where moto's executing engine does not look.
+    definition = properties["DefinitionString"]
+    for name, value in properties.get("DefinitionSubstitutions", {}).items():
+        definition = definition.replace(f"${{{name}}}", str(value))
+    deployment.client("stepfunctions").create_state_machine(
+        name=properties["StateMachineName"],
+        definition=definition,
+        roleArn=properties["RoleArn"],
+        type=properties.get("StateMachineType", "STANDARD"),
+    )
+
+
+_COMPLETIONS: Mapping[str, Callable[[Deployment, str, Mapping[str, Any]], None]] = {
+    "AWS::S3::Bucket": _complete_bucket,
+    "AWS::SQS::QueuePolicy": _complete_queue_policy,
+    "AWS::SNS::TopicPolicy": _complete_topic_policy,
+    "AWS::SNS::Subscription": _complete_subscription,
+    "AWS::CloudWatch::Alarm": _complete_alarm,
+    "AWS::StepFunctions::StateMachine": _complete_state_machine,
+}
+
+# Others refer to these, so CloudFormation has to create them first.
+_CREATED_AND_COMPLETED = {"AWS::S3::Bucket", "AWS::StepFunctions::StateMachine"}
+
+
+def _function(logical_id: str, properties: Mapping[str, Any], template: Template) -> Function:
+    name = properties["FunctionName"]
+    variables = properties.get("Environment", {}).get("Variables", {})
+    return Function(
+        name=name,
+        arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}",
+        handler=properties["Handler"],
+        code=template.code[logical_id],
+        timeout=float(properties.get("Timeout", 3)),
+        memory=int(properties.get("MemorySize", 128)),
+        environment={variable: str(value) for variable, value in variables.items()},
+        log_group=properties.get("LoggingConfig", {}).get("LogGroup", f"/aws/lambda/{name}"),
+    )
+
+
+def _event_source(deployment: Deployment, properties: Mapping[str, Any]) -> EventSource:
+    arn = properties["EventSourceArn"]
+    scaling = properties.get("ScalingConfig", {})
+    return EventSource(
+        queue_url=deployment.client("sqs").get_queue_url(QueueName=arn.split(":")[-1])["QueueUrl"],
+        queue_arn=arn,
+        function=properties["FunctionName"],
+        batch_size=int(properties.get("BatchSize", 10)),
+        reports_failures="ReportBatchItemFailures" in properties.get("FunctionResponseTypes", []),
+        maximum_concurrency=int(scaling.get("MaximumConcurrency", _DEFAULT_CONCURRENCY)),
+    )

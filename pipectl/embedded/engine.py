@@ -1,0 +1,101 @@
+"""moto's Step Functions engine, made fit for many executions at once and for tests.
+
+Names in moto's modules are replaced while the stack is up: its boto3 clients by shared ones, and
+the clock of its retries by one that can run faster.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import lru_cache
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+from botocore.client import BaseClient
+from botocore.config import Config
+
+# The engine's own retries are the workflow's. A native integration waits as long as the state may.
+_CONFIG = Config(
+    parameter_validation=False,
+    retries={"total_max_attempts": 1},
+    connect_timeout=10,
+    read_timeout=3600,
+    # One connection an execution that waits for its function.
+    max_pool_connections=500,
+)
+
+
+def shared_clients(endpoint: Callable[[str], str]) -> AbstractContextManager[Any]:
+    """Give the engine one client a service instead of a new one each call.
+
+    Making a client takes ten times as long as using it, and boto3's default session, which moto
+    would make them with, must not be used from several threads at once.
+    """
+    from moto.stepfunctions.parser.asl.utils import boto_client
+
+    return patch.object(boto_client, "boto3", _Clients(endpoint))
+
+
+def parsed_once() -> AbstractContextManager[Any]:
+    """Let the engine read a definition's text once, not for each execution.
+
+    That takes ten times as long as making a new program of the syntax tree. Programs themselves
+    are not shared: their Map states keep what belongs to one execution.
+    """
+    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+    from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
+
+    read = lru_cache(maxsize=32)(AmazonStateLanguageParser.parse)
+    reading = threading.Lock()
+
+    def parse(definition: str) -> tuple[Any, Any]:
+        with reading:
+            _, tree = read(definition)
+        return Preprocessor().visit(tree), tree
+
+    return patch.object(AmazonStateLanguageParser, "parse", staticmethod(parse))
+
+
+def retry_clock(wait: Callable[[float], object]) -> AbstractContextManager[Any]:
+    """Let the engine wait between a state's attempts with `wait` instead of `time.sleep`."""
+    from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+
+    return patch.object(retrier_decl, "time", _Clock(wait))
+
+
+def scaled_wait(factor: float) -> Callable[[float], None]:
+    """A sleep that takes `factor` times as long as it is asked to: 0 doesn't wait at all."""
+    return lambda seconds: time.sleep(seconds * factor)
+
+
+class _Clients:
+    """Stands where the engine looks for boto3."""
+
+    def __init__(self, endpoint: Callable[[str], str]) -> None:
+        self._endpoint = endpoint
+        self._session = boto3.Session(aws_access_key_id="embedded", aws_secret_access_key="embedded")  # noqa: S106  # moto checks no keys
+        self._lock = threading.Lock()
+        self._clients: dict[tuple[str, str], BaseClient] = {}
+
+    def client(self, *, service_name: str, region_name: str, **_others: Any) -> BaseClient:
+        with self._lock:
+            key = (service_name, region_name)
+            if key not in self._clients:
+                self._clients[key] = self._session.client(  # type: ignore[call-overload]
+                    service_name,
+                    region_name=region_name,
+                    endpoint_url=self._endpoint(service_name),
+                    config=_CONFIG,
+                )
+            return self._clients[key]
+
+
+class _Clock:
+    """Stands where the engine's retries look for the module `time`."""
+
+    def __init__(self, wait: Callable[[float], object]) -> None:
+        self.sleep = wait

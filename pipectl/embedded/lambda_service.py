@@ -1,0 +1,184 @@
+"""A small Lambda service: the Invoke API over HTTP, and invocations from inside the process.
+
+It is the API that `sam local start-lambda` speaks too, so functions can run in Docker instead:
+set `AWS_ENDPOINT_URL_LAMBDA` to that service's address.
+https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import unquote
+
+from pipectl.embedded.faults import Faults
+from pipectl.embedded.workers import Function, Outcome, Workers
+
+INVOKE_PATH = "/2015-03-31/functions/"
+
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
+
+# Lambda repeats a failed asynchronous invocation twice, after these seconds.
+# https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+ASYNC_RETRY_SECONDS = (60.0, 120.0)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the Invoke API answers."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class ServiceError(Exception):
+    """The service refuses an invocation: `code` is the API's error name."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+    def answer(self) -> Answer:
+        """The error as the API's JSON protocol writes it."""
+        body = json.dumps({"Type": "User", "Message": self.message, "message": self.message})
+        return Answer(self.status, body.encode(), {"x-amzn-ErrorType": self.code})
+
+
+class LambdaService:
+    """Invokes the stack's functions in worker processes.
+
+    More invocations than the machine has use for wait for their turn, in order of arrival, as if
+    each were a slow one; on AWS they would run at once.
+    """
+
+    def __init__(self, workers: Workers, wait: Callable[[float], object], faults: Faults) -> None:
+        """`wait` sleeps between the attempts of asynchronous invocations."""
+        self._workers = workers
+        self._wait = wait
+        self._faults = faults
+        self._functions: dict[str, Function] = {}
+        # Two a core: an invocation that waits for S3 leaves its core to another.
+        self._turns = threading.BoundedSemaphore(2 * (os.cpu_count() or 1))
+
+    def add(self, function: Function) -> None:
+        """Make a function known under its name and ARN."""
+        self._functions[function.name] = function
+
+    def warm(self) -> None:
+        """Start one worker a function; returns when all have imported their handlers."""
+        threads = [
+            threading.Thread(target=self._workers.warm, args=(function,), daemon=True)
+            for function in self._functions.values()
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def invoke(self, name_or_arn: str, payload: bytes) -> tuple[Outcome, str]:
+        """Invoke a function and wait; returns its outcome and the request's id.
+
+        Raises `ServiceError` where Lambda itself would refuse.
+        """
+        function = self._find(name_or_arn)
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            raise ServiceError(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                "RequestTooLargeException",
+                f"Request must be smaller than {MAX_PAYLOAD_BYTES} bytes for the InvokeFunction"
+                " operation",
+            )
+        request_id = str(uuid.uuid4())
+        injected = self._faults.for_invocation(function.name)
+        if injected is not None and injected.refusal is not None:
+            raise ServiceError(*injected.refusal)
+        with self._turns:
+            if injected is not None:
+                return injected.outcome(request_id), request_id
+            outcome = self._workers.invoke(function, payload, request_id)
+        if len(outcome.payload) > MAX_PAYLOAD_BYTES:
+            outcome = _too_large(len(outcome.payload))
+        return outcome, request_id
+
+    def invoke_later(self, name_or_arn: str, payload: bytes) -> None:
+        """Invoke asynchronously, as events do; a failure is tried again twice."""
+        self._find(name_or_arn)
+        thread = threading.Thread(
+            target=self._invoke_with_retries, args=(name_or_arn, payload), daemon=True
+        )
+        thread.start()
+
+    def answer(self, path: str, invocation_type: str, payload: bytes) -> Answer:
+        """Answer a request of the Invoke API; `path` is the URL's, still percent-encoded."""
+        name = unquote(path.removeprefix(INVOKE_PATH).partition("/")[0])
+        try:
+            if invocation_type == "DryRun":
+                self._find(name)
+                return Answer(HTTPStatus.NO_CONTENT, b"")
+            if invocation_type == "Event":
+                self.invoke_later(name, payload)
+                return Answer(HTTPStatus.ACCEPTED, b"")
+            outcome, request_id = self.invoke(name, payload)
+        except ServiceError as error:
+            return error.answer()
+        headers = {"x-amzn-RequestId": request_id, "X-Amz-Executed-Version": "$LATEST"}
+        if outcome.failed:
+            headers["X-Amz-Function-Error"] = "Unhandled"
+        return Answer(HTTPStatus.OK, outcome.payload, headers)
+
+    def _find(self, name_or_arn: str) -> Function:
+        # A name, an ARN, either with a qualifier.
+        parts = name_or_arn.split(":")
+        name = parts[6] if parts[0] == "arn" and len(parts) > 6 else parts[0]  # noqa: PLR2004
+        try:
+            return self._functions[name]
+        except KeyError:
+            raise ServiceError(
+                HTTPStatus.NOT_FOUND,
+                "ResourceNotFoundException",
+                f"Function not found: {name_or_arn}",
+            ) from None
+
+    def _invoke_with_retries(self, name_or_arn: str, payload: bytes) -> None:
+        for pause in (*ASYNC_RETRY_SECONDS, None):
+            try:
+                outcome, _ = self.invoke(name_or_arn, payload)
+                done = not outcome.failed
+            except ServiceError:
+                done = False
+            if done or pause is None:
+                return
+            self._wait(pause)
+
+
+def _too_large(size: int) -> Outcome:
+    message = f"Response payload size ({size} bytes) exceeded maximum allowed payload size"
+    document = {
+        "errorMessage": f"{message} ({MAX_PAYLOAD_BYTES} bytes).",
+        "errorType": "Function.ResponseSizeTooLarge",
+    }
+    return Outcome(json.dumps(document).encode(), failed=True)
+
+
+def respond(
+    answer: Answer, start_response: Callable[[str, list[tuple[str, str]]], Any]
+) -> Iterable[bytes]:
+    """Send an answer over WSGI."""
+    phrase = HTTPStatus(answer.status).phrase
+    headers = {
+        "Content-Type": "application/json",
+        **answer.headers,
+        "Content-Length": str(len(answer.body)),
+    }
+    start_response(f"{answer.status:d} {phrase}", list(headers.items()))
+    return [answer.body]

@@ -1,0 +1,194 @@
+"""Polls queues for functions as Lambda's event source mappings do.
+
+Batch size, visibility timeout, partial batch responses, maximum concurrency and the queue's own
+redrive policy hold; filters do not.
+https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipectl.embedded.lambda_service import LambdaService, ServiceError
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+# Lambda's long poll is 20 s; here it is looked often instead, which costs nothing.
+IDLE_SECONDS = 0.05
+
+# How many failed deliveries are remembered, for whoever asks why a file did not start.
+REMEMBERED_FAILURES = 1000
+
+
+@dataclass(frozen=True)
+class EventSource:
+    """An event source mapping of the template; its queue as the URL and ARN that SQS gives."""
+
+    queue_url: str
+    queue_arn: str
+    function: str
+    batch_size: int
+    reports_failures: bool
+    maximum_concurrency: int
+
+
+@dataclass(frozen=True)
+class FailedDelivery:
+    """A message that its function did not accept: the body, and the error it was refused with."""
+
+    body: str
+    code: str
+    message: str
+
+
+class Poller:
+    """Delivers one queue's messages to its function until it is stopped."""
+
+    def __init__(
+        self,
+        source: EventSource,
+        service: LambdaService,
+        sqs: SQSClient,
+        visibility_factor: float = 1.0,
+    ) -> None:
+        """`visibility_factor` shortens the wait before a refused message comes again."""
+        self._source = source
+        self._service = service
+        self._sqs = sqs
+        self._visibility_factor = visibility_factor
+        self._stopping = threading.Event()
+        self._free = threading.Semaphore(source.maximum_concurrency)
+        self._thread = threading.Thread(target=self._poll, daemon=True)
+        self.failures: deque[FailedDelivery] = deque(maxlen=REMEMBERED_FAILURES)
+
+    def start(self) -> None:
+        """Begin to poll."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take no further messages; deliveries under way are not waited for."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _poll(self) -> None:
+        while not self._stopping.is_set():
+            if not self._free.acquire(timeout=IDLE_SECONDS):
+                continue
+            messages = self._receive()
+            if messages:
+                threading.Thread(target=self._deliver, args=(messages,), daemon=True).start()
+            else:
+                self._free.release()
+                self._stopping.wait(IDLE_SECONDS)
+
+    def _receive(self) -> list[MessageTypeDef]:
+        try:
+            answer = self._sqs.receive_message(
+                QueueUrl=self._source.queue_url,
+                # More than 10 would need several receives, as Lambda does them.
+                MaxNumberOfMessages=min(self._source.batch_size, 10),
+                AttributeNames=["All"],
+                MessageAttributeNames=["All"],
+            )
+        except (BotoCoreError, ClientError):
+            # Receiving is refused, or the server is going down: Lambda polls again, too.
+            return []
+        return answer.get("Messages", [])
+
+    def _deliver(self, messages: list[MessageTypeDef]) -> None:
+        try:
+            event = {"Records": [self._record(message) for message in messages]}
+            refused = self._invoke(event)
+            accepted = [m for m in messages if m["MessageId"] not in refused]
+            self._delete(accepted)
+            for message in messages:
+                if message["MessageId"] in refused:
+                    code, text = refused[message["MessageId"]]
+                    self.failures.append(FailedDelivery(message["Body"], code, text))
+                    self._shorten_visibility(message)
+        except (BotoCoreError, ClientError):
+            # What is not deleted comes again after its visibility timeout.
+            return
+        finally:
+            self._free.release()
+
+    def _invoke(self, event: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+        """Invoke the function; returns code and message of each refused message by its ID."""
+        everything = [record["messageId"] for record in event["Records"]]
+        try:
+            outcome, _ = self._service.invoke(self._source.function, json.dumps(event).encode())
+        except ServiceError as error:
+            return dict.fromkeys(everything, (error.code, error.message))
+        answer = json.loads(outcome.payload)
+        if outcome.failed:
+            error = (answer["errorType"], answer["errorMessage"])
+            return dict.fromkeys(everything, error)
+        if not self._source.reports_failures:
+            return {}
+        return dict.fromkeys(
+            _refused(answer, everything),
+            ("MessageRefused", f"{self._source.function} could not accept the message."),
+        )
+
+    def _delete(self, messages: Iterable[MessageTypeDef]) -> None:
+        entries: Any = [
+            {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
+            for number, message in enumerate(messages)
+        ]
+        if entries:
+            self._sqs.delete_message_batch(QueueUrl=self._source.queue_url, Entries=entries)
+
+    def _shorten_visibility(self, message: MessageTypeDef) -> None:
+        if self._visibility_factor == 1:
+            return
+        attributes = self._sqs.get_queue_attributes(
+            QueueUrl=self._source.queue_url, AttributeNames=["VisibilityTimeout"]
+        )["Attributes"]
+        seconds = int(attributes["VisibilityTimeout"]) * self._visibility_factor
+        self._sqs.change_message_visibility(
+            QueueUrl=self._source.queue_url,
+            ReceiptHandle=message["ReceiptHandle"],
+            VisibilityTimeout=int(seconds),
+        )
+
+    def _record(self, message: MessageTypeDef) -> dict[str, Any]:
+        attributes = message.get("MessageAttributes", {})
+        return {
+            "messageId": message["MessageId"],
+            "receiptHandle": message["ReceiptHandle"],
+            "body": message["Body"],
+            "attributes": message.get("Attributes", {}),
+            "messageAttributes": {
+                name: {
+                    "stringValue": value.get("StringValue"),
+                    "dataType": value["DataType"],
+                }
+                for name, value in attributes.items()
+            },
+            "md5OfBody": message["MD5OfBody"],
+            "eventSource": "aws:sqs",
+            "eventSourceARN": self._source.queue_arn,
+            "awsRegion": self._source.queue_arn.split(":")[3],
+        }
+
+
+def _refused(answer: Any, everything: list[str]) -> list[str]:
+    """The message IDs that a partial batch response names.
+
+    An unreadable or unknown one fails the whole batch.
+    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+    """
+    failures = (answer or {}).get("batchItemFailures") or []
+    refused = [failure.get("itemIdentifier") for failure in failures]
+    return refused if set(refused) <= set(everything) else everything
+
+

@@ -1,0 +1,217 @@
+"""The SAM template, translated to CloudFormation as a deployment would.
+
+The local paths of code and definition, which only `sam build` and `sam package` turn into S3
+objects, are kept aside: the definition is put into the template, and each function's code stays
+where it is.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipectl.errors import PipectlError, UsageError
+
+REGION = "us-east-1"
+
+# Properties that name a local path, by resource type.
+_LOCAL_PATHS = {
+    "AWS::Serverless::Function": "CodeUri",
+    "AWS::Serverless::LayerVersion": "ContentUri",
+    "AWS::Serverless::StateMachine": "DefinitionUri",
+}
+
+
+@dataclass(frozen=True)
+class Template:
+    """A translated template.
+
+    `document` is plain CloudFormation with the state machines' definitions inlined as text;
+    `code` gives each function's code directory by logical ID; `parameters` are the values that
+    override the template's defaults.
+    """
+
+    document: Mapping[str, Any]
+    code: Mapping[str, Path]
+    parameters: Mapping[str, str]
+
+    def resources(self, resource_type: str) -> dict[str, Mapping[str, Any]]:
+        """The resources of a type, such as `AWS::SQS::Queue`, by logical ID."""
+        return {
+            logical_id: resource
+            for logical_id, resource in self.document["Resources"].items()
+            if resource["Type"] == resource_type
+        }
+
+
+def translate(path: Path, parameters: Mapping[str, str] | None = None) -> Template:
+    """Translate the SAM template at `path`; relative paths in it are relative to its folder.
+
+    Raises `PipectlError` where the template can't be read or translated, and `UsageError` where
+    a parameter is not one of the template's or its value is not allowed.
+    """
+    # Only here: the translator takes a second to import.
+    from samtranslator.model.exceptions import InvalidDocumentException
+    from samtranslator.translator.transform import transform
+    from samtranslator.yaml_helper import yaml_parse
+
+    try:
+        document = yaml_parse(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PipectlError(f"The template {path} can't be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise PipectlError(f"The template {path} is no valid YAML: {error}") from None
+    given = dict(parameters or {})
+    _check_parameters(document, given)
+    local_paths = _set_local_paths_aside(document)
+    # The translator asks boto3 for the region and gets it from here when there is no AWS profile.
+    os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
+    try:
+        translated = transform(document, given, _NoManagedPolicies())
+    except InvalidDocumentException as error:
+        causes = "; ".join(cause.message for cause in error.causes)
+        raise PipectlError(f"The template {path} can't be translated: {causes}") from None
+    _inline_definitions(translated, local_paths, path.parent)
+    code = {
+        logical_id: (path.parent / local_paths[logical_id]).resolve()
+        for logical_id, resource in translated["Resources"].items()
+        if resource["Type"] == "AWS::Lambda::Function"
+    }
+    return Template(document=translated, code=code, parameters=given)
+
+
+class Translation:
+    """A translation that runs in a process of its own, beside this one's imports."""
+
+    def __init__(self, path: Path, parameters: Mapping[str, str]) -> None:
+        self._process = subprocess.Popen(  # noqa: S603  # this interpreter and our own module
+            [sys.executable, "-m", "pipectl.embedded.template", str(path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # A Ctrl-C is for the process that waits for this one.
+            start_new_session=True,
+        )
+        # Not as arguments: other users of the machine can read those, and a parameter may be
+        # secret. They are few, so the pipe takes them without anybody reading yet.
+        assert self._process.stdin is not None  # noqa: S101  # it was asked for above
+        self._process.stdin.write(json.dumps(parameters))
+        self._process.stdin.close()
+        self._process.stdin = None
+
+    def result(self) -> Template:
+        """Wait for the template; raises `PipectlError` as `translate` does."""
+        output, problems = self._process.communicate()
+        if self._process.returncode == UsageError.exit_code:
+            raise UsageError(problems.strip())
+        if self._process.returncode:
+            raise PipectlError(problems.strip() or "The template can't be translated.")
+        answer = json.loads(output)
+        return Template(
+            document=answer["document"],
+            code={logical_id: Path(code) for logical_id, code in answer["code"].items()},
+            parameters=answer["parameters"],
+        )
+
+    def cancel(self) -> None:
+        """End the process if it still runs."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
+
+
+class _NoManagedPolicies:
+    """The template names AWS's managed policies by ARN, if at all."""
+
+    def load(self) -> dict[str, str]:
+        return {}
+
+
+def _check_parameters(document: Mapping[str, Any], given: Mapping[str, str]) -> None:
+    known = document.get("Parameters", {})
+    for name, value in given.items():
+        if name not in known:
+            raise UsageError(
+                f"The template has no parameter {name}. It has: {', '.join(sorted(known))}."
+            )
+        problem = _problem_of(known[name], value)
+        if problem:
+            raise UsageError(f"The parameter {name} can't have this value: {problem}")
+
+
+def _problem_of(declared: Mapping[str, Any], value: str) -> str | None:
+    """What CloudFormation would find wrong with a parameter's value, or None."""
+    allowed = declared.get("AllowedValues")
+    if allowed is not None and value not in map(str, allowed):
+        return f"allowed are {', '.join(map(str, allowed))}."
+    if not re.fullmatch(declared.get("AllowedPattern", "(?s).*"), value):
+        reason = declared.get("ConstraintDescription")
+        return str(reason or f"it must match {declared['AllowedPattern']}.")
+    if declared["Type"] != "Number":
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return "it must be a number."
+    low, high = declared.get("MinValue", -math.inf), declared.get("MaxValue", math.inf)
+    return None if low <= number <= high else f"it must be from {low} to {high}."
+
+
+def _set_local_paths_aside(document: dict[str, Any]) -> dict[str, str]:
+    """Put S3 URIs, which the translator insists on, where local paths stand; return the paths."""
+    inherited = document.get("Globals", {}).get("Function", {}).pop("CodeUri", None)
+    paths: dict[str, str] = {}
+    for logical_id, resource in document["Resources"].items():
+        key = _LOCAL_PATHS.get(resource["Type"])
+        if key is None:
+            continue
+        properties = resource.setdefault("Properties", {})
+        local = properties.get(key, inherited if key == "CodeUri" else None)
+        if isinstance(local, str) and not local.startswith("s3://"):
+            paths[logical_id] = local
+            properties[key] = f"s3://embedded/{logical_id}"
+    return paths
+
+
+def _inline_definitions(
+    document: dict[str, Any], local_paths: Mapping[str, str], folder: Path
+) -> None:
+    for logical_id, resource in document["Resources"].items():
+        if resource["Type"] != "AWS::StepFunctions::StateMachine":
+            continue
+        if resource["Properties"].pop("DefinitionS3Location", None) is None:
+            continue
+        path = folder / local_paths[logical_id]
+        try:
+            resource["Properties"]["DefinitionString"] = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise PipectlError(f"The definition {path} can't be read: {error.strerror}.") from None
+
+
+def _main() -> None:
+    try:
+        template = translate(Path(sys.argv[1]), json.load(sys.stdin))
+    except (PipectlError, UsageError) as error:
+        print(error.message, file=sys.stderr)
+        sys.exit(error.exit_code)
+    json.dump(
+        {
+            "document": template.document,
+            "code": {logical_id: str(code) for logical_id, code in template.code.items()},
+            "parameters": template.parameters,
+        },
+        sys.stdout,
+    )
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,364 @@
+"""Warm processes that run handlers as Lambda's execution environments do.
+
+One process serves one invocation at a time and is kept for the next one of the same function.
+Processes are forked from a server that has the heavy libraries imported already, so a new one
+takes milliseconds. What is emulated: environment, context object, time limit, error payloads and
+the reuse of an environment. What is not: the memory limit, permissions and the read-only disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+# What a worker would spend most of its start on. Only libraries: a function's own modules are
+# imported after its environment is set, as on Lambda. What isn't installed is passed over.
+PRELOADED = [
+    "boto3",
+    "boto3.dynamodb.conditions",
+    "aws_lambda_powertools",
+    "aws_lambda_powertools.utilities.batch",
+    "orjson",
+    "polars",
+    # multiprocessing runs the program's main module in every child: this is all it imports.
+    "pipectl.cli",
+    "pipectl.embedded.workers",
+]
+
+# Lambda gives an environment this long to import the handler's module.
+# https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+INIT_SECONDS = 10
+
+# The parent's variables that a worker keeps; all others are Lambda's or the template's.
+_KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "HOME", "VIRTUAL_ENV", "SSL_CERT_FILE")
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function as the template declares it; `timeout` in seconds, `memory` in MB."""
+
+    name: str
+    arn: str
+    handler: str
+    code: Path
+    timeout: float
+    memory: int
+    environment: Mapping[str, str]
+    log_group: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an invocation gives back: the handler's result as JSON, or Lambda's error payload."""
+
+    payload: bytes
+    failed: bool
+
+
+@dataclass(frozen=True)
+class _Invocation:
+    request_id: str
+    payload: bytes
+    deadline: float
+
+
+def start_fork_server() -> None:
+    """Start the process that workers are forked from; its imports go on beside this one's."""
+    from multiprocessing import forkserver
+
+    _CONTEXT.set_forkserver_preload(PRELOADED)
+    forkserver.ensure_running()
+
+
+class Workers:
+    """The worker processes of all functions. Safe to use from many threads."""
+
+    def __init__(self, environment: Mapping[str, str], log_folder: Path) -> None:
+        """`environment` is what every function gets beside its own: endpoint, region, keys."""
+        self._environment = dict(environment)
+        self._log_folder = log_folder
+        self._lock = threading.Lock()
+        self._idle: dict[str, list[_Worker]] = defaultdict(list)
+        self._all: set[_Worker] = set()
+        self._closed = False
+        self._scratch = Path(tempfile.mkdtemp(prefix="pipectl-"))
+
+    def invoke(self, function: Function, payload: bytes, request_id: str) -> Outcome:
+        """Run one invocation and wait for it; errors come back as Lambda's payloads."""
+        worker = self._take(function)
+        outcome = worker.invoke(payload, request_id)
+        if worker.alive and not self._closed:
+            with self._lock:
+                self._idle[function.name].append(worker)
+        else:
+            self._discard(worker)
+        return outcome
+
+    def warm(self, function: Function) -> None:
+        """Start a worker of the function, so that its first invocation needn't wait for it."""
+        worker = self._take(function)
+        try:
+            error = worker.initialize()
+        except (EOFError, OSError):  # it died; the first invocation will say of what
+            return
+        if error is None:
+            with self._lock:
+                self._idle[function.name].append(worker)
+
+    def close(self) -> None:
+        """End all workers, at once also those that run an invocation."""
+        self._closed = True
+        with self._lock:
+            workers = list(self._all)
+            self._idle.clear()
+        for worker in workers:
+            worker.kill()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _take(self, function: Function) -> _Worker:
+        with self._lock:
+            # The one used last: its caches are warmest.
+            while self._idle[function.name]:
+                worker = self._idle[function.name].pop()
+                if worker.alive:
+                    return worker
+                self._all.discard(worker)
+            worker = _Worker(function, self._environment, self._log_folder, self._scratch)
+            self._all.add(worker)
+            return worker
+
+    def _discard(self, worker: _Worker) -> None:
+        worker.kill()
+        with self._lock:
+            self._all.discard(worker)
+
+
+class _Worker:
+    """One process, seen from here."""
+
+    def __init__(
+        self, function: Function, environment: Mapping[str, str], log_folder: Path, scratch: Path
+    ) -> None:
+        self._function = function
+        self._ready = False
+        self._connection, theirs = _CONTEXT.Pipe()
+        variables = _variables(function, environment)
+        self._scratch = tempfile.mkdtemp(prefix=f"{function.name}-", dir=scratch)
+        variables["TMPDIR"] = self._scratch
+        log = log_folder / f"{function.name}.log"
+        self._process: ForkServerProcess = _CONTEXT.Process(
+            target=_serve, args=(theirs, function, variables, log), daemon=True
+        )
+        self._process.start()
+        theirs.close()
+
+    @property
+    def alive(self) -> bool:
+        return self._process.is_alive()
+
+    def initialize(self) -> Outcome | None:
+        """Wait until the handler is imported; returns the error of one that can't be."""
+        if self._ready:
+            return None
+        if not self._connection.poll(INIT_SECONDS):
+            self.kill()
+            return _error(f"Init timed out after {INIT_SECONDS:.2f} seconds", "Sandbox.Timedout")
+        error: Outcome | None = self._connection.recv()
+        self._ready = error is None
+        return error
+
+    def invoke(self, payload: bytes, request_id: str) -> Outcome:
+        """Run one invocation; a worker that breaks in it is dead afterwards."""
+        try:
+            error = self.initialize()
+            if error is not None:
+                self.kill()
+                return error
+            deadline = time.time() + self._function.timeout
+            self._connection.send(_Invocation(request_id, payload, deadline))
+            if not self._connection.poll(self._function.timeout):
+                return self._timed_out(request_id)
+            outcome: Outcome = self._connection.recv()
+        except (EOFError, OSError):
+            return self._exited(request_id)
+        return outcome
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.join()
+        self._connection.close()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _timed_out(self, request_id: str) -> Outcome:
+        self.kill()
+        message = f"Task timed out after {self._function.timeout:.2f} seconds"
+        return _error(f"RequestId: {request_id} Error: {message}", "Sandbox.Timedout")
+
+    def _exited(self, request_id: str) -> Outcome:
+        self._process.join(timeout=1)
+        code = self._process.exitcode
+        how = f"signal: {signal.strsignal(-code) or -code}" if code and code < 0 else "exit status"
+        detail = f"{how.lower()} {code}" if code is not None and code >= 0 else how.lower()
+        message = f"RequestId: {request_id} Error: Runtime exited with error: {detail}"
+        return _error(message, "Runtime.ExitError")
+
+
+def _error(message: str, error_type: str, **more: Any) -> Outcome:
+    document = {"errorMessage": message, "errorType": error_type, **more}
+    return Outcome(json.dumps(document).encode(), failed=True)
+
+
+def _variables(function: Function, environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment variables that Lambda sets, and the template's."""
+    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    return {
+        **kept,
+        **environment,
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_python3.{sys.version_info.minor}",
+        "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
+        "AWS_LAMBDA_LOG_GROUP_NAME": function.log_group,
+        "AWS_LAMBDA_LOG_STREAM_NAME": "embedded",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "LAMBDA_TASK_ROOT": str(function.code),
+        "_HANDLER": function.handler,
+        "TZ": ":UTC",
+        **function.environment,
+    }
+
+
+# From here on: inside the worker process.
+
+
+def _serve(
+    connection: Connection, function: Function, variables: Mapping[str, str], log: Path
+) -> None:
+    # Ctrl-C reaches the whole process group; the parent decides when workers end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.clear()
+    os.environ.update(variables)
+    time.tzset()
+    _redirect_output(log)
+    os.chdir(function.code)
+    sys.path.insert(0, str(function.code))
+    try:
+        handler = _load(function.handler)
+    except BaseException as error:  # noqa: BLE001  # a module may raise anything, SystemExit too
+        traceback.print_exc()
+        connection.send(_init_error(function.handler, error))
+        return
+    connection.send(None)
+    with contextlib.suppress(EOFError):  # the parent is gone
+        for invocation in iter(connection.recv, None):
+            outcome = _run(handler, function, invocation)
+            sys.stdout.flush()
+            connection.send(outcome)
+
+
+def _redirect_output(log: Path) -> None:
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+    sys.stdout = os.fdopen(1, "w", buffering=1, encoding="utf-8", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", closefd=False)
+
+
+def _load(handler: str) -> Callable[[Any, Any], Any]:
+    module_name, _, name = handler.rpartition(".")
+    loaded: Callable[[Any, Any], Any] = getattr(importlib.import_module(module_name), name)
+    return loaded
+
+
+def _init_error(handler: str, error: BaseException) -> Outcome:
+    module_name, _, name = handler.rpartition(".")
+    if isinstance(error, AttributeError) and module_name in sys.modules:
+        text = f"Handler '{name}' missing on module '{module_name}'"
+        return _error(text, "Runtime.HandlerNotFound", requestId="", stackTrace=[])
+    if isinstance(error, ImportError):
+        text = f"Unable to import module '{module_name}': {error}"
+        return _error(text, "Runtime.ImportModuleError", requestId="", stackTrace=[])
+    stack = _stack(error.__traceback__)
+    return _error(str(error), type(error).__name__, requestId="", stackTrace=stack)
+
+
+def _run(
+    handler: Callable[[Any, Any], Any], function: Function, invocation: _Invocation
+) -> Outcome:
+    request_id = invocation.request_id
+    context = LambdaContext(function, request_id, invocation.deadline)
+    with _log_lines(request_id):
+        try:
+            event = json.loads(invocation.payload or b"{}")
+            result = handler(event, context)
+        except Exception as error:  # noqa: BLE001  # Lambda reports whatever a handler raises
+            trace = _stack(error.__traceback__)
+            return _error(str(error), type(error).__name__, requestId=request_id, stackTrace=trace)
+        try:
+            return Outcome(json.dumps(result, ensure_ascii=False).encode(), failed=False)
+        except (TypeError, ValueError) as error:
+            text = f"Unable to marshal response: {error}"
+            return _error(text, "Runtime.MarshalError", requestId=request_id, stackTrace=[])
+
+
+@contextlib.contextmanager
+def _log_lines(request_id: str) -> Iterator[None]:
+    """Frame an invocation's output as Lambda's platform log does."""
+    print(f"START RequestId: {request_id} Version: $LATEST")
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        duration = (time.perf_counter() - start) * 1000
+        print(f"END RequestId: {request_id}")
+        print(f"REPORT RequestId: {request_id}\tDuration: {duration:.2f} ms")
+
+
+def _stack(trace: TracebackType | None) -> list[str]:
+    # The first frame is this module's own.
+    return traceback.format_tb(trace)[1:]
+
+
+class LambdaContext:
+    """The handler's second argument.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
+    """
+
+    identity = None
+    client_context = None
+    function_version = "$LATEST"
+
+    def __init__(self, function: Function, request_id: str, deadline: float) -> None:
+        self.function_name = function.name
+        self.invoked_function_arn = function.arn
+        self.memory_limit_in_mb = str(function.memory)
+        self.aws_request_id = request_id
+        self.log_group_name = function.log_group
+        self.log_stream_name = "embedded"
+        self._deadline = deadline
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until the invocation is killed."""
+        return max(0, int((self._deadline - time.time()) * 1000))
