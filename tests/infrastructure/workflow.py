@@ -33,8 +33,12 @@ AWS_ERRORS = frozenset(
         "States.Timeout",
     }
 )
-# It fails the execution under its true error, so nothing may catch that.
-WITHOUT_CATCH = frozenset({"FailureGate"})
+# State -> why it has no Catch.
+WITHOUT_CATCH = {
+    "FailureGate": "It fails the execution under its true error, so nothing may catch that.",
+    "MeasureSplit": "The Map around it catches, after all splits have ended.",
+    "TransformSplit": "The Map around it catches, after all splits have ended.",
+}
 
 _COMMON = {"Type", "Comment", "InputPath", "OutputPath"}
 _FLOW = {"Next", "End"}
