@@ -122,9 +122,7 @@ def _read_rows(node: Node, name: str) -> tuple[int, ...]:
         or not all(type(row) is int and row > 0 for row in rows)
         or sorted(set(rows)) != rows
     ):
-        node.wrong(
-            name, f"expected a list of row numbers from 1 up, ascending, found {shown(rows)}"
-        )
+        node.wrong(name, f"expected ascending row numbers from 1 up, found {shown(rows)}")
         return ()
     return tuple(rows)
 

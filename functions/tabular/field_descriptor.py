@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tabular.cells import cast, expected, reader
 from tabular.contract import Constraints, Field
-from tabular.document import did_you_mean, shown
+from tabular.document import Node, did_you_mean, shown
 from tabular.patterns import compile_pattern
 from tabular.texts import STRING_FORMATS
 from tabular.values import canonical, physical
-
-if TYPE_CHECKING:
-    from tabular.document import Node
 
 _TEMPORAL = ("date", "datetime", "time")
 _LENGTHS = ("minLength", "maxLength")
@@ -104,7 +101,13 @@ def read_missing_values(node: Node, default: tuple[str, ...]) -> tuple[str, ...]
     """Read `missingValues`: texts, or objects with the text as `value` and maybe a `label`."""
     values = node.properties.get("missingValues")
     if isinstance(values, list) and any(isinstance(item, dict) for item in values):
-        return tuple(item.text("value", "") for item in node.children("missingValues"))
+        # An empty text is a value as good as any, so it is not `text` that reads it.
+        objects = node.children("missingValues")
+        node = Node(
+            {"missingValues": [item.properties.get("value") for item in objects]},
+            node.path,
+            node.problems,
+        )
     texts = node.texts("missingValues")
     return default if texts is None else texts
 
