@@ -9,28 +9,49 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore import exceptions as botocore_errors
+from botocore.exceptions import BotoCoreError, ClientError
 
-# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html and the services' own lists
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, the services' own lists, and
+# those that botocore retries (botocore/retries/standard.py).
 _TRANSIENT_CODES = frozenset(
     {
+        "ConditionalRequestConflict",
+        "ExecutionLimitExceeded",
         "InternalError",
         "InternalFailure",
         "InternalServerError",
+        "KMSThrottling",
+        "KMSThrottlingException",
         "LimitExceededException",
         "OperationAborted",
         "PriorRequestNotComplete",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
         "RequestTimeout",
         "RequestTimeoutException",
         "ServiceUnavailable",
         "SlowDown",
+        "Throttled",
+        "ThrottledException",
         "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",
+        "TransactionConflictException",
         "TransactionInProgressException",
     }
+)
+# No connection, a broken one, or an answer that did not arrive whole. botocore's own
+# ConnectionError is neither Python's nor an HTTPClientError.
+_BROKEN = (
+    botocore_errors.ConnectionError,
+    botocore_errors.FlexibleChecksumError,
+    botocore_errors.HTTPClientError,
+    botocore_errors.IncompleteReadError,
+    ConnectionError,
+    TimeoutError,
 )
 # A version that is a delete marker answers 405.
 _MISSING_CODES = frozenset({"404", "405", "MethodNotAllowed", "NoSuchKey", "NoSuchVersion"})
@@ -74,7 +95,7 @@ def aws_errors(place: str, *, missing: type[PipelineError] = InternalError) -> I
         yield
     except ClientError as error:
         raise _translate(error, place, missing) from None
-    except (HTTPClientError, ConnectionError, TimeoutError) as error:
+    except _BROKEN as error:
         raise TransientError(
             f"No answer for {place} ({type(error).__name__}); it is tried again."
         ) from None
