@@ -1,0 +1,171 @@
+"""What the tests of the functions share: no network, no real account, AWS in this process."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import botocore.client
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from shared import observability
+from tests.unit.functions import documents
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+EVENTS = Path(__file__).parents[3] / "events"
+
+# Set before any client or logger is made: both read it once.
+os.environ.update(
+    AWS_ACCESS_KEY_ID="testing",
+    AWS_SECRET_ACCESS_KEY="testing",
+    AWS_DEFAULT_REGION=documents.REGION,
+    POWERTOOLS_SERVICE_NAME="unit_tests",
+    POWERTOOLS_METRICS_NAMESPACE="UnitTests",
+    POWERTOOLS_LOG_LEVEL="DEBUG",
+)
+
+Event = Callable[[str], dict[str, Any]]
+Logs = list[dict[str, Any]]
+Fault = Callable[..., None]
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any connection, name look-up included, fails the test that makes it."""
+
+    def refuse(*_args: object, **_kwargs: object) -> None:
+        pytest.fail("A unit test tried to reach the network.")
+
+    for name in ("connect", "connect_ex", "sendto", "sendmsg"):
+        monkeypatch.setattr(socket.socket, name, refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+
+
+@pytest.fixture
+def event() -> Event:
+    """Load one of the events that stand in `events/`."""
+    return lambda name: json.loads((EVENTS / f"{name}.json").read_text())
+
+
+@pytest.fixture
+def logs() -> Iterator[Logs]:
+    """What is logged in the test, each line as the JSON that CloudWatch would get."""
+    lines: Logs = []
+    logger = observability.logger()
+    logger.clear_state()
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(json.loads(logger.registered_formatter.format(record)))
+
+    handler = Keep()
+    logger.addHandler(handler)
+    yield lines
+    logger.handlers.remove(handler)
+
+
+@pytest.fixture
+def aws() -> Iterator[None]:
+    """AWS in this process, empty."""
+    with mock_aws():
+        yield
+
+
+@pytest.fixture
+def buckets(aws: None) -> S3Client:
+    """The pipeline's two buckets; returns a client to look at them with."""
+    client = boto3.client("s3")
+    for name in (documents.INPUT_BUCKET, documents.OUTPUT_BUCKET):
+        client.create_bucket(
+            Bucket=name, CreateBucketConfiguration={"LocationConstraint": documents.REGION}
+        )
+    client.put_bucket_versioning(
+        Bucket=documents.INPUT_BUCKET, VersioningConfiguration={"Status": "Enabled"}
+    )
+    return client
+
+
+@pytest.fixture
+def table(aws: None, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The metadata table."""
+    monkeypatch.setenv("METADATA_TABLE", documents.METADATA_TABLE)
+    return boto3.resource("dynamodb").create_table(
+        TableName=documents.METADATA_TABLE,
+        AttributeDefinitions=[{"AttributeName": "file_id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "file_id", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+@pytest.fixture
+def subscriber(aws: None, monkeypatch: pytest.MonkeyPatch) -> Subscriber:
+    """The notification topic, with a queue that gets what it carries."""
+    sns, sqs = boto3.client("sns"), boto3.client("sqs")
+    topic = sns.create_topic(Name="pipeline-notifications-dev")["TopicArn"]
+    queue = sqs.create_queue(QueueName="subscriber")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn["QueueArn"])
+    monkeypatch.setenv("NOTIFICATION_TOPIC_ARN", topic)
+    return Subscriber(sqs, queue)
+
+
+class Subscriber:
+    """A queue that is subscribed to the topic."""
+
+    def __init__(self, sqs: SQSClient, queue_url: str) -> None:
+        self._sqs = sqs
+        self._queue_url = queue_url
+
+    def messages(self) -> list[dict[str, Any]]:
+        """The notifications since the last call, as SNS wraps them."""
+        answer = self._sqs.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=10)
+        return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+
+
+@pytest.fixture
+def fault(monkeypatch: pytest.MonkeyPatch) -> Fault:
+    """Let the next calls of an operation raise errors, one a call; then it works again."""
+    planned: dict[str, deque[Exception]] = {}
+    original = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def call(client: Any, operation: str, parameters: Any) -> Any:
+        if planned.get(operation):
+            raise planned[operation].popleft()
+        return original(client, operation, parameters)
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
+
+    def plan(operation: str, *errors: Exception) -> None:
+        planned[operation] = deque(errors)
+
+    return plan
+
+
+def client_error(code: str, operation: str = "GetObject", *, status: int = 400) -> ClientError:
+    """An error as boto3 raises it."""
+    return ClientError(
+        {
+            "Error": {"Code": code, "Message": "the service's words: secret-cell"},
+            "ResponseMetadata": {
+                "HTTPStatusCode": status,
+                "RequestId": "",
+                "HostId": "",
+                "HTTPHeaders": {},
+                "RetryAttempts": 0,
+            },
+        },
+        operation,
+    )
