@@ -1,0 +1,129 @@
+"""A block's records told apart: values of the accepted ones, faults of the rejected ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import polars as pl
+
+from tabular.columns import ColumnReader, Values
+from tabular.faults import Fault
+from tabular.rejects import FaultFinder, Reject
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tabular.layout import Layout
+    from tabular.records import Records
+
+
+class Batch(NamedTuple):
+    """What became of a block's records.
+
+    `rows` (UInt64) are the 1-based numbers of the accepted records, `values` their columns in the
+    order of the layout's fields. `originals` are the bytes of the rejected ones in the file.
+    """
+
+    record_count: int
+    rows: pl.Series
+    values: list[Values]
+    rejects: list[Reject]
+    originals: list[bytes]
+
+
+BLANK_ROW = (Fault(None, "blank-row", "the row has no content", None),)
+
+
+class BatchReader:
+    """Reads blocks of one file, and keeps what it learned about repeated texts."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        neutralise = layout.contract.neutralise_formulas
+        self._columns = [
+            (column.position, ColumnReader(column.field, neutralise)) for column in layout.columns
+        ]
+        self._faults = FaultFinder(layout)
+
+    def read(self, records: Records, first_row: int) -> Batch:
+        """Read a block whose first record has the number `first_row`."""
+        count = len(records)
+        sound = records.sound
+        indexes = pl.int_range(count, dtype=pl.UInt32, eager=True)
+        if not sound.all():
+            indexes = indexes.filter(sound)
+        values, faults = self._read_sound(records, sound, indexes)
+        rejected = self._unsound(records, sound) | faults
+        accepted = indexes
+        if faults:
+            keep = ~indexes.is_in(list(faults))
+            accepted = indexes.filter(keep)
+            values = [_filtered(column, keep) for column in values]
+        rows = accepted.cast(pl.UInt64) + first_row
+        rejects, originals = self._rejects(records, rejected, first_row)
+        return Batch(count, rows, values, rejects, originals)
+
+    def _read_sound(
+        self, records: Records, sound: pl.Series, indexes: pl.Series
+    ) -> tuple[list[Values], dict[int, tuple[Fault, ...]]]:
+        """The columns of the sound records, and the faults of some by their index in the block."""
+        cells = records.cells(sound)
+        nothing = pl.Series([None], dtype=pl.String).new_from_index(0, cells.height)
+        values = [
+            Values(nothing, None, {}) if position is None else reader.read(cells[:, position])
+            for position, reader in self._columns
+        ]
+        found: dict[int, tuple[Fault, ...]] = {}
+        for column in values:
+            for number, faults in column.faults.items():
+                found[number] = found.get(number, ()) + faults
+        if self._layout.blank_rows != "skip-lines":
+            found |= _blank_rows(values, found)
+        if not found:
+            return values, {}
+        places = indexes.gather(list(found)).to_list()
+        return values, dict(zip(places, found.values(), strict=True))
+
+    def _unsound(self, records: Records, sound: pl.Series) -> dict[int, tuple[Fault, ...]]:
+        indexes = (~sound).arg_true().to_list()
+        if not indexes:
+            return {}
+        undecodable = set(records.undecodable.arg_true()) if records.has_undecodable else set()
+        texts = records.texts.gather(indexes).to_list()
+        return {
+            index: self._faults.faults(text, undecodable=index in undecodable)
+            for index, text in zip(indexes, texts, strict=True)
+        }
+
+    def _rejects(
+        self, records: Records, faults: dict[int, tuple[Fault, ...]], first_row: int
+    ) -> tuple[list[Reject], list[bytes]]:
+        indexes = sorted(faults)
+        if not indexes:
+            return [], []
+        lines = records.lines.gather(indexes).to_list()
+        texts = records.texts.gather(indexes).to_list()
+        originals = records.original(indexes)
+        rejects = [
+            Reject(first_row + index, records.block.first_line + line, offset, faults[index], text)
+            for index, line, text, (offset, _) in zip(indexes, lines, texts, originals, strict=True)
+        ]
+        return rejects, [original for _, original in originals]
+
+
+def _blank_rows(
+    values: Sequence[Values], found: dict[int, tuple[Fault, ...]]
+) -> dict[int, tuple[Fault, ...]]:
+    """The rows that have no value at all: that is then their only fault."""
+    frame = pl.DataFrame({str(n): column.texts for n, column in enumerate(values)})
+    blank = frame.select(pl.all_horizontal(pl.all().is_null())).to_series().arg_true().to_list()
+    return {
+        number: BLANK_ROW
+        for number in blank
+        if not any(fault.code == "type-error" for fault in found.get(number, ()))
+    }
+
+
+def _filtered(values: Values, keep: pl.Series) -> Values:
+    json = None if values.json is None else values.json.filter(keep)
+    return Values(values.texts.filter(keep), json, {})

@@ -1,0 +1,246 @@
+"""A field's cells, a whole column at a time.
+
+`cells` is the rule. Here stand shortcuts that only say of a text that it is *surely* right and
+that its value's text is the text itself; every other distinct text is read by `cells`, once. So
+both ways give the same result, and that is tested.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cached_property
+from json import loads
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import polars as pl
+
+from tabular.cells import FORMULA_STARTS, Cell, reader
+from tabular.field_statistics import is_numeric
+
+if TYPE_CHECKING:
+    from tabular.contract import Field
+    from tabular.faults import Fault
+
+QUOTED_TYPES = frozenset({"string", "any", "date", "datetime", "time", "yearmonth", "duration"})
+"""Their values are strings in JSON; those of the other types are written bare."""
+
+_CACHED_TEXTS = 20_000
+_CACHED_CHARACTERS = 200  # longer texts are hardly ever repeated
+_SURE_INTEGER_DIGITS = 18  # fits 64 bits
+_SURE_NUMBER_LENGTH = 250  # without exponent: surely finite as a double
+
+_DAY = (
+    r"(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
+    r"|02-(?:0[1-9]|1[0-9]|2[0-8]))"
+)
+_DATE = rf"(?:[1-9][0-9]{{3}}|0[1-9][0-9]{{2}}|00[1-9][0-9]|000[1-9])-{_DAY}"
+_CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?"
+_ZONE = r"(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9])?"
+_SURE = {
+    ("number", "default"): r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$",
+    ("integer", "default"): rf"^(?:0|-?[1-9][0-9]{{0,{_SURE_INTEGER_DIGITS - 1}}})$",
+    ("date", "default"): f"^{_DATE}$",
+    # The first and last years are left to `cells`: a zone could carry them out of range.
+    ("datetime", "default"): rf"^[1-8][0-9]{{3}}-{_DAY}T{_CLOCK}{_ZONE}$",
+    ("time", "default"): f"^{_CLOCK}$",
+    ("yearmonth", "default"): r"^[1-9][0-9]{3}-(?:0[1-9]|1[0-2])$",
+    ("year", "default"): r"^[1-9][0-9]{3}$",
+    ("string", "email"): (
+        r"^[A-Za-z0-9_%+-]+(?:\.[A-Za-z0-9_%+-]+)*@"
+        r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,20}$"
+    ),
+    ("string", "uuid"): r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
+    ("string", "default"): None,
+    ("any", "default"): None,
+}
+"""Patterns (of the Rust regex crate, ASCII only) of texts that are surely of a type; None: all."""
+_SURE_EMAIL_LENGTH = 63  # then no part of it can be too long
+
+_PLAIN_PATTERN = re.compile(
+    r"(?!.*(?:--|&&|~~|[*+?}]\+|\(\?(?!:)))"
+    r"(?:[A-Za-z0-9 _@%:;,/=<>!#~'\"^$|()+*?.-]|\[[A-Za-z0-9 _.-]+\]|\{[0-9]+(?:,[0-9]*)?\}"
+    r"|\\[.\-+*?()/$^|]|\\d)*"
+)
+"""Constraint patterns that mean the same to both regex engines, at least for what they accept."""
+
+
+class Values(NamedTuple):
+    """A column that has been read.
+
+    `texts` (String) are the values' plain texts, null for missing ones; where a cell is faulty,
+    anything. `json` are the JSON texts, or None where these are the plain texts, escaped and in
+    quotes for QUOTED_TYPES and bare for others. `faults` are the faulty cells by row.
+    """
+
+    texts: pl.Series
+    json: pl.Series | None
+    faults: dict[int, tuple[Fault, ...]]
+
+
+@dataclass
+class ColumnReader:
+    """Reads the cells of one field, block by block; keeps what it learned about repeated texts."""
+
+    field: Field
+    neutralise_formulas: bool = False
+    _known: dict[str, Cell] = field(default_factory=dict)
+
+    @cached_property
+    def read_text(self) -> Any:
+        """The exact reader of one text."""
+        return reader(self.field, neutralise_formulas=self.neutralise_formulas)
+
+    def read(self, texts: pl.Series) -> Values:
+        """Read a String column without nulls."""
+        if self.field.trim:
+            texts = texts.str.strip_chars()
+        null = self._null(texts)
+        sure = self._sure(texts)
+        if null is not None:
+            plain = texts.set(null, None)
+            sure = null if sure is None else sure | null
+        else:
+            plain = texts
+        if sure is None or sure.all():
+            return Values(plain, None, {})
+        return self._read_unsure(texts, plain, ~sure)
+
+    def _null(self, texts: pl.Series) -> pl.Series | None:
+        """Which texts are surely null; None where none is. Required fields have no sure null."""
+        missing = self.field.missing_values
+        if not missing or self.field.constraints.required:
+            return None
+        null = texts == missing[0] if len(missing) == 1 else texts.is_in(list(missing))
+        return null if null.any() else None
+
+    def _sure(self, texts: pl.Series) -> pl.Series | None:
+        """Which texts are surely right and stand for themselves; None: all."""
+        rules = self._rules
+        if rules is None:
+            return pl.Series([False]).new_from_index(0, len(texts))
+        if not rules:
+            return None
+        frame = texts.to_frame("text")
+        return frame.select(pl.all_horizontal(rules)).to_series()
+
+    @cached_property
+    def _rules(self) -> list[pl.Expr] | None:
+        """Conditions on the column `text` that are sufficient together; None: nothing is sure."""
+        kind = self.field
+        pattern = _SURE.get((kind.type, kind.format), "")
+        if pattern == "" or (
+            is_numeric(kind.type) and (kind.decimal_char != "." or kind.group_char)
+        ):
+            return None
+        text = pl.col("text")
+        rules = [] if pattern is None else [text.str.contains(pattern)]
+        if kind.type == "number":
+            rules.append(text.str.len_bytes() <= _SURE_NUMBER_LENGTH)
+        if kind.format == "email":
+            rules.append(text.str.len_bytes() <= _SURE_EMAIL_LENGTH)
+        missing = kind.missing_values
+        if missing and kind.constraints.required:
+            rules.append(text != missing[0] if len(missing) == 1 else ~text.is_in(list(missing)))
+        if kind.type in ("string", "any"):
+            if kind.trim:
+                # White space to Python's `strip` alone.
+                rules.append(~text.str.contains("[\x1c-\x1f]"))
+            if self.neutralise_formulas:
+                rules.append(~text.str.contains(f"^[{re.escape(''.join(FORMULA_STARTS))}]"))
+        constraints = self._constraint_rules(text)
+        return None if constraints is None else rules + constraints
+
+    def _constraint_rules(self, text: pl.Expr) -> list[pl.Expr] | None:
+        rules, kind = self.field.constraints, self.field
+        bounds = {
+            "minimum": rules.minimum,
+            "maximum": rules.maximum,
+            "exclusive_minimum": rules.exclusive_minimum,
+            "exclusive_maximum": rules.exclusive_maximum,
+        }
+        conditions: list[pl.Expr] = []
+        if rules.min_length is not None or rules.max_length is not None:
+            if kind.type not in ("string", "any"):
+                return None
+            conditions.append(
+                text.str.len_chars().is_between(rules.min_length or 0, rules.max_length or _MANY)
+            )
+        if rules.pattern is not None:
+            if kind.type not in ("string", "any") or not _PLAIN_PATTERN.fullmatch(rules.pattern):
+                return None
+            conditions.append(text.str.contains(rf"^(?:{rules.pattern})$".replace(r"\d", "[0-9]")))
+        if rules.enum is not None:
+            if kind.type not in ("string", "any", "date"):
+                return None
+            conditions.append(text.is_in([str(value) for value in rules.enum]))
+        for name, bound in bounds.items():
+            if bound is not None:
+                within = _within(text, kind.type, name.endswith("minimum"), bound)
+                if within is None:
+                    return None
+                conditions.append(within)
+        return conditions
+
+    def _read_unsure(self, texts: pl.Series, plain: pl.Series, unsure: pl.Series) -> Values:
+        indexes = unsure.arg_true()
+        some = texts.gather(indexes)
+        readings = {text: self._read_cached(text) for text in some.unique().to_list()}
+        bare = self.field.type not in QUOTED_TYPES
+        values: list[str | None] = []
+        faults: dict[int, tuple[Fault, ...]] = {}
+        json: dict[int, str] = {}
+        for index, text in zip(indexes.to_list(), some.to_list(), strict=True):
+            cell = readings[text]
+            values.append(_plain_text(cell))
+            if cell.faults:
+                faults[index] = cell.faults
+            elif bare and cell.json.startswith('"'):
+                json[index] = cell.json
+        plain = plain.scatter(indexes, pl.Series(values, dtype=pl.String))
+        if json:
+            return Values(
+                plain, plain.fill_null("null").scatter(list(json), list(json.values())), faults
+            )
+        return Values(plain, None, faults)
+
+    def _read_cached(self, text: str) -> Cell:
+        cell = self._known.get(text)
+        if cell is None:
+            cell = self.read_text(text)
+            if len(text) <= _CACHED_CHARACTERS:
+                if len(self._known) >= _CACHED_TEXTS:
+                    self._known.clear()
+                self._known[text] = cell
+        return cell
+
+
+_MANY = 2**31
+
+
+def _plain_text(cell: Cell) -> str | None:
+    """The text that stands for a value in statistics and, escaped, in JSON."""
+    if cell.json == "null":
+        return None
+    if cell.json.startswith('"'):
+        return str(loads(cell.json))
+    return cell.json
+
+
+def _within(text: pl.Expr, kind: str, is_minimum: bool, bound: Any) -> pl.Expr | None:
+    """A condition that is sufficient for being strictly within a bound; None: there is none.
+
+    Rounding to doubles keeps the order, so a double strictly beyond the bound's double comes from
+    a number strictly beyond the bound. A number next to it, or equal to it, is left to `cells`.
+    """
+    if kind in ("number", "integer", "year") and isinstance(bound, int | Decimal):
+        number = text.cast(pl.Float64, strict=False)
+        limit = float(bound)
+    elif kind == "date" and isinstance(bound, date) and not isinstance(bound, datetime):
+        # ISO 8601 dates of four-digit years sort as texts do.
+        return text >= bound.isoformat() if is_minimum else text <= bound.isoformat()
+    else:
+        return None
+    return number > limit if is_minimum else number < limit

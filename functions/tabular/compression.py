@@ -1,0 +1,83 @@
+"""Gzip, streamed within caps: a small upload must not expand without end."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING
+
+from tabular.errors import FileTooLarge, UnreadableFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+GZIP_MAGIC = b"\x1f\x8b"
+MAX_EXPANDED_BYTES = 16 * 1024**3
+"""More than one function can transform in its time; such a file must come uncompressed, where it
+can be cut into splits."""
+MAX_RATIO = 300
+"""Real CSV files shrink by 3 to 100; a gzip bomb by up to about 1030."""
+RATIO_FREE_BYTES = 64 * 1024**2
+"""Below this much output no ratio is dangerous."""
+_PIECE = 1024 * 1024
+_GZIP_WINDOW = 31  # zlib: 15 for the largest window, + 16 for the gzip container
+
+
+def gunzip(
+    chunks: Iterable[bytes],
+    *,
+    max_bytes: int = MAX_EXPANDED_BYTES,
+    max_ratio: int = MAX_RATIO,
+    whole: bool = True,
+) -> Iterator[bytes]:
+    """Decompress a gzip file of one or more members, in pieces of at most 1 MiB.
+
+    `whole=False` says that `chunks` are only the file's beginning, which may break off anywhere.
+    Raises FileTooLarge beyond `max_bytes` of output, or beyond `max_ratio` times the input once
+    that is more than 64 MiB; UnreadableFile where the data is damaged or ends too early.
+    """
+    taken = given = 0
+    member = zlib.decompressobj(_GZIP_WINDOW)
+    for chunk in chunks:
+        taken += len(chunk)
+        data = chunk
+        while data:
+            if member.eof:
+                # Zeros after a member are padding, anything else is the next member.
+                data = data.lstrip(b"\0")
+                if not data:
+                    break
+                member = zlib.decompressobj(_GZIP_WINDOW)
+            piece = _decompress(member, data, given)
+            given += len(piece)
+            _check_caps(taken, given, max_bytes, max_ratio)
+            if piece:
+                yield piece
+            data = member.unused_data if member.eof else member.unconsumed_tail
+    if whole and not member.eof:
+        raise UnreadableFile(
+            f"The gzip data ends in the middle, after {given} decompressed bytes: the upload or "
+            "the compression broke off. Compress and upload the file again."
+        )
+
+
+def _decompress(member: zlib._Decompress, data: bytes, given: int) -> bytes:
+    try:
+        return member.decompress(data, _PIECE)
+    except zlib.error:
+        raise UnreadableFile(
+            f"The gzip data is damaged after {given} decompressed bytes. "
+            "Compress and upload the file again."
+        ) from None
+
+
+def _check_caps(taken: int, given: int, max_bytes: int, max_ratio: int) -> None:
+    if given > max_bytes:
+        raise FileTooLarge(
+            f"The gzip file expands to more than {max_bytes} bytes, which is the limit for "
+            "compressed files. Upload it uncompressed, or in several files."
+        )
+    if given > max(RATIO_FREE_BYTES, max_ratio * taken):
+        raise FileTooLarge(
+            f"The gzip file expands to more than {max_ratio} times its size, which no ordinary "
+            "CSV file does. If it is what it should be, upload it uncompressed."
+        )

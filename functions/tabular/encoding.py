@@ -1,0 +1,187 @@
+"""From the file's bytes to UTF-8, physical line by physical line.
+
+A file's structure is searched in bytes in which line ends, delimiters and quotes are single bytes:
+the file's own bytes for UTF-8 and single-byte encodings, a translation to UTF-8 for the others.
+What cannot be decoded costs the line it stands on, never its neighbours.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from tabular.errors import UnsupportedEncoding
+
+BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16: its first two bytes are UTF-16's BOM
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_WIDE = {"utf-16-le": 2, "utf-16-be": 2, "utf-32-le": 4, "utf-32-be": 4}
+_ALIASES = {"utf-8-sig": "utf-8", "ascii": "utf-8"}
+_BYTE_ORDER_UNKNOWN = {"utf-16", "utf-32"}
+# A state that escape sequences set could reach over the line's end.
+_STATEFUL = re.compile(r"utf-7|hz|iso2022.*|iso-2022.*", re.IGNORECASE)
+_STRUCTURE = '\r\n,;\t|"'
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """A text encoding by its Python name, and how its lines are cut and decoded."""
+
+    name: str
+    unit: int = field(init=False, default=1)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "unit", _WIDE.get(self.name, 1))
+
+    @cached_property
+    def byte_structured(self) -> bool:
+        """Whether line ends, delimiters and quotes can be searched in the file's own bytes.
+
+        True for UTF-8 and for single-byte encodings; these files can be cut into splits. In
+        multi-byte encodings a byte that looks like a delimiter may be half of a letter.
+        """
+        return self.name == "utf-8" or (self.unit == 1 and _is_single_byte(self.name))
+
+    @property
+    def structure_name(self) -> str:
+        """The encoding of the bytes in which the structure is searched."""
+        return self.name if self.byte_structured else "utf-8"
+
+    def structure(self, original: bytes) -> bytes:
+        """The bytes in which the structure of these whole lines is searched; never raises."""
+        return original if self.byte_structured else self.to_utf8(original)[0]
+
+    def to_utf8(self, original: bytes) -> tuple[bytes, tuple[int, ...]]:
+        """Decode whole physical lines; give them in UTF-8, and the indexes of undecodable ones.
+
+        What cannot be decoded becomes U+FFFD, and lines stay lines.
+        """
+        if self.unit == 1 and original.isascii():
+            return original, ()
+        try:
+            text = original.decode(self.name)
+        except UnicodeDecodeError:
+            return self._mend(original)
+        # Lone surrogates are refused by Python's decoders, so this cannot fail.
+        return (original if self.name == "utf-8" else text.encode()), ()
+
+    def _mend(self, original: bytes) -> tuple[bytes, tuple[int, ...]]:
+        lines = self.split_lines(original)
+        bad = []
+        for number, line in enumerate(lines):
+            try:
+                lines[number] = line.decode(self.name).encode()
+            except UnicodeDecodeError:
+                bad.append(number)
+                lines[number] = self._mend_line(line)
+        return b"".join(lines), tuple(bad)
+
+    def _mend_line(self, line: bytes) -> bytes:
+        """Decode the line's content and its end apart: damage must not eat the line's end."""
+        for end in ("\r\n", "\n", "\r"):
+            encoded = end.encode(self.name)
+            if line.endswith(encoded):
+                content = line[: -len(encoded)]
+                return content.decode(self.name, "replace").encode() + end.encode()
+        return line.decode(self.name, "replace").encode()
+
+    def split_lines(self, original: bytes) -> list[bytes]:
+        """Cut bytes after each LF, CR LF or CR; the bytes begin at a character's start."""
+        if self.unit == 1:
+            return original.splitlines(keepends=True)
+        return [line for line in self._line_pattern.findall(original) if line]
+
+    def lines_end(self, data: bytes | bytearray) -> int:
+        """Where the last whole physical line in `data` ends, 0 if none does.
+
+        A CR as the very last character may be half of a CR LF and ends nothing yet.
+        """
+        if self.unit == 1:
+            end = data.rfind(b"\n") + 1
+            return end or data.rfind(b"\r", 0, -1) + 1
+        return self._rfind(data, "\n", len(data)) or self._rfind(data, "\r", len(data) - self.unit)
+
+    def _rfind(self, data: bytes | bytearray, character: str, stop: int) -> int:
+        """The end of the last `character` that stands on a code unit's boundary, 0 if none."""
+        encoded = character.encode(self.name)
+        position = data.rfind(encoded, 0, stop)
+        while position > 0 and position % self.unit:
+            position = data.rfind(encoded, 0, position + self.unit - 1)
+        return position + self.unit if position >= 0 else 0
+
+    @cached_property
+    def _line_pattern(self) -> re.Pattern[bytes]:
+        cr, lf = (re.escape(end.encode(self.name)) for end in "\r\n")
+        any_unit = b"." * self.unit
+        return re.compile(
+            b"(?:(?!%b|%b)%b)*+(?:%b%b|%b|%b|.{0,%d}\\Z)"
+            % (cr, lf, any_unit, cr, lf, cr, lf, self.unit - 1),
+            re.DOTALL,
+        )
+
+
+def find_encoding(name: str) -> Encoding:
+    """The encoding that a contract names.
+
+    Raises UnsupportedEncoding where the name is unknown, or means bytes that cannot be cut into
+    lines: stateful encodings, EBCDIC, UTF-16 without byte order.
+    """
+    plain = name.strip().lower().replace("_", "-")
+    plain = _ALIASES.get(plain, plain)
+    if plain in _BYTE_ORDER_UNKNOWN:
+        raise UnsupportedEncoding(
+            f"The file has no byte order mark, so {name!r} is ambiguous. "
+            f'Put "encoding": "{plain}-le" (little-endian, as Windows writes it) or "{plain}-be" '
+            "into the contract."
+        )
+    try:
+        python_name = codecs.lookup(plain).name
+        structure_is_ascii = _STRUCTURE.encode(python_name) == _STRUCTURE.encode()
+    except (LookupError, UnicodeError, TypeError):
+        raise UnsupportedEncoding(
+            f"The contract's encoding {name!r} is not one that is known. Name one of Python's "
+            'standard text encodings, for example "utf-8", "cp1252" or "shift_jis".'
+        ) from None
+    if python_name not in _WIDE and (not structure_is_ascii or _STATEFUL.fullmatch(python_name)):
+        raise UnsupportedEncoding(
+            f"Files in {name!r} cannot be read: its line ends and delimiters are not plain bytes. "
+            "Convert the file to UTF-8."
+        )
+    return Encoding(_ALIASES.get(python_name, python_name))
+
+
+def suggest_encoding(sample: bytes) -> str:
+    """An encoding that a person may try for these bytes. A suggestion, never used by itself."""
+    for name in ("shift_jis", "gb18030", "big5", "euc_kr"):
+        try:
+            text = sample.decode(name)
+        except UnicodeDecodeError:
+            continue
+        # Western text decodes as these too, into characters from all over their tables.
+        east_asian = sum("\u3040" <= c <= "\u30ff" or "\u4e00" <= c <= "\u9fff" for c in text)
+        if east_asian > len(text) / 4:
+            return name
+    return "cp1252"
+
+
+def _is_single_byte(name: str) -> bool:
+    """Whether every byte is a character of its own."""
+    for byte in range(256):
+        try:
+            if len(bytes((byte,)).decode(name)) != 1:
+                return False
+        except UnicodeDecodeError:
+            # A gap in a table of 256 is common; a lead byte waits for more and says so.
+            try:
+                bytes((byte, 0x41)).decode(name)
+                return False
+            except UnicodeDecodeError:
+                if len(bytes((byte, 0x41)).decode(name, "replace")) != 2:  # noqa: PLR2004
+                    return False
+    return True

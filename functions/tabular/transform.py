@@ -1,0 +1,182 @@
+"""One split in; typed records, rejects and mergeable statistics out.
+
+The split is streamed block by block, so that memory is bounded whatever its size. What comes out
+depends on the file, the contract and the layout alone: not on how the file was cut into splits,
+blocks or chunks, and not on the clock.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tabular.batch import BatchReader, Batch
+from tabular.blocks import BLOCK_BYTES, Block, read_blocks
+from tabular.compression import gunzip
+from tabular.envelope import Envelope
+from tabular.errors import UnreadableFile
+from tabular.records import Records
+from tabular.rejects import csv_head, csv_row
+from tabular.statistics import Accumulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tabular.contract import OutputFormat
+    from tabular.layout import Layout
+
+
+class Sink(Protocol):
+    """Where bytes go."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take the bytes."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """A range of the file that begins and ends with a record.
+
+    `start` and `end` are byte offsets in the file as it is stored; `end` None is the file's end.
+    A compressed file is one split, from 0 on. `first_row` and `first_line` are the 1-based numbers
+    of its first data record and physical line.
+    """
+
+    index: int
+    start: int
+    end: int | None
+    first_row: int = 1
+    first_line: int = 1
+
+    @classmethod
+    def whole(cls, layout: Layout) -> Split:
+        """The one split of a file that is not cut."""
+        start = 0 if layout.compression else layout.data_start
+        return cls(0, start, None, 1, layout.data_line)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a split gave: counts, and the state of its statistics (see `statistics.merge`)."""
+
+    record_count: int
+    processed_count: int
+    error_count: int
+    line_count: int
+    statistics: dict[str, Any] = field(repr=False)
+
+    def to_document(self) -> dict[str, Any]:
+        """JSON-able: the fields by name."""
+        return {
+            "record_count": self.record_count,
+            "processed_count": self.processed_count,
+            "error_count": self.error_count,
+            "line_count": self.line_count,
+            "statistics": self.statistics,
+        }
+
+
+def transform(
+    chunks: Iterable[bytes],
+    layout: Layout,
+    split: Split,
+    *,
+    file_id: str,
+    processed_at: str,
+    processed: Sink,
+    rejected: Sink,
+    rejected_csv: Sink,
+    output_format: OutputFormat = "jsonl",
+    block_bytes: int = BLOCK_BYTES,
+) -> Part:
+    """Transform one split of a file.
+
+    `chunks` are the stored file's bytes from `split.start` on, in pieces of any size. They may go
+    on beyond `split.end`, and should: a quote that is open there is decided by what follows. They
+    are read lazily. `processed_at` is written into every record as it is. The sinks get whole
+    lines; the CSV of rejects begins with the file's own head in split 0.
+
+    Raises MisalignedSplits where the split doesn't end with a record, and UnreadableFile or
+    FileTooLarge for what only shows while reading.
+    """
+    reader = BatchReader(layout)
+    tally = Tally(layout)
+    envelope = Envelope(layout.fields, file_id=file_id, processed_at=processed_at)
+    if split.index == 0:
+        rejected_csv.write(csv_head(layout))
+    row = split.first_row
+    for block in split_blocks(chunks, layout, split, block_bytes=block_bytes):
+        batch = reader.read(Records(block, layout), row)
+        row += batch.record_count
+        tally.add(batch, block)
+        processed.write(envelope.lines(batch.rows, batch.values))
+        rejected.write(b"".join(reject.to_line() for reject in batch.rejects))
+        rejected_csv.write(b"".join(csv_row(raw, layout) for raw in batch.originals))
+    return tally.part()
+
+
+def split_blocks(
+    chunks: Iterable[bytes], layout: Layout, split: Split, *, block_bytes: int = BLOCK_BYTES
+) -> Iterator[Block]:
+    """Cut a split's bytes into blocks of whole records; see `transform` for `chunks` and errors."""
+    start = split.start
+    if layout.compression:
+        chunks = _without(gunzip(chunks), layout.data_start)
+        start = layout.data_start
+    yield from read_blocks(
+        chunks,
+        layout.grammar,
+        layout.codec,
+        start=start,
+        end=split.end,
+        first_line=split.first_line,
+        block_bytes=block_bytes,
+    )
+
+
+class Tally:
+    """Counts and statistics of the batches of one split."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._fields = layout.fields
+        self._output_names = {
+            column.field.name: column.field.output_name for column in layout.columns
+        }
+        self._statistics = Accumulator(layout.fields)
+        self._records = self._rejects = self._lines = 0
+
+    def add(self, batch: Batch, block: Block) -> None:
+        """Count a batch and what it accepted."""
+        self._records += batch.record_count
+        self._rejects += len(batch.rejects)
+        self._lines += block.spans.lines
+        for column, values in zip(self._fields, batch.values, strict=True):
+            self._statistics.add(column.output_name, values.texts)
+        faults: dict[tuple[str | None, str], int] = {}
+        for fault in itertools.chain.from_iterable(reject.errors for reject in batch.rejects):
+            name = fault.field
+            key = (self._output_names.get(name, name) if name else None, fault.code)
+            faults[key] = faults.get(key, 0) + 1
+        self._statistics.add_rejects(faults)
+
+    def part(self) -> Part:
+        """What has been counted."""
+        return Part(
+            record_count=self._records,
+            processed_count=self._records - self._rejects,
+            error_count=self._rejects,
+            line_count=self._lines,
+            statistics=self._statistics.partial(),
+        )
+
+
+def _without(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """The chunks without their first `size` bytes."""
+    left = size
+    for chunk in chunks:
+        if left < len(chunk):
+            yield chunk[left:]
+        left = max(0, left - len(chunk))
+    if left:
+        raise UnreadableFile("The file ends before its first record, where it began before.")
