@@ -13,6 +13,8 @@ from pipectl.embedded.template import Template, translate
 ROOT = Path(__file__).parents[2]
 STATE_MACHINE = "PipelineStateMachine"
 
+_STATES_ARN = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:"
+
 
 @cache
 def template() -> Template:
@@ -61,3 +63,24 @@ def text_of(value: Any) -> str:
 def as_list(value: Any) -> list[Any]:
     """IAM and S3 write a list of one without the list."""
     return value if isinstance(value, list) else [value]
+
+
+def statements(role: str) -> list[Mapping[str, Any]]:
+    """The policy statements written for a role, the conditional ones as if their condition held."""
+    policies = properties(role)["Policies"]
+    written = [
+        statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]
+    ]
+    return [
+        statement["Fn::If"][1] if "Fn::If" in statement else statement for statement in written
+    ]
+
+
+def grants(role: str) -> set[str]:
+    """What a role may do, each as `action resource`; ARNs without partition, region and account."""
+    return {
+        f"{action} {text_of(target).replace(_STATES_ARN, 'states:')}"
+        for statement in statements(role)
+        for action in as_list(statement["Action"])
+        for target in as_list(statement["Resource"])
+    }

@@ -1,0 +1,312 @@
+"""The deployed resources, read from the translated template."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from tests.infrastructure import deployed
+
+# A resource's logical ID -> its type and its physical name.
+NAMED = {
+    "InputBucket": ("AWS::S3::Bucket", "data-pipeline-input-${AWS::AccountId}-${Environment}"),
+    "OutputBucket": ("AWS::S3::Bucket", "data-pipeline-output-${AWS::AccountId}-${Environment}"),
+    "ProcessingQueue": ("AWS::SQS::Queue", "data-processing-queue-${Environment}"),
+    "DeadLetterQueue": ("AWS::SQS::Queue", "data-processing-dlq-${Environment}"),
+    "MetadataTable": ("AWS::DynamoDB::Table", "pipeline-metadata-${Environment}"),
+    "NotificationTopic": ("AWS::SNS::Topic", "pipeline-notifications-${Environment}"),
+    "DLQAlarm": ("AWS::CloudWatch::Alarm", "pipeline-dlq-alarm-${Environment}"),
+    "PipelineStateMachine": ("AWS::StepFunctions::StateMachine", "data-pipeline-${Environment}"),
+}
+NAME_PROPERTIES = {
+    "AWS::S3::Bucket": "BucketName",
+    "AWS::SQS::Queue": "QueueName",
+    "AWS::DynamoDB::Table": "TableName",
+    "AWS::SNS::Topic": "TopicName",
+    "AWS::CloudWatch::Alarm": "AlarmName",
+    "AWS::StepFunctions::StateMachine": "StateMachineName",
+}
+# Function -> its folder in functions/.
+STEPS = {
+    "Starter": "starter",
+    "ParseCsv": "parse_csv",
+    "MeasureSplit": "measure_split",
+    "NumberSplits": "number_splits",
+    "Transform": "transform",
+    "WriteOutput": "write_output",
+    "Summarize": "summarize",
+    "RecordMetadata": "record_metadata",
+    "Notify": "notify",
+    "ArchiveSource": "archive_source",
+    "SplitFailure": "split_failure",
+    "FailureGate": "failure_gate",
+    "Uncaught": "uncaught",
+    "Webhook": "webhook",
+}
+# Variables that a library reads, not the function's settings.
+LIBRARY_VARIABLES = {
+    "POLARS_MAX_THREADS",
+    "POWERTOOLS_LOG_LEVEL",
+    "POWERTOOLS_METRICS_NAMESPACE",
+    "POWERTOOLS_SERVICE_NAME",
+}
+
+
+def _variables(function: Mapping[str, Any]) -> set[str]:
+    return set(function["Environment"]["Variables"])
+
+
+@pytest.mark.parametrize("logical_id", NAMED)
+def test_a_resource_has_its_type_and_name(logical_id: str) -> None:
+    kind, name = NAMED[logical_id]
+    assert deployed.resource(logical_id)["Type"] == kind
+    assert deployed.properties(logical_id)[NAME_PROPERTIES[kind]] == {"Fn::Sub": name}
+
+
+class TestFunctions:
+    def test_there_is_one_for_every_step(self) -> None:
+        assert set(deployed.functions()) == set(STEPS)
+
+    @pytest.mark.parametrize(("step", "folder"), STEPS.items())
+    def test_name_handler_and_service_bear_the_steps_one_word(self, step: str, folder: str) -> None:
+        function = deployed.functions()[step]
+        kebab = folder.replace("_", "-")
+        assert function["FunctionName"] == {"Fn::Sub": f"data-pipeline-{kebab}-${{Environment}}"}
+        assert function["Handler"] == f"{folder}.app.handler"
+        assert function["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == folder
+
+    @pytest.mark.parametrize("step", STEPS)
+    def test_it_runs_on_arm64_and_python_3_13_and_is_traced(self, step: str) -> None:
+        function = deployed.functions()[step]
+        assert function["Architectures"] == ["arm64"]
+        assert function["Runtime"] == "python3.13"
+        assert function["TracingConfig"] == {"Mode": "Active"}
+
+    @pytest.mark.parametrize(("step", "folder"), STEPS.items())
+    def test_it_logs_json_to_a_group_of_its_own_with_retention(self, step: str, folder: str) -> None:
+        logging = deployed.functions()[step]["LoggingConfig"]
+        assert logging["LogFormat"] == "JSON"
+        assert logging["LogGroup"] == {"Ref": f"{step}LogGroup"}
+        kebab = folder.replace("_", "-")
+        assert deployed.properties(f"{step}LogGroup") == {
+            "LogGroupName": {"Fn::Sub": f"/aws/lambda/data-pipeline-{kebab}-${{Environment}}"},
+            "RetentionInDays": {"Ref": "LogRetentionDays"},
+        }
+
+    @pytest.mark.parametrize(("step", "folder"), STEPS.items())
+    def test_it_gets_the_variables_that_its_settings_read_and_no_others(
+        self, step: str, folder: str
+    ) -> None:
+        settings = getattr(importlib.import_module(f"{folder}.app"), "Settings", None)
+        read = {field.name.upper() for field in fields(settings)} if settings else set()
+        assert _variables(deployed.functions()[step]) - LIBRARY_VARIABLES == read
+
+    def test_those_without_the_engine_layer_import_without_its_libraries(self) -> None:
+        without = [step for step, it in deployed.functions().items() if not it.get("Layers")]
+        modules = [f"{STEPS[step]}.app" for step in without]
+        program = (
+            "import sys; sys.modules.update(polars=None, orjson=None)\n"
+            "for module in sys.argv[1:]: __import__(module)"
+        )
+        subprocess.run(
+            [sys.executable, "-c", program, *modules], cwd=deployed.ROOT / "functions", check=True
+        )
+
+
+class TestQueues:
+    def test_a_message_stays_hidden_for_six_times_the_starters_timeout(self) -> None:
+        timeout = deployed.functions()["Starter"]["Timeout"]
+        assert deployed.properties("ProcessingQueue")["VisibilityTimeout"] >= 6 * timeout
+
+    def test_what_can_not_be_handled_moves_to_the_dead_letter_queue(self) -> None:
+        redrive = deployed.properties("ProcessingQueue")["RedrivePolicy"]
+        assert deployed.text_of(redrive["deadLetterTargetArn"]) == "DeadLetterQueue.Arn"
+        assert redrive["maxReceiveCount"] == 3
+
+    def test_the_dead_letter_queue_keeps_messages_for_14_days_and_longer_than_the_other(self) -> None:
+        dead = deployed.properties("DeadLetterQueue")["MessageRetentionPeriod"]
+        assert dead == 14 * 24 * 3600
+        assert deployed.properties("ProcessingQueue")["MessageRetentionPeriod"] < dead
+
+    @pytest.mark.parametrize("queue", ["ProcessingQueue", "DeadLetterQueue"])
+    def test_messages_are_encrypted(self, queue: str) -> None:
+        assert deployed.properties(queue)["SqsManagedSseEnabled"] is True
+
+    def test_the_starter_takes_batches_and_reports_single_failures(self) -> None:
+        mapping = deployed.properties("StarterFunctionQueue")
+        assert deployed.text_of(mapping["EventSourceArn"]) == "ProcessingQueue.Arn"
+        assert mapping["BatchSize"] == 10
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert mapping["ScalingConfig"]["MaximumConcurrency"] >= 2
+
+
+class TestBuckets:
+    @pytest.mark.parametrize("bucket", ["InputBucket", "OutputBucket"])
+    def test_nothing_is_public_or_unencrypted(self, bucket: str) -> None:
+        properties = deployed.properties(bucket)
+        assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+        assert properties["OwnershipControls"] == {
+            "Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]
+        }
+        (rule,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+
+    @pytest.mark.parametrize("resource", ["InputBucket", "OutputBucket", "MetadataTable"])
+    def test_what_holds_data_outlives_the_stack_but_not_a_failed_first_deployment(
+        self, resource: str
+    ) -> None:
+        assert deployed.resource(resource)["DeletionPolicy"] == "RetainExceptOnCreate"
+        assert deployed.resource(resource)["UpdateReplacePolicy"] == "Retain"
+
+    def test_the_input_bucket_keeps_versions(self) -> None:
+        versioning = deployed.properties("InputBucket")["VersioningConfiguration"]
+        assert versioning == {"Status": "Enabled"}
+
+    def test_the_input_bucket_waits_for_the_queues_policy(self) -> None:
+        assert "ProcessingQueuePolicy" in deployed.as_list(
+            deployed.resource("InputBucket")["DependsOn"]
+        )
+
+    def test_uploads_under_raw_with_four_suffixes_are_notified(self) -> None:
+        configurations = _notifications()
+        filters = [it["Filter"]["S3Key"]["Rules"] for it in configurations]
+        assert filters == [
+            [{"Name": "prefix", "Value": "raw/"}, {"Name": "suffix", "Value": suffix}]
+            for suffix in (".csv", ".CSV", ".csv.gz", ".tsv")
+        ]
+        assert {it["Event"] for it in configurations} == {"s3:ObjectCreated:*"}
+        assert {deployed.text_of(it["Queue"]) for it in configurations} == {"ProcessingQueue.Arn"}
+
+    def test_no_notification_suffix_is_the_end_of_another(self) -> None:
+        suffixes = [it["Filter"]["S3Key"]["Rules"][1]["Value"] for it in _notifications()]
+        overlaps = [
+            (one, other)
+            for one in suffixes
+            for other in suffixes
+            if one != other and other.endswith(one)
+        ]
+        assert overlaps == []
+
+    def test_work_is_removed_a_day_after_the_last_redrive_was_possible(self) -> None:
+        rules = deployed.properties("OutputBucket")["LifecycleConfiguration"]["Rules"]
+        expiring = [it for it in rules if "ExpirationInDays" in it]
+        assert [(it["Prefix"], it["ExpirationInDays"]) for it in expiring] == [("work/", 15)]
+
+    def test_versions_of_contracts_are_never_removed(self) -> None:
+        rules = deployed.properties("InputBucket")["LifecycleConfiguration"]["Rules"]
+        removing = {it.get("Prefix") for it in rules if "NoncurrentVersionExpiration" in it}
+        assert removing == {"raw/", "processed/"}
+
+
+class TestTable:
+    def test_it_is_paid_by_request_recoverable_and_encrypted(self) -> None:
+        table = deployed.properties("MetadataTable")
+        assert table["BillingMode"] == "PAY_PER_REQUEST"
+        assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+        assert table["SSESpecification"] == {"SSEEnabled": True}
+
+    def test_its_indexes_answer_days_histories_and_failures(self) -> None:
+        indexes = deployed.properties("MetadataTable")["GlobalSecondaryIndexes"]
+        keys = {
+            index["IndexName"]: [(it["AttributeName"], it["KeyType"]) for it in index["KeySchema"]]
+            for index in indexes
+        }
+        assert keys == {
+            "processed-at-index": [("processed_on", "HASH"), ("processed_at", "RANGE")],
+            "source-index": [("source", "HASH"), ("sequencer", "RANGE")],
+            "failures-index": [("failed_on", "HASH"), ("failed_at", "RANGE")],
+        }
+        assert {index["Projection"]["ProjectionType"] for index in indexes} == {"ALL"}
+
+
+class TestNotifications:
+    def test_the_alarm_tells_of_the_first_message_in_the_dead_letter_queue(self) -> None:
+        alarm = deployed.properties("DLQAlarm")
+        assert alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
+        (dimension,) = alarm["Dimensions"]
+        assert deployed.text_of(dimension["Value"]) == "DeadLetterQueue.QueueName"
+        assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (
+            1,
+            "GreaterThanOrEqualToThreshold",
+        )
+        assert alarm["AlarmActions"] == [{"Ref": "NotificationTopic"}]
+
+    def test_email_is_sent_only_where_an_address_is_given(self) -> None:
+        assert deployed.resource("EmailSubscription")["Condition"] == "HasNotificationEmail"
+        condition = deployed.template().document["Conditions"]["HasNotificationEmail"]
+        assert condition == {"Fn::Not": [{"Fn::Equals": [{"Ref": "NotificationEmail"}, ""]}]}
+
+    @pytest.mark.parametrize(
+        "resource",
+        [
+            "WebhookFunction",
+            "WebhookRole",
+            "WebhookLogGroup",
+            "WebhookSubscription",
+            "WebhookPermission",
+        ],
+    )
+    def test_the_webhook_is_there_only_where_a_url_is_given(self, resource: str) -> None:
+        assert deployed.resource(resource)["Condition"] == "HasWebhook"
+
+    def test_the_webhooks_url_is_not_shown(self) -> None:
+        assert deployed.template().document["Parameters"]["WebhookUrl"]["NoEcho"] is True
+
+    def test_only_the_topic_may_invoke_the_webhook(self) -> None:
+        permission = deployed.properties("WebhookPermission")
+        assert permission["Principal"] == "sns.amazonaws.com"
+        assert permission["SourceArn"] == {"Ref": "NotificationTopic"}
+
+
+class TestStateMachine:
+    def test_it_is_standard_logged_and_traced(self) -> None:
+        machine = deployed.properties("PipelineStateMachine")
+        assert machine["StateMachineType"] == "STANDARD"
+        assert machine["LoggingConfiguration"]["Level"] == "ALL"
+        assert machine["TracingConfiguration"] == {"Enabled": True}
+
+    def test_its_logs_are_removed_with_time(self) -> None:
+        group = deployed.properties("PipelineStateMachineLogGroup")
+        assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+    def test_its_executions_without_success_are_seen_by_uncaught(self) -> None:
+        pattern = deployed.properties("UncaughtRule")["EventPattern"]["detail"]
+        assert pattern["stateMachineArn"] == [{"Ref": "PipelineStateMachine"}]
+        assert set(pattern["status"]) == {"FAILED", "TIMED_OUT", "ABORTED"}
+
+    def test_only_the_rule_may_invoke_uncaught_by_event(self) -> None:
+        permission = deployed.properties("UncaughtPermission")
+        assert permission["Principal"] == "events.amazonaws.com"
+        assert deployed.text_of(permission["SourceArn"]) == "UncaughtRule.Arn"
+
+
+def test_the_outputs_name_what_an_operator_needs() -> None:
+    outputs = deployed.template().document["Outputs"]
+    assert {name: it["Value"]["Ref"] for name, it in outputs.items()} == {
+        "InputBucketName": "InputBucket",
+        "OutputBucketName": "OutputBucket",
+        "ProcessingQueueUrl": "ProcessingQueue",
+        "DeadLetterQueueUrl": "DeadLetterQueue",
+        "NotificationTopicArn": "NotificationTopic",
+        "StateMachineArn": "PipelineStateMachine",
+        "MetadataTableName": "MetadataTable",
+    }
+
+
+def test_every_parameter_has_a_default_and_says_what_it_is_for() -> None:
+    parameters = deployed.template().document["Parameters"]
+    incomplete = [name for name, it in parameters.items() if not {"Default", "Description"} <= set(it)]
+    assert incomplete == []
+
+
+def _notifications() -> list[dict[str, Any]]:
+    configurations: list[dict[str, Any]] = deployed.properties("InputBucket")[
+        "NotificationConfiguration"
+    ]["QueueConfigurations"]
+    return configurations
