@@ -2,6 +2,84 @@
 
 from __future__ import annotations
 
+import importlib
+import os
+import sys
+import traceback
+
 import click
 
-def main(): ...
+from pipectl.errors import PipectlError
+
+# Each stands in a module of its own, which is imported when the subcommand is used: so
+# `pipectl --help` need not import AWS's SDK, and one broken subcommand does not break the others.
+SUBCOMMANDS = {
+    "run": "Run files through the whole pipeline on this machine, without AWS.",
+    "up": "Keep the pipeline's stack up on this machine, without AWS.",
+    "check": "Check files against a contract, without running anything.",
+    "contract": "Draft, check and explain contracts.",
+}
+
+
+class _Subcommands(click.Group):
+    """Imports a subcommand when it is asked for."""
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        return list(SUBCOMMANDS)
+
+    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        if name not in SUBCOMMANDS:
+            return None
+        command = importlib.import_module(f"pipectl.commands.{name}").command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"pipectl.commands.{name} has no click command named `command`.")
+        return command
+
+    def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SUBCOMMANDS.items()))
+
+
+@click.group(
+    cls=_Subcommands, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True
+)
+@click.version_option(package_name="data-pipeline")
+def pipectl() -> None:
+    """Run, watch and repair the data pipeline.
+
+    Each command explains itself: pipectl COMMAND --help.
+    """
+
+
+def main() -> None:
+    """Run the command; what it can't do is said in a sentence, never in a traceback.
+
+    With PIPECTL_DEBUG set, unexpected errors are shown as Python shows them.
+    """
+    try:
+        pipectl(standalone_mode=False)
+    except click.Abort:
+        click.echo("Stopped.", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output had enough.
+        sys.stdout = None
+        sys.exit(0)
+    except Exception as error:
+        if os.environ.get("PIPECTL_DEBUG"):
+            raise
+        _explain(error).show()
+        sys.exit(PipectlError.exit_code)
+
+
+def _explain(error: Exception) -> PipectlError:
+    """What went wrong, for errors that nobody foresaw."""
+    kind = type(error).__name__
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({os.path.basename(frames[-1].filename)}:{frames[-1].lineno})" if frames else ""  # noqa: PTH119  # as it is written in the frame
+    return PipectlError(
+        f"{kind}: {error}{place}. Set PIPECTL_DEBUG=1 to see where this comes from."
+    )

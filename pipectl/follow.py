@@ -21,7 +21,10 @@ STATUS = {
     "PENDING_REDRIVE": "running",
 }
 
-# The gate raises an error under its own name without these reserved beginnings.
+# The first state of the workflow's failure lane: what failed last before it is what went wrong.
+FAILURE_LANE = "DescribeFailure"
+
+# The lane's last state raises an error under its own name, without these reserved beginnings.
 _RESERVED_PREFIXES = ("States.", "Lambda.", "Runtime.", "Sandbox.")
 
 
@@ -167,7 +170,11 @@ def _read_execution_event(run: Run, kind: str, event: Mapping[str, Any]) -> None
     details = _details(event)
     code = details.get("error") or {"ExecutionTimedOut": "States.Timeout"}.get(kind, "Aborted")
     message = readable(details.get("cause") or "") or _WITHOUT_CAUSE.get(kind, "")
-    run.failure = Failure(code, message, _where_it_failed(run.visits, code))
+    origin = _origin(run.visits)
+    run.failure = Failure(code, message, origin.name if origin else None)
+    if origin and origin.failure and bare(origin.failure.code) == bare(code):
+        # Its own words are plainer than those of the state that raised it again.
+        run.failure = origin.failure
 
 
 _WITHOUT_CAUSE = {
@@ -187,17 +194,12 @@ def _read_attempt_event(visit: Visit, kind: str, event: Mapping[str, Any]) -> No
         visit.failure = Failure(code, readable(details.get("cause") or ""), visit.name)
 
 
-def _where_it_failed(visits: list[Visit], code: str) -> str | None:
-    """The state whose error ended the execution, not the one that raised it again.
-
-    The failure lane's last state raises the caught error anew: the error's origin is the first
-    state that failed with it.
-    """
-    failed = [visit for visit in visits if visit.failure is not None]
-    origins = [visit for visit in failed if visit.failure and bare(visit.failure.code) == bare(code)]
-    for visit in (*origins, *failed[-1:], *visits[-1:]):
-        return visit.name
-    return None
+def _origin(visits: list[Visit]) -> Visit | None:
+    """The visit whose error ended the execution, not the one that raised it again at the end."""
+    lane = [number for number, visit in enumerate(visits) if visit.name == FAILURE_LANE]
+    before = visits[: lane[-1]] if lane else visits
+    failed = [visit for visit in before if visit.failure is not None]
+    return next(iter([*failed[-1:], *visits[-1:]]), None)
 
 
 def bare(code: str) -> str:

@@ -88,6 +88,40 @@ def translate(path: Path, parameters: Mapping[str, str] | None = None) -> Templa
     return Template(document=translated, code=code, parameters=given)
 
 
+def notified_suffixes(path: Path) -> list[str]:
+    """The suffixes of object keys that a bucket of the template notifies a queue of.
+
+    This is read from the template as it stands, which takes no translation. Raises `PipectlError`
+    where it can't be read.
+    """
+    import yaml
+
+    class _Loader(yaml.CSafeLoader):
+        """Takes CloudFormation's short functions, `!Ref` and others, for what they stand at."""
+
+    _Loader.add_multi_constructor("!", lambda _loader, _suffix, node: node.value)
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506  # a safe loader
+    except OSError as error:
+        raise PipectlError(f"The template {path} can't be read: {error.strerror}.") from None
+    except yaml.YAMLError as error:
+        raise PipectlError(f"The template {path} is no valid YAML: {error}") from None
+    configurations = [
+        configuration
+        for resource in document["Resources"].values()
+        if resource["Type"] == "AWS::S3::Bucket"
+        for configuration in resource["Properties"]
+        .get("NotificationConfiguration", {})
+        .get("QueueConfigurations", [])
+    ]
+    return [
+        rule["Value"]
+        for configuration in configurations
+        for rule in configuration["Filter"]["S3Key"]["Rules"]
+        if rule["Name"] == "suffix"
+    ]
+
+
 class Translation:
     """A translation that runs in a process of its own, beside this one's imports."""
 

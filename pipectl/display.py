@@ -1,0 +1,136 @@
+"""What a run looks like in a terminal: what goes on while it does, and a table at its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from pipectl.results import FileResult
+from pipectl.uploads import Upload
+
+# More lines than this would not fit beside other things in a terminal.
+SHOWN_RUNNING = 12
+
+_MARKS = {True: "[green]succeeded[/]", False: "[red]failed[/]"}
+
+
+@dataclass
+class Progress:
+    """What is known while files run: what happens now, and each running file's state."""
+
+    console: Console
+    total: int
+    phase: str = "Starting the embedded AWS"
+    running: dict[Upload, str] = field(default_factory=dict)
+    done: list[FileResult] = field(default_factory=list)
+    _started: float = field(default_factory=time.monotonic)
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show it live where the console is a terminal; elsewhere only files that are done."""
+        if not self.console.is_terminal:
+            yield
+            return
+        with Live(
+            console=self.console,
+            get_renderable=self._render,
+            refresh_per_second=8,
+            transient=True,
+        ):
+            yield
+
+    def finish(self, result: FileResult) -> None:
+        """Note that a file is done."""
+        self.running.pop(result.upload, None)
+        self.done.append(result)
+        if not self.console.is_terminal:
+            mark = "succeeded" if result.succeeded else "failed"
+            self.console.print(
+                f"{len(self.done)}/{self.total} {result.upload.path} {mark}",
+                markup=False,
+                highlight=False,
+            )
+
+    def _render(self) -> Group:
+        failed = sum(not result.succeeded for result in self.done)
+        headline = f"{self.phase}  {len(self.done)}/{self.total} files"
+        if failed:
+            headline += f", {failed} failed"
+        headline += f"  {time.monotonic() - self._started:.0f} s"
+        rows = Table.grid(padding=(0, 2))
+        for upload, state in list(self.running.items())[:SHOWN_RUNNING]:
+            rows.add_row("  ", Text(upload.path.name, overflow="ellipsis"), Text(state, "cyan"))
+        if len(self.running) > SHOWN_RUNNING:
+            rows.add_row("  ", Text(f"and {len(self.running) - SHOWN_RUNNING} more", "dim"))
+        return Group(Spinner("dots", headline), rows)
+
+
+def show_table(console: Console, results: Sequence[FileResult], folder: Path) -> None:
+    """The table at the end, what is wrong with those that failed, and where the outputs are."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("File", overflow="fold")
+    table.add_column("Status")
+    for name in ("Records", "Processed", "Rejected", "Seconds"):
+        table.add_column(name, justify="right")
+    table.add_column("Output", overflow="fold")
+    for result in results:
+        table.add_row(
+            escape(str(result.upload.path)),
+            _MARKS[result.succeeded],
+            _number(result.count("record_count")),
+            _number(result.count("processed_count")),
+            _number(result.count("error_count")),
+            _seconds(result.duration_ms()),
+            escape(_shown_output(result, folder)),
+        )
+    console.print(table)
+    for result in results:
+        if result.failure is not None:
+            _show_failure(console, result)
+    for name, path in _examples(results).items():
+        console.print(f"[dim]{name:<10}[/] {escape(str(path))}", highlight=False)
+
+
+def _show_failure(console: Console, result: FileResult) -> None:
+    failure = result.failure
+    assert failure is not None  # noqa: S101  # the caller looked
+    where = f" in {failure.state}" if failure.state else ""
+    console.print(
+        f"[red]{escape(str(result.upload.path))}[/] failed{where} with"
+        f" [bold]{escape(failure.code)}[/]: {escape(failure.message)}",
+        highlight=False,
+    )
+
+
+def _shown_output(result: FileResult, folder: Path) -> str:
+    path = result.outputs["processed"]
+    return str(path.relative_to(folder.parent)) if path else "-"
+
+
+def _examples(results: Sequence[FileResult]) -> Mapping[str, Path]:
+    """Where the rejects and summaries of these files lie."""
+    folders: dict[str, Path] = {}
+    for result in results:
+        for name in ("rejected", "summary"):
+            path = result.outputs[name]
+            if path is not None:
+                folders.setdefault(name, path.parent)
+    return folders
+
+
+def _number(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"
+
+
+def _seconds(milliseconds: int | None) -> str:
+    return "-" if milliseconds is None else f"{milliseconds / 1000:.1f}"

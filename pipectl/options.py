@@ -1,0 +1,39 @@
+"""Options that several subcommands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+# The project that this command belongs to.
+PROJECT = Path(__file__).parents[1]
+
+
+def _read_parameters(
+    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str]:
+    parameters = {}
+    for value in values:
+        name, separator, setting = value.partition("=")
+        if not separator or not name:
+            raise click.BadParameter(f"'{value}' is not of the form NAME=VALUE.")
+        parameters[name] = setting
+    return parameters
+
+
+parameter_option = click.option(
+    "--parameter",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_read_parameters,
+    help="Value for a parameter of the template, such as OutputFormat=parquet. Repeatable.",
+)
+
+template_option = click.option(
+    "--template",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    default=PROJECT / "template.yaml",
+    help="The stack's SAM template.  [default: the project's own]",
+)
