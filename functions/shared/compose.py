@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from shared.clients import s3
-from shared.errors import InternalError, aws_errors
+from shared.errors import InternalError, SourceNotFound, aws_errors
 from shared.job import Location
 from shared.storage import ObjectWriter, content_type, read_range
 
@@ -50,9 +50,9 @@ def compose(sources: Sequence[Location], bucket: str, key: str) -> None:
     The object appears whole or not at all. What is downloaded is less than 10 MiB for each
     source smaller than S3's least part size; memory holds a few such pieces.
 
-    Raises `SourceNotFound`
-    or `SourceChanged` where a source is not what it was, `TransientError` where trying again
-    helps, `InternalError` where there would be more pieces than S3 takes.
+    Raises `SourceNotFound` or `SourceChanged` where a source is not what it was,
+    `TransientError` where trying again helps, `InternalError` where there would be more pieces
+    than S3 takes.
     """
     pieces = list(plan_pieces(sources))
     if len(pieces) > MAX_PIECES:
@@ -99,7 +99,7 @@ def _cut(slice_: Slice, length: int) -> tuple[Slice, Slice]:
 def _write_single(pieces: Sequence[Piece], bucket: str, key: str) -> None:
     if len(pieces) == 1 and len(pieces[0].slices) == 1:
         source = pieces[0].slices[0].source
-        with aws_errors(source.uri):
+        with aws_errors(source.uri, missing=SourceNotFound):
             s3().copy_object(
                 Bucket=bucket,
                 Key=key,
@@ -144,7 +144,7 @@ def _write_piece(piece: Piece, bucket: str, key: str, upload_id: str, number: in
                 Bucket=bucket, Key=key, UploadId=upload_id, PartNumber=number, Body=body
             )["ETag"]
     only = piece.slices[0]
-    with aws_errors(only.source.uri):
+    with aws_errors(only.source.uri, missing=SourceNotFound):
         copied = s3().upload_part_copy(
             Bucket=bucket,
             Key=key,

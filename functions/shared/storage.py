@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 # A range is one request: large enough that its latency does not count, small enough that two of
 # them, one being processed and one on its way, are little beside the engine's memory.
 RANGE_BYTES = 16 * 1024 * 1024
+# A record that begins before a split's end rarely goes on for more than this behind it.
+LOOKAHEAD_BYTES = 256 * 1024
 # S3 takes 10,000 parts of at least 5 MiB: 160 GB an object at this size.
 PART_BYTES = 16 * 1024 * 1024
 
@@ -29,16 +32,20 @@ _SMALL_READS = 32
 
 _CONTENT_TYPES = {
     "csv": "text/csv",
+    "gz": "application/gzip",
     "html": "text/html; charset=utf-8",
     "json": "application/json",
     "jsonl": "application/x-ndjson",
     "parquet": "application/vnd.apache.parquet",
+    "tsv": "text/tab-separated-values",
 }
+# What S3 itself gives to an object whose type nobody says.
+_UNKNOWN_TYPE = "binary/octet-stream"
 
 
 def content_type(key: str) -> str:
-    """The media type of an object, told by the suffix of its key."""
-    return _CONTENT_TYPES[key.rpartition(".")[2]]
+    """The media type of an object, told by the suffix of its key, in upper case or lower."""
+    return _CONTENT_TYPES.get(key.rpartition(".")[2].lower(), _UNKNOWN_TYPE)
 
 
 def read_range(source: Location, start: int, length: int) -> bytes:
@@ -64,24 +71,23 @@ def read_range(source: Location, start: int, length: int) -> bytes:
 
 
 def stream(source: Location, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-    """The object's bytes from `start` to `end` (default: its end) in pieces of `RANGE_BYTES`.
+    """Read the object's bytes from `start` on, the next piece while the caller works on this one.
 
-    The next piece is on its way while the caller works on this one. Raises like `read_range`.
+    Up to `end` (default: the object's) the pieces are of `RANGE_BYTES`. What lies behind `end`
+    comes in small pieces, as far as the caller goes on. Raises like `read_range`.
     """
     stop = source.size if end is None else min(end, source.size)
-    offsets = range(start, stop, RANGE_BYTES)
     with ThreadPoolExecutor(max_workers=1) as ahead:
-        coming = None
-        for offset in offsets:
+        coming: deque[Future[bytes]] = deque()
+        for offset in range(start, stop, RANGE_BYTES):
             length = min(RANGE_BYTES, stop - offset)
-            piece = coming.result() if coming else read_range(source, offset, length)
-            following = offset + RANGE_BYTES
-            coming = (
-                ahead.submit(read_range, source, following, min(RANGE_BYTES, stop - following))
-                if following < stop
-                else None
-            )
-            yield piece
+            coming.append(ahead.submit(read_range, source, offset, length))
+            if len(coming) > 1:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
+    for offset in range(stop, source.size, LOOKAHEAD_BYTES):
+        yield read_range(source, offset, LOOKAHEAD_BYTES)
 
 
 def read_document(bucket: str, key: str, *, missing: type[PipelineError] | None = None) -> Any:
@@ -108,6 +114,12 @@ def read_optional(bucket: str, key: str) -> tuple[bytes, str | None] | None:
                 return None
             raise
         return response["Body"].read(), response.get("VersionId")
+
+
+def read_optional_document(bucket: str, key: str) -> Any:
+    """A JSON document from S3, or None where there is none."""
+    stored = read_optional(bucket, key)
+    return json.loads(stored[0]) if stored else None
 
 
 def write_document(bucket: str, key: str, document: Any, *, indent: int | None = None) -> None:
@@ -199,14 +211,22 @@ class ObjectWriter:
     ) -> None:
         if kind is not None:
             self._abort()
-        elif self._upload_id is None:
-            self._put()
-        else:
-            self._complete(self._upload_id)
+            return
+        try:
+            self._finish()
+        except PipelineError:
+            self._abort()
+            raise
 
     @property
     def _place(self) -> str:
         return f"s3://{self._bucket}/{self._key}"
+
+    def _finish(self) -> None:
+        if self._upload_id is None:
+            self._put()
+        else:
+            self._complete(self._upload_id)
 
     def _put(self) -> None:
         with aws_errors(self._place):

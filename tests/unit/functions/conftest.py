@@ -17,7 +17,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from shared import observability
+from shared import clients, observability
 from tests.unit.functions import documents
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def aws() -> Iterator[None]:
 @pytest.fixture
 def buckets(aws: None) -> S3Client:
     """The pipeline's two buckets; returns a client to look at them with."""
-    client = boto3.client("s3")
+    client = clients.s3()
     for name in (documents.INPUT_BUCKET, documents.OUTPUT_BUCKET):
         client.create_bucket(
             Bucket=name, CreateBucketConfiguration={"LocationConstraint": documents.REGION}
@@ -113,7 +113,7 @@ def table(aws: None, monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.fixture
 def subscriber(aws: None, monkeypatch: pytest.MonkeyPatch) -> Subscriber:
     """The notification topic, with a queue that gets what it carries."""
-    sns, sqs = boto3.client("sns"), boto3.client("sqs")
+    sns, sqs = clients.sns(), clients.sqs()
     topic = sns.create_topic(Name="pipeline-notifications-dev")["TopicArn"]
     queue = sqs.create_queue(QueueName="subscriber")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
@@ -137,18 +137,19 @@ class Subscriber:
 
 @pytest.fixture
 def fault(monkeypatch: pytest.MonkeyPatch) -> Fault:
-    """Let the next calls of an operation raise errors, one a call; then it works again."""
-    planned: dict[str, deque[Exception]] = {}
+    """Let the next calls of an operation raise errors, one a call; None lets that call work."""
+    planned: dict[str, deque[Exception | None]] = {}
     original = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
 
     def call(client: Any, operation: str, parameters: Any) -> Any:
-        if planned.get(operation):
-            raise planned[operation].popleft()
+        error = planned[operation].popleft() if planned.get(operation) else None
+        if error:
+            raise error
         return original(client, operation, parameters)
 
     monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", call)
 
-    def plan(operation: str, *errors: Exception) -> None:
+    def plan(operation: str, *errors: Exception | None) -> None:
         planned[operation] = deque(errors)
 
     return plan

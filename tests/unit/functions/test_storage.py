@@ -1,0 +1,304 @@
+"""Reading exactly the announced bytes from S3, and writing whole objects or none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shared import storage
+from shared.errors import InternalError, SourceChanged, SourceNotFound, TransientError
+from shared.job import Location
+from tests.unit.functions.conftest import Fault, Logs, client_error
+from tests.unit.functions.documents import INPUT_BUCKET, OUTPUT_BUCKET
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+KEY = "raw/orders/a.csv"
+
+
+def upload(s3: S3Client, body: bytes, key: str = KEY, bucket: str = INPUT_BUCKET) -> Location:
+    put = s3.put_object(Bucket=bucket, Key=key, Body=body)
+    return Location(bucket, key, put.get("VersionId"), put["ETag"].strip('"'), len(body))
+
+
+def read(s3: S3Client, key: str, bucket: str = OUTPUT_BUCKET) -> bytes:
+    return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+
+@pytest.fixture
+def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "RANGE_BYTES", 4)
+
+
+@pytest.fixture
+def five_mebibyte_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The least that S3, and moto, take as a part."""
+    monkeypatch.setattr(storage, "PART_BYTES", 5 * 1024**2)
+
+
+@pytest.mark.parametrize(
+    ("body", "pieces"),
+    [
+        (b"", []),
+        (b"abc", [b"abc"]),
+        (b"abcd", [b"abcd"]),
+        (b"abcde", [b"abcd", b"e"]),
+        (b"abcdefgh", [b"abcd", b"efgh"]),
+        (b"abcdefghijkl", [b"abcd", b"efgh", b"ijkl"]),
+    ],
+)
+def test_a_stream_is_the_object_in_pieces(
+    buckets: S3Client, small_ranges: None, body: bytes, pieces: list[bytes]
+) -> None:
+    assert list(storage.stream(upload(buckets, body))) == pieces
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "pieces"),
+    [
+        (3, None, [b"defg", b"hij"]),
+        (3, 6, [b"def"]),
+        (2, 10, [b"cdef", b"ghij"]),
+        (0, 99, [b"abcd", b"efgh", b"ij"]),
+        (5, 5, []),
+        (10, None, []),
+        (12, None, []),
+    ],
+)
+def test_a_stream_can_begin_and_end_anywhere(
+    buckets: S3Client, small_ranges: None, start: int, end: int | None, pieces: list[bytes]
+) -> None:
+    assert list(storage.stream(upload(buckets, b"abcdefghij"), start, end)) == pieces
+
+
+def test_a_stream_that_is_left_early_asks_for_nothing_more(
+    buckets: S3Client, small_ranges: None
+) -> None:
+    stream = storage.stream(upload(buckets, b"abcdefghij"))
+    assert next(stream) == b"abcd"
+    stream.close()  # type: ignore[attr-defined]
+    assert list(stream) == []
+
+
+def test_an_error_on_the_way_reaches_the_reader(
+    buckets: S3Client, small_ranges: None, fault: Fault
+) -> None:
+    stream = storage.stream(upload(buckets, b"abcdefghij"))
+    fault("GetObject", None, None, client_error("SlowDown", status=503))
+    assert next(stream) == b"abcd"
+    assert next(stream) == b"efgh"
+    with pytest.raises(TransientError):
+        next(stream)
+
+
+@pytest.mark.parametrize(("start", "length"), [(0, 0), (4, 1), (9, 3), (2, -1)])
+def test_a_range_outside_the_object_is_empty(buckets: S3Client, start: int, length: int) -> None:
+    assert storage.read_range(upload(buckets, b"abcd"), start, length) == b""
+
+
+def test_an_overwritten_object_is_read_in_the_announced_version(
+    buckets: S3Client, small_ranges: None
+) -> None:
+    announced = upload(buckets, b"first content")
+    upload(buckets, b"other content")
+    assert b"".join(storage.stream(announced)) == b"first content"
+
+
+def test_a_deleted_object_is_read_in_the_announced_version(buckets: S3Client) -> None:
+    announced = upload(buckets, b"first content")
+    buckets.delete_object(Bucket=INPUT_BUCKET, Key=KEY)
+    assert storage.read_range(announced, 0, 5) == b"first"
+
+
+def test_a_version_that_is_gone_is_source_not_found(buckets: S3Client) -> None:
+    announced = upload(buckets, b"first content")
+    upload(buckets, b"other content")
+    buckets.delete_object(Bucket=INPUT_BUCKET, Key=KEY, VersionId=str(announced.version_id))
+    with pytest.raises(SourceNotFound, match=KEY):
+        storage.read_range(announced, 0, 5)
+
+
+def test_without_versions_other_content_is_source_changed(buckets: S3Client) -> None:
+    announced = upload(buckets, b"first content", bucket=OUTPUT_BUCKET)
+    upload(buckets, b"other content", bucket=OUTPUT_BUCKET)
+    with pytest.raises(SourceChanged, match=KEY):
+        storage.read_range(announced, 0, 5)
+
+
+def test_a_small_object_is_one_request(buckets: S3Client, fault: Fault) -> None:
+    fault("CreateMultipartUpload", client_error("AccessDenied"))
+    with storage.ObjectWriter(OUTPUT_BUCKET, "work/a.jsonl") as writer:
+        assert writer.write(b"one\n") == 4
+        writer.write(b"two\n")
+    assert read(buckets, "work/a.jsonl") == b"one\ntwo\n"
+    assert writer.size == 8
+
+
+def test_an_object_of_no_bytes_is_there(buckets: S3Client) -> None:
+    with storage.ObjectWriter(OUTPUT_BUCKET, "work/a.jsonl"):
+        pass
+    assert read(buckets, "work/a.jsonl") == b""
+
+
+def test_a_large_object_is_uploaded_in_parts_while_it_is_written(
+    buckets: S3Client, five_mebibyte_parts: None
+) -> None:
+    chunk = bytes(range(256)) * 8192
+    with storage.ObjectWriter(OUTPUT_BUCKET, "work/a.jsonl") as writer:
+        for _ in range(6):
+            writer.write(chunk)
+        uploads = buckets.list_multipart_uploads(Bucket=OUTPUT_BUCKET)["Uploads"]
+        parts = buckets.list_parts(
+            Bucket=OUTPUT_BUCKET, Key="work/a.jsonl", UploadId=uploads[0]["UploadId"]
+        )["Parts"]
+    assert [part["Size"] for part in parts] == [5 * 1024**2, 5 * 1024**2]
+    assert read(buckets, "work/a.jsonl") == chunk * 6
+    assert buckets.head_object(Bucket=OUTPUT_BUCKET, Key="work/a.jsonl")["ContentType"] == (
+        "application/x-ndjson"
+    )
+
+
+def test_an_object_of_exactly_whole_parts_is_complete(
+    buckets: S3Client, five_mebibyte_parts: None
+) -> None:
+    with storage.ObjectWriter(OUTPUT_BUCKET, "work/a.jsonl") as writer:
+        writer.write(b"x" * (10 * 1024**2))
+    assert buckets.head_object(Bucket=OUTPUT_BUCKET, Key="work/a.jsonl")["ContentLength"] == (
+        10 * 1024**2
+    )
+
+
+@pytest.mark.parametrize("size", [10, 6 * 1024**2], ids=["small", "large"])
+def test_after_an_error_nothing_appears_and_no_upload_stays(
+    buckets: S3Client, five_mebibyte_parts: None, size: int
+) -> None:
+    with (
+        pytest.raises(RuntimeError, match="the engine's"),
+        storage.ObjectWriter(OUTPUT_BUCKET, "work/a.jsonl") as writer,
+    ):
+        writer.write(b"x" * size)
+        raise RuntimeError("the engine's own")
+    assert "Contents" not in buckets.list_objects_v2(Bucket=OUTPUT_BUCKET)
+    assert "Uploads" not in buckets.list_multipart_uploads(Bucket=OUTPUT_BUCKET)
+
+
+@pytest.mark.parametrize("operation", ["UploadPart", "CompleteMultipartUpload"])
+def test_an_upload_that_cannot_be_finished_is_aborted(
+    buckets: S3Client, five_mebibyte_parts: None, fault: Fault, operation: str
+) -> None:
+    fault(operation, client_error("SlowDown", status=503))
+    with (
+        pytest.raises(TransientError),
+        storage.ObjectWriter(OUTPUT_BUCKET, "work/a.jsonl") as writer,
+    ):
+        writer.write(b"x" * (6 * 1024**2))
+    assert "Contents" not in buckets.list_objects_v2(Bucket=OUTPUT_BUCKET)
+    assert "Uploads" not in buckets.list_multipart_uploads(Bucket=OUTPUT_BUCKET)
+
+
+def test_an_upload_that_cannot_be_aborted_does_not_hide_the_first_error(
+    buckets: S3Client, five_mebibyte_parts: None, fault: Fault, logs: Logs
+) -> None:
+    fault("AbortMultipartUpload", client_error("AccessDenied", status=403))
+    with (
+        pytest.raises(RuntimeError, match="the engine's"),
+        storage.ObjectWriter(OUTPUT_BUCKET, "work/a.jsonl") as writer,
+    ):
+        writer.write(b"x" * (6 * 1024**2))
+        raise RuntimeError("the engine's own")
+    assert [line["message"] for line in logs] == ["upload not aborted"]
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"),
+    [
+        ("processed/orders/a.jsonl", "application/x-ndjson"),
+        ("processed/orders/a.parquet", "application/vnd.apache.parquet"),
+        ("reports/orders/a.html", "text/html; charset=utf-8"),
+        ("processed/orders/a/UPPER.CSV", "text/csv"),
+        ("processed/orders/a/orders.csv.gz", "application/gzip"),
+        ("processed/orders/a/orders.tsv", "text/tab-separated-values"),
+        ("processed/orders/a/orders", "binary/octet-stream"),
+    ],
+)
+def test_every_key_has_a_content_type(key: str, kind: str) -> None:
+    assert storage.content_type(key) == kind
+
+
+def test_documents_are_read_as_they_were_written(buckets: S3Client) -> None:
+    storage.write_document(OUTPUT_BUCKET, "work/a.json", {"name": "Žluť", "n": [1, None]})
+    assert storage.read_document(OUTPUT_BUCKET, "work/a.json") == {"name": "Žluť", "n": [1, None]}
+
+
+def test_many_documents_come_in_the_order_of_their_keys(buckets: S3Client) -> None:
+    keys = [f"work/{number}.json" for number in (3, 1, 2)]
+    for key in keys:
+        storage.write_document(OUTPUT_BUCKET, key, {"key": key})
+    assert [document["key"] for document in storage.read_documents(OUTPUT_BUCKET, keys)] == keys
+
+
+def test_a_missing_document_is_what_the_caller_calls_it(buckets: S3Client) -> None:
+    with pytest.raises(InternalError, match="work/a.json"):
+        storage.read_document(OUTPUT_BUCKET, "work/a.json")
+    with pytest.raises(SourceNotFound, match="work/a.json"):
+        storage.read_document(OUTPUT_BUCKET, "work/a.json", missing=SourceNotFound)
+
+
+def test_an_optional_object_comes_with_its_version_or_not_at_all(buckets: S3Client) -> None:
+    assert storage.read_optional(INPUT_BUCKET, "contracts/orders.json") is None
+    stored = upload(buckets, b"{}", key="contracts/orders.json")
+    assert storage.read_optional(INPUT_BUCKET, "contracts/orders.json") == (
+        b"{}",
+        stored.version_id,
+    )
+
+
+def test_an_optional_object_that_may_not_be_read_is_an_error(
+    buckets: S3Client, fault: Fault
+) -> None:
+    fault("GetObject", client_error("AccessDenied", status=403))
+    with pytest.raises(InternalError, match="AccessDenied"):
+        storage.read_optional(INPUT_BUCKET, "contracts/orders.json")
+
+
+def test_a_found_object_can_be_read_as_found(buckets: S3Client) -> None:
+    assert storage.find(INPUT_BUCKET, KEY) is None
+    stored = upload(buckets, b"content")
+    assert storage.find(INPUT_BUCKET, KEY) == stored
+
+
+def test_objects_are_listed_in_the_order_of_their_keys(buckets: S3Client) -> None:
+    for key in ("work/b", "work/a", "other/c"):
+        upload(buckets, b"content", key=key, bucket=OUTPUT_BUCKET)
+    listed = storage.list_objects(OUTPUT_BUCKET, "work/")
+    assert [location.key for location in listed] == ["work/a", "work/b"]
+    assert [location.size for location in listed] == [7, 7]
+    assert storage.read_range(listed[0], 0, 7) == b"content"
+
+
+def test_deleting_leaves_other_objects_and_does_not_mind_missing_ones(buckets: S3Client) -> None:
+    for key in ("work/a", "work/b"):
+        upload(buckets, b"content", key=key, bucket=OUTPUT_BUCKET)
+    storage.delete_objects(OUTPUT_BUCKET, ["work/a", "work/never"])
+    assert [found.key for found in storage.list_objects(OUTPUT_BUCKET, "")] == ["work/b"]
+
+
+def test_only_the_named_version_is_deleted_however_often(buckets: S3Client) -> None:
+    first = upload(buckets, b"first")
+    second = upload(buckets, b"second")
+    storage.delete_version(first)
+    storage.delete_version(first)
+    assert storage.read_range(second, 0, 6) == b"second"
+    with pytest.raises(SourceNotFound):
+        storage.read_range(first, 0, 5)
+
+
+def test_without_versions_only_the_announced_content_is_deleted(buckets: S3Client) -> None:
+    first = upload(buckets, b"first", bucket=OUTPUT_BUCKET)
+    second = upload(buckets, b"second", bucket=OUTPUT_BUCKET)
+    storage.delete_version(first)
+    assert storage.find(OUTPUT_BUCKET, KEY) == second
+    storage.delete_version(second)
+    assert storage.find(OUTPUT_BUCKET, KEY) is None
