@@ -25,6 +25,7 @@ class Settings:
     input_bucket: str
     output_bucket: str
     metadata_table: str
+    max_concurrency: int
 
 
 @step(TabularError)
@@ -39,11 +40,13 @@ def handler(task: Task) -> dict[str, Any]:
     mended = mended_file(settings.metadata_table, job.source)
 
     plan_key = keys.plan_key(job.file_id)
-    plan = {"layout": layout.to_document(), "splits": [asdict(split) for split in splits]}
+    plan = {"layout": layout.to_document(), "split": asdict(splits[0])}
     storage.write_document(settings.output_bucket, plan_key, plan)
     return {
         "plan_key": plan_key,
         "splits": len(splits),
+        "splits_key": None,
+        "max_concurrency": settings.max_concurrency,
         "location": asdict(location),
         "encoding": layout.encoding,
         "compression": layout.compression,

@@ -18,8 +18,8 @@ class SettingsError(Exception):
 def from_environment(model: type[Model], environment: Mapping[str, str] | None = None) -> Model:
     """Fill a dataclass from the environment: field `output_bucket` reads `OUTPUT_BUCKET`.
 
-    Fields are `str`, `int` or `float`. Raises `SettingsError` with the variable's name when one
-    is missing or is no number.
+    Fields are `str`, `int`, `float` or a Literal of strings. Raises `SettingsError` with the
+    variable's name when one is missing or cannot be read.
     """
     variables = os.environ if environment is None else environment
     kinds = typing.get_type_hints(model)
@@ -27,12 +27,25 @@ def from_environment(model: type[Model], environment: Mapping[str, str] | None =
     for field in fields(model):  # type: ignore[arg-type]  # a TypeVar cannot say "dataclass"
         variable = field.name.upper()
         try:
-            values[field.name] = kinds[field.name](variables[variable])
+            values[field.name] = _read(kinds[field.name], variables[variable])
         except KeyError:
             raise SettingsError(f"The environment variable {variable} is not set.") from None
         except ValueError:
-            expected = kinds[field.name].__name__
             raise SettingsError(
-                f"The environment variable {variable} must be a value of type {expected}."
+                f"The environment variable {variable} must be {_expected(kinds[field.name])}."
             ) from None
     return model(**values)
+
+
+def _read(kind: Any, text: str) -> Any:
+    choices = typing.get_args(kind)
+    if not choices:
+        return kind(text)
+    if text not in choices:
+        raise ValueError
+    return text
+
+
+def _expected(kind: Any) -> str:
+    choices = typing.get_args(kind)
+    return f"one of {', '.join(choices)}" if choices else f"a value of type {kind.__name__}"

@@ -26,13 +26,15 @@ def handler(task: Task) -> dict[str, Any]:
     settings = from_environment(Settings)
     job = task.job
     bucket = settings.output_bucket
-    plan = storage.read_document(bucket, str(job.results["parse"]["plan_key"]))
-    statistics = merge(
-        storage.read_document(bucket, keys.part_key(job.file_id, split["index"], "report.json"))[
-            "statistics"
-        ]
-        for split in plan["splits"]
+    plan = storage.read_document(bucket, job.results["parse"]["plan_key"])
+    parts = storage.read_documents(
+        bucket,
+        [
+            keys.part_key(job.file_id, split, "statistics.json")
+            for split in range(job.results["parse"]["splits"])
+        ],
     )
+    statistics = merge(parts)
     output = job.results["output"]
     summary = summarize(
         statistics,

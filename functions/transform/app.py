@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared import keys, storage
+from shared.observability import logger
 from shared.settings import from_environment
 from shared.step import Task, step
+from tabular.contract import OutputFormat
 from tabular.errors import TabularError
 from tabular.layout import Layout
 from tabular.transform import Split, transform
+from transform.stamp import stamp_of
 
 
 @dataclass(frozen=True)
@@ -19,18 +22,36 @@ class Settings:
     """The function's environment."""
 
     output_bucket: str
-    output_format: str
+    output_format: OutputFormat
 
 
 @step(TabularError)
 def handler(task: Task) -> dict[str, Any]:
-    """Transform the split, and say with a report that all of its part is there."""
+    """Transform the split, unless its very part is there; a report says that all of it is."""
     settings = from_environment(Settings)
     job = task.job
-    plan = storage.read_document(settings.output_bucket, str(job.results["parse"]["plan_key"]))
+    plan = storage.read_document(settings.output_bucket, job.results["parse"]["plan_key"])
     layout = Layout.from_document(plan["layout"])
-    split = Split(**plan["splits"][0])
+    # A Map hands each Transform its split; a file of one split has it in its plan.
+    split = Split(**task.payload.get("split", plan["split"]))
     output_format = layout.contract.output_format or settings.output_format
+    stamp = stamp_of(task, plan["layout"], split, output_format)
+    report_key = keys.part_key(job.file_id, split.index, "report.json")
+    report = storage.read_optional_document(settings.output_bucket, report_key)
+    if report and report["stamp"] == stamp:
+        logger().info("the part is there already", extra={"split": split.index})
+    else:
+        report = _transform(task, settings, layout, split, output_format) | {"stamp": stamp}
+        # Written last: a part without its report is not there.
+        storage.write_document(settings.output_bucket, report_key, report)
+    return {name: report[name] for name in ("record_count", "processed_count", "error_count")}
+
+
+def _transform(
+    task: Task, settings: Settings, layout: Layout, split: Split, output_format: OutputFormat
+) -> dict[str, Any]:
+    """Write the split's part; returns its report, small whatever the split's size."""
+    job = task.job
 
     def part(content: str) -> str:
         return keys.part_key(job.file_id, split.index, content)
@@ -41,7 +62,7 @@ def handler(task: Task) -> dict[str, Any]:
             for content in (output_format, "rejected.jsonl", "rejected.csv")
         )
         result = transform(
-            storage.stream(job.source, split.start),
+            storage.stream(job.location, split.start, split.end),
             layout,
             split,
             file_id=job.file_id,
@@ -50,12 +71,7 @@ def handler(task: Task) -> dict[str, Any]:
             rejected=rejected,
             rejected_csv=rejected_csv,
             output_format=output_format,
-        )
-    # Written last: a part without its report is not there.
-    report = {**result.to_document(), "processed_bytes": processed.size, "format": output_format}
-    storage.write_document(settings.output_bucket, part("report.json"), report)
-    return {
-        "record_count": result.record_count,
-        "processed_count": result.processed_count,
-        "error_count": result.error_count,
-    }
+        ).to_document()
+    statistics = result.pop("statistics")
+    storage.write_document(settings.output_bucket, part("statistics.json"), statistics)
+    return {**result, "processed_bytes": processed.size, "format": output_format}
