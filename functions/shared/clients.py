@@ -17,43 +17,54 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 # "standard" retries throttling and broken connections with backoff; the workflow's own Retry
-# begins where this ends. A step must not hang on a silent connection for its whole timeout.
-_CONFIG = Config(
-    connect_timeout=5, read_timeout=60, retries={"mode": "standard", "max_attempts": 4}
+# begins where this ends. A step must not hang on a silent connection for its whole timeout, so
+# calls that answer in milliseconds are given up, three times, within the starter's 30 s.
+_QUICK = Config(connect_timeout=3, read_timeout=8, retries={"mode": "standard", "max_attempts": 3})
+# S3 may be long in answering when it copies gigabytes. There are as many connections as storage.py
+# has threads to read many small objects with.
+_STORAGE = Config(
+    connect_timeout=5,
+    read_timeout=60,
+    retries={"mode": "standard", "max_attempts": 4},
+    max_pool_connections=32,
+)
+# The function that is invoked has 60 s.
+_INVOCATION = Config(
+    connect_timeout=3, read_timeout=70, retries={"mode": "standard", "max_attempts": 1}
 )
 
 
 @cache
 def s3() -> S3Client:
     """The S3 client."""
-    return boto3.client("s3", config=_CONFIG)
+    return boto3.client("s3", config=_STORAGE)
 
 
 @cache
 def sns() -> SNSClient:
     """The SNS client."""
-    return boto3.client("sns", config=_CONFIG)
+    return boto3.client("sns", config=_QUICK)
 
 
 @cache
 def sqs() -> SQSClient:
     """The SQS client."""
-    return boto3.client("sqs", config=_CONFIG)
+    return boto3.client("sqs", config=_QUICK)
 
 
 @cache
 def awslambda() -> LambdaClient:
     """The Lambda client."""
-    return boto3.client("lambda", config=_CONFIG)
+    return boto3.client("lambda", config=_INVOCATION)
 
 
 @cache
 def stepfunctions() -> SFNClient:
     """The Step Functions client."""
-    return boto3.client("stepfunctions", config=_CONFIG)
+    return boto3.client("stepfunctions", config=_QUICK)
 
 
 @cache
 def table(name: str) -> Table:
     """A DynamoDB table, whose items hold plain Python values."""
-    return boto3.resource("dynamodb", config=_CONFIG).Table(name)
+    return boto3.resource("dynamodb", config=_QUICK).Table(name)
