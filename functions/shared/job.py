@@ -105,7 +105,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Execution:
-    """The execution that a step runs in, from the workflow's context object."""
+    """The execution that a step runs in, from the workflow's context object.
+
+    `start_time` is ISO 8601 in UTC. It is the time that everything of this execution bears: a
+    redrive keeps it.
+    """
 
     arn: str
     name: str
@@ -118,7 +122,7 @@ class Execution:
         return cls(
             arn=str(context["Id"]),
             name=str(context["Name"]),
-            start_time=str(context["StartTime"]),
+            start_time=iso(datetime.fromisoformat(str(context["StartTime"]))),
             redrive_count=int(context.get("RedriveCount") or 0),
         )
 

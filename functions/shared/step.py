@@ -15,6 +15,8 @@ from shared.observability import logger
 
 Handler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
 
+_LOG_KEYS = ("file_id", "attempt", "execution")
+
 
 @dataclass(frozen=True)
 class Task:
@@ -51,6 +53,8 @@ def step(
     def decorate(work: Callable[[Task], dict[str, Any]]) -> Handler:
         @wraps(work)
         def handler(payload: Mapping[str, Any], _context: object) -> dict[str, Any]:
+            # A warm environment still knows the file before this one.
+            logger().remove_keys(_LOG_KEYS)
             try:
                 task = Task.from_payload(payload)
                 logger().append_keys(
@@ -62,7 +66,10 @@ def step(
             except expected as error:
                 logger().warning("step failed", extra={"error": type(error).__name__})
                 raise
-            except Exception as error:  # noqa: BLE001  # it is raised again, without its words
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            # Not Exception: a panic in Rust, which polars is written in, is a BaseException.
+            except BaseException as error:  # noqa: BLE001  # raised again, without its words
                 place = _place(error)
                 logger().error(
                     "step failed unexpectedly", extra={"error": type(error).__name__, "at": place}
@@ -77,8 +84,13 @@ def step(
 
 
 def _place(error: BaseException) -> str:
-    """Where an error was raised, as `file.py:line`, innermost frame."""
-    frames = traceback.extract_tb(error.__traceback__)
-    if not frames:
-        return "an unknown place"
-    return f"{PurePath(frames[-1].filename).name}:{frames[-1].lineno}"
+    """Where an error was raised: the step's own line, and the innermost one if it is another."""
+    # The outermost frame is this module's.
+    frames = traceback.extract_tb(error.__traceback__)[1:]
+    own_and_innermost = dict.fromkeys(_line(frame) for frame in (frames[:1] + frames[-1:]))
+    return ", in ".join(own_and_innermost) or "an unknown place"
+
+
+def _line(frame: traceback.FrameSummary) -> str:
+    """A frame as `folder/file.py:line`: every step's file is called app.py."""
+    return f"{'/'.join(PurePath(frame.filename).parts[-2:])}:{frame.lineno}"
