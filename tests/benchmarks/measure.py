@@ -1,0 +1,125 @@
+"""Runs a command and measures it from outside: wall time, processor time, memory of all processes.
+
+Memory is the largest sum of resident set sizes of the process and its descendants, sampled every
+20 ms from /proc. Pages that forked processes share count once for each, so the figure is an upper
+bound; peaks shorter than the interval can escape it, so the first process's own high-water mark,
+which the kernel keeps, is a lower one.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+INTERVAL = 0.02
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class CommandFailed(Exception):
+    """The measured command ended with an error."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one run took: seconds, seconds of processor time, bytes, and what it printed."""
+
+    seconds: float
+    processor_seconds: float
+    peak_bytes: int
+    output: str
+
+
+def measure(
+    command: Sequence[str], *, environment: Mapping[str, str], stdout: Path | None = None
+) -> Measurement:
+    """Run `command` with `environment` added to this process's, into the file `stdout` if given.
+
+    Raises CommandFailed with the end of its standard error.
+    """
+    sink = stdout.open("wb") if stdout else subprocess.PIPE
+    started = time.perf_counter()
+    process = subprocess.Popen(  # the command is this package's own
+        command, stdout=sink, stderr=subprocess.PIPE, env={**os.environ, **environment}
+    )
+    watch = _MemoryWatch(process.pid)
+    watch.start()
+    readers = [_Reader(stream) for stream in (process.stdout, process.stderr)]
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    watch.stop()
+    output, errors = (reader.text() for reader in readers)
+    if stdout:
+        sink.close()  # type: ignore[union-attr]
+    if process.returncode:
+        raise CommandFailed(
+            f"{' '.join(command)} ended with {process.returncode}:\n{errors[-2000:]}"
+        )
+    return Measurement(
+        seconds=seconds,
+        processor_seconds=usage.ru_utime + usage.ru_stime,
+        peak_bytes=max(watch.peak, usage.ru_maxrss * 1024),
+        output=output,
+    )
+
+
+class _Reader(threading.Thread):
+    """Drains a pipe, so that the process never waits for it."""
+
+    def __init__(self, stream: object) -> None:
+        super().__init__(daemon=True)
+        self._stream = stream
+        self._content = b""
+        self.start()
+
+    def run(self) -> None:
+        if self._stream is not None:
+            self._content = self._stream.read()  # type: ignore[attr-defined]
+
+    def text(self) -> str:
+        self.join()
+        return self._content.decode(errors="replace")
+
+
+class _MemoryWatch(threading.Thread):
+    """Samples the resident memory of a process and its descendants."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.peak = 0
+        self._pid = pid
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        while not self._ended.wait(INTERVAL):
+            self.peak = max(self.peak, sum(map(_resident, _tree(self._pid))))
+
+    def stop(self) -> None:
+        self._ended.set()
+        self.join()
+
+
+def _tree(pid: int) -> list[int]:
+    found = [pid]
+    for parent in found:
+        for children in Path(f"/proc/{parent}/task").glob("*/children"):
+            try:
+                found.extend(int(child) for child in children.read_text().split())
+            except OSError:  # it has ended meanwhile
+                continue
+    return found
+
+
+def _resident(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+    except (OSError, IndexError):
+        return 0

@@ -1,0 +1,56 @@
+"""Measured figures as Markdown tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.benchmarks.comparison import ColdTable, Row, WarmTable
+
+_BASE = "reference"
+
+
+def cold_table(table: ColdTable) -> str:
+    """All engines on one size, with how many times faster than the reference by MB/s each is."""
+    orders = table.orders
+    base = next((row.rate for row in table.rows if row.engine.name == _BASE and row.runs), None)
+    rounds = "one run" if table.rounds == 1 else f"medians of {table.rounds} interleaved runs"
+    return "\n".join(
+        [
+            f"**{orders.size / 1e6:.1f} MB**, {orders.records:,} records of which "
+            f"{orders.rejected:,} bad; {rounds}",
+            "",
+            "| engine | what it does | MB | seconds | CPU seconds | MB/s | x reference | peak MB |",
+            "|---|---|---:|---:|---:|---:|---:|---:|",
+            *(_cold_row(row, base) for row in table.rows),
+        ]
+    )
+
+
+def warm_table(table: WarmTable) -> str:
+    """Median milliseconds on a small file, and relative to the reference."""
+    base = table.milliseconds.get(_BASE)
+    return "\n".join(
+        [
+            f"**{table.orders.size / 1e3:.0f} KB, warm**: {table.orders.records:,} records, median "
+            "of 20 repetitions in a process that has run 5 before",
+            "",
+            "| engine | milliseconds | time / reference |",
+            "|---|---:|---:|",
+            *(
+                f"| {name} | {value:.1f} | {f'{value / base:.2f}' if base else ''} |"
+                for name, value in table.milliseconds.items()
+            ),
+        ]
+    )
+
+
+def _cold_row(row: Row, base: float | None) -> str:
+    about = f"| {row.engine.name} | {row.engine.work} | {row.megabytes:.0f} |"
+    if row.skipped:
+        return f"{about} not run: {row.skipped} | | | | |"
+    ratio = f"{row.rate / base:.1f}" if base else ""
+    return (
+        f"{about} {row.seconds:.2f} | {row.processor_seconds:.2f} | {row.rate:.1f} | {ratio} | "
+        f"{row.peak_megabytes:,.0f} |"
+    )

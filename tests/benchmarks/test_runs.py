@@ -1,0 +1,71 @@
+"""The benchmark compares like with like: the same file each time, and engines that agree."""
+
+import hashlib
+import json
+
+import pytest
+
+from tests.benchmarks.measure import CommandFailed, measure
+from tests.benchmarks.orders import generate
+from tests.benchmarks.runs import frictionless_csv, stdlib_csv, whole_engine
+
+
+@pytest.fixture(scope="module")
+def orders(tmp_path_factory):
+    return generate(tmp_path_factory.mktemp("orders"), 0.5)
+
+
+@pytest.fixture(scope="module")
+def outputs(orders, tmp_path_factory):
+    folders = {engine: tmp_path_factory.mktemp("out") for engine in (stdlib_csv, whole_engine)}
+    for engine, folder in folders.items():
+        engine.run(orders.path, orders.contract_path, folder)
+    return folders
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_generated_file_is_the_same_each_time(orders, tmp_path):
+    again = generate(tmp_path, 0.5)
+    assert hashlib.sha256(again.path.read_bytes()).digest() == (
+        hashlib.sha256(orders.path.read_bytes()).digest()
+    )
+
+
+def test_one_record_in_a_hundred_is_bad(orders):
+    assert orders.rejected == pytest.approx(orders.records * 0.01, rel=0.3)
+
+
+@pytest.mark.parametrize("engine", [stdlib_csv, whole_engine, frictionless_csv])
+def test_engines_that_validate_find_what_the_generator_wrote(engine, orders, tmp_path):
+    found = engine.run(orders.path, orders.contract_path, tmp_path)
+    assert (found.processed, found.rejected) == (orders.processed, orders.rejected)
+
+
+def test_the_engine_writes_the_records_that_the_standard_library_writes(outputs):
+    expected = lines(outputs[stdlib_csv] / "records.jsonl")
+    found = lines(outputs[whole_engine] / "records.jsonl")
+    assert [(r["original_row"], r["data"]) for r in found] == [
+        (r["original_row"], r["data"]) for r in expected
+    ]
+
+
+def test_the_engine_rejects_the_records_that_the_standard_library_rejects(outputs):
+    expected = lines(outputs[stdlib_csv] / "rejected.jsonl")
+    found = lines(outputs[whole_engine] / "rejected.jsonl")
+    assert [(r["row"], r["line"]) for r in found] == [(r["row"], r["line"]) for r in expected]
+
+
+def test_memory_and_output_of_a_command_are_measured():
+    run = measure(
+        ["python3", "-c", "data = bytearray(60_000_000); print(len(data))"], environment={}
+    )
+    assert run.output == "60000000\n"
+    assert run.peak_bytes > 60_000_000
+
+
+def test_a_command_that_fails_says_why():
+    with pytest.raises(CommandFailed, match="no such thing"):
+        measure(["python3", "-c", "raise SystemExit('no such thing')"], environment={})
