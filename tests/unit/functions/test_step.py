@@ -1,0 +1,131 @@
+"""What every step has in common: its payload in, its errors out, and no data in between."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import polars
+import pytest
+
+from shared.errors import InternalError, SourceNotFound, TransientError
+from shared.step import Task, step
+from tests.unit.functions import documents
+from tests.unit.functions.conftest import Event, Logs
+
+SECRET = "DE89 3704 0044 0532 0130 00"
+
+
+class EngineError(Exception):
+    """Stands for the engine's errors, which a step lets pass."""
+
+
+def raising(error: BaseException, *passes: type[Exception]) -> Callable[..., Any]:
+    @step(*passes)
+    def handler(_task: Task) -> dict[str, Any]:
+        raise error
+
+    return handler
+
+
+def test_the_task_is_what_the_workflow_sends(event: Event) -> None:
+    task = Task.from_payload(event("parse-csv"))
+    assert task.job.file_id == "79e2bc79cffed7a3adf5ba1dca4c8e15"
+    assert task.job.file_id == task.job.source.file_id
+    assert task.job.attempt == 1
+    assert task.job.results == {}
+    assert task.job.failure is None
+    assert task.execution.name == "79e2bc79cffed7a3adf5ba1dca4c8e15"
+    assert task.execution.start_time == "2026-03-01T08:00:02.114Z"
+    assert task.execution.redrive_count == 0
+
+
+def test_a_states_own_words_are_in_the_payload() -> None:
+    payload = documents.payload(documents.job(), redrives=2, outcome="failed")
+    task = Task.from_payload(payload)
+    assert task.payload["outcome"] == "failed"
+    assert task.execution.redrive_count == 2
+
+
+def test_the_result_is_returned_and_logged_with_the_file(logs: Logs) -> None:
+    @step()
+    def handler(task: Task) -> dict[str, Any]:
+        return {"splits": 1, "file_id": task.job.file_id}
+
+    result = handler(documents.payload(documents.job(2)), None)
+    assert result == {"splits": 1, "file_id": documents.FILE_ID}
+    assert logs[-1]["message"] == "step done"
+    assert logs[-1]["result"] == result
+    assert logs[-1]["file_id"] == documents.FILE_ID
+    assert logs[-1]["attempt"] == 2
+    assert logs[-1]["execution"] == f"{documents.FILE_ID}-r2"
+
+
+@pytest.mark.parametrize("error", [SourceNotFound("gone"), TransientError("busy")])
+def test_an_error_of_the_pipeline_keeps_its_name_and_words(error: Exception, logs: Logs) -> None:
+    with pytest.raises(type(error), match=str(error)):
+        raising(error)(documents.payload(documents.job()), None)
+    assert logs[-1]["error"] == type(error).__name__
+
+
+def test_an_error_that_the_step_names_passes_too(logs: Logs) -> None:
+    with pytest.raises(EngineError, match="header"):
+        raising(EngineError("the header"), EngineError)(documents.payload(documents.job()), None)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError(f"could not convert string to float: '{SECRET}'"),
+        KeyError(SECRET),
+        EngineError(SECRET),
+        polars.exceptions.ComputeError(SECRET),
+        polars.exceptions.PanicException(SECRET),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_any_other_error_loses_its_words(error: BaseException, logs: Logs) -> None:
+    with pytest.raises(InternalError) as caught:
+        raising(error)(documents.payload(documents.job()), None)
+    assert SECRET not in str(caught.value)
+    assert caught.value.__suppress_context__
+    assert SECRET not in json.dumps(logs)
+    assert type(error).__name__ in str(caught.value)
+    assert logs[-1]["error"] == type(error).__name__
+
+
+def test_the_place_is_the_steps_line_and_the_innermost(logs: Logs) -> None:
+    @step()
+    def handler(_task: Task) -> dict[str, Any]:
+        return dict(json.loads(SECRET))
+
+    with pytest.raises(InternalError, match=r"functions/test_step\.py:\d+, in json/decoder\.py:"):
+        handler(documents.payload(documents.job()), None)
+
+
+def test_a_place_in_the_step_itself_is_told_once(logs: Logs) -> None:
+    with pytest.raises(InternalError, match=r" at functions/test_step\.py:\d+\.$"):
+        raising(ValueError(SECRET))(documents.payload(documents.job()), None)
+
+
+def test_a_payload_that_is_no_task_is_an_internal_error(logs: Logs) -> None:
+    with pytest.raises(InternalError, match="KeyError at shared/step"):
+        raising(AssertionError())({"job": {"file_id": SECRET}}, None)
+    assert SECRET not in json.dumps(logs)
+
+
+def test_a_warm_function_does_not_log_the_file_before(logs: Logs) -> None:
+    handler = raising(TransientError("busy"))
+    with pytest.raises(TransientError):
+        handler(documents.payload(documents.job()), None)
+    with pytest.raises(InternalError):
+        handler({}, None)
+    assert logs[-2]["file_id"] == documents.FILE_ID
+    assert "file_id" not in logs[-1]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1)])
+def test_being_told_to_stop_is_no_error_of_the_step(error: BaseException, logs: Logs) -> None:
+    with pytest.raises(type(error)):
+        raising(error)(documents.payload(documents.job()), None)
