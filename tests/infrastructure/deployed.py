@@ -71,9 +71,7 @@ def statements(role: str) -> list[Mapping[str, Any]]:
     written = [
         statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]
     ]
-    return [
-        statement["Fn::If"][1] if "Fn::If" in statement else statement for statement in written
-    ]
+    return [statement["Fn::If"][1] if "Fn::If" in statement else statement for statement in written]
 
 
 def grants(role: str) -> set[str]:

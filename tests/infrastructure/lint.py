@@ -18,7 +18,7 @@ from tests.infrastructure import deployed, workflow
 
 # Rule -> why its findings are right to be ignored. One that finds nothing any more is a finding.
 SUPPRESSED = {
-    "I3011": "Buckets and table, which hold the only copy of something, have deletion policies, and "
+    "I3011": "Buckets and table hold the only copy of something. They have deletion policies, and "
     "a test says so. Queues and log groups go with their stack.",
     "W1020": "SAM puts a parameter's default into the layer's name while it translates, and leaves "
     "a Sub behind that has nothing to substitute.",

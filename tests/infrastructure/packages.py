@@ -61,7 +61,7 @@ def _function_problems(
     size = size_of(package) + sum(layers[layer] for layer in used)
     limit = MAX_WITH_LAYERS if used else MAX_WITHOUT_LAYERS
     if size > limit:
-        yield f"{package.name} has {size / MB:.1f} MB unzipped with layers; {limit // MB} are allowed"
+        yield f"{package.name} has {size / MB:.1f} MB with layers, {limit // MB} are allowed"
 
 
 def _content_problems(

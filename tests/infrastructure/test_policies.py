@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.infrastructure import deployed
@@ -180,7 +182,9 @@ def test_every_function_has_a_role_of_its_own() -> None:
 
 @pytest.mark.parametrize("role", sorted(deployed.template().resources("AWS::IAM::Role")))
 def test_no_role_has_a_managed_policy_but_that_for_traces(role: str) -> None:
-    managed = [deployed.text_of(arn) for arn in deployed.properties(role).get("ManagedPolicyArns", [])]
+    managed = [
+        deployed.text_of(arn) for arn in deployed.properties(role).get("ManagedPolicyArns", [])
+    ]
     assert managed in ([], ["TracingPolicy"])
 
 
@@ -194,7 +198,9 @@ def test_only_actions_that_know_no_resources_are_granted_on_everything() -> None
 
 def test_no_action_is_a_wildcard() -> None:
     roles = deployed.template().resources("AWS::IAM::Role")
-    assert not [grant for role in roles for grant in deployed.grants(role) if "*" in grant.split()[0]]
+    assert not [
+        grant for role in roles for grant in deployed.grants(role) if "*" in grant.split()[0]
+    ]
 
 
 @pytest.mark.parametrize(
@@ -235,13 +241,11 @@ def test_only_this_alarm_of_this_account_may_publish_besides_the_roles() -> None
     assert allowed["Action"] == "sns:Publish"
     source = allowed["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::Sub"]
     assert source.endswith(":alarm:pipeline-dlq-alarm-${Environment}")
-    assert allowed["Condition"]["StringEquals"] == {
-        "aws:SourceAccount": {"Ref": "AWS::AccountId"}
-    }
+    assert allowed["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
 
 
-def _policy(logical_id: str) -> list[dict[str, object]]:
-    statements: list[dict[str, object]] = deployed.properties(logical_id)["PolicyDocument"][
+def _policy(logical_id: str) -> list[dict[str, Any]]:
+    statements: list[dict[str, Any]] = deployed.properties(logical_id)["PolicyDocument"][
         "Statement"
     ]
     return statements

@@ -89,7 +89,9 @@ class TestFunctions:
         assert function["TracingConfig"] == {"Mode": "Active"}
 
     @pytest.mark.parametrize(("step", "folder"), STEPS.items())
-    def test_it_logs_json_to_a_group_of_its_own_with_retention(self, step: str, folder: str) -> None:
+    def test_it_logs_json_to_a_group_of_its_own_with_retention(
+        self, step: str, folder: str
+    ) -> None:
         logging = deployed.functions()[step]["LoggingConfig"]
         assert logging["LogFormat"] == "JSON"
         assert logging["LogGroup"] == {"Ref": f"{step}LogGroup"}
@@ -129,7 +131,9 @@ class TestQueues:
         assert deployed.text_of(redrive["deadLetterTargetArn"]) == "DeadLetterQueue.Arn"
         assert redrive["maxReceiveCount"] == 3
 
-    def test_the_dead_letter_queue_keeps_messages_for_14_days_and_longer_than_the_other(self) -> None:
+    def test_the_dead_letter_queue_keeps_messages_for_14_days_and_longer_than_the_other(
+        self,
+    ) -> None:
         dead = deployed.properties("DeadLetterQueue")["MessageRetentionPeriod"]
         assert dead == 14 * 24 * 3600
         assert deployed.properties("ProcessingQueue")["MessageRetentionPeriod"] < dead
@@ -301,7 +305,9 @@ def test_the_outputs_name_what_an_operator_needs() -> None:
 
 def test_every_parameter_has_a_default_and_says_what_it_is_for() -> None:
     parameters = deployed.template().document["Parameters"]
-    incomplete = [name for name, it in parameters.items() if not {"Default", "Description"} <= set(it)]
+    incomplete = [
+        name for name, it in parameters.items() if not {"Default", "Description"} <= set(it)
+    ]
     assert incomplete == []
 
 

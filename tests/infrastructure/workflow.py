@@ -142,16 +142,14 @@ def _machine_defects(
             yield from _machine_defects(name, inner, errors)
 
 
-def _state_defects(
-    name: str, state: Mapping[str, Any], errors: Collection[str]
-) -> Iterator[str]:
+def _state_defects(name: str, state: Mapping[str, Any], errors: Collection[str]) -> Iterator[str]:
     kind = state.get("Type")
     if kind not in _FIELDS:
         yield f"{name} has the unknown type {kind}"
         return
     for field in sorted(set(state) - _FIELDS[kind]):
         yield f"{name} has the field {field}, which a {kind} does not know"
-    if _FLOW <= _FIELDS[kind] and len(_FLOW & set(state)) != 1:
+    if "Next" in _FIELDS[kind] and len(_FLOW & set(state)) != 1:
         yield f"{name} needs exactly one of Next and End"
     yield from _path_defects(name, state)
     yield from _handler_defects(name, state, errors)
@@ -194,16 +192,14 @@ def _template_defects(place: str, value: Any) -> Iterator[str]:
         yield from _template_defects(place, item)
 
 
-def _handler_defects(
-    name: str, state: Mapping[str, Any], errors: Collection[str]
-) -> Iterator[str]:
+def _handler_defects(name: str, state: Mapping[str, Any], errors: Collection[str]) -> Iterator[str]:
     for field in ("Retry", "Catch"):
         rules = state.get(field, [])
         for position, rule in enumerate(rules):
             place = f"{name}: {field} {position}"
             yield from _error_name_defects(place, rule, errors, last=position == len(rules) - 1)
-            yield from _retry_defects(place, rule) if field == "Retry" else _catch_defects(
-                place, rule
+            yield from (
+                _retry_defects(place, rule) if field == "Retry" else _catch_defects(place, rule)
             )
 
 
@@ -268,4 +264,7 @@ def _ends(state: Mapping[str, Any]) -> bool:
 
 
 def _inner_machines(state: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [*state.get("Branches", []), *([state["ItemProcessor"]] if "ItemProcessor" in state else [])]
+    return [
+        *state.get("Branches", []),
+        *([state["ItemProcessor"]] if "ItemProcessor" in state else []),
+    ]

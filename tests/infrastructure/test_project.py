@@ -1,0 +1,108 @@
+"""The project's own machinery: Makefile, requirement files, and what no file may say."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+
+import pytest
+
+from tests.infrastructure.deployed import ROOT
+
+REQUIREMENTS = [
+    *sorted(ROOT.glob("requirements/*.txt")),
+    ROOT / "functions" / "requirements.txt",
+    ROOT / "layers" / "engine" / "requirements.txt",
+]
+TARGETS = [
+    "demo",
+    "test",
+    "test-long",
+    "lint",
+    "types",
+    "format",
+    "build",
+    "bench",
+    "lock",
+    "clean",
+]
+# Folders of one machine, and addresses of package indexes: each would be wrong elsewhere.
+FOREIGN = re.compile(
+    r"(?:^|[\s\"'=(])/(?:work|root|home/\w+|Users/\w+)/"
+    r"|--(?:extra-)?index-url|--find-links |pypi\.org/simple|pythonhosted\.org",
+    re.MULTILINE,
+)
+_PIN = re.compile(r"^([\w.-]+)==(\S+)", re.MULTILINE)
+
+
+def _pins(path: object) -> dict[str, str]:
+    return dict(_PIN.findall((ROOT / str(path)).read_text(encoding="utf-8")))
+
+
+def test_make_help_lists_every_target_with_its_own_comment() -> None:
+    printed = subprocess.run(
+        ["make", "--no-print-directory", "help"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    listed = dict(re.findall(r"^  make (\S+) +(\S.*)$", printed, re.MULTILINE))
+    phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert phony is not None
+    assert set(listed) == set(phony.group(1).split())
+    assert set(TARGETS) <= set(listed)
+
+
+@pytest.mark.parametrize("path", REQUIREMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_requirement_is_pinned_and_hashed(path: object) -> None:
+    lines = (ROOT / str(path)).read_text(encoding="utf-8").splitlines()
+    entries = [line for line in lines if line and line[0] not in " #"]
+    assert entries
+    assert [line for line in entries if "==" not in line or not line.endswith("\\")] == []
+
+
+def test_a_package_has_the_same_version_wherever_it_is_installed() -> None:
+    development = _pins("requirements/dev.txt")
+    others = [_pins(path) for path in REQUIREMENTS if path.name not in {"dev.txt", "uv.txt"}]
+    different = [
+        name
+        for pins in others
+        for name, version in pins.items()
+        if development.get(name, version) != version
+    ]
+    assert different == []
+
+
+def test_what_is_packaged_is_what_the_project_runs_on() -> None:
+    run = _pins("requirements/run.txt")
+    packaged = _pins("functions/requirements.txt") | _pins("layers/engine/requirements.txt")
+    assert packaged.items() <= run.items()
+
+
+def test_every_config_environment_names_its_stack_and_its_environment() -> None:
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+    stacks = {
+        name: it["global"]["parameters"]["stack_name"]
+        for name, it in config.items()
+        if name != "version"
+    }
+    assert stacks == {
+        "default": "data-pipeline",
+        "dev": "data-pipeline-dev",
+        "prod": "data-pipeline-prod",
+    }
+
+
+def test_no_file_names_a_package_index_or_a_path_of_one_machine() -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.split("\0")
+    own = {"tests/infrastructure/test_project.py", "Makefile"}
+    found = {}
+    for name in filter(None, set(tracked) - own):
+        path = ROOT / name
+        if path.is_file() and (match := FOREIGN.search(path.read_text("utf-8", "ignore"))):
+            found[name] = match.group().strip()
+    assert found == {}
