@@ -8,7 +8,7 @@ both ways give the same result, and that is tested.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+import dataclasses
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -80,13 +80,13 @@ class Values(NamedTuple):
     faults: dict[int, tuple[Fault, ...]]
 
 
-@dataclass
+@dataclasses.dataclass
 class ColumnReader:
     """Reads the cells of one field, block by block; keeps what it learned about repeated texts."""
 
     field: Field
     neutralise_formulas: bool = False
-    _known: dict[str, Cell] = field(default_factory=dict)
+    _known: dict[str, Cell] = dataclasses.field(default_factory=dict)
 
     @cached_property
     def read_text(self) -> Any:
@@ -99,11 +99,9 @@ class ColumnReader:
             texts = texts.str.strip_chars()
         null = self._null(texts)
         sure = self._sure(texts)
-        if null is not None:
-            plain = texts.set(null, None)
-            sure = null if sure is None else sure | null
-        else:
-            plain = texts
+        plain = texts if null is None else texts.set(null, None)
+        if sure is not None and null is not None:
+            sure |= null
         if sure is None or sure.all():
             return Values(plain, None, {})
         return self._read_unsure(texts, plain, ~sure)
@@ -189,12 +187,13 @@ class ColumnReader:
         some = texts.gather(indexes)
         readings = {text: self._read_cached(text) for text in some.unique().to_list()}
         bare = self.field.type not in QUOTED_TYPES
-        values: list[str | None] = []
+        plain_texts = {text: _plain_text(cell) for text, cell in readings.items()}
+        values = []
         faults: dict[int, tuple[Fault, ...]] = {}
         json: dict[int, str] = {}
         for index, text in zip(indexes.to_list(), some.to_list(), strict=True):
             cell = readings[text]
-            values.append(_plain_text(cell))
+            values.append(plain_texts[text])
             if cell.faults:
                 faults[index] = cell.faults
             elif bare and cell.json.startswith('"'):

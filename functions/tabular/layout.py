@@ -38,8 +38,6 @@ _MAGIC = {
     b"BZh": "compressed with bzip2",
     b"\xfd7zXZ": "compressed with xz",
 }
-_NUL_SAMPLE = 4096
-_WIDE_TEXT_NULS = 0.2  # Latin text in UTF-16 has a NUL in every second byte
 
 BlankRows = Literal["skip-lines", "skip-rows", "reject"]
 
@@ -216,12 +214,12 @@ def _find_encoding(content: bytes, contract: Contract | None) -> tuple[Encoding,
             return Encoding(name), len(mark)
     named = contract.encoding if contract else None
     encoding = find_encoding(named or "utf-8")
-    sample = content[:_NUL_SAMPLE]
-    if encoding.unit == 1 and sample.count(0) > _WIDE_TEXT_NULS * len(sample):
-        low_first = sample[1::2].count(0) >= sample[::2].count(0)
+    first_line = content[: line_end(content, 0)]
+    if encoding.unit == 1 and b"\0" in first_line:
+        low_first = first_line[1::2].count(0) >= first_line[::2].count(0)
         raise UnsupportedEncoding(
-            f"The file has a NUL in {sample.count(0)} of its first {len(sample)} bytes: it is "
-            "binary, or UTF-16 without a byte order mark. If it is that, put "
+            f"The first line has {first_line.count(0)} NULs in {len(first_line)} bytes: the file "
+            "is binary, or UTF-16 without a byte order mark. If it is that, put "
             f'"encoding": "utf-16-{"le" if low_first else "be"}" into the dataset\'s contract.'
         )
     return encoding, 0
@@ -257,8 +255,6 @@ def _check_text(labels: list[str], original: bytes, encoding: Encoding) -> None:
                 "in another encoding, name it in the dataset's contract, for example "
                 f'"encoding": "{suggest_encoding(original)}".'
             )
-        if "\0" in label:
-            raise UnreadableFile(f"The name of column {number} holds a NUL: this is not text.")
 
 
 def _original_size(body: bytes, encoding: Encoding, lines: int, text_size: int) -> int:

@@ -1,0 +1,220 @@
+"""Where a large file can be cut, and the proof that it was cut between records.
+
+A boundary is *proposed* from a small window: the line end after which records look right if no
+quote is open there, and wrong if one is. It is *proven* by reading: the first split starts with a
+record, and `measure` shows for each split that a record ends where it ends. So if all are measured,
+every boundary is true, by induction, whatever the file's quotes are.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tabular.blocks import BLOCK_BYTES, Block
+from tabular.records import Records
+from tabular.structure import MAX_RECORD_BYTES, Outcome, line_end
+from tabular.transform import Split, split_blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from tabular.layout import Layout
+
+    ReadRange = Callable[[int, int], bytes]
+
+MAX_SPLITS = 10_000
+"""A multipart upload composes the output, and may have so many parts."""
+_WINDOWS = (64 * 1024, 512 * 1024, MAX_RECORD_BYTES)
+"""Bytes read near a mark, the next size where the smaller one does not decide."""
+_TRIED_RECORDS = 20
+
+
+class Measure(NamedTuple):
+    """How many data records and physical lines a split has."""
+
+    record_count: int
+    line_count: int
+
+    def to_document(self) -> dict[str, Any]:
+        """JSON-able: record_count and line_count."""
+        return self._asdict()
+
+
+def can_split(layout: Layout) -> bool:
+    """Whether a file of this layout can be transformed in several splits.
+
+    Not if it is compressed, its structure is not in its own bytes (UTF-16, Shift JIS), records must
+    be compared with each other, or rows of the data are comments by their number.
+    """
+    return (
+        layout.compression is None
+        and layout.codec.byte_structured
+        and not layout.has_uniqueness
+        and all(row < layout.data_line for row in layout.dialect.comment_rows)
+    )
+
+
+def plan_splits(layout: Layout, read_range: ReadRange, *, split_bytes: int) -> list[Split]:
+    """Propose splits of about `split_bytes`, from small windows of the file.
+
+    `read_range(start, length)` gives bytes of the file; near its end fewer than asked for. The
+    splits are not numbered yet: `first_row` and `first_line` are those of the first one in all.
+    A place where no window decides is passed over, so splits may be longer. Files that cannot be
+    split are one split.
+    """
+    whole = Split.whole(layout)
+    if not can_split(layout) or layout.size - whole.start <= split_bytes:
+        return [whole]
+    step = max(split_bytes, -(-layout.size // MAX_SPLITS))
+    boundaries = [whole.start]
+    mark = whole.start + step
+    while mark < layout.size:
+        boundary = _find_boundary(layout, read_range, mark)
+        if boundary is not None and boundaries[-1] < boundary < layout.size:
+            boundaries.append(boundary)
+            mark = max(mark, boundary)
+        mark += step
+    ends = [*boundaries[1:], None]
+    return [
+        replace(whole, index=index, start=start, end=end)
+        for index, (start, end) in enumerate(zip(boundaries, ends, strict=True))
+    ]
+
+
+def measure(
+    chunks: Iterable[bytes], layout: Layout, split: Split, *, block_bytes: int = BLOCK_BYTES
+) -> Measure:
+    """Count a split's records and lines, and prove that it ends with a record.
+
+    `chunks` are as for `transform`: from `split.start` on, and beyond its end where a quote is
+    open. Raises MisalignedSplits, or UnreadableFile.
+    """
+    records = lines = 0
+    for block in split_blocks(chunks, layout, split, block_bytes=block_bytes):
+        lines += block.spans.lines
+        records += count_records(block, layout)
+    return Measure(records, lines)
+
+
+def count_records(block: Block, layout: Layout) -> int:
+    """How many data records a block has: `len(Records(...))`, without making them if possible."""
+    if _may_skip(block.original, layout):
+        return len(Records(block, layout))
+    return block.spans.lines - sum(last - first for first, last in block.spans.multi)
+
+
+def number_splits(splits: Sequence[Split], measures: Sequence[Measure]) -> list[Split]:
+    """Give each split the numbers of its first row and line, from the measures of all before it."""
+    numbered = []
+    row, line = splits[0].first_row, splits[0].first_line
+    for split, measured in zip(splits, measures, strict=True):
+        numbered.append(replace(split, first_row=row, first_line=line))
+        row, line = row + measured.record_count, line + measured.line_count
+    return numbered
+
+
+def _may_skip(data: bytes, layout: Layout) -> bool:
+    """Whether there may be blank lines or comments that don't count as records."""
+    if not layout.codec.byte_structured:
+        return True
+    if layout.dialect.comment_char or layout.dialect.comment_rows:
+        return True
+    if layout.blank_rows == "reject":
+        return False
+    starts = [b"\n", b"\r"]
+    if layout.blank_rows == "skip-rows":
+        starts += [layout.grammar.delimiter, layout.grammar.quote or b"\n"]
+    if data.startswith(tuple(starts)):
+        return True
+    found = [b"\n" + start for start in starts]
+    if b"\r" in data:
+        found = [*found, b"\r\r", *(b"\r" + start for start in starts[2:]), b"\n\r"]
+    blanks = [] if layout.blank_rows == "skip-rows" else [b" \n", b"\t\n", b" \r", b"\t\r"]
+    ending = data.endswith((b" ", b"\t"))
+    return ending or any(piece in data for piece in (*found, *blanks))
+
+
+def _find_boundary(layout: Layout, read_range: ReadRange, mark: int) -> int | None:
+    """The first line end at or after `mark` that surely looks like a record's end."""
+    for size in _WINDOWS:
+        window = read_range(mark, size)
+        complete = len(window) < size
+        offset = _Window(window, layout, complete=complete).boundary()
+        if offset is not None:
+            return mark + offset
+        if complete:
+            return None
+    return None
+
+
+class _Window:
+    """A piece of the file that begins anywhere, read in two ways.
+
+    Either no quote is open at its first line's end, or one is: then the cell goes on until the
+    quote that closes it, and records begin after that record's line end.
+    """
+
+    def __init__(self, window: bytes, layout: Layout, *, complete: bool) -> None:
+        self._window = window
+        self._layout = layout
+        self._grammar = layout.grammar
+        self._complete = complete
+
+    def boundary(self) -> int | None:
+        """Where a record begins; None if the window does not decide."""
+        outside = line_end(self._window, 0)
+        if outside >= len(self._window):
+            return None
+        if not self._grammar.spans_lines:
+            return outside
+        inside = self._after_open_quote(outside)
+        if inside is None:
+            # No quote could close here, so none is open: unless a cell is longer than the window.
+            return outside if self._share(outside) > 0 else None
+        if_outside, if_inside = self._share(outside), self._share(inside)
+        if if_outside == if_inside:
+            return None
+        return outside if if_outside > if_inside else inside
+
+    def _after_open_quote(self, start: int) -> int | None:
+        """Where the next record begins if a quote is open at `start`."""
+        close = self._closing_quote.search(self._window, start)
+        if close is None:
+            return None
+        # The rest of that record, from the end of the cell on, reads like a record of its own.
+        position = close.end()
+        if self._window.startswith(self._grammar.delimiter, position):
+            position += len(self._grammar.delimiter)
+        end = self._grammar.record_end(self._window, position, complete=self._complete)
+        if end in (Outcome.MALFORMED, Outcome.INCOMPLETE):
+            end = line_end(self._window, position)
+        return end if end < len(self._window) else None
+
+    @property
+    def _closing_quote(self) -> re.Pattern[bytes]:
+        quote, delimiter = re.escape(self._grammar.quote or b'"'), re.escape(self._grammar.delimiter)
+        # A doubled quote is none that closes.
+        return re.compile(
+            b"(?<!%b)(?:%b%b)*+%b(?=%b|[\r\n])" % (quote, quote, quote, quote, delimiter)
+            if self._layout.dialect.double_quote
+            else b"%b(?=%b|[\r\n])" % (quote, delimiter)
+        )
+
+    def _share(self, start: int) -> float:
+        """The share of well-formed records of the header's width from `start` on."""
+        seen = right = 0
+        for record in self._records(start):
+            seen += 1
+            cells = self._grammar.cells(record)
+            right += cells is not None and len(cells) == self._layout.width
+        return right / seen if seen else 0.0
+
+    def _records(self, start: int) -> Iterator[bytes]:
+        tail = self._window[start:]
+        return (
+            record
+            for record in self._grammar.records(tail, complete=self._complete, most=_TRIED_RECORDS)
+            if record
+        )

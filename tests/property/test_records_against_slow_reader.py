@@ -1,0 +1,67 @@
+"""Records, their places and their cells are those of an independent reading, whatever the bytes."""
+
+from __future__ import annotations
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from slow_reader import read_slowly
+
+from tests.unit.tabular.engine import contract_of, run
+
+HEADER = b"x,y\n"
+CONTRACT = contract_of(
+    {"name": "x", "type": "string"}, {"name": "y", "type": "string"}, missingValues=[]
+)
+pieces = st.sampled_from(
+    [b"a", b"b", b",", b",", b'"', b'"', b"\n", b"\n", b"\r", b"\r\n", "é".encode(), b"\xff"]
+    + [b" ", b"\0", "\ufeff".encode(), b'"a\nb"', b"1,2\n", b'"",""\r\n', b"\x01", b"\\"]
+)
+bodies = st.lists(pieces, max_size=60).map(b"".join)
+
+
+def expected_outcome(body: bytes):
+    """(row, line, offset) of rejects; (row, cells) of the processed; the CSV of rejects."""
+    rejected, processed, csv = [], [], HEADER
+    for row, record in enumerate(read_slowly(body), 1):
+        if is_sound(record):
+            processed.append((row, [cell.decode() for cell in record.cells]))
+        else:
+            rejected.append((row, record.line + 1, record.offset + len(HEADER)))
+            csv += record.raw + (record.line_end or b"\n")
+    return rejected, processed, csv
+
+
+def is_sound(record):
+    try:
+        record.raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return record.cells is not None and len(record.cells) == 2 and b"\0" not in record.raw
+
+
+def actual_outcome(result):
+    rejected = [(r["row"], r["line"], r["byte_offset"]) for r in result.rejects]
+    processed = [
+        (row, list(data.values())) for row, data in zip(result.rows, result.data, strict=True)
+    ]
+    return rejected, processed, result.rejected_csv
+
+
+@settings(max_examples=4000, deadline=None)
+@given(bodies, st.sampled_from([1, 7, 64, 8_000_000]))
+@example(b'a,"b\nc,d\n', 1)
+@example(b'"a\n",b\nc,d\r\n\r\n', 7)
+@example(b'a,b\r', 1)
+@example('\ufeffa,b\nc'.encode(), 8_000_000)
+def test_every_record_has_its_true_place_and_cells(body, block_bytes):
+    result = run(HEADER + body, CONTRACT, block_bytes=block_bytes, chunk=3)
+    expected = expected_outcome(body)
+    assert actual_outcome(result) == expected
+    assert result.part.record_count == len(expected[0]) + len(expected[1])
+
+
+def test_the_slow_reader_reads_what_the_standard_shows():
+    assert [r.cells for r in read_slowly(b'a,"b""c"\r\n"d\r\ne",f')] == [
+        [b"a", b'b"c'],
+        [b"d\r\ne", b"f"],
+    ]

@@ -1,0 +1,93 @@
+"""Runs the engine on bytes in memory, for tests."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from tabular.descriptor import parse_contract
+from tabular.layout import read_layout
+from tabular.transform import Part, Split, transform
+
+if TYPE_CHECKING:
+    from tabular.layout import Layout
+
+
+@dataclass
+class Result:
+    layout: Layout
+    part: Part
+    processed: bytes
+    rejected: bytes
+    rejected_csv: bytes
+
+    @property
+    def data(self) -> list[dict[str, Any]]:
+        return [json.loads(line)["data"] for line in self.processed.splitlines()]
+
+    @property
+    def rows(self) -> list[int]:
+        return [json.loads(line)["original_row"] for line in self.processed.splitlines()]
+
+    @property
+    def rejects(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.rejected.splitlines()]
+
+    @property
+    def codes(self) -> dict[int, list[str]]:
+        return {
+            reject["row"]: [fault["code"] for fault in reject["errors"]] for reject in self.rejects
+        }
+
+    @property
+    def outputs(self) -> tuple[bytes, bytes, bytes]:
+        return self.processed, self.rejected, self.rejected_csv
+
+
+def contract_of(*fields: dict[str, Any], **descriptor: Any) -> Any:
+    """A contract whose schema has these fields; other descriptor properties as keywords."""
+    schema = {"fields": list(fields)}
+    schema |= {
+        key: descriptor.pop(key)
+        for key in ("fieldsMatch", "missingValues", "primaryKey", "uniqueKeys")
+        if key in descriptor
+    }
+    return parse_contract({"name": "test", "path": "test.csv", "schema": schema, **descriptor})
+
+
+def layout_of(content: bytes, contract: Any = None, name: str = "test.csv") -> Layout:
+    return read_layout(content, size=len(content), name=name, contract=contract)
+
+
+def run(
+    content: bytes,
+    contract: Any = None,
+    *,
+    name: str = "test.csv",
+    layout: Layout | None = None,
+    split: Split | None = None,
+    chunk: int | None = None,
+    **options: Any,
+) -> Result:
+    """Transform a file that is `content`, or one split of it."""
+    layout = layout or layout_of(content, contract, name)
+    split = split or Split.whole(layout)
+    rest = content[split.start :]
+    size = chunk or max(1, len(rest))
+    processed, rejected, rejected_csv = BytesIO(), BytesIO(), BytesIO()
+    part = transform(
+        (rest[i : i + size] for i in range(0, len(rest), size)),
+        layout,
+        split,
+        file_id="f",
+        processed_at="2024-01-01T00:00:00Z",
+        processed=processed,
+        rejected=rejected,
+        rejected_csv=rejected_csv,
+        **options,
+    )
+    return Result(
+        layout, part, processed.getvalue(), rejected.getvalue(), rejected_csv.getvalue()
+    )
