@@ -92,6 +92,7 @@ class Execution:
     name: str
     status: str
     document: Mapping[str, Any]
+    redrive_count: int = 0
 
     @property
     def source(self) -> Mapping[str, Any]:
@@ -120,6 +121,7 @@ class Executions:
                     name=item["name"],
                     status=STATUS[item["status"]],
                     document=self._document(item["executionArn"]),
+                    redrive_count=item.get("redriveCount", 0),
                 )
 
     def run(self, execution: Execution) -> Run:

@@ -99,7 +99,7 @@ def _check(path: Path, accepted: list[str]) -> str:
             return suffix
     raise UsageError(
         f"{path} would start nothing: the pipeline takes files whose names end with"
-        f" {_either(accepted)}, in this case of letters."
+        f" {_either(accepted)}; upper and lower case count."
     )
 
 

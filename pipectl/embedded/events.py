@@ -194,15 +194,16 @@ class _Others:
 
 def _tell_start(original: Callable[..., None], execution: Any) -> None:
     original(execution)
-    _emit_status(execution)
+    emit_status(execution)
 
 
 def _tell_end(original: Callable[..., None], communication: Any) -> None:
     original(communication)
-    _emit_status(communication.execution)
+    emit_status(communication.execution)
 
 
-def _emit_status(execution: Any) -> None:
+def emit_status(execution: Any) -> None:
+    """Tell EventBridge of a moto execution's present status."""
     event = status_event(execution)
     # As on AWS, nobody waits for it.
     threading.Thread(target=_deliver, args=(execution, event), daemon=True).start()

@@ -51,7 +51,8 @@ class ServiceError(Exception):
     def answer(self) -> Answer:
         """The error as the API's JSON protocol writes it."""
         body = json.dumps({"Type": "User", "Message": self.message, "message": self.message})
-        return Answer(self.status, body.encode(), {"x-amzn-ErrorType": self.code})
+        headers = {"x-amzn-ErrorType": self.code, "x-amzn-RequestId": str(uuid.uuid4())}
+        return Answer(self.status, body.encode(), headers)
 
 
 class LambdaService:

@@ -1,9 +1,178 @@
-"""An emulation of RedriveExecution, which moto does not have."""
+"""An emulation of RedriveExecution, which moto does not have.
+
+The same execution goes on, under its ARN and with its history, from the state in which it ended:
+the workflow's definition is run anew from there, with the document that the state was entered
+with and a raised `RedriveCount` in the context object. What AWS checks beforehand is checked here
+too, except for the age and the number of events.
+https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
+"""
 
 from __future__ import annotations
 
-from pipectl.embedded.server import Gateway
+import json
+import threading
+from datetime import UTC, datetime
+from functools import cache
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from pipectl.embedded import events
+from pipectl.embedded.lambda_service import Answer
+from pipectl.embedded.template import REGION
+
+if TYPE_CHECKING:
+    from pipectl.embedded.server import Gateway
+
+_ACCOUNT = "123456789012"
+
+_REDRIVABLE = ("FAILED", "ABORTED", "TIMED_OUT")
+
+# A redrive looks at the execution first and changes it then.
+_one_at_a_time = threading.Lock()
 
 
 def extend(gateway: Gateway) -> None:
-    pass
+    """Let the gateway answer redrives, and tell of them where executions are described."""
+    gateway.operations["AWSStepFunctions.RedriveExecution"] = _redrive
+    gateway.amendments["AWSStepFunctions.DescribeExecution"] = _amend_description
+    gateway.amendments["AWSStepFunctions.ListExecutions"] = _amend_list
+
+
+def _redrive(request: dict[str, Any]) -> Answer:
+    with _one_at_a_time:
+        execution = _find(request["executionArn"])
+        if execution is None:
+            return _refusal("ExecutionDoesNotExist", "Execution Does Not Exist: '{}'", request)
+        if execution.status not in _REDRIVABLE:
+            text = f"Execution '{{}}' is {execution.status} and can't be redriven"
+            return _refusal("ExecutionNotRedrivable", text, request)
+        moment = datetime.now(UTC)
+        _continue(execution, moment)
+    body = json.dumps({"redriveDate": moment.timestamp()})
+    return Answer(HTTPStatus.OK, body.encode())
+
+
+def _refusal(code: str, text: str, request: dict[str, Any]) -> Answer:
+    document = {"__type": code, "message": text.format(request["executionArn"])}
+    return Answer(HTTPStatus.BAD_REQUEST, json.dumps(document).encode())
+
+
+def _find(arn: str) -> Any:
+    from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+
+    for state_machine in stepfunctions_parser_backends[_ACCOUNT][REGION].state_machines:
+        for execution in state_machine.executions:
+            if execution.exec_arn == arn:
+                return execution
+    return None
+
+
+def _continue(execution: Any, moment: datetime) -> None:
+    before = execution.exec_worker
+    definition = json.loads(execution.state_machine.definition)
+    state, document = _ended_in(before.env.event_manager.get_event_history(), definition)
+    definition["StartAt"] = state
+    execution.redrive_count = getattr(execution, "redrive_count", 0) + 1
+    execution.redrive_date = moment
+    execution.exec_status = _running()
+    execution.stop_date = execution.error = execution.cause = None
+    worker = _redriven_worker()(execution, before, json.dumps(definition), document)
+    execution.exec_worker = worker
+    worker.start()
+    events.emit_status(execution)
+
+
+def _running() -> Any:
+    from moto.stepfunctions.parser.api import ExecutionStatus
+
+    return ExecutionStatus.RUNNING
+
+
+def _ended_in(history: list[Any], definition: dict[str, Any]) -> tuple[str, Any]:
+    """The state of the workflow itself that was not left, and the document it was entered with."""
+    entered: dict[str, Any] = {}
+    for event in history:
+        if "stateEnteredEventDetails" in event:
+            details = event["stateEnteredEventDetails"]
+            if details["name"] in definition["States"]:
+                entered[details["name"]] = json.loads(details["input"])
+        if "stateExitedEventDetails" in event:
+            entered.pop(event["stateExitedEventDetails"]["name"], None)
+    return next(reversed(entered.items()))
+
+
+@cache
+def _redriven_worker() -> Any:
+    """The class is made when it is needed, since moto's engine takes long to import."""
+    from moto.stepfunctions.parser.api import HistoryEventType
+    from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryContext
+    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+    from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+
+    class RedrivenWorker(ExecutionWorker):
+        """Runs the rest of an execution."""
+
+        def __init__(self, execution: Any, before: Any, definition: str, document: Any) -> None:
+            super().__init__(
+                evaluation_details=before._evaluation_details,  # noqa: SLF001  # the same execution
+                exec_comm=execution._get_start_execution_worker_comm(),  # noqa: SLF001  # as it starts
+                cloud_watch_logging_session=None,
+                activity_store={},
+            )
+            self._redrive_count = execution.redrive_count
+            self._redrive_date = execution.redrive_date
+            self._definition = definition
+            self._document = document
+            # The history stays readable while this starts.
+            self.env = before.env
+
+        def _execution_logic(self) -> None:
+            program = AmazonStateLanguageParser.parse(self._definition)[0]
+            before = self.env
+            self.env = self._get_evaluation_environment()
+            last = before.event_history_context.last_published_event_id
+            self.env.event_manager = before.event_manager
+            self.env.event_history_context = EventHistoryContext(previous_event_id=last)
+            context = self.env.states.context_object.context_object_data["Execution"]
+            context["RedriveCount"] = self._redrive_count
+            context["RedriveTime"] = self._redrive_date.isoformat()
+            self.env.states.reset(input_value=self._document)
+            self.env.event_manager.add_event(
+                context=self.env.event_history_context,
+                event_type=HistoryEventType.ExecutionRedriven,
+                event_details={
+                    "executionRedrivenEventDetails": {"redriveCount": self._redrive_count}
+                },
+                update_source_event_id=False,
+            )
+            program.eval(self.env)
+            self._execution_communication.terminated()
+
+    return RedrivenWorker
+
+
+def _amend_description(answer: dict[str, Any]) -> dict[str, Any]:
+    execution = _find(answer["executionArn"])
+    if execution is None:
+        return answer
+    if execution.status in _REDRIVABLE:
+        redrivable = {"redriveStatus": "REDRIVABLE"}
+    else:
+        reason = f"Execution is {execution.status} and cannot be redriven"
+        redrivable = {"redriveStatus": "NOT_REDRIVABLE", "redriveStatusReason": reason}
+    return {**answer, **redrivable, **_of(execution)}
+
+
+def _amend_list(answer: dict[str, Any]) -> dict[str, Any]:
+    items = [{**item, **_of(_find(item["executionArn"]))} for item in answer["executions"]]
+    return {**answer, "executions": items}
+
+
+def _of(execution: Any) -> dict[str, Any]:
+    """What of an execution moto's answers leave out."""
+    amended: dict[str, Any] = {"redriveCount": getattr(execution, "redrive_count", 0)}
+    if amended["redriveCount"]:
+        amended["redriveDate"] = execution.redrive_date.timestamp()
+    if execution.stop_date is not None:
+        amended["stopDate"] = execution.stop_date.timestamp()
+    return amended

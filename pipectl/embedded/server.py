@@ -10,6 +10,7 @@ import json
 import logging
 import socket
 import threading
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
@@ -175,4 +176,5 @@ def _plain_names(environ: Mapping[str, Any], service: str, action: str) -> tuple
 def _refusal(kind: str) -> Answer:
     status, code, message = REFUSALS.get(kind, (400, kind, f"A test asked for {kind}."))
     body = json.dumps({"__type": code, "message": message})
-    return Answer(status, body.encode(), {"x-amzn-ErrorType": code})
+    headers = {"x-amzn-ErrorType": code, "x-amzn-RequestId": str(uuid.uuid4())}
+    return Answer(status, body.encode(), headers)
