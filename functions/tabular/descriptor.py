@@ -337,8 +337,8 @@ def _with_settings(contract: Contract, node: Node) -> Contract:
         contract,
         max_reject_percent=_read_percent(node),
         max_reject_count=node.integer("maxRejectCount", lowest=-1),
-        extra_columns=_read_policy(node, "extraColumns", allowed=match in _MAY_HAVE_EXTRA),
-        missing_columns=_read_policy(node, "missingColumns", allowed=match in _MAY_LACK),
+        extra_columns=_read_policy(node, "extraColumns", match, _MAY_HAVE_EXTRA, "drop"),
+        missing_columns=_read_policy(node, "missingColumns", match, _MAY_LACK, "keep"),
         neutralise_formulas=node.choice("neutraliseFormulas", ("off", "prefix"), "off") == "prefix",
         output_format=cast("OutputFormat", output_format) or None,
     )
@@ -358,9 +358,15 @@ def _read_percent(node: Node) -> float | None:
     return number
 
 
-def _read_policy(node: Node, name: str, *, allowed: bool) -> ColumnPolicy:
-    """Read what to do with columns; the default keeps those that `fieldsMatch` lets pass."""
-    return cast("ColumnPolicy", node.choice(name, _COLUMN_POLICIES, "keep" if allowed else "fail"))
+def _read_policy(
+    node: Node, name: str, match: str, allowing: tuple[str, ...], default: ColumnPolicy
+) -> ColumnPolicy:
+    """Read what to do with columns; `default` is for those that `fieldsMatch` lets pass."""
+    policy = node.choice(name, _COLUMN_POLICIES, default if match in allowing else "fail")
+    if policy == "fail" and match in allowing:
+        message = f"expected drop or keep, found 'fail': fieldsMatch {match} lets such columns pass"
+        node.wrong(name, message)
+    return cast("ColumnPolicy", policy)
 
 
 def _settings_document(contract: Contract) -> dict[str, Any]:

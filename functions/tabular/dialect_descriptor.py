@@ -142,8 +142,8 @@ def _check(node: Node, dialect: Dialect) -> None:
     for name, character in roles.items():
         if character in ("\r", "\n", "\0"):
             node.wrong(name, "expected a character that is not a line end or NUL")
-    used = [character for character in roles.values() if character is not None]
-    if len(set(used)) < len(used):
-        node.wrong("", "expected delimiter, quoteChar and escapeChar to differ from each other")
+    for name in ("quoteChar", "escapeChar"):
+        if roles[name] == dialect.delimiter:
+            node.wrong(name, "expected another character than the delimiter")
     if dialect.header and set(dialect.header_rows) & set(dialect.comment_rows):
         node.wrong("commentRows", "expected rows that are not among headerRows")

@@ -39,6 +39,7 @@ _ALL_CONSTRAINTS = (*_EVERY_TYPE, *_LENGTHS, *_BOUNDS, "pattern")
 _FORMATS: dict[str, tuple[str, ...]] = {
     "string": ("default", *STRING_FORMATS),
     "geopoint": ("default", "array", "object"),
+    **dict.fromkeys(_TEMPORAL, ("default", "any")),
 }
 _TYPE_PROPERTIES: dict[str, tuple[str, ...]] = {
     "number": ("decimalChar", "groupChar", "bareNumber"),

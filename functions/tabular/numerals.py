@@ -88,8 +88,9 @@ def _finite(canonical: str) -> tuple[Decimal, str] | None:
 def _lexical(field: Field, *, fraction: bool) -> Callable[[str], str | None]:
     """Make the check of a field's notation: text to the same digits in JSON's, None if wrong."""
     numeral = re.compile(_numeral(field, fraction=fraction))
+    # `\d` is a digit of any script: such a cell is refused, not cut at the digit.
     loose = re.compile(
-        rf"(?P<lead>[+-]?)(?P<before>[^0-9+-]*?)(?P<sign>[+-]?){numeral.pattern}(?P<after>[^0-9]*)"
+        rf"(?P<lead>[+-]?)(?P<before>[^\d+-]*?)(?P<sign>[+-]?){numeral.pattern}(?P<after>\D*)"
     )
     strict = re.compile(rf"(?P<sign>[+-]?){numeral.pattern}")
     group_char = field.group_char

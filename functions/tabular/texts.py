@@ -15,7 +15,8 @@ _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u00a1-\U0010ffff-]+"
 _LOCAL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 _LETTER = r"A-Za-z0-9\u00a1-\U0010ffff"
 _LABEL = rf"[{_LETTER}](?:[{_LETTER}-]{{0,61}}[{_LETTER}])?"
-_DOMAIN = re.compile(rf"(?:{_LABEL}\.)+(?![0-9]+\Z){_LABEL}")
+_TOP_LEVEL = rf"[{_LETTER}][{_LETTER}-]{{0,61}}[A-Za-z\u00a1-\U0010ffff]"
+_DOMAIN = re.compile(rf"(?:{_LABEL}\.)+{_TOP_LEVEL}")
 _ENCODED = "%[0-9A-Fa-f]{2}"
 _NAME = rf"(?:[A-Za-z0-9\-._~!$&'()*+,;=]|{_ENCODED})*"
 _USER = rf"(?:[A-Za-z0-9\-._~!$&'()*+,;=:]|{_ENCODED})*@"

@@ -81,7 +81,7 @@ def test_a_data_resource_becomes_a_contract() -> None:
         encoding="cp1252",
         max_reject_percent=2.5,
         max_reject_count=100,
-        extra_columns="keep",
+        extra_columns="drop",
         missing_columns="drop",
         neutralise_formulas=True,
         output_format="parquet",
@@ -136,6 +136,7 @@ FIELDS: list[tuple[dict[str, Any], Field]] = [
         {"type": "list", "delimiter": "; ", "itemType": "integer"},
         Field("a", "a", "list", list_delimiter="; ", list_item_type="integer"),
     ),
+    ({"type": "time", "format": "any"}, Field("a", "a", "time", "any")),
     ({"type": "date", "format": "fmt:%d/%m/%Y"}, Field("a", "a", "date", "%d/%m/%Y")),
     (
         {"missingValues": [{"value": "", "label": "LEFT OUT"}, {"value": "-99"}]},
@@ -226,6 +227,7 @@ DIALECTS: list[tuple[dict[str, Any], Dialect]] = [
     ({"csvddfVersion": 1.2, "caseSensitiveHeader": False}, Dialect(case_sensitive_header=False)),
     ({"quoteChar": None}, Dialect(quote_char=None)),
     ({"quoteChar": "", "escapeChar": "\\"}, Dialect(quote_char=None, escape_char="\\")),
+    ({"escapeChar": '"'}, Dialect(escape_char='"')),
     ({"csv": {"delimiter": "\t"}, "headerRows": [1, 2]}, Dialect("\t", header_rows=(1, 2))),
     ({"headerJoin": "", "commentRows": [3]}, Dialect(header_join="", comment_rows=(3,))),
     ({"lineTerminator": "\n", "sheetName": "x", "header": False}, Dialect(header=False)),
@@ -263,12 +265,12 @@ def test_a_descriptor_of_version_1_is_read() -> None:
     [
         ("exact", "fail", "fail"),
         ("equal", "fail", "fail"),
-        ("subset", "keep", "fail"),
+        ("subset", "drop", "fail"),
         ("superset", "fail", "keep"),
-        ("partial", "keep", "keep"),
+        ("partial", "drop", "keep"),
     ],
 )
-def test_columns_that_fields_match_lets_pass_are_kept_unless_the_contract_says_otherwise(
+def test_extra_columns_are_dropped_and_missing_ones_null_where_fields_match_lets_them_pass(
     fields_match: str, extra: str, missing: str
 ) -> None:
     contract = parse_contract({"fields": [{"name": "a"}], "fieldsMatch": fields_match})
@@ -403,6 +405,15 @@ WRONG_DOCUMENTS: list[tuple[Any, str, str]] = [
     ({"fields": [{"name": "a"}], "foreignKeys": []}, "foreignKeys", "is not supported"),
     ({"fields": [{"name": "a"}], "fieldMatch": "equal"}, "fieldMatch", "did you mean"),
     ({"fields": [{"name": "a"}], "fieldsMatch": "same"}, "fieldsMatch", "expected one of exact"),
+    (
+        {
+            "fields": [{"name": "a"}],
+            "fieldsMatch": "subset",
+            "pipeline": {"extraColumns": "fail"},
+        },
+        "pipeline.extraColumns",
+        "expected drop or keep",
+    ),
     ({"fields": [{"name": "a"}], "uniqueKeys": ["a"]}, "uniqueKeys", "list of lists"),
     ({"fields": [{"name": "a"}], "uniqueKeys": [["b"]]}, "uniqueKeys[0]", "names of fields"),
     ({"fields": [{"name": "a"}, {"name": "a"}]}, "fields[1].name", "same as that of fields[0]"),
@@ -432,7 +443,7 @@ def test_a_wrong_document_is_told_by_path(document: Any, path: str, message: str
 WRONG_RESOURCES: list[tuple[dict[str, Any], str, str]] = [
     ({"dialect": "dialect.json"}, "dialect", "not followed"),
     ({"dialect": {"lineTerminator": ";"}}, "dialect.lineTerminator", "expected CRLF, LF or CR"),
-    ({"dialect": {"quoteChar": ","}}, "dialect", "differ from each other"),
+    ({"dialect": {"quoteChar": ","}}, "dialect.quoteChar", "expected another character"),
     ({"dialect": {"delimeter": ";"}}, "dialect.delimeter", "did you mean 'delimiter'?"),
     ({"dialect": {"commentRows": [1]}}, "dialect.commentRows", "not among headerRows"),
     ({"delimiter": ";"}, "delimiter", 'belongs into "dialect"'),

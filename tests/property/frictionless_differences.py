@@ -1,0 +1,131 @@
+"""Where this pipeline and frictionless-py 5.21 judge a cell differently, on purpose.
+
+`docs/contracts.md` gives the reason of each by name. A difference that is not here is a fault.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tabular.contract import Field
+
+_SPACE = " \t\r\n\x0b\x0c\x1c-\x1f\x85\xa0"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """`ours` is what this pipeline does with a cell that frictionless treats the other way."""
+
+    name: str
+    ours: str
+    applies: Callable[[Field, str], bool]
+
+
+def _matches(kinds: tuple[str, ...], pattern: str) -> Callable[[Field, str], bool]:
+    return lambda field, text: field.type in kinds and bool(re.search(pattern, text))
+
+
+def _not_written_as(kinds: tuple[str, ...], pattern: str) -> Callable[[Field, str], bool]:
+    return lambda field, text: (
+        field.type in kinds and field.format == "default" and not re.fullmatch(pattern, text)
+    )
+
+
+def _format(kind: str, name: str) -> Callable[[Field, str], bool]:
+    return lambda field, _: (field.type, field.format) == (kind, name)
+
+
+def _loose(pattern: str) -> Callable[[Field, str], bool]:
+    return lambda field, text: not field.bare_number and bool(re.search(pattern, text))
+
+
+def _wrongly_grouped(field: Field, text: str) -> bool:
+    if not field.group_char or field.group_char not in text:
+        return False
+    group, point = re.escape(field.group_char), re.escape(field.decimal_char)
+    well = rf"(?<![\d{group}])\d{{1,3}}({group}\d{{2,3}})*{group}\d{{3}}(?![\d{group}])"
+    return not re.search(well, text) or bool(re.search(rf"({point}|[eE])\d*{group}", text))
+
+
+_NUMERIC = ("number", "integer", "list", "geopoint", "year", "yearmonth")
+_CLOCK = r"\d\d:\d\d:\d\d(\.\d+)?(Z|[+-](0\d|1[0-3]):[0-5]\d|[+-]14:00)?"
+
+DIFFERENCES = (
+    Difference(
+        "python-numerals",
+        "refuses",
+        _matches(_NUMERIC, r"(?i)_|[^\x00-\x7f]|inf(inity)?|nan"),
+    ),
+    Difference(
+        "double-range",
+        "refuses",
+        _matches(("number", "list"), r"[eE]\+?\d*[1-9]\d\d|[eE]-?\d{5}|\d{308}"),
+    ),
+    Difference("group-position", "refuses", _wrongly_grouped),
+    Difference(
+        "sign-of-bare-number",
+        "refuses",
+        _loose(r"\d.*-|\(.*\d.*\)|[+-].*[+-]|[^\d\s]\s*[+-][^\d]+\d"),
+    ),
+    Difference("sign-of-bare-number", "accepts", _loose(r"^\s*[+-][^\d]*\d")),
+    Difference("fraction-of-bare-number", "refuses", _loose(r"[.,][+-]?\d|\d_")),
+    Difference("fraction-of-bare-number", "accepts", _loose(r"[.,]\d")),
+    Difference("fraction-of-bare-number", "reads another value", _loose(r"[.,]\d")),
+    Difference(
+        "special-bare-number", "accepts", _loose(rf"(?i)^[{_SPACE}]*(nan|-?inf)[{_SPACE}]*$")
+    ),
+    Difference(
+        "integer-groups",
+        "accepts",
+        lambda field, _: field.type == "integer" and bool(field.group_char),
+    ),
+    Difference("date-digits", "refuses", _not_written_as(("date", "list"), r"\d{4}-\d\d-\d\d")),
+    Difference("any-date", "refuses", _format("date", "any")),
+    Difference("any-date", "refuses", _format("datetime", "any")),
+    Difference("any-date", "refuses", _format("time", "any")),
+    Difference(
+        "any-date",
+        "accepts",
+        lambda field, text: field.format == "any" and ("24:00:00" in text or " " in text),
+    ),
+    Difference("zones-in-bounds", "compares", lambda field, _: field.type in ("time", "datetime")),
+    Difference(
+        "datetime-notation",
+        "refuses",
+        _not_written_as(("datetime",), rf"\d{{4}}-\d\d-\d\dT{_CLOCK}"),
+    ),
+    Difference("time-notation", "refuses", _not_written_as(("time",), _CLOCK)),
+    Difference("year-range", "accepts", _matches(("year",), r"^-?\d{4,9}$")),
+    Difference("year-notation", "refuses", _not_written_as(("year",), r"\d{4}")),
+    Difference("yearmonth-notation", "refuses", _not_written_as(("yearmonth",), r"\d{4}-\d\d")),
+    Difference("year-range", "accepts", _matches(("yearmonth",), r"^-?\d{4,9}-\d\d$")),
+    Difference(
+        "duration-notation",
+        "refuses",
+        _not_written_as(
+            ("duration",),
+            r"-?P(?=.)(\d+W|(\d+Y)?(\d+M)?(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?)",
+        ),
+    ),
+    Difference("json-extensions", "refuses", _matches(("object", "array", "geopoint"), r"NaN|Inf")),
+    Difference(
+        "point-numbers", "refuses", _matches(("geopoint",), r'"|_|[eE]|\d{4}|0\d|^[^,]*\.?$')
+    ),
+    Difference("email", "refuses", _format("string", "email")),
+    Difference("email", "accepts", _format("string", "email")),
+    Difference("uri", "refuses", _format("string", "uri")),
+    Difference("binary", "refuses", _format("string", "binary")),
+    Difference("uuid", "refuses", _format("string", "uuid")),
+)
+
+
+def explained(field: Field, text: str, ours: str) -> bool:
+    """Tell whether one of the differences is the reason for a different verdict."""
+    return any(
+        difference.ours == ours and difference.applies(field, text) for difference in DIFFERENCES
+    )
