@@ -200,7 +200,7 @@ class FieldStatistics:
             occurrences = None if occurrences is None else occurrences.filter(usable)
         if not len(numbers):
             return
-        numbers = numbers + 0.0  # which makes negative zeros positive
+        numbers = _without_negative_zeros(numbers)
         self.moments.add(numbers, texts, occurrences)
         low, high = float(numbers.min()), float(numbers.max())  # type: ignore[arg-type]
         if self.type == "number" or max(-low, high) < _SAFE_INTEGER:
@@ -326,6 +326,12 @@ class FieldStatistics:
         high: Any = self.largest
         middles = ((self._restored(m), times) for m, times in self.histogram.ascending())
         return [(min(max(m, low), high), times) for m, times in middles]
+
+
+def _without_negative_zeros(numbers: pl.Series) -> pl.Series:
+    """The numbers, -0.0 made 0.0 by hand: Polars leaves the addition of a zero out."""
+    zeros = numbers == 0
+    return numbers.zip_with(~zeros, pl.Series([0.0])) if zeros.any() else numbers
 
 
 def _counted(keys: pl.Series, occurrences: pl.Series | None) -> pl.DataFrame:

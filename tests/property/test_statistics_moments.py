@@ -20,7 +20,7 @@ NUMBERS = st.one_of(
 )
 
 
-def moments_of(texts):
+def moments_of(texts: list[str]) -> Moments:
     series = pl.Series(texts, dtype=pl.String)
     moments = Moments()
     moments.add(series.cast(pl.Float64), series)
@@ -34,7 +34,7 @@ def moments_of(texts):
 @example(["-122.41941550000001", "1.2345678901234567e-05", "9999999999.9999999999999", "1e22"])
 @example(["123456789.12345678", "0.12345678901234567e-12", "1.0000000000000000e-13"])
 @example(["1e-200", "4.9e-150", "2" + "0" * 300])
-def test_sum_and_sum_of_squares_are_those_of_the_texts(texts):
+def test_sum_and_sum_of_squares_are_those_of_the_texts(texts: list[str]) -> None:
     moments = moments_of(texts)
     assert moments.total == sum(map(Fraction, texts))
     assert moments.squares == sum(Fraction(text) ** 2 for text in texts)
@@ -42,7 +42,7 @@ def test_sum_and_sum_of_squares_are_those_of_the_texts(texts):
 
 @given(st.lists(NUMBERS, max_size=20), st.integers(1, 50))
 @settings(max_examples=100, deadline=None)
-def test_numbers_that_were_counted_before_add_up_to_the_same(texts, times):
+def test_numbers_that_were_counted_before_add_up_to_the_same(texts: list[str], times: int) -> None:
     series = pl.Series(texts, dtype=pl.String)
     moments = Moments()
     moments.add(series.cast(pl.Float64), series, pl.Series([times] * len(texts), dtype=pl.UInt32))
@@ -51,13 +51,13 @@ def test_numbers_that_were_counted_before_add_up_to_the_same(texts, times):
 
 @given(st.lists(NUMBERS, max_size=20))
 @settings(max_examples=100, deadline=None)
-def test_moments_read_back_what_they_wrote(texts):
+def test_moments_read_back_what_they_wrote(texts: list[str]) -> None:
     moments = moments_of(texts)
     assert Moments.from_document(moments.to_document()) == moments
 
 
 @given(st.lists(st.integers(-(10**14), 10**14), min_size=2, max_size=30))
 @settings(max_examples=50, deadline=None)
-def test_sums_too_wide_for_64_bits_are_exact(values):
+def test_sums_too_wide_for_64_bits_are_exact(values: list[int]) -> None:
     repeated = [str(value) for value in values] * 5_000
     assert moments_of(repeated).squares == 5_000 * sum(value**2 for value in values)

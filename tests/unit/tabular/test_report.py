@@ -1,6 +1,7 @@
 """The summary report: the agreed keys, and what is added to them."""
 
 import json
+from typing import Any
 
 import polars as pl
 import pytest
@@ -24,19 +25,19 @@ SAMPLE = {
 
 
 @pytest.fixture
-def accumulator():
+def accumulator() -> Accumulator:
     accumulator = Accumulator(FIELDS)
     for name, values in SAMPLE.items():
         accumulator.add(name, pl.Series(values))
     return accumulator
 
 
-def summary_of(accumulator, **counts):
+def summary_of(accumulator: Accumulator, **counts: Any) -> dict[str, Any]:
     counts = {"record_count": 4, "processed_count": 4, "error_count": 0} | counts
     return summarize(accumulator.partial(), generated_at="2024-01-20T10:00:00Z", **counts)
 
 
-def test_the_summary_of_the_sample_has_the_agreed_totals(accumulator):
+def test_the_summary_of_the_sample_has_the_agreed_totals(accumulator: Accumulator) -> None:
     summary = summary_of(accumulator)
     assert list(summary)[:6] == [
         "total_input_rows",
@@ -51,7 +52,9 @@ def test_the_summary_of_the_sample_has_the_agreed_totals(accumulator):
     assert summary["generated_at"] == "2024-01-20T10:00:00Z"
 
 
-def test_the_summary_of_the_sample_has_the_agreed_field_statistics(accumulator):
+def test_the_summary_of_the_sample_has_the_agreed_field_statistics(
+    accumulator: Accumulator,
+) -> None:
     fields = summary_of(accumulator)["field_statistics"]
     amount = {key: fields["amount"][key] for key in ("type", "count", "sum", "avg", "min", "max")}
     assert json.dumps(amount) == (
@@ -66,7 +69,9 @@ def test_the_summary_of_the_sample_has_the_agreed_field_statistics(accumulator):
     ("processed", "records", "rate"),
     [(2, 3, 66.67), (0, 0, 0.0), (0, 7, 0.0), (9999, 10000, 99.99)],
 )
-def test_the_success_rate_is_in_per_cent_with_two_decimals(accumulator, processed, records, rate):
+def test_the_success_rate_is_in_per_cent_with_two_decimals(
+    accumulator: Accumulator, processed: int, records: int, rate: float
+) -> None:
     summary = summary_of(
         accumulator,
         record_count=records,
@@ -76,7 +81,7 @@ def test_the_success_rate_is_in_per_cent_with_two_decimals(accumulator, processe
     assert summary["success_rate"] == rate
 
 
-def test_rejects_are_counted_by_code_by_field_and_for_whole_rows(accumulator):
+def test_rejects_are_counted_by_code_by_field_and_for_whole_rows(accumulator: Accumulator) -> None:
     accumulator.add_rejects(
         {
             ("amount", "type-error"): 3,
@@ -96,7 +101,7 @@ def test_rejects_are_counted_by_code_by_field_and_for_whole_rows(accumulator):
     }
 
 
-def test_what_is_known_about_the_file_stands_under_file(accumulator):
+def test_what_is_known_about_the_file_stands_under_file(accumulator: Accumulator) -> None:
     facts = {"source": "s3://bucket/raw/orders.csv", "encoding": "utf-8"}
     summary = summarize(
         accumulator.partial(),
@@ -109,5 +114,5 @@ def test_what_is_known_about_the_file_stands_under_file(accumulator):
     assert summary["file"] == facts
 
 
-def test_a_summary_is_strict_json(accumulator):
+def test_a_summary_is_strict_json(accumulator: Accumulator) -> None:
     json.dumps(summary_of(accumulator), allow_nan=False)
