@@ -15,7 +15,11 @@ from starter.messages import Replay, Request
 Launch = Literal["started", "duplicate"]
 
 # Walking past this many failed attempts of one file is no way to run it: something else is wrong.
-MAX_ATTEMPTS = 1000
+# Each takes two calls, all of them within the starter's timeout.
+MAX_ATTEMPTS = 100
+
+# How an execution ends without success; any other status but SUCCEEDED is on its way.
+_FAILED = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})
 
 
 class TooManyAttempts(Exception):
@@ -26,21 +30,41 @@ def launch(request: Request, state_machine_arn: str) -> tuple[Launch, Job]:
     """Start the request's execution; say whether it was started, and which attempt it is.
 
     Execution names are derived from the file's identity, so a duplicate finds its name taken:
-    while that execution runs or after it has succeeded the request is done. After a failure an
-    S3 event is done too (the failure lane's message stands), a replay takes the next free
-    attempt, linked to the one before it. Raises `TransientError` when Step Functions is busy.
+    an S3 event is done then, whatever became of that execution (after a failure the failure
+    lane's message stands). A replay is done while any attempt runs or after one has succeeded,
+    the latter unless it is forced; else it takes the next free attempt, linked to the one before
+    it. Raises `TransientError` when Step Functions is busy.
     """
+    if isinstance(request, Replay):
+        return _replay(request, state_machine_arn)
+    started = _start(request.job, state_machine_arn)
+    return "started" if started else "duplicate", request.job
+
+
+def _replay(request: Replay, state_machine_arn: str) -> tuple[Launch, Job]:
+    # An earlier attempt may have been redriven since: two runs of a file must not mix their parts.
+    for attempt in range(1, min(request.job.attempt, MAX_ATTEMPTS + 1)):
+        earlier = replace(request.job, attempt=attempt)
+        if _settles(request, _status(earlier, state_machine_arn)):
+            return "duplicate", earlier
     job = request.job
-    force = isinstance(request, Replay) and request.force
     while job.attempt <= MAX_ATTEMPTS:
         if _start(job, state_machine_arn):
             return "started", job
-        status = _status(job, state_machine_arn)
-        again = status != "RUNNING" and (status != "SUCCEEDED" or force)
-        if not (isinstance(request, Replay) and again):
+        if _settles(request, _status(job, state_machine_arn)):
             return "duplicate", job
         job = replace(job, attempt=job.attempt + 1, replay_of=job.execution_name)
-    raise TooManyAttempts(f"The file {job.file_id} has failed {MAX_ATTEMPTS} times.")
+    raise TooManyAttempts(
+        f"The file {job.file_id} would need an attempt beyond the {MAX_ATTEMPTS} allowed. "
+        "Start it by hand in the Step Functions console, or upload it again."
+    )
+
+
+def _settles(request: Replay, status: str | None) -> bool:
+    """Whether an attempt of this status leaves nothing to be done."""
+    if status == "SUCCEEDED":
+        return not request.force
+    return status is not None and status not in _FAILED
 
 
 def _start(job: Job, state_machine_arn: str) -> bool:
@@ -59,7 +83,13 @@ def _start(job: Job, state_machine_arn: str) -> bool:
     return True
 
 
-def _status(job: Job, state_machine_arn: str) -> str:
+def _status(job: Job, state_machine_arn: str) -> str | None:
+    """The status of the attempt's execution; None where there is none (any more)."""
     arn = f"{state_machine_arn.replace(':stateMachine:', ':execution:')}:{job.execution_name}"
     with aws_errors("the state machine's execution"):
-        return str(stepfunctions().describe_execution(executionArn=arn)["status"])
+        try:
+            return str(stepfunctions().describe_execution(executionArn=arn)["status"])
+        except ClientError as error:
+            if error_code(error) == "ExecutionDoesNotExist":
+                return None
+            raise

@@ -42,7 +42,7 @@ def requests_of(body: str, input_bucket: str) -> list[Request]:
     """
     try:
         document = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UnknownMessage("The message is not JSON.") from None
     if not isinstance(document, dict):
         raise UnknownMessage("The message is not a JSON object.")
@@ -54,7 +54,7 @@ def requests_of(body: str, input_bucket: str) -> list[Request]:
             return [upload for upload in uploads if upload is not None]
         if "file_id" in document:
             return [_replay(document, input_bucket)]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise UnknownMessage(f"The message is malformed: {_what(error)}.") from None
     raise UnknownMessage("The message is neither an S3 event nor a state document.")
 
@@ -89,6 +89,8 @@ def _replay(document: Mapping[str, Any], input_bucket: str) -> Replay:
     _check_place(given.source.bucket, given.source.key, input_bucket)
     if given.file_id != given.source.file_id:
         raise UnknownMessage("The state document's file_id is not that of its source.")
+    if given.source.dataset != keys.dataset_of(given.source.key):
+        raise UnknownMessage("The state document's dataset is not that of its key.")
     if given.attempt < 1:
         raise UnknownMessage("The state document's attempt is not 1 or more.")
     return Replay(given, force=document.get("force") is True)

@@ -90,7 +90,7 @@ def buckets(aws: None) -> S3Client:
     client = clients.s3()
     for name in (documents.INPUT_BUCKET, documents.OUTPUT_BUCKET):
         client.create_bucket(
-            Bucket=name, CreateBucketConfiguration={"LocationConstraint": documents.REGION}
+            Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
         )
     client.put_bucket_versioning(
         Bucket=documents.INPUT_BUCKET, VersioningConfiguration={"Status": "Enabled"}

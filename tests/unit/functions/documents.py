@@ -75,7 +75,9 @@ def execution(attempt: int = 1, *, redrives: int | None = None) -> dict[str, Any
     return context if redrives is None else {**context, "RedriveCount": redrives}
 
 
-def payload(document: dict[str, Any], *, redrives: int | None = None, **more: Any) -> dict[str, Any]:
+def payload(
+    document: dict[str, Any], *, redrives: int | None = None, **more: Any
+) -> dict[str, Any]:
     """What a state sends to its function."""
     return {
         "job": document,

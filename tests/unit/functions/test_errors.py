@@ -53,7 +53,7 @@ def test_a_status_that_asks_to_come_back_is_transient_whatever_its_code(status: 
         botocore_errors.ConnectTimeoutError(endpoint_url="https://example"),
         botocore_errors.ReadTimeoutError(endpoint_url="https://example"),
         botocore_errors.ConnectionClosedError(endpoint_url="https://example"),
-        botocore_errors.SSLError(endpoint_url="https://example", error="reset"),
+        botocore_errors.SSLError(endpoint_url="https://example", error=OSError("reset")),
         botocore_errors.ResponseStreamingError(error="broken"),
         botocore_errors.IncompleteReadError(actual_bytes=1, expected_bytes=2),
         botocore_errors.FlexibleChecksumError(error_msg="differs"),

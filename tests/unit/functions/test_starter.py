@@ -1,0 +1,387 @@
+"""Starter: from the messages of the queue to one execution for each file."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.settings import SettingsError
+from starter.app import handler
+from starter.launch import MAX_ATTEMPTS
+from starter.messages import UnknownMessage, requests_of
+from tests.unit.functions.conftest import Event, Logs, client_error
+from tests.unit.functions.documents import FILE_ID, INPUT_BUCKET, MACHINE_ARN, SOURCE, failure, job
+from tests.unit.functions.fake_stepfunctions import FakeStepFunctions
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> FakeStepFunctions:
+    monkeypatch.setenv("INPUT_BUCKET", INPUT_BUCKET)
+    monkeypatch.setenv("STATE_MACHINE_ARN", MACHINE_ARN)
+    fake = FakeStepFunctions()
+    monkeypatch.setattr("starter.launch.stepfunctions", lambda: fake)
+    return fake
+
+
+def record(**changes: Any) -> dict[str, Any]:
+    """One record of an S3 event; the keys of its object can be changed."""
+    item = {
+        "key": "raw/orders/a.csv",
+        "size": 10,
+        "eTag": "d41d8cd98f00b204e9800998ecf8427e",
+        "versionId": "v1",
+        "sequencer": "0055AED6DCD90281E5",
+    }
+    bucket = changes.pop("bucket", INPUT_BUCKET)
+    return {
+        "eventName": changes.pop("event_name", "ObjectCreated:Put"),
+        "eventTime": "2026-03-01T08:00:00.000Z",
+        "s3": {"bucket": {"name": bucket}, "object": {**item, **changes}},
+    }
+
+
+def upload(*records: dict[str, Any]) -> str:
+    return json.dumps({"Records": list(records)})
+
+
+def batch(*bodies: str) -> dict[str, Any]:
+    """A Lambda event with one message for each body; message ids count from 0."""
+    return {
+        "Records": [
+            {
+                "messageId": str(index),
+                "body": body,
+                "attributes": {"ApproximateReceiveCount": "1"},
+                "eventSource": "aws:sqs",
+            }
+            for index, body in enumerate(bodies)
+        ]
+    }
+
+
+def run(event: dict[str, Any]) -> list[str]:
+    """Invoke the function; returns the ids of the messages that failed."""
+    response = handler(event, SimpleNamespace())  # type: ignore[arg-type]
+    return [str(failed["itemIdentifier"]) for failed in response["batchItemFailures"]]
+
+
+def test_an_uploaded_file_is_started(event: Event, machine: FakeStepFunctions) -> None:
+    assert run(event("starter-upload")) == []
+    assert machine.document(FILE_ID) == {
+        "file_id": FILE_ID,
+        "attempt": 1,
+        "replay_of": None,
+        "source": SOURCE,
+    }
+
+
+def test_s3s_test_event_is_acknowledged(
+    event: Event, machine: FakeStepFunctions, logs: Logs
+) -> None:
+    assert run(event("starter-test-event")) == []
+    assert machine.started == []
+    assert logs[-1]["message"] == "nothing to start"
+
+
+@pytest.mark.parametrize(
+    ("key", "decoded"),
+    [
+        ("raw/orders/orders+2026.csv", "raw/orders/orders 2026.csv"),
+        ("raw/orders/1%2B1.csv", "raw/orders/1+1.csv"),
+        ("raw/orders/100%25.csv", "raw/orders/100%.csv"),
+        ("raw/b%C3%BCcher/%E6%97%A5%E6%9C%AC.csv", "raw/bücher/日本.csv"),
+        ("raw/orders/a%3D1%26b%3D2.csv", "raw/orders/a=1&b=2.csv"),
+    ],
+)
+def test_keys_are_decoded_once(machine: FakeStepFunctions, key: str, decoded: str) -> None:
+    assert run(batch(upload(record(key=key)))) == []
+    assert machine.document(machine.started[0])["source"]["key"] == decoded
+
+
+@given(
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1).map("raw/orders/{}.csv".format)
+)
+def test_any_key_comes_out_as_it_was_uploaded(key: str) -> None:
+    body = upload(record(key=quote_plus(key)))
+    assert [request.job.source.key for request in requests_of(body, INPUT_BUCKET)] == [key]
+
+
+@pytest.mark.parametrize(
+    ("key", "dataset"),
+    [
+        ("raw/orders/a.csv", "orders"),
+        ("raw/orders/2026/03/a.csv", "orders"),
+        ("raw/a.csv", "default"),
+        ("raw//a.csv", "default"),
+    ],
+)
+def test_the_dataset_is_the_folder_under_raw(key: str, dataset: str) -> None:
+    (request,) = requests_of(upload(record(key=key)), INPUT_BUCKET)
+    assert request.job.source.dataset == dataset
+
+
+def test_each_record_of_a_message_is_started(machine: FakeStepFunctions) -> None:
+    records = [record(key=f"raw/orders/{name}.csv") for name in "abc"]
+    assert run(batch(upload(*records))) == []
+    assert len(machine.started) == 3
+
+
+def test_one_bad_message_fails_alone(machine: FakeStepFunctions) -> None:
+    good = [upload(record(key=f"raw/orders/{number}.csv")) for number in range(9)]
+    assert run(batch(*good[:4], "poison", *good[4:])) == ["4"]
+    assert len(machine.started) == 9
+
+
+def test_a_batch_of_bad_messages_fails_message_by_message(machine: FakeStepFunctions) -> None:
+    assert run(batch("{", "[]")) == ["0", "1"]
+
+
+@pytest.mark.parametrize("key", ["raw/", "raw/orders/", "raw/new+folder/"])
+def test_a_folder_made_in_the_console_is_acknowledged(machine: FakeStepFunctions, key: str) -> None:
+    assert run(batch(upload(record(key=key, size=0)))) == []
+    assert machine.started == []
+
+
+def test_a_folder_beside_a_file_does_not_hide_it(machine: FakeStepFunctions) -> None:
+    assert run(batch(upload(record(key="raw/orders/", size=0), record()))) == []
+    assert len(machine.started) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("", "not JSON"),
+        ("not JSON", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("[]", "not a JSON object"),
+        ('"text"', "not a JSON object"),
+        ("{}", "neither an S3 event nor a state document"),
+        ('{"hello": "world"}', "neither an S3 event nor a state document"),
+        ('{"Records": null}', "malformed: TypeError"),
+        ('{"Records": ["text"]}', "malformed: TypeError"),
+        ('{"Records": [{}]}', "malformed: 'eventName' is missing"),
+        (upload(record(bucket="another-bucket")), "another bucket"),
+        (upload(record(key="processed/orders/a.csv")), "outside raw/"),
+        (upload(record(event_name="ObjectRemoved:Delete")), "no upload"),
+        (upload(record(event_name="ObjectRestore:Completed")), "no upload"),
+        (upload(record() | {"s3": {}}), "malformed: 'object' is missing"),
+        (upload(record(size="many")), "malformed: ValueError"),
+        (upload(record(size=float("inf"))), "malformed: OverflowError"),
+        (upload(record(versionId=7)), "malformed: TypeError"),
+        (upload(record(key="raw/\ud800.csv")), "malformed: UnicodeEncodeError"),
+        (json.dumps({"file_id": FILE_ID}), "malformed: 'attempt' is missing"),
+        (json.dumps(job() | {"source": {"bucket": INPUT_BUCKET}}), "malformed: 'key' is missing"),
+        (json.dumps(job() | {"source": None}), "malformed: TypeError"),
+        (json.dumps(job() | {"file_id": "0" * 32}), "file_id is not that of its source"),
+        (json.dumps(job() | {"attempt": 0}), "attempt is not 1 or more"),
+        (json.dumps(job() | {"source": SOURCE | {"bucket": "other"}}), "another bucket"),
+        (json.dumps(job() | {"source": SOURCE | {"key": "other/a.csv"}}), "outside raw/"),
+        (json.dumps(job() | {"source": SOURCE | {"dataset": "../x"}}), "dataset is not that"),
+        (json.dumps(job() | {"source": SOURCE | {"version_id": 7}}), "malformed: TypeError"),
+    ],
+)
+def test_what_cannot_be_started_fails_with_a_line_that_says_why(
+    machine: FakeStepFunctions, logs: Logs, body: str, reason: str
+) -> None:
+    assert run(batch(body)) == ["0"]
+    assert machine.started == []
+    assert logs[-1]["message"] == "message not handled"
+    assert logs[-1]["level"] == "ERROR"
+    assert logs[-1]["message_id"] == "0"
+    assert logs[-1]["receives"] == "1"
+    assert reason in logs[-1]["reason"]
+
+
+def test_the_words_of_a_message_are_not_logged(machine: FakeStepFunctions, logs: Logs) -> None:
+    run(batch(upload(record(size="secret")), '{"secret": 1}', "secret"))
+    assert "secret" not in json.dumps(logs)
+
+
+def test_a_replay_takes_identity_source_and_attempt_only(
+    event: Event, machine: FakeStepFunctions
+) -> None:
+    assert run(event("starter-replay")) == []
+    assert machine.document(FILE_ID) == job()
+
+
+def test_a_replay_starts_with_the_same_bytes_as_its_event(
+    event: Event, machine: FakeStepFunctions
+) -> None:
+    run(event("starter-upload"))
+    from_event = machine.inputs.pop(FILE_ID)
+    machine.statuses.clear()
+    run(event("starter-replay"))
+    assert machine.inputs[FILE_ID] == from_event
+
+
+def test_duplicates_start_nothing(event: Event, machine: FakeStepFunctions) -> None:
+    message = event("starter-upload")["Records"][0]["body"]
+    assert run(batch(message, message)) == []
+    assert run(batch(message)) == []
+    assert machine.started == [FILE_ID]
+
+
+def test_a_crash_after_the_start_leads_to_no_second_start(
+    event: Event, machine: FakeStepFunctions
+) -> None:
+    # The message was not deleted; it comes again while the execution runs, and after it.
+    run(event("starter-upload"))
+    assert run(event("starter-upload")) == []
+    machine.ended("SUCCEEDED", FILE_ID)
+    assert run(event("starter-upload")) == []
+    assert machine.started == [FILE_ID]
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"])
+def test_an_event_whose_execution_exists_is_a_duplicate(
+    event: Event, machine: FakeStepFunctions, logs: Logs, status: str
+) -> None:
+    machine.ended(status, FILE_ID)
+    assert run(event("starter-upload")) == []
+    assert machine.started == []
+    assert logs[-1]["message"] == "duplicate"
+    assert logs[-1]["file_id"] == FILE_ID
+
+
+def test_a_duplicate_event_needs_no_second_call(event: Event, machine: FakeStepFunctions) -> None:
+    machine.ended("FAILED", FILE_ID)
+    run(event("starter-upload"))
+    assert machine.described == []
+
+
+@pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED"])
+def test_a_replay_of_a_failed_file_is_the_next_attempt(
+    event: Event, machine: FakeStepFunctions, logs: Logs, status: str
+) -> None:
+    machine.ended(status, FILE_ID)
+    assert run(event("starter-replay")) == []
+    assert machine.document(f"{FILE_ID}-r2") == job(2) | {"replay_of": FILE_ID}
+    assert logs[-1]["message"] == "started"
+    assert logs[-1]["attempt"] == 2
+
+
+def test_a_replay_takes_the_next_free_attempt(machine: FakeStepFunctions) -> None:
+    machine.ended("FAILED", FILE_ID, f"{FILE_ID}-r2", f"{FILE_ID}-r3")
+    assert run(batch(json.dumps(job(2, failure=failure())))) == []
+    assert machine.document(f"{FILE_ID}-r4") == job(4) | {"replay_of": f"{FILE_ID}-r3"}
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "SUCCEEDED", "PENDING_REDRIVE"])
+@pytest.mark.parametrize("settled", [FILE_ID, f"{FILE_ID}-r2", f"{FILE_ID}-r3"])
+def test_a_replay_is_done_while_any_attempt_runs_or_has_succeeded(
+    machine: FakeStepFunctions, status: str, settled: str
+) -> None:
+    machine.ended("FAILED", FILE_ID, f"{FILE_ID}-r2", f"{FILE_ID}-r3")
+    machine.ended(status, settled)
+    assert run(batch(json.dumps(job(2)))) == []
+    assert machine.started == []
+
+
+def test_a_forced_replay_runs_a_file_that_has_succeeded(machine: FakeStepFunctions) -> None:
+    machine.ended("SUCCEEDED", FILE_ID)
+    assert run(batch(json.dumps(job() | {"force": True}))) == []
+    assert machine.document(f"{FILE_ID}-r2") == job(2) | {"replay_of": FILE_ID}
+
+
+def test_a_forced_replay_does_not_run_beside_another(machine: FakeStepFunctions) -> None:
+    machine.ended("RUNNING", FILE_ID)
+    assert run(batch(json.dumps(job(2) | {"force": True}))) == []
+    assert machine.started == []
+
+
+@pytest.mark.parametrize("force", [1, "true", None])
+def test_only_true_forces(machine: FakeStepFunctions, force: object) -> None:
+    machine.ended("SUCCEEDED", FILE_ID)
+    assert run(batch(json.dumps(job() | {"force": force}))) == []
+    assert machine.started == []
+
+
+def test_an_execution_that_is_no_more_does_not_hold_a_replay(machine: FakeStepFunctions) -> None:
+    # Step Functions forgets an execution 90 days after its end.
+    assert run(batch(json.dumps(job(3)))) == []
+    assert machine.started == [f"{FILE_ID}-r3"]
+
+
+def test_a_file_that_never_succeeds_is_not_run_for_ever(
+    machine: FakeStepFunctions, logs: Logs
+) -> None:
+    machine.ended("FAILED", FILE_ID, *(f"{FILE_ID}-r{n}" for n in range(2, MAX_ATTEMPTS + 1)))
+    assert run(batch(json.dumps(job()), json.dumps(job(10**9)))) == ["0", "1"]
+    assert logs[-1]["error"] == "TooManyAttempts"
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "ExecutionLimitExceeded"])
+def test_a_message_that_was_throttled_fails_alone(
+    machine: FakeStepFunctions, logs: Logs, code: str
+) -> None:
+    machine.answer(None, client_error(code, "StartExecution"))
+    messages = [upload(record(key=f"raw/orders/{name}.csv")) for name in "abc"]
+    assert run(batch(*messages)) == ["1"]
+    assert [line["message"] for line in logs] == ["started", "message not handled", "started"]
+    assert logs[1]["error"] == "TransientError"
+
+
+def test_a_message_of_which_a_part_was_throttled_is_completed_later(
+    machine: FakeStepFunctions,
+) -> None:
+    message = upload(*(record(key=f"raw/orders/{name}.csv") for name in "abc"))
+    machine.answer(None, client_error("ThrottlingException", "StartExecution"))
+    assert run(batch(message)) == ["0"]
+    assert run(batch(message)) == []
+    assert len(machine.started) == len(set(machine.started)) == 3
+
+
+def test_an_unexpected_error_is_logged_without_its_words(
+    machine: FakeStepFunctions, logs: Logs
+) -> None:
+    machine.answer(RuntimeError("secret"))
+    assert run(batch(upload(record()))) == ["0"]
+    assert logs[-1]["error"] == "RuntimeError"
+    assert "secret" not in json.dumps(logs)
+
+
+def test_a_function_without_its_settings_fails_as_a_whole(
+    event: Event, machine: FakeStepFunctions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("STATE_MACHINE_ARN")
+    with pytest.raises(SettingsError, match="STATE_MACHINE_ARN"):
+        run(event("starter-upload"))
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: (
+            st.lists(inner)
+            | st.dictionaries(
+                st.sampled_from(
+                    [
+                        "Records",
+                        "Event",
+                        "file_id",
+                        "attempt",
+                        "source",
+                        "s3",
+                        "eventName",
+                        "bucket",
+                        "key",
+                    ]
+                )
+                | st.text(),
+                inner,
+            )
+        ),
+    )
+)
+def test_no_json_at_all_is_taken_for_a_file(document: Any) -> None:
+    try:
+        requests = requests_of(json.dumps(document), INPUT_BUCKET)
+    except UnknownMessage:
+        requests = []
+    assert requests == []
