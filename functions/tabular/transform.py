@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from tabular.batch import BatchReader, Batch
 from tabular.blocks import BLOCK_BYTES, Block, read_blocks
@@ -84,9 +84,9 @@ def transform(
     *,
     file_id: str,
     processed_at: str,
-    processed: Sink,
-    rejected: Sink,
-    rejected_csv: Sink,
+    processed: Sink | None,
+    rejected: Sink | None,
+    rejected_csv: Sink | None,
     output_format: OutputFormat = "jsonl",
     block_bytes: int = BLOCK_BYTES,
 ) -> Part:
@@ -95,24 +95,29 @@ def transform(
     `chunks` are the stored file's bytes from `split.start` on, in pieces of any size. They may go
     on beyond `split.end`, and should: a quote that is open there is decided by what follows. They
     are read lazily. `processed_at` is written into every record as it is. The sinks get whole
-    lines; the CSV of rejects begins with the file's own head in split 0.
+    lines, and may be None; the CSV of rejects begins with the file's own head in split 0.
 
     Raises MisalignedSplits where the split doesn't end with a record, and UnreadableFile or
     FileTooLarge for what only shows while reading.
     """
-    reader = BatchReader(layout)
+    renderer = Renderer(
+        layout,
+        file_id=file_id,
+        processed_at=processed_at,
+        with_processed=processed is not None,
+    )
     tally = Tally(layout)
-    envelope = Envelope(layout.fields, file_id=file_id, processed_at=processed_at)
-    if split.index == 0:
-        rejected_csv.write(csv_head(layout))
     row = split.first_row
+    if split.index == 0 and rejected_csv is not None:
+        rejected_csv.write(csv_head(layout))
     for block in split_blocks(chunks, layout, split, block_bytes=block_bytes):
-        batch = reader.read(Records(block, layout), row)
+        batch = renderer.read(Records(block, layout), row)
         row += batch.record_count
         tally.add(batch, block)
-        processed.write(envelope.lines(batch.rows, batch.values))
-        rejected.write(b"".join(reject.to_line() for reject in batch.rejects))
-        rejected_csv.write(b"".join(csv_row(raw, layout) for raw in batch.originals))
+        rendered = renderer.render(batch)
+        for sink, data in zip((processed, rejected, rejected_csv), rendered, strict=True):
+            if sink is not None:
+                sink.write(data)
     return tally.part()
 
 
@@ -133,6 +138,38 @@ def split_blocks(
         first_line=split.first_line,
         block_bytes=block_bytes,
     )
+
+
+class Rendered(NamedTuple):
+    """A block's outputs."""
+
+    processed: bytes
+    rejected: bytes
+    rejected_csv: bytes
+
+
+class Renderer:
+    """Reads blocks of one file and writes what becomes of them."""
+
+    def __init__(
+        self, layout: Layout, *, file_id: str, processed_at: str, with_processed: bool = True
+    ) -> None:
+        self._layout = layout
+        self._reader = BatchReader(layout)
+        self._envelope = Envelope(layout.fields, file_id=file_id, processed_at=processed_at)
+        self._with_processed = with_processed
+
+    def read(self, records: Records, first_row: int) -> Batch:
+        """Tell accepted records from rejected ones."""
+        return self._reader.read(records, first_row)
+
+    def render(self, batch: Batch) -> Rendered:
+        """Write both, each in its form."""
+        return Rendered(
+            self._envelope.lines(batch.rows, batch.values) if self._with_processed else b"",
+            b"".join(reject.to_line() for reject in batch.rejects),
+            b"".join(csv_row(original, self._layout) for original in batch.originals),
+        )
 
 
 class Tally:

@@ -1,0 +1,236 @@
+"""`pipectl check`: files through the engine alone, before anyone uploads them."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tabular.contract import Contract
+
+_HEAD_BYTES = 1024 * 1024
+_DEFAULT_LIMIT = 1000
+_SHOWN_CHARACTERS = 60
+
+
+@dataclass
+class Verdict:
+    """What the engine says of one file."""
+
+    source: str
+    record_count: int = 0
+    processed_count: int = 0
+    error_count: int = 0
+    errors: list[dict[str, Any]] = field(default_factory=list)
+    errors_truncated: bool = False
+    file_error: dict[str, str] | None = None
+    encoding: str | None = None
+    dialect: dict[str, Any] | None = None
+
+    @property
+    def valid(self) -> bool:
+        """Whether the file can be read and all its records are accepted."""
+        return self.file_error is None and self.error_count == 0
+
+    def to_document(self) -> dict[str, Any]:
+        """The verdict as `--json` prints it."""
+        return {
+            "source": self.source,
+            "valid": self.valid,
+            "record_count": self.record_count,
+            "processed_count": self.processed_count,
+            "error_count": self.error_count,
+            "errors": self.errors,
+            "errors_truncated": self.errors_truncated,
+            "file_error": self.file_error,
+            "encoding": self.encoding,
+            "dialect": self.dialect,
+        }
+
+
+@click.command(epilog="Example: pipectl check orders.csv --contract orders.json")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--contract",
+    "contract_path",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Contract of the files: a Data Resource descriptor with a Table Schema. Without it, the"
+    " rules for datasets without a contract hold.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=_DEFAULT_LIMIT,
+    show_default=True,
+    help="How many errors of each file are listed.",
+)
+def command(files: tuple[Path, ...], contract_path: Path | None, as_json: bool, limit: int) -> None:
+    """Check FILES against a contract, without running anything and without AWS.
+
+    Every record is read as the pipeline reads it. What it would reject is listed with row, line,
+    byte offset and reason.
+
+    Exit status: 0 all files are valid, 1 any is not, 2 the command line is wrong.
+    """
+    # Two processes share a large file: more threads would only get in their way.
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")
+    from tabular.errors import InvalidContract
+
+    try:
+        contract = _read_contract(contract_path)
+    except InvalidContract as error:
+        file_error = {"code": "InvalidContract", "message": str(error)}
+        verdicts = [Verdict(str(path), file_error=file_error) for path in files]
+    else:
+        verdicts = [_check(path, contract, limit) for path in files]
+    if as_json:
+        documents = [verdict.to_document() for verdict in verdicts]
+        click.echo(json.dumps({"files": documents}, indent=2, ensure_ascii=False))
+    else:
+        _show(verdicts)
+    if not all(verdict.valid for verdict in verdicts):
+        raise SystemExit(1)
+
+
+def _read_contract(path: Path | None) -> Contract | None:
+    from tabular.descriptor import read_contract
+    from tabular.errors import InvalidContract
+
+    if path is None:
+        return None
+    try:
+        return read_contract(path.read_bytes())
+    except InvalidContract as error:
+        raise InvalidContract(f"{path}: {error}") from None
+
+
+def _check(path: Path, contract: Contract | None, limit: int) -> Verdict:
+    from tabular.errors import TabularError
+
+    verdict = Verdict(str(path))
+    try:
+        _check_into(verdict, path, contract, limit)
+    except TabularError as error:
+        verdict.file_error = {"code": type(error).__name__, "message": str(error)}
+    except OSError as error:
+        message = f"{path} cannot be read: {error.strerror}."
+        verdict.file_error = {"code": "SourceNotFound", "message": message}
+    return verdict
+
+
+def _check_into(verdict: Verdict, path: Path, contract: Contract | None, limit: int) -> None:
+    """Fill the verdict. What is known before a file-level error stays in it."""
+    from tabular.layout import read_layout
+    from tabular.parallel import transform_file
+    from tabular.threshold import check_rejects
+
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    layout = read_layout(head, size=path.stat().st_size, name=path.name, contract=contract)
+    verdict.encoding = layout.encoding
+    verdict.dialect = layout.facts()["dialect"]
+    with tempfile.TemporaryDirectory(prefix="pipectl-check-") as folder:
+        rejected = Path(folder) / "rejected.jsonl"
+        part = transform_file(
+            path,
+            layout,
+            file_id=path.name,
+            processed_at="",
+            rejected=rejected,
+            processes=os.cpu_count() or 1,
+        )
+        verdict.record_count = part.record_count
+        verdict.processed_count = part.processed_count
+        verdict.error_count = part.error_count
+        verdict.errors, verdict.errors_truncated = _errors(rejected, limit)
+    check_rejects(
+        part.record_count,
+        part.error_count,
+        max_percent=contract.max_reject_percent if contract else None,
+        max_count=contract.max_reject_count if contract else None,
+    )
+
+
+def _errors(rejected: Path, limit: int) -> tuple[list[dict[str, Any]], bool]:
+    """The first errors of a file, and whether there are more."""
+    errors: list[dict[str, Any]] = []
+    with rejected.open("rb") as lines:
+        for line in lines:
+            reject = json.loads(line)
+            place = {key: reject[key] for key in ("row", "line", "byte_offset")}
+            for fault in reject["errors"]:
+                if len(errors) == limit:
+                    return errors, True
+                errors.append(place | fault)
+    return errors, False
+
+
+def _show(verdicts: list[Verdict]) -> None:
+    from rich.console import Console
+
+    console = Console()
+    for verdict in verdicts:
+        if verdict.errors:
+            _show_errors(console, verdict)
+    _show_summary(console, verdicts)
+
+
+def _show_errors(console: Console, verdict: Verdict) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=escape(verdict.source), title_justify="left", title_style="bold")
+    for name in ("row", "line", "byte"):
+        table.add_column(name, justify="right")
+    for name in ("field", "code", "what is wrong", "value"):
+        table.add_column(name, overflow="fold")
+    for error in verdict.errors:
+        value = error["value"]
+        shown = "" if value is None else repr(value)
+        if len(shown) > _SHOWN_CHARACTERS:
+            shown = shown[: _SHOWN_CHARACTERS - 1] + "…"
+        table.add_row(
+            str(error["row"]),
+            str(error["line"]),
+            str(error["byte_offset"]),
+            escape(error["field"] or ""),
+            error["code"],
+            escape(error["message"]),
+            escape(shown),
+        )
+    console.print(table)
+    if verdict.errors_truncated:
+        console.print(f"There are more errors than the {len(verdict.errors)} shown: see --limit.")
+    console.print()
+
+
+def _show_summary(console: Console, verdicts: list[Verdict]) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table()
+    table.add_column("file", overflow="fold")
+    table.add_column("verdict")
+    for name in ("records", "good", "bad"):
+        table.add_column(name, justify="right")
+    table.add_column("what is wrong", overflow="fold")
+    for verdict in verdicts:
+        error = verdict.file_error
+        table.add_row(
+            escape(verdict.source),
+            "[green]valid[/]" if verdict.valid else "[red]invalid[/]",
+            str(verdict.record_count),
+            str(verdict.processed_count),
+            str(verdict.error_count),
+            escape(f"{error['code']}: {error['message']}") if error else "",
+        )
+    console.print(table)
