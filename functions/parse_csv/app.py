@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from parse_csv.contracts import read_contract
+from parse_csv.limits import check_splits, why_one_split
 from parse_csv.origin import locate, mended_file, output_name
 from shared import keys, storage
+from shared.job import Location, readable_cause
 from shared.settings import from_environment
 from shared.step import Task, step
 from tabular.errors import TabularError
-from tabular.layout import read_layout
+from tabular.layout import Layout, read_layout
+from tabular.splits import plan_splits
 from tabular.transform import Split
 
 # Enough for any header and a sample to tell the delimiter by; one request.
@@ -26,6 +31,8 @@ class Settings:
     output_bucket: str
     metadata_table: str
     max_concurrency: int
+    split_size_bytes: int
+    transform_timeout_seconds: int
 
 
 @step(TabularError)
@@ -36,16 +43,19 @@ def handler(task: Task) -> dict[str, Any]:
     contract = read_contract(settings.input_bucket, job.source.dataset)
     location, head = locate(job, HEAD_BYTES)
     layout = read_layout(head, size=location.size, name=location.key, contract=contract.terms)
-    splits = [Split.whole(layout)]
+    misaligned = task.payload["job"].get("misaligned") if task.payload.get("one_split") else None
+    splits = _plan(layout, location, settings, misaligned)
     mended = mended_file(settings.metadata_table, job.source)
 
     plan_key = keys.plan_key(job.file_id)
     plan = {"layout": layout.to_document(), "split": asdict(splits[0])}
     storage.write_document(settings.output_bucket, plan_key, plan)
+    splits_key = keys.splits_key(job.file_id)
+    storage.write_document(settings.output_bucket, splits_key, [asdict(one) for one in splits])
     return {
         "plan_key": plan_key,
         "splits": len(splits),
-        "splits_key": None,
+        "splits_key": splits_key,
         "max_concurrency": settings.max_concurrency,
         "location": asdict(location),
         "encoding": layout.encoding,
@@ -57,3 +67,25 @@ def handler(task: Task) -> dict[str, Any]:
         "mend_of": mended["file_id"] if mended else None,
         "output_name": output_name(job.file_id, mended),
     }
+
+
+def _plan(
+    layout: Layout, location: Location, settings: Settings, misaligned: Mapping[str, str] | None
+) -> list[Split]:
+    """The splits, one where the file is small, cannot be cut, or was cut wrong (`misaligned`).
+
+    Raises FileTooLarge where a split would be more than one function can do.
+    """
+    if misaligned:
+        where = readable_cause(misaligned["Cause"])
+        splits = [Split.whole(layout)]
+        reason = f"the boundary of a split was wrong ({where}), so the file"
+    else:
+        splits = plan_splits(
+            layout,
+            partial(storage.read_range, location),
+            split_bytes=settings.split_size_bytes,
+        )
+        reason = why_one_split(layout)
+    check_splits(splits, layout, settings.transform_timeout_seconds, reason)
+    return splits

@@ -1,0 +1,42 @@
+"""MeasureSplit: prove that a split ends with a record, and count its records and lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from shared import keys, storage
+from shared.settings import from_environment
+from shared.step import Task, step
+from tabular.errors import MisalignedSplits, TabularError
+from tabular.layout import Layout
+from tabular.splits import measure
+from tabular.transform import Split
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The function's environment."""
+
+    output_bucket: str
+
+
+@step(TabularError)
+def handler(task: Task) -> dict[str, Any]:
+    """Write the split's counts beside its part; a wrong boundary is a finding, not a failure.
+
+    All splits are looked at before NumberSplits decides what a wrong boundary means for the file.
+    """
+    settings = from_environment(Settings)
+    job = task.job
+    plan = storage.read_document(settings.output_bucket, job.results["parse"]["plan_key"])
+    layout = Layout.from_document(plan["layout"])
+    split = Split(**task.payload["split"])
+    chunks = storage.stream(job.location, split.start, split.end)
+    try:
+        found = measure(chunks, layout, split).to_document()
+    except MisalignedSplits as error:
+        found = {"misaligned": str(error)}
+    measure_key = keys.part_key(job.file_id, split.index, "measure.json")
+    storage.write_document(settings.output_bucket, measure_key, found)
+    return {"aligned": "misaligned" not in found}

@@ -1,0 +1,47 @@
+"""NumberSplits: add the counts up, so that every split knows the row and line it starts at."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from shared import keys, storage
+from shared.settings import from_environment
+from shared.step import Task, step
+from tabular.errors import MisalignedSplits, TabularError
+from tabular.splits import Measure, number_splits
+from tabular.transform import Split
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The function's environment."""
+
+    output_bucket: str
+
+
+@step(TabularError)
+def handler(task: Task) -> dict[str, Any]:
+    """Write the numbered splits; raises MisalignedSplits where any boundary was wrong."""
+    settings = from_environment(Settings)
+    bucket = settings.output_bucket
+    job = task.job
+    planned = storage.read_document(bucket, job.results["parse"]["splits_key"])
+    found = list(
+        storage.read_documents(
+            bucket,
+            [keys.part_key(job.file_id, split["index"], "measure.json") for split in planned],
+        )
+    )
+    # In the file's order: what follows a wrong boundary may be wrong because of it.
+    wrong = next((one["misaligned"] for one in found if "misaligned" in one), None)
+    if wrong:
+        raise MisalignedSplits(wrong)
+    measures = [Measure(**one) for one in found]
+    numbered = number_splits([Split(**split) for split in planned], measures)
+    key = keys.numbered_splits_key(job.file_id)
+    storage.write_document(bucket, key, [asdict(split) for split in numbered])
+    return {
+        "numbered_splits_key": key,
+        "record_count": sum(one.record_count for one in measures),
+    }

@@ -1,0 +1,60 @@
+"""What one Transform can do before its function's timeout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tabular.errors import FileTooLarge
+from tabular.layout import Layout
+from tabular.transform import Split
+
+# Measured: the whole engine with a full contract on one core, 24 MB/s (docs/benchmarks.md).
+MEASURED_BYTES_PER_SECOND = 24_000_000
+# Half of it, for slower processors, wider rows and S3's share of the time.
+SAFE_BYTES_PER_SECOND = MEASURED_BYTES_PER_SECOND // 2
+# What text like CSV becomes when it is decompressed, at the usual most.
+GZIP_RATIO = 10
+
+
+def one_split_limit(layout: Layout, timeout_seconds: int) -> int:
+    """The largest stored size in bytes that is transformed as one split."""
+    limit = SAFE_BYTES_PER_SECOND * timeout_seconds
+    return limit // GZIP_RATIO if layout.compression else limit
+
+
+def check_splits(
+    splits: Sequence[Split], layout: Layout, timeout_seconds: int, reason: str
+) -> None:
+    """Raise `FileTooLarge` where a split is more than one function can do.
+
+    `reason` says why a single split has to be one: it begins like "a compressed file".
+    """
+    limit = one_split_limit(layout, timeout_seconds)
+    start, end = max(_ranges(splits, layout), key=lambda found: found[1] - found[0])
+    if end - start <= limit:
+        return
+    within = f"{limit:,} bytes, the limit of the Transform function's {timeout_seconds} seconds"
+    if len(splits) == 1:
+        raise FileTooLarge(
+            f"The file has {layout.size:,} bytes, and {reason} can only be transformed as one "
+            f"split, of at most {within}. Upload it in smaller files."
+        )
+    raise FileTooLarge(
+        f"Between the bytes {start:,} and {end:,} no place was found where the file can be cut, "
+        f"and a split has at most {within}. Upload it in smaller files."
+    )
+
+
+def _ranges(splits: Sequence[Split], layout: Layout) -> list[tuple[int, int]]:
+    return [(split.start, layout.size if split.end is None else split.end) for split in splits]
+
+
+def why_one_split(layout: Layout) -> str:
+    """Why a file of this layout cannot be cut into splits."""
+    if layout.compression:
+        return "a compressed file"
+    if layout.has_uniqueness:
+        return "a contract with unique fields or keys compares all records, so the file"
+    if not layout.codec.byte_structured:
+        return f"a file in {layout.encoding}"
+    return "a file whose contract names comment rows among the records"
