@@ -30,6 +30,7 @@ def read(s3: S3Client, key: str, bucket: str = OUTPUT_BUCKET) -> bytes:
 @pytest.fixture
 def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage, "RANGE_BYTES", 4)
+    monkeypatch.setattr(storage, "LOOKAHEAD_BYTES", 3)
 
 
 @pytest.fixture
@@ -59,10 +60,8 @@ def test_a_stream_is_the_object_in_pieces(
     ("start", "end", "pieces"),
     [
         (3, None, [b"defg", b"hij"]),
-        (3, 6, [b"def"]),
         (2, 10, [b"cdef", b"ghij"]),
         (0, 99, [b"abcd", b"efgh", b"ij"]),
-        (5, 5, []),
         (10, None, []),
         (12, None, []),
     ],
@@ -71,6 +70,29 @@ def test_a_stream_can_begin_and_end_anywhere(
     buckets: S3Client, small_ranges: None, start: int, end: int | None, pieces: list[bytes]
 ) -> None:
     assert list(storage.stream(upload(buckets, b"abcdefghij"), start, end)) == pieces
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "pieces"),
+    [
+        (0, 8, [b"abcd", b"efgh", b"ij"]),
+        (3, 6, [b"def", b"ghi", b"j"]),
+        (5, 5, [b"fgh", b"ij"]),
+    ],
+)
+def test_what_lies_behind_the_end_comes_in_small_pieces(
+    buckets: S3Client, small_ranges: None, start: int, end: int, pieces: list[bytes]
+) -> None:
+    assert list(storage.stream(upload(buckets, b"abcdefghij"), start, end)) == pieces
+
+
+def test_nothing_behind_the_end_is_read_before_it_is_wanted(
+    buckets: S3Client, small_ranges: None, fault: Fault
+) -> None:
+    fault("GetObject", None, client_error("AccessDenied"))
+    stream = storage.stream(upload(buckets, b"abcdefghij"), 0, 4)
+    assert next(stream) == b"abcd"
+    stream.close()  # type: ignore[attr-defined]
 
 
 def test_a_stream_that_is_left_early_asks_for_nothing_more(
