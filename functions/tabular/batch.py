@@ -9,6 +9,7 @@ import polars as pl
 from tabular.columns import ColumnReader, Values
 from tabular.faults import Fault
 from tabular.rejects import FaultFinder, Reject
+from tabular.uniqueness import Uniqueness
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +45,7 @@ class BatchReader:
             (column.position, ColumnReader(column.field, neutralise)) for column in layout.columns
         ]
         self._faults = FaultFinder(layout)
+        self._uniqueness = Uniqueness(layout) if layout.has_uniqueness else None
 
     def read(self, records: Records, first_row: int) -> Batch:
         """Read a block whose first record has the number `first_row`."""
@@ -52,7 +54,7 @@ class BatchReader:
         indexes = pl.int_range(count, dtype=pl.UInt32, eager=True)
         if not sound.all():
             indexes = indexes.filter(sound)
-        values, faults = self._read_sound(records, sound, indexes)
+        values, faults = self._read_sound(records, sound, indexes, first_row)
         rejected = self._unsound(records, sound) | faults
         accepted = indexes
         if faults:
@@ -64,7 +66,7 @@ class BatchReader:
         return Batch(count, rows, values, rejects, originals)
 
     def _read_sound(
-        self, records: Records, sound: pl.Series, indexes: pl.Series
+        self, records: Records, sound: pl.Series, indexes: pl.Series, first_row: int
     ) -> tuple[list[Values], dict[int, tuple[Fault, ...]]]:
         """The columns of the sound records, and the faults of some by their index in the block."""
         cells = records.cells(sound)
@@ -79,6 +81,10 @@ class BatchReader:
                 found[number] = found.get(number, ()) + faults
         if self._layout.blank_rows != "skip-lines":
             found |= _blank_rows(values, found)
+        if self._uniqueness is not None:
+            rows = indexes.cast(pl.UInt64) + first_row
+            for number, more in self._uniqueness.faults(values, rows).items():
+                found[number] = found.get(number, ()) + tuple(more)
         if not found:
             return values, {}
         places = indexes.gather(list(found)).to_list()

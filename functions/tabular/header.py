@@ -52,6 +52,7 @@ def match_columns(labels: Sequence[str], contract: Contract) -> tuple[Column, ..
     missing columns. Where `fieldsMatch` itself allows them, extra columns are dropped and missing
     ones are null unless a policy says otherwise. Raises HeaderMismatch.
     """
+    labels = _in_contract_case(labels, contract)
     fields = {field.name: field for field in contract.fields}
     extra = [label for label in labels if label not in fields]
     missing = [name for name in fields if name not in labels]
@@ -67,6 +68,14 @@ def match_columns(labels: Sequence[str], contract: Contract) -> tuple[Column, ..
         columns += [Column(positions[label], Field(label, label)) for label in extra]
     _check_output_names(columns)
     return tuple(columns)
+
+
+def _in_contract_case(labels: Sequence[str], contract: Contract) -> list[str]:
+    """The labels, written as the contract's fields are where case does not matter."""
+    if contract.dialect is None or contract.dialect.case_sensitive_header:
+        return list(labels)
+    names = {field.name.casefold(): field.name for field in contract.fields}
+    return [names.get(label.casefold(), label) for label in labels]
 
 
 def _check_matching(

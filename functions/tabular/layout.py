@@ -6,7 +6,7 @@ Settled once from the file's head and the dataset's contract; every split then r
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -118,7 +118,7 @@ class Layout:
             "encoding": self.encoding,
             "byte_order_mark": self.bom,
             "compression": self.compression,
-            "dialect": to_document(self.dialect) | {"header_rows": list(self.dialect.header_rows)},
+            "dialect": asdict(self.dialect),
             "columns": list(self.labels),
         }
 

@@ -194,7 +194,10 @@ class _Window:
 
     @property
     def _closing_quote(self) -> re.Pattern[bytes]:
-        quote, delimiter = re.escape(self._grammar.quote or b'"'), re.escape(self._grammar.delimiter)
+        quote, delimiter = (
+            re.escape(self._grammar.quote or b'"'),
+            re.escape(self._grammar.delimiter),
+        )
         # A doubled quote is none that closes.
         return re.compile(
             b"(?<!%b)(?:%b%b)*+%b(?=%b|[\r\n])" % (quote, quote, quote, quote, delimiter)

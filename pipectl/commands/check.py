@@ -222,15 +222,16 @@ def _show_summary(console: Console, verdicts: list[Verdict]) -> None:
     table.add_column("verdict")
     for name in ("records", "good", "bad"):
         table.add_column(name, justify="right")
-    table.add_column("what is wrong", overflow="fold")
     for verdict in verdicts:
-        error = verdict.file_error
         table.add_row(
             escape(verdict.source),
             "[green]valid[/]" if verdict.valid else "[red]invalid[/]",
             str(verdict.record_count),
             str(verdict.processed_count),
             str(verdict.error_count),
-            escape(f"{error['code']}: {error['message']}") if error else "",
         )
     console.print(table)
+    for verdict in verdicts:
+        if verdict.file_error:
+            code, message = verdict.file_error["code"], verdict.file_error["message"]
+            console.print(f"\n[bold]{escape(verdict.source)}[/]: [red]{code}[/]. {escape(message)}")

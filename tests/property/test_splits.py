@@ -1,0 +1,125 @@
+"""Splits change nothing in the result, and a wrong boundary never goes unnoticed."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+from slow_reader import read_slowly
+from tabular.errors import MisalignedSplits
+from tabular.splits import measure, number_splits, plan_splits
+from tabular.statistics import merge
+from tabular.transform import Split
+
+from tests.unit.tabular.engine import contract_of, layout_of, run
+
+HEADER = b"\xef\xbb\xbfid,text\r\n"
+CONTRACT = contract_of({"name": "id", "type": "integer"}, {"name": "text", "type": "string"})
+cells = st.sampled_from(
+    [b"plain", b'"with ""quotes"""', b'"two\nlines"', b'"\r\n"', b'"1,looks\n2,like\n3,records\n"']
+    + [b"", b'"""\n"', b'stray"quote', b'"open', b"a,extra", b"\xff", b"x" * 50]
+)
+line_ends = st.sampled_from([b"\n", b"\r\n", b"\r"])
+ordinary = st.sampled_from([b"plain", b'"two\nlines"', b'"a, b"', b"bad,row", b"", b'"\r\n"'])
+
+
+@st.composite
+def files(draw, cell=cells, most=30):
+    ends = draw(st.one_of(line_ends.map(lambda end: [end]), st.just([b"\n", b"\r\n", b"\r"])))
+    lines = [
+        b"%d,%b%b" % (number, draw(cell), draw(st.sampled_from(ends)))
+        for number in range(draw(st.integers(1, most)))
+    ]
+    content = HEADER + b"".join(lines)
+    return content if draw(st.booleans()) else content.rstrip(b"\r\n")
+
+
+def splits_at(layout, boundaries):
+    edges = [layout.data_start, *boundaries, None]
+    return [
+        Split(index, start, end, 1, layout.data_line)
+        for index, (start, end) in enumerate(zip(edges, edges[1:], strict=False))
+    ]
+
+
+def measured(content, layout, splits, block_bytes=8_000_000):
+    return number_splits(
+        splits,
+        [
+            measure([content[split.start :]], layout, split, block_bytes=block_bytes)
+            for split in splits
+        ],
+    )
+
+
+def assert_same_as_whole(content, layout, splits):
+    whole = run(content, layout=layout)
+    parts = [run(content, layout=layout, split=split, chunk=11) for split in splits]
+    for kind in range(3):
+        assert b"".join(part.outputs[kind] for part in parts) == whole.outputs[kind]
+    assert merge(part.part.statistics for part in parts) == merge([whole.part.statistics])
+    assert sum(part.part.record_count for part in parts) == whole.part.record_count
+
+
+def true_boundaries(content, layout):
+    body = content[layout.data_start :]
+    return [record.offset + layout.data_start for record in read_slowly(body)][1:]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_any_true_boundaries_give_the_result_of_one_split(data):
+    content = data.draw(files())
+    layout = layout_of(content, CONTRACT)
+    possible = true_boundaries(content, layout)
+    assume(possible)
+    chosen = sorted(data.draw(st.sets(st.sampled_from(possible), min_size=1)))
+    splits = measured(content, layout, splits_at(layout, chosen), data.draw(st.sampled_from([1, 50])))
+    assert_same_as_whole(content, layout, splits)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+@example(None)
+def test_a_false_boundary_is_always_noticed(data):
+    content = HEADER + b'1,"a\nb"\n2,c\n' if data is None else data.draw(files())
+    layout = layout_of(content, CONTRACT)
+    possible = set(range(layout.data_start + 1, len(content))) - set(
+        true_boundaries(content, layout)
+    )
+    assume(possible)
+    wrong = min(possible) if data is None else data.draw(st.sampled_from(sorted(possible)))
+    with pytest.raises(MisalignedSplits):
+        measured(content, layout, splits_at(layout, [wrong]))
+
+
+@settings(max_examples=100, deadline=None)
+@given(files(), st.integers(1, 200))
+def test_a_plan_is_right_or_noticed_to_be_wrong(content, split_bytes):
+    layout = layout_of(content, CONTRACT)
+    file = BytesIO(content)
+
+    def read_range(start, length):
+        file.seek(start)
+        return file.read(length)
+
+    splits = plan_splits(layout, read_range, split_bytes=split_bytes)
+    assert splits[0].start == layout.data_start
+    assert splits[-1].end is None
+    try:
+        numbered = measured(content, layout, splits)
+    except MisalignedSplits:
+        return
+    assert_same_as_whole(content, layout, numbered)
+
+
+@settings(max_examples=50, deadline=None)
+@given(files(ordinary, most=60), st.integers(100, 400))
+def test_plans_of_ordinary_files_are_right(content, split_bytes):
+    layout = layout_of(content, CONTRACT)
+    splits = plan_splits(
+        layout, lambda start, length: content[start : start + length], split_bytes=split_bytes
+    )
+    assert_same_as_whole(content, layout, measured(content, layout, splits))
