@@ -1,0 +1,268 @@
+"""`pipectl contract`: draft, check and move the contracts of datasets."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipectl.errors import PipectlError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pipectl.aws import Deployment
+    from tabular.contract import Dialect
+
+_SAMPLE_BYTES = 4 * 1024 * 1024
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
+@click.group()
+def command() -> None:
+    """Draft, check and move the contracts of datasets.
+
+    A contract says what a dataset's files must hold: docs/contracts.md tells what can stand in it.
+    """
+
+
+@command.command(epilog="Example: pipectl contract infer orders.csv --out orders.contract.json")
+@click.argument("file", type=_FILE)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write to.")
+@click.option("--encoding", help="Encoding of the file, if it is not UTF-8 and has no mark.")
+@click.option("--delimiter", help="What separates cells, if the file leaves it in doubt; \\t: tab.")
+@click.option(
+    "--header-row",
+    "header_rows",
+    type=click.IntRange(min=1),
+    multiple=True,
+    help="Number of the header's row, counted from 1. Repeat it for a header of several rows.",
+)
+@click.option("--no-header", is_flag=True, help="The first row holds data.")
+def infer(
+    file: Path,
+    out: Path | None,
+    encoding: str | None,
+    delimiter: str | None,
+    header_rows: tuple[int, ...],
+    *,
+    no_header: bool,
+) -> None:
+    """Write a starting contract from a sample of FILE.
+
+    The first 4 MiB are looked at. Types and formats are written down where every value fits and no
+    other reading does; what remains in doubt stays text and is noted, for you to decide.
+
+    Exit status: 0 a contract was written, 1 the file can't be read, 2 the command line is wrong.
+    """
+    from tabular.errors import TabularError
+    from tabular.infer import infer_contract
+
+    with file.open("rb") as content:
+        sample = content.read(_SAMPLE_BYTES)
+    try:
+        inference = infer_contract(
+            sample,
+            size=file.stat().st_size,
+            name=file.name,
+            dialect=_dialect(delimiter, header_rows, no_header=no_header),
+            encoding=encoding,
+        )
+    except TabularError as error:
+        raise PipectlError(
+            f"{file}: {error} Here, --encoding, --delimiter, --header-row and --no-header say what"
+            " a contract would."
+        ) from None
+    for note in inference.notes:
+        click.echo(f"note: {note}", err=True)
+    text = json.dumps(inference.document, indent=2, ensure_ascii=False) + "\n"
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        out.write_text(text, encoding="utf-8")
+        click.echo(f"Wrote {out}, from {inference.records} records.", err=True)
+
+
+@command.command(epilog="Example: pipectl contract check contracts/*.json")
+@click.argument("files", nargs=-1, required=True, type=_FILE)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+def check(files: tuple[Path, ...], *, as_json: bool) -> None:
+    """Check that FILES are contracts; tell every problem with its place.
+
+    Exit status: 0 all are valid, 1 any is not, 2 the command line is wrong.
+    """
+    verdicts = [_check(path) for path in files]
+    if as_json:
+        documents = [verdict.to_document() for verdict in verdicts]
+        click.echo(json.dumps({"contracts": documents}, indent=2, ensure_ascii=False))
+    else:
+        for verdict in verdicts:
+            click.echo("\n".join(verdict.lines()))
+    if not all(verdict.valid for verdict in verdicts):
+        raise SystemExit(1)
+
+
+def _stack_options(function: Callable[..., None]) -> Callable[..., None]:
+    for option in (
+        click.option("--region", help="Region of the stack, as for the AWS CLI."),
+        click.option("--profile", help="Profile of the AWS CLI to use."),
+        click.option(
+            "--stack-name",
+            help="The stack on AWS. Without it, the embedded one that `pipectl up` keeps up.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+@command.command(epilog="Example: pipectl contract push orders.contract.json --stack-name NAME")
+@click.argument("file", type=_FILE)
+@click.option("--dataset", help="Dataset of the contract.  [default: the contract's name]")
+@_stack_options
+def push(
+    file: Path,
+    dataset: str | None,
+    stack_name: str | None,
+    profile: str | None,
+    region: str | None,
+) -> None:
+    """Check the contract in FILE and put it where the stack looks for it.
+
+    It holds for executions that start from then on.
+
+    Exit status: 0 it is there, 1 it is wrong or could not be put, 2 the command line is wrong.
+    """
+    from pipectl.uploads import dataset_for, put_contract
+
+    verdict = _check(file)
+    if not verdict.valid:
+        raise PipectlError("\n".join(verdict.lines()))
+    dataset = dataset_for(dataset, file)
+    deployment = _deployment(stack_name, profile, region)
+    with _explained(f"The contract can't be put to the stack {deployment.stack_name}"):
+        put_contract(deployment, file, str(dataset))
+    bucket = deployment.outputs["InputBucketName"]
+    click.echo(f"Put to s3://{bucket}/contracts/{dataset}.json")
+
+
+@command.command(epilog="Example: pipectl contract pull orders --out orders.contract.json")
+@click.argument("dataset")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write to.")
+@_stack_options
+def pull(
+    dataset: str,
+    out: Path | None,
+    stack_name: str | None,
+    profile: str | None,
+    region: str | None,
+) -> None:
+    """Get the contract of DATASET from the stack.
+
+    Exit status: 0 here it is, 1 there is none or it could not be read, 2 the command line is wrong.
+    """
+    from pipectl.uploads import dataset_for
+
+    dataset_for(dataset, None)
+    deployment = _deployment(stack_name, profile, region)
+    key = f"contracts/{dataset}.json"
+    bucket = deployment.outputs["InputBucketName"]
+    s3 = deployment.client("s3")
+    with _explained(f"s3://{bucket}/{key} can't be read"):
+        text = s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode("utf-8", "replace")
+    if out is None:
+        click.echo(text, nl=not text.endswith("\n"))
+    else:
+        out.write_text(text, encoding="utf-8")
+        click.echo(f"Wrote {out}.", err=True)
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """What is wrong with a contract: (path of the property, message) each; nothing: valid."""
+
+    source: str
+    fields: int
+    problems: tuple[tuple[str, str], ...]
+
+    @property
+    def valid(self) -> bool:
+        return not self.problems
+
+    def to_document(self) -> dict[str, Any]:
+        return {
+            "source": self.source,
+            "valid": self.valid,
+            "fields": self.fields,
+            "errors": [{"path": path, "message": message} for path, message in self.problems],
+        }
+
+    def lines(self) -> list[str]:
+        if self.valid:
+            return [f"{self.source}: valid, {self.fields} fields"]
+        count = len(self.problems)
+        return [
+            f"{self.source}: {count} problem{'s' if count > 1 else ''}",
+            *(f"  {path}: {message}" for path, message in self.problems),
+        ]
+
+
+def _check(path: Path) -> _Verdict:
+    from tabular.descriptor import read_contract
+    from tabular.errors import InvalidContract
+
+    try:
+        contract = read_contract(path.read_bytes())
+    except InvalidContract as error:
+        return _Verdict(str(path), 0, error.problems)
+    return _Verdict(str(path), len(contract.fields), ())
+
+
+def _dialect(
+    delimiter: str | None, header_rows: tuple[int, ...], *, no_header: bool
+) -> Dialect | None:
+    """The dialect that the options say, None where they leave all to the file."""
+    from tabular.descriptor import parse_contract
+
+    if no_header and header_rows:
+        raise click.UsageError("--no-header and --header-row exclude each other.")
+    if delimiter is None and not header_rows and not no_header:
+        return None
+    if delimiter is None:
+        raise click.UsageError("With --header-row or --no-header, --delimiter is needed too.")
+    dialect = {
+        "delimiter": delimiter.replace("\\t", "\t"),
+        "header": not no_header,
+        "headerRows": sorted(set(header_rows)) or None,
+    }
+    contract = parse_contract({"schema": {"fields": [{"name": "a"}]}, "dialect": dialect})
+    return contract.dialect
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Say what could not be done where AWS refuses it."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise PipectlError(f"{what}: {error}") from None
+
+
+def _deployment(stack_name: str | None, profile: str | None, region: str | None) -> Deployment:
+    from pipectl.aws import Deployment
+    from pipectl.embedded.state_file import RunningStack
+
+    if stack_name is not None:
+        return Deployment.on_aws(stack_name, profile=profile, region=region)
+    running = RunningStack.find()
+    if running is None:
+        raise PipectlError(
+            "No embedded stack is up. Start one with: pipectl up, or name a stack on AWS with"
+            " --stack-name."
+        )
+    return running.deployment
