@@ -76,7 +76,9 @@ def test_any_true_boundaries_give_the_result_of_one_split(data):
     possible = true_boundaries(content, layout)
     assume(possible)
     chosen = sorted(data.draw(st.sets(st.sampled_from(possible), min_size=1)))
-    splits = measured(content, layout, splits_at(layout, chosen), data.draw(st.sampled_from([1, 50])))
+    splits = measured(
+        content, layout, splits_at(layout, chosen), data.draw(st.sampled_from([1, 50]))
+    )
     assert_same_as_whole(content, layout, splits)
 
 

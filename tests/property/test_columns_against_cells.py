@@ -1,0 +1,111 @@
+"""The shortcuts over whole columns say what reading cell by cell says."""
+
+from __future__ import annotations
+
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tabular.cells import reader
+from tabular.columns import ColumnReader, Values
+from tabular.envelope import Envelope
+
+from tests.unit.tabular.engine import contract_of
+
+FORMATS = {
+    "string": ["default", "email", "uri", "uuid", "binary"],
+    "date": ["default", "any", "%d/%m/%Y"],
+    "datetime": ["default", "any", "%d/%m/%Y %H:%M"],
+    "time": ["default", "any"],
+    "geopoint": ["default", "array"],
+}
+TYPES = ["string", "number", "integer", "boolean", "date", "datetime", "time", "year", "yearmonth"]
+TYPES += ["duration", "object", "array", "list", "geopoint", "any"]
+
+texts = st.one_of(
+    st.text(max_size=12),
+    st.from_regex(r"-?[0-9]{1,22}(\.[0-9]{0,8})?([eE][+-]?[0-9]{1,3})?", fullmatch=True),
+    st.from_regex(
+        r"[0-9]{4}-[0-1][0-9]-[0-3][0-9](T[0-2][0-9]:[0-6][0-9]:[0-6][0-9]Z?)?", fullmatch=True
+    ),
+    st.from_regex(r"[a-zA-Z0-9._%+-]{1,10}@[a-zA-Z0-9.-]{1,12}", fullmatch=True),
+    st.from_regex(r"[0-9]{1,5}(-[0-9]{2})?", fullmatch=True),
+    st.sampled_from(
+        ["", "NA", " 1 ", "+5", "007", ".5", "5.", "NaN", "-INF", "1,5", "true", "=1+1"]
+    ),
+    st.sampled_from(
+        ["2024-02-29", "2023-02-29", "0000-01-01", "24:00:00", "12:00:00", "-0", "1e400"]
+    ),
+    st.sampled_from(
+        ["\x1ca\x1f", "a\nb", 'say "hi"', "back\\slash", "\u2028", "é", "-0.0", "@x", "\tx"]
+    ),
+    st.sampled_from(
+        ["a@b.co", "A@b-c.example", "a@-b.co", "a@b.c1", "00000000-0000-0000-0000-000000000000"]
+    ),
+    st.sampled_from(
+        ["P1D", "[1]", '{"a":1}', "1,2", "10", "10.0", "9.999999999999999999", "5", "100"]
+    ),
+)
+
+
+@st.composite
+def fields(draw):
+    kind = draw(st.sampled_from(TYPES))
+    field = {
+        "name": "f",
+        "type": kind,
+        "format": draw(st.sampled_from(FORMATS.get(kind, ["default"]))),
+    }
+    constraints = {}
+    if draw(st.booleans()):
+        constraints["required"] = True
+    if kind == "string" and draw(st.booleans()):
+        constraints |= {"minLength": draw(st.integers(0, 3)), "maxLength": draw(st.integers(3, 9))}
+    if kind == "string" and draw(st.booleans()):
+        constraints["pattern"] = draw(
+            st.sampled_from(
+                ["[a-z]+", r"\d{2,4}", "a|b@.*", "^x?.$", ".*", r"[^\d]*", "(a|[0-9])*", r"\w+"]
+            )
+        )
+    if kind == "year" and draw(st.booleans()):
+        constraints |= {"minimum": "1999", "exclusiveMaximum": "2024"}
+    if kind in ("number", "integer") and draw(st.booleans()):
+        constraints |= {"minimum": draw(st.sampled_from(["-7", "5", "10"]))}
+        constraints |= {"exclusiveMaximum": draw(st.sampled_from(["11", "2024", "100000"]))}
+    if kind == "date" and field["format"] == "default" and draw(st.booleans()):
+        constraints["minimum"] = "2000-06-15"
+        constraints["exclusiveMaximum"] = "2024-02-29"
+    if kind == "string" and field["format"] == "default" and draw(st.booleans()):
+        constraints["enum"] = ["", "NA", "a", "é", 'say "hi"', "5"]
+    if constraints:
+        field["constraints"] = constraints
+    if kind in ("number", "integer") and draw(st.booleans()):
+        field["groupChar"] = ","
+    return contract_of(field, missingValues=draw(st.sampled_from([[], [""], ["", "NA"]]))).fields[0]
+
+
+def json_text(field, values: Values, index: int) -> str:
+    line = Envelope([field], file_id="f", processed_at="").lines(
+        pl.Series([1]),
+        [Values(*(part if part is None else part[index : index + 1] for part in values[:2]), {})],
+    )
+    return (
+        line.decode()
+        .removeprefix('{"id":"f-1","original_row":1,"data":{"f":')
+        .removesuffix('},"processed_at":""}\n')
+    )
+
+
+@settings(max_examples=400, deadline=None)
+@given(fields(), st.lists(texts, min_size=1, max_size=12), st.booleans(), st.booleans())
+def test_a_column_reads_like_its_cells(field, cells, neutralise, trim):
+    if trim:
+        object.__setattr__(field, "trim", True)
+    read = reader(field, neutralise_formulas=neutralise)
+    columns = ColumnReader(field, neutralise)
+    for _ in range(2):  # the second time repeated texts are known
+        values = columns.read(pl.Series(cells, dtype=pl.String))
+        expected = [read(cell) for cell in cells]
+        assert values.faults == {n: cell.faults for n, cell in enumerate(expected) if cell.faults}
+        for index, cell in enumerate(expected):
+            if not cell.faults:
+                assert json_text(field, values, index) == cell.json
