@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal, DecimalException
+from math import isinf
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tabular.numerals import whole_number
@@ -76,9 +77,16 @@ def _point(longitude: Any, latitude: Any, text: str) -> tuple[tuple[Decimal, Dec
 def _parse(text: str) -> Any:
     """Parse JSON without its common extensions; None for what is not JSON."""
     try:
-        return json.loads(text, parse_float=Decimal, parse_int=whole_number, parse_constant=_refuse)
+        return json.loads(text, parse_float=_finite, parse_int=whole_number, parse_constant=_refuse)
     except (ValueError, DecimalException, RecursionError):
         return None
+
+
+def _finite(text: str) -> Decimal:
+    """Read a number with its digits; refuse what would be infinite as a double."""
+    if isinf(float(text)):
+        raise ValueError("beyond the range of doubles")
+    return Decimal(text)
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -204,7 +204,7 @@ def test_a_cell_gets_the_verdict_of_frictionless(
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("properties", [*VARIANTS, *CONSTRAINED], ids=str)
-@settings(max_examples=5000, deadline=None)
+@settings(max_examples=2000, deadline=None)
 @given(data=st.data())
 def test_a_cell_gets_the_verdict_of_frictionless_in_many_cases(
     properties: dict[str, Any], data: st.DataObject
