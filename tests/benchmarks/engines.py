@@ -66,6 +66,13 @@ ENGINES = (
         environment=_ONE_THREAD,
     ),
     Engine(
+        name="engine-2",
+        work="this engine, 2 processes: everything",
+        module="two_processes",
+        validates=True,
+        environment=_ONE_THREAD,
+    ),
+    Engine(
         name="reference",
         work="the reference's algorithm: whole file as dicts, no contract",
         module="reference",

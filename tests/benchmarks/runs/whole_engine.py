@@ -7,21 +7,19 @@ from typing import TYPE_CHECKING
 
 from tabular.descriptor import parse_contract
 from tabular.layout import read_layout
+from tabular.parallel import transform_file
 from tabular.report import summarize
 from tabular.statistics import merge
-from tabular.transform import Split, transform
 from tests.benchmarks.runs.result import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 _HEAD_BYTES = 1024 * 1024
-_CHUNK_BYTES = 1024 * 1024
-_PROCESSED_AT = "2024-02-01T00:00:00Z"
+_STARTED = "2024-02-01T00:00:00Z"
 
 
-def run(source: Path, contract: Path, out: Path) -> Result:
+def run(source: Path, contract: Path, out: Path, *, processes: int = 1) -> Result:
     """Write `records.jsonl`, `rejected.jsonl`, `rejected.csv` and `summary.json`."""
     with source.open("rb") as file:
         head = file.read(_HEAD_BYTES)
@@ -31,38 +29,25 @@ def run(source: Path, contract: Path, out: Path) -> Result:
         name=source.name,
         contract=parse_contract(json.loads(contract.read_text(encoding="utf-8"))),
     )
-    split = Split.whole(layout)
-    with (
-        (out / "records.jsonl").open("wb") as processed,
-        (out / "rejected.jsonl").open("wb") as rejected,
-        (out / "rejected.csv").open("wb") as rejected_csv,
-    ):
-        part = transform(
-            _chunks(source, split.start),
-            layout,
-            split,
-            file_id="0123456789abcdef0123456789abcdef",
-            processed_at=_PROCESSED_AT,
-            processed=processed,
-            rejected=rejected,
-            rejected_csv=rejected_csv,
-        )
+    part = transform_file(
+        source,
+        layout,
+        file_id="0123456789abcdef0123456789abcdef",
+        processed_at=_STARTED,
+        processed=out / "records.jsonl",
+        rejected=out / "rejected.jsonl",
+        rejected_csv=out / "rejected.csv",
+        processes=processes,
+    )
     summary = summarize(
         merge([part.statistics]),
         record_count=part.record_count,
         processed_count=part.processed_count,
         error_count=part.error_count,
-        generated_at=_PROCESSED_AT,
+        generated_at=_STARTED,
         file=layout.facts(),
     )
     (out / "summary.json").write_text(json.dumps(summary, indent=2), encoding="utf-8")
     return Result(
         part.processed_count, part.error_count, summary["field_statistics"]["amount"]["sum"]
     )
-
-
-def _chunks(source: Path, start: int) -> Iterator[bytes]:
-    with source.open("rb", buffering=0) as file:
-        file.seek(start)
-        while chunk := file.read(_CHUNK_BYTES):
-            yield chunk
