@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -75,14 +74,13 @@ class Progress:
         return Group(Spinner("dots", headline), rows)
 
 
-def show_table(console: Console, results: Sequence[FileResult], folder: Path) -> None:
+def show_table(console: Console, results: Sequence[FileResult]) -> None:
     """The table at the end, what is wrong with those that failed, and where the outputs are."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("File", overflow="fold")
-    table.add_column("Status")
+    table.add_column("Status", no_wrap=True)
     for name in ("Records", "Processed", "Rejected", "Seconds"):
-        table.add_column(name, justify="right")
-    table.add_column("Output", overflow="fold")
+        table.add_column(name, justify="right", no_wrap=True)
     for result in results:
         table.add_row(
             escape(str(result.upload.path)),
@@ -91,41 +89,26 @@ def show_table(console: Console, results: Sequence[FileResult], folder: Path) ->
             _number(result.count("processed_count")),
             _number(result.count("error_count")),
             _seconds(result.duration_ms()),
-            escape(_shown_output(result, folder)),
         )
     console.print(table)
     for result in results:
-        if result.failure is not None:
-            _show_failure(console, result)
-    for name, path in _examples(results).items():
-        console.print(f"[dim]{name:<10}[/] {escape(str(path))}", highlight=False)
+        _show_details(console, result)
 
 
-def _show_failure(console: Console, result: FileResult) -> None:
+def _show_details(console: Console, result: FileResult) -> None:
+    """Where a file's outputs are, or why there are none; paths are not wrapped, to be copied."""
+    console.print(f"\n[bold]{escape(result.upload.path.name)}[/]", soft_wrap=True)
     failure = result.failure
-    assert failure is not None  # noqa: S101  # the caller looked
-    where = f" in {failure.state}" if failure.state else ""
-    console.print(
-        f"[red]{escape(str(result.upload.path))}[/] failed{where} with"
-        f" [bold]{escape(failure.code)}[/]: {escape(failure.message)}",
-        highlight=False,
-    )
-
-
-def _shown_output(result: FileResult, folder: Path) -> str:
-    path = result.outputs["processed"]
-    return str(path.relative_to(folder.parent)) if path else "-"
-
-
-def _examples(results: Sequence[FileResult]) -> Mapping[str, Path]:
-    """Where the rejects and summaries of these files lie."""
-    folders: dict[str, Path] = {}
-    for result in results:
-        for name in ("rejected", "summary"):
-            path = result.outputs[name]
-            if path is not None:
-                folders.setdefault(name, path.parent)
-    return folders
+    if failure is not None:
+        where = f" in {failure.state}" if failure.state else ""
+        console.print(
+            f"  [red]{escape(failure.code)}[/]{where}: {escape(failure.message)}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    for name, path in result.outputs.items():
+        if path is not None:
+            console.print(f"  {name:<9} {escape(str(path))}", highlight=False, soft_wrap=True)
 
 
 def _number(value: int | None) -> str:

@@ -19,13 +19,10 @@ if TYPE_CHECKING:
     from pipectl.display import Progress
 
 # How often executions are looked at, in seconds.
-TICK = 0.1
+TICK = 0.2
 
 # An upload that has started nothing for so long, while nothing else goes on, never will.
 PATIENCE_SECONDS = 60
-
-# Histories are read of this many running executions at a time, to show where they are.
-_WATCHED = 12
 
 _UPLOADS_AT_ONCE = 4
 
@@ -114,11 +111,10 @@ class _Follower:
     def _show(self, running: Mapping[Upload, Execution]) -> None:
         if running:
             self._last_news = time.monotonic()
-        states: dict[Upload, str] = {}
-        for number, (upload, execution) in enumerate(running.items()):
-            visits = self._executions.run(execution).visits if number < _WATCHED else []
-            states[upload] = visits[-1].name if visits else "starting"
-        self._progress.running = states
+        states = self._stack.current_states()
+        self._progress.running = {
+            upload: states.get(execution.arn, "starting") for upload, execution in running.items()
+        }
 
     def _give_up_on(self, waiting: Iterable[Upload]) -> None:
         """Find those that will never start: refused by the starter, or simply too long ago."""

@@ -37,6 +37,7 @@ from pipectl.options import parameter_option, template_option
 @parameter_option
 @template_option
 def command(
+    *,
     files: tuple[Path, ...],
     contract: Path | None,
     dataset: str | None,
@@ -78,6 +79,6 @@ def command(
         }
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
-        show_table(Console(), results, folder)
+        show_table(Console(), results)
     if not all(result.succeeded for result in results):
         raise SystemExit(1)

@@ -50,6 +50,7 @@ _TICK = 0.5
 @parameter_option
 @template_option
 def command(
+    *,
     port: int,
     time_factor: float,
     state_file: Path,
@@ -61,7 +62,8 @@ def command(
     Files that are put into the input bucket run as they do on AWS. Any AWS client reaches it with
     the endpoint's address and any keys.
     """
-    from pipectl.embedded.stack import REGION, STACK_NAME, EmbeddedStack
+    from pipectl.embedded.stack import STACK_NAME, EmbeddedStack
+    from pipectl.embedded.template import REGION
 
     running = RunningStack.find(state_file)
     if running is not None:

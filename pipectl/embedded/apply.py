@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -29,21 +28,15 @@ _WITHOUT_EFFECT = {"AWS::S3::BucketPolicy", "AWS::Lambda::Permission"}
 _DEFAULT_CONCURRENCY = 5
 
 
-@dataclass(frozen=True)
-class Applied:
-    """What the Lambda service has to know of a created stack."""
+def create_stack(deployment: Deployment, template: Template) -> CreatedStack:
+    """Create the stack as far as CloudFormation can; `complete` does the rest.
 
-    functions: list[Function]
-    event_sources: list[EventSource]
-
-
-def create_stack(deployment: Deployment, template: Template) -> Applied:
-    """Create the stack and complete it; raises `PipectlError` where the template is at fault."""
-    remaining = _for_cloudformation(template)
+    Raises `PipectlError` where the template is at fault.
+    """
     try:
         deployment.client("cloudformation").create_stack(
             StackName=deployment.stack_name,
-            TemplateBody=json.dumps(remaining),
+            TemplateBody=json.dumps(_for_cloudformation(template)),
             Parameters=[
                 {"ParameterKey": name, "ParameterValue": value}
                 for name, value in template.parameters.items()
@@ -52,23 +45,10 @@ def create_stack(deployment: Deployment, template: Template) -> Applied:
         )
     except ClientError as error:
         raise PipectlError(f"The embedded AWS can't create the stack: {error}") from None
-    stack = _CreatedStack(deployment, template)
-    for resource_type, complete in _COMPLETIONS.items():
-        for logical_id, properties in stack.resources(resource_type):
-            complete(deployment, stack.physical_id(logical_id), properties)
-    return Applied(
-        functions=[
-            _function(logical_id, properties, template)
-            for logical_id, properties in stack.resources("AWS::Lambda::Function")
-        ],
-        event_sources=[
-            _event_source(deployment, properties)
-            for _, properties in stack.resources("AWS::Lambda::EventSourceMapping")
-        ],
-    )
+    return CreatedStack(deployment, template)
 
 
-class _CreatedStack:
+class CreatedStack:
     """The stack as moto created it, and the means to resolve the rest of the template with it."""
 
     def __init__(self, deployment: Deployment, template: Template) -> None:
@@ -76,7 +56,28 @@ class _CreatedStack:
 
         backend = cloudformation_backends[ACCOUNT][REGION]
         self._map = backend.get_stack(deployment.stack_name).resource_map
+        self._deployment = deployment
         self._template = template
+
+    def complete(self) -> None:
+        """Apply what CloudFormation left out."""
+        for resource_type, complete in _COMPLETIONS.items():
+            for logical_id, properties in self.resources(resource_type):
+                complete(self._deployment, self.physical_id(logical_id), properties)
+
+    def functions(self) -> list[Function]:
+        """The functions that the Lambda service has to run."""
+        return [
+            _function(logical_id, properties, self._template)
+            for logical_id, properties in self.resources("AWS::Lambda::Function")
+        ]
+
+    def event_sources(self) -> list[EventSource]:
+        """The queues that have to be polled for functions."""
+        return [
+            _event_source(self._deployment, properties)
+            for _, properties in self.resources("AWS::Lambda::EventSourceMapping")
+        ]
 
     def resources(self, resource_type: str) -> list[tuple[str, dict[str, Any]]]:
         """Logical ID and resolved properties of the resources whose condition holds."""
@@ -123,9 +124,7 @@ def _without_code(resource: dict[str, Any]) -> dict[str, Any]:
 # How each type is completed, given its physical ID and its resolved properties.
 
 
-def _complete_bucket(
-    deployment: Deployment, bucket: str, properties: Mapping[str, Any]
-) -> None:
+def _complete_bucket(deployment: Deployment, bucket: str, properties: Mapping[str, Any]) -> None:
     s3 = deployment.client("s3")
     if "VersioningConfiguration" in properties:
         s3.put_bucket_versioning(

@@ -18,6 +18,9 @@ import boto3
 from botocore.client import BaseClient
 from botocore.config import Config
 
+# End an execution whatever its states say.
+_TERMINAL_ERRORS = ("States.Runtime", "States.DataLimitExceeded")
+
 # The engine's own retries are the workflow's. A native integration waits as long as the state may.
 _CONFIG = Config(
     parameter_validation=False,
@@ -72,12 +75,52 @@ def scaled_wait(factor: float) -> Callable[[float], None]:
     return lambda seconds: time.sleep(seconds * factor)
 
 
+def uncaught_errors() -> AbstractContextManager[Any]:
+    """Let `States.ALL` pass over the errors that no Retry or Catch gets to see.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+    """
+    from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import (
+        ErrorEqualsDecl,
+    )
+
+    original = ErrorEqualsDecl._eval_body  # moto has no public name for it
+
+    def evaluate(declaration: ErrorEqualsDecl, environment: Any) -> None:
+        if environment.stack[-1].error_name in _TERMINAL_ERRORS:
+            environment.stack[-1] = False
+        else:
+            original(declaration, environment)
+
+    return patch.object(ErrorEqualsDecl, "_eval_body", evaluate)
+
+
+def current_states(account: str, region: str) -> dict[str, str]:
+    """The state that each execution is in or ended in, by the execution's ARN.
+
+    A history would tell the same, at a hundred times the cost.
+    """
+    from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+
+    states: dict[str, str] = {}
+    for state_machine in list(stepfunctions_parser_backends[account][region].state_machines):
+        for execution in list(state_machine.executions):
+            environment = execution.exec_worker.env if execution.exec_worker else None
+            if environment is not None:
+                context = environment.states.context_object.context_object_data
+                if "State" in context:
+                    states[execution.exec_arn] = context["State"]["Name"]
+    return states
+
+
 class _Clients:
     """Stands where the engine looks for boto3."""
 
     def __init__(self, endpoint: Callable[[str], str]) -> None:
         self._endpoint = endpoint
-        self._session = boto3.Session(aws_access_key_id="embedded", aws_secret_access_key="embedded")  # noqa: S106  # moto checks no keys
+        self._session = boto3.Session(
+            aws_access_key_id="embedded", aws_secret_access_key="embedded"
+        )  # noqa: S106  # moto checks no keys
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, str], BaseClient] = {}
 

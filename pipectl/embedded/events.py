@@ -97,7 +97,7 @@ def _publish_to_lambda(invoke: Invoke) -> Callable[..., None]:
                 **others,
             )
             return
-        wanted = subscription._filter_policy_matcher  # noqa: SLF001  # moto has no public name for it
+        wanted = subscription._filter_policy_matcher  # moto has no public name for it
         if wanted is not None and not wanted.matches(message_attributes, message):
             return
         if message_structure == "json":

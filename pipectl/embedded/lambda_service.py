@@ -68,23 +68,14 @@ class LambdaService:
         self._wait = wait
         self._faults = faults
         self._functions: dict[str, Function] = {}
-        # Two a core: an invocation that waits for S3 leaves its core to another.
-        self._turns = threading.BoundedSemaphore(2 * (os.cpu_count() or 1))
+        # One a core, and one beside a long one in any case. What an invocation waits for is this
+        # process, so more of them would only start more workers.
+        self._turns = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))
 
     def add(self, function: Function) -> None:
-        """Make a function known under its name and ARN."""
+        """Make a function known under its name and ARN, and start a worker for it."""
         self._functions[function.name] = function
-
-    def warm(self) -> None:
-        """Start one worker a function; returns when all have imported their handlers."""
-        threads = [
-            threading.Thread(target=self._workers.warm, args=(function,), daemon=True)
-            for function in self._functions.values()
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        self._workers.prepare(function)
 
     def invoke(self, name_or_arn: str, payload: bytes) -> tuple[Outcome, str]:
         """Invoke a function and wait; returns its outcome and the request's id.
@@ -140,7 +131,7 @@ class LambdaService:
     def _find(self, name_or_arn: str) -> Function:
         # A name, an ARN, either with a qualifier.
         parts = name_or_arn.split(":")
-        name = parts[6] if parts[0] == "arn" and len(parts) > 6 else parts[0]  # noqa: PLR2004
+        name = parts[6] if parts[0] == "arn" and len(parts) > 6 else parts[0]
         try:
             return self._functions[name]
         except KeyError:

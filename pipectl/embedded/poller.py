@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -190,5 +190,3 @@ def _refused(answer: Any, everything: list[str]) -> list[str]:
     failures = (answer or {}).get("batchItemFailures") or []
     refused = [failure.get("itemIdentifier") for failure in failures]
     return refused if set(refused) <= set(everything) else everything
-
-

@@ -114,8 +114,8 @@ def _redriven_worker() -> Any:
 
         def __init__(self, execution: Any, before: Any, definition: str, document: Any) -> None:
             super().__init__(
-                evaluation_details=before._evaluation_details,  # noqa: SLF001  # the same execution
-                exec_comm=execution._get_start_execution_worker_comm(),  # noqa: SLF001  # as it starts
+                evaluation_details=before._evaluation_details,  # the same execution
+                exec_comm=execution._get_start_execution_worker_comm(),  # as it starts
                 cloud_watch_logging_session=None,
                 activity_store={},
             )

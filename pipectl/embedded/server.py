@@ -12,12 +12,16 @@ import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from pipectl.embedded.faults import REFUSALS, Faults
 from pipectl.embedded.lambda_service import INVOKE_PATH, Answer, LambdaService, respond
 from pipectl.errors import PipectlError
+
+if TYPE_CHECKING:
+    from werkzeug.serving import WSGIRequestHandler
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
@@ -84,10 +88,10 @@ class Gateway:
 
         def start(line: str, _headers: list[tuple[str, str]], *_info: Any) -> None:
             nonlocal status
-            status = int(line.split()[0])
+            status = int(line.split(maxsplit=1)[0])
 
         body = b"".join(self._moto(environ, start))
-        if status == 200:  # noqa: PLR2004  # OK
+        if status == 200:  # OK
             body = json.dumps(amend(json.loads(body))).encode()
         return respond(Answer(status, body), start_response)
 
@@ -104,23 +108,18 @@ class Server:
 
     def __init__(self, host: str, port: int) -> None:
         """Bind the address; port 0 takes a free one. Raises `PipectlError` when it is taken."""
-        from moto.moto_server.werkzeug_app import (
-            DomainDispatcherApplication,
-            MotoRequestHandler,
-            create_backend_app,
-        )
         from werkzeug.serving import make_server
 
         # One line a request otherwise, on standard error.
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        self.moto: Application = DomainDispatcherApplication(create_backend_app)  # type: ignore[assignment]
+        self.moto = _moto_application()
         listening = _bind(host, port)
         self._server = make_server(
             host,
             listening.getsockname()[1],
             self._serve,
             threaded=True,
-            request_handler=MotoRequestHandler,
+            request_handler=_request_handler(),
             fd=listening.fileno(),
         )
         self._application: Application = self.moto
@@ -143,6 +142,102 @@ class Server:
 
     def _serve(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         return self._application(environ, start_response)
+
+
+def _request_handler() -> type[WSGIRequestHandler]:
+    from moto.moto_server.werkzeug_app import MotoRequestHandler
+
+    class RequestHandler(MotoRequestHandler):
+        """Keeps connections open from one request to the next.
+
+        werkzeug's own handler closes each one, and a new connection costs more than most of the
+        requests here do. It can't know how much of a request's body was left unread; here bodies
+        are as long as they say, and the rest is read before the next request.
+        """
+
+        protocol_version = "HTTP/1.1"
+
+        def run_wsgi(self) -> None:
+            if self.headers.get("Expect", "").lower() == "100-continue":
+                self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.environ = environ = self.make_environ()
+            body = _Body(environ["wsgi.input"], int(environ.get("CONTENT_LENGTH") or 0))
+            if environ.get("wsgi.input_terminated"):
+                # Sent in chunks, whose end only the reader of all of them knows.
+                self.close_connection = True
+            else:
+                environ["wsgi.input"] = body
+            try:
+                self._answer(environ)
+                body.drain()
+            except OSError as error:
+                self.connection_dropped(error, environ)
+                self.close_connection = True
+
+        def _answer(self, environ: dict[str, Any]) -> None:
+            head: list[Any] = ["500 Internal Server Error", []]
+
+            def start_response(status: str, headers: list[tuple[str, str]], *_info: Any) -> None:
+                head[:] = status, headers
+
+            content = list(self.server.app(environ, start_response))
+            code, _, phrase = head[0].partition(" ")
+            self.send_response(int(code), phrase)
+            lengths = [value for name, value in head[1] if name.lower() == "content-length"]
+            for name, value in head[1]:
+                if name.lower() not in ("content-length", "connection"):
+                    self.send_header(name, value)
+            # The answer to HEAD tells the length of what GET would send.
+            told = lengths[:1] if self.command == "HEAD" else [str(sum(map(len, content)))]
+            for length in told:
+                self.send_header("Content-Length", length)
+            self.end_headers()
+            if self.command != "HEAD":
+                for piece in content:
+                    self.wfile.write(piece)
+
+        def log_request(self, *_arguments: Any) -> None:
+            """Say nothing: there are thousands of them."""
+
+    return RequestHandler
+
+
+class _Body:
+    """A request's body that ends where the request says, whatever comes after it."""
+
+    def __init__(self, stream: Any, length: int) -> None:
+        self._stream = stream
+        self._left = length
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read at most `size` bytes, or all that is left."""
+        wanted = self._left if size is None or size < 0 else min(size, self._left)
+        data: bytes = self._stream.read(wanted)
+        self._left -= len(data)
+        return data
+
+    def readline(self, size: int | None = -1) -> bytes:
+        """Read one line, at most `size` bytes of it."""
+        wanted = self._left if size is None or size < 0 else min(size, self._left)
+        data: bytes = self._stream.readline(wanted)
+        self._left -= len(data)
+        return data
+
+    def drain(self) -> None:
+        """Read what nobody wanted."""
+        while self._left and self.read(1024 * 1024):
+            pass
+
+
+def _moto_application() -> Application:
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+    application = DomainDispatcherApplication(create_backend_app)
+    # moto looks through its own folders for this at every request.
+    find = application.get_backend_for_host
+    application.get_backend_for_host = cache(find)  # type: ignore[method-assign]
+    moto: Application = application
+    return moto
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -169,8 +264,10 @@ def _plain_names(environ: Mapping[str, Any], service: str, action: str) -> tuple
     # The scope of the signature names the service where no target does; S3's action is its verb.
     scope = environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].partition(",")[0]
     parts = scope.split("/")
-    name = parts[3] if len(parts) > 3 else ""  # noqa: PLR2004  # key/date/region/service/aws4_request
-    return name, parse_qs(environ.get("QUERY_STRING", "")).get("Action", [environ["REQUEST_METHOD"]])[0]
+    name = parts[3] if len(parts) > 3 else ""  # key/date/region/service/aws4_request
+    return name, parse_qs(environ.get("QUERY_STRING", "")).get(
+        "Action", [environ["REQUEST_METHOD"]]
+    )[0]
 
 
 def _refusal(kind: str) -> Answer:

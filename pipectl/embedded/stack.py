@@ -7,23 +7,21 @@ template through the services' ordinary APIs.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import shutil
 import tempfile
-import threading
-import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipectl.aws import Deployment
-from pipectl.embedded import apply, workers
+from pipectl.embedded import apply, engine, workers
 from pipectl.embedded.faults import Faults
+from pipectl.embedded.map_runs import complete_map_runs
 from pipectl.embedded.template import REGION, Template, Translation
 from pipectl.errors import PipectlError
 
@@ -97,10 +95,6 @@ class EmbeddedStack:
         if not self._keep_logs:
             shutil.rmtree(self.log_folder, ignore_errors=True)
 
-    def warm(self) -> None:
-        """Start a worker for each function and wait until all are ready."""
-        self._lambda.warm()
-
     def notifications(self) -> list[dict[str, Any]]:
         """All messages published so far: topic_arn, message_id, subject, message, attributes.
 
@@ -123,6 +117,10 @@ class EmbeddedStack:
             for message_id, message, subject, attributes, _ in list(topic.sent_notifications)
         ]
 
+    def current_states(self) -> dict[str, str]:
+        """The state that each execution is in or ended in, by the execution's ARN."""
+        return engine.current_states(apply.ACCOUNT, REGION)
+
     def failed_deliveries(self) -> list[dict[str, str]]:
         """Messages that a function refused: body, and code and message of the error."""
         return [asdict(failure) for poller in self._pollers for failure in list(poller.failures)]
@@ -137,7 +135,7 @@ class EmbeddedStack:
         self._serve(translation)
 
     def _serve(self, translation: Translation) -> None:
-        from pipectl.embedded import engine, events, redrive
+        from pipectl.embedded import events, redrive
         from pipectl.embedded.lambda_service import LambdaService
         from pipectl.embedded.server import Gateway, Server
 
@@ -151,28 +149,29 @@ class EmbeddedStack:
         server.start(gateway)
         self._open.callback(server.stop)
         self._open.callback(pool.close)
-        self._open.enter_context(
-            engine.shared_clients(
-                lambda service: os.environ.get(
-                    f"AWS_ENDPOINT_URL_{service.upper()}", server.endpoint
-                )
-            )
-        )
-        self._open.enter_context(engine.parsed_once())
-        self._open.enter_context(engine.retry_clock(wait))
-        self._open.enter_context(events.complete_events(self._lambda.invoke_later))
+        for change in (
+            engine.shared_clients(lambda service: _endpoint_of(service, server.endpoint)),
+            engine.parsed_once(),
+            engine.retry_clock(wait),
+            engine.uncaught_errors(),
+            complete_map_runs(),
+            events.complete_events(self._lambda.invoke_later),
+        ):
+            self._open.enter_context(change)
         self.deployment = Deployment.embedded(server.endpoint, REGION, STACK_NAME)
         self._create(translation.result())
 
     def _create(self, template: Template) -> None:
         from pipectl.embedded.poller import Poller
 
-        applied = apply.create_stack(self.deployment, template)
-        for function in applied.functions:
+        stack = apply.create_stack(self.deployment, template)
+        # Their workers start while the rest of the stack is made.
+        for function in stack.functions():
             self._lambda.add(function)
+        stack.complete()
         self._pollers = [
             Poller(source, self._lambda, self.deployment.client("sqs"), self._time_factor)
-            for source in applied.event_sources
+            for source in stack.event_sources()
         ]
         for poller in self._pollers:
             poller.start()
@@ -184,7 +183,6 @@ class EmbeddedStack:
             "failed-deliveries": lambda _: self.failed_deliveries(),
             "faults": lambda fault: self.faults.add(**fault),
             "clear-faults": lambda _: self.faults.clear(),
-            "warm": lambda _: self.warm(),
         }
 
     def _log_folder_ready(self) -> Path:
@@ -219,6 +217,11 @@ def _clean_moto() -> Iterator[None]:
         BackendDict.reset()
         yield
         BackendDict.reset()
+
+
+def _endpoint_of(service: str, default: str) -> str:
+    """Where the engine finds a service: here, unless the environment names another place."""
+    return os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}", default)
 
 
 def _worker_environment(endpoint: str) -> dict[str, str]:

@@ -30,14 +30,9 @@ from types import TracebackType
 from typing import Any
 
 # What a worker would spend most of its start on. Only libraries: a function's own modules are
-# imported after its environment is set, as on Lambda. What isn't installed is passed over.
+# imported after its environment is set, as on Lambda.
 PRELOADED = [
-    "boto3",
-    "boto3.dynamodb.conditions",
-    "aws_lambda_powertools",
-    "aws_lambda_powertools.utilities.batch",
-    "orjson",
-    "polars",
+    "pipectl.embedded.preload",
     # multiprocessing runs the program's main module in every child: this is all it imports.
     "pipectl.cli",
     "pipectl.embedded.workers",
@@ -114,16 +109,10 @@ class Workers:
             self._discard(worker)
         return outcome
 
-    def warm(self, function: Function) -> None:
-        """Start a worker of the function, so that its first invocation needn't wait for it."""
-        worker = self._take(function)
-        try:
-            error = worker.initialize()
-        except (EOFError, OSError):  # it died; the first invocation will say of what
-            return
-        if error is None:
-            with self._lock:
-                self._idle[function.name].append(worker)
+    def prepare(self, function: Function) -> None:
+        """Start a worker of the function, for its first invocation to find it ready, or nearly."""
+        with self._lock:
+            self._idle[function.name].append(self._start(function))
 
     def close(self) -> None:
         """End all workers, at once also those that run an invocation."""
@@ -143,9 +132,12 @@ class Workers:
                 if worker.alive:
                     return worker
                 self._all.discard(worker)
-            worker = _Worker(function, self._environment, self._log_folder, self._scratch)
-            self._all.add(worker)
-            return worker
+            return self._start(function)
+
+    def _start(self, function: Function) -> _Worker:
+        worker = _Worker(function, self._environment, self._log_folder, self._scratch)
+        self._all.add(worker)
+        return worker
 
     def _discard(self, worker: _Worker) -> None:
         worker.kill()
@@ -177,7 +169,10 @@ class _Worker:
         return self._process.is_alive()
 
     def initialize(self) -> Outcome | None:
-        """Wait until the handler is imported; returns the error of one that can't be."""
+        """Wait until the handler is imported; returns the error of one that can't be.
+
+        Raises EOFError where the process ended over it.
+        """
         if self._ready:
             return None
         if not self._connection.poll(INIT_SECONDS):
