@@ -1,0 +1,206 @@
+"""Distributed Maps as Step Functions runs them, where moto's engine leaves something out.
+
+moto lets a Map succeed whose children have failed, writes a manifest without result files, reads
+the ResultWriter's parameters from the children's results instead of the state's input, and goes
+from item to item by recursion. Methods of its classes are replaced while the stack is up.
+https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from unittest.mock import patch
+
+_FAILED, _SUCCEEDED = "FAILED", "SUCCEEDED"
+
+
+@contextmanager
+def complete_map_runs() -> Iterator[None]:
+    """Complete the Distributed Maps of moto's engine inside the block."""
+    from moto.stepfunctions.parser.asl.component.state.exec.state_map import state_map
+    from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.itemprocessor import (  # noqa: E501  # a module's name
+        distributed_item_processor_worker,
+    )
+
+    worker = distributed_item_processor_worker.DistributedItemProcessorWorker
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(worker, "eval", _work))
+        stack.enter_context(patch.object(worker, "_eval_job", _run_child))
+        original = state_map.StateMap._eval_execution  # what is completed here
+
+        def run_map(state: Any, environment: Any) -> None:
+            _run_map(state, environment, original)
+
+        stack.enter_context(patch.object(state_map.StateMap, "_eval_execution", run_map))
+        yield
+
+
+def _run_map(state: Any, environment: Any, original: Any) -> None:
+    """Run a Map state; its ResultWriter reports on the children whether they succeed or not."""
+    writer = state.result_writer
+    if writer is None:
+        original(state, environment)
+        return
+    given = copy.deepcopy(environment.states.get_input())
+    before = len(environment.map_run_record_pool_manager.get_all())
+    state.result_writer = None
+    try:
+        original(state, environment)
+    finally:
+        state.result_writer = writer
+        runs = environment.map_run_record_pool_manager.get_all()
+        if len(runs) > before:
+            newest = max(runs, key=lambda run: run.start_date)
+            details = _write_results(writer, environment, newest, given)
+    environment.stack.pop()
+    environment.stack.append({"MapRunArn": newest.map_run_arn, "ResultWriterDetails": details})
+
+
+def _write_results(writer: Any, environment: Any, run: Any, given: Any) -> dict[str, str]:
+    """Write the manifest and one file a status; returns where the manifest is."""
+    from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
+
+    # Against the state's input, not against what the children have left there.
+    depth = len(environment.stack)
+    environment.stack.append(given)
+    writer.parargs.eval(env=environment)
+    parameters = environment.stack[-1]
+    del environment.stack[depth:]
+    bucket, prefix = parameters["Bucket"], parameters["Prefix"].rstrip("/")
+    folder = f"{prefix}/{run.map_run_arn.rpartition(':')[2]}"
+    s3 = boto_client_for(
+        service="s3",
+        region=environment.aws_execution_details.region,
+        state_credentials=None,
+    )
+    files: dict[str, list[dict[str, Any]]] = {_FAILED: [], "PENDING": [], _SUCCEEDED: []}
+    for status in (_FAILED, _SUCCEEDED):
+        children = [child for child in _children(run) if child["Status"] == status]
+        if children:
+            key = f"{folder}/{status}_0.json"
+            body = json.dumps(children).encode()
+            s3.put_object(Bucket=bucket, Key=key, Body=body)
+            files[status].append({"Key": key, "Size": len(body)})
+    manifest = {"DestinationBucket": bucket, "MapRunArn": run.map_run_arn, "ResultFiles": files}
+    key = f"{folder}/manifest.json"
+    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(manifest).encode())
+    return {"Bucket": bucket, "Key": key}
+
+
+def _work(worker: Any) -> None:
+    """Take item after item until none is left or the Map Run has failed."""
+    pool = worker._job_pool  # this stands for one of the worker's own methods
+    while (job := pool.next_job()) is not None:
+        child = worker._env.open_inner_frame()
+        worker._eval_job(env=child, job=job)
+        worker._env.delete_frame(child)
+        pool.close_job(job)
+        if worker.stopped():
+            return
+
+
+def _run_child(worker: Any, env: Any, job: Any) -> None:
+    """Run one item's execution, keep what the ResultWriter tells of it, and fail the Map with it."""
+    from moto.stepfunctions.parser.asl.eval.program_state import ProgramError, ProgramStopped
+    from moto.stepfunctions.parser.asl.eval.states import ItemData, MapData
+    from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
+
+    run = worker._map_run_record  # this stands for one of the worker's own methods
+    counters = (run.item_counter, run.execution_counter)
+    for counter in counters:
+        counter.total.count()
+        counter.running.count()
+    env.states.context_object.context_object_data["Map"] = MapData(
+        Item=ItemData(Index=job.job_index, Value=job.job_input)
+    )
+    env.states.reset(job.job_input)
+    env.stack.append(env.states.get_input())
+    child = _begin(run, job)
+    try:
+        worker._eval_input(env_frame=env)
+        child["Input"] = to_json_str(env.states.get_input())
+        job.job_program.eval(env)
+        ended = env.program_state()
+        unsuccessful = isinstance(ended, ProgramError | ProgramStopped)
+        failure = _error_of(ended) if unsuccessful else None
+    except Exception as error:  # noqa: BLE001  # whatever it is, it fails this item's execution
+        failure = {"error": "States.Runtime", "cause": f"{type(error).__name__}: {error}"}
+    child["StopDate"] = _now()
+    for counter in counters:
+        counter.running.offset(-1)
+        (counter.succeeded if failure is None else counter.failed).count()
+        counter.results_written.count()
+    if failure is None:
+        job.job_output = env.states.get_input()
+        child |= {"Status": _SUCCEEDED, "Output": to_json_str(job.job_output)}
+    else:
+        job.job_output = _exceeded(env)
+        child |= {
+            "Status": _FAILED,
+            "Error": failure.get("error"),
+            "Cause": failure.get("cause"),
+        }
+    _children(run).append(child)
+
+
+def _error_of(ended: Any) -> dict[str, Any]:
+    if isinstance(ended.error, dict):
+        return dict(ended.error)
+    return {"error": "Aborted", "cause": "The Map Run was stopped."}
+
+
+def _begin(run: Any, job: Any) -> dict[str, Any]:
+    machine = run.map_run_arn.replace(":mapRun:", ":execution:")
+    return {
+        "ExecutionArn": f"{machine}:{job.job_index}",
+        "Name": str(job.job_index),
+        "StateMachineArn": run.map_state_machine_arn,
+        "StartDate": _now(),
+        "Input": json.dumps(job.job_input),
+    }
+
+
+def _children(run: Any) -> list[dict[str, Any]]:
+    children: list[dict[str, Any]] = run.__dict__.setdefault("children", [])
+    return children
+
+
+def _exceeded(env: Any) -> Exception:
+    """What a Map Run fails with when one of its children has: no failure is tolerated."""
+    from moto.stepfunctions.parser.api import (
+        HistoryEventType,
+        MapRunFailedEventDetails,
+    )
+    from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
+        FailureEvent,
+        FailureEventException,
+    )
+    from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import (
+        StatesErrorName,
+    )
+    from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import (
+        StatesErrorNameType,
+    )
+    from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
+
+    name = StatesErrorName(typ=StatesErrorNameType.StatesExceedToleratedFailureThreshold)
+    details = MapRunFailedEventDetails(
+        error=name.error_name, cause="The specified tolerated failure threshold was exceeded"
+    )
+    return FailureEventException(
+        FailureEvent(
+            env=env,
+            error_name=name,
+            event_type=HistoryEventType.MapRunFailed,
+            event_details=EventDetails(mapRunFailedEventDetails=details),
+        )
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
