@@ -24,12 +24,13 @@ test: $(VENV)/.dev ## Run the quick tests
 test-long: $(VENV)/.dev ## Run the tests that take minutes
 	$(BIN)/pytest -n 2 --dist worksteal -m long
 
-lint: $(VENV)/.dev types ## Check style, types, the translated template and the workflow
+lint: $(VENV)/.dev ## Check style, types, the translated template and the workflow
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/python -m tests.infrastructure.lint
+	$(BIN)/mypy $(CODE)
 
-types: $(VENV)/.dev ## Check types
+types: $(VENV)/.dev ## Check types alone
 	$(BIN)/mypy $(CODE)
 
 format: $(VENV)/.dev ## Format the code and mend what ruff can mend
