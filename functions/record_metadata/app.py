@@ -23,7 +23,7 @@ class Settings:
 
 @step()
 def handler(task: Task) -> dict[str, Any]:
-    """Bring the item up to this execution's outcome, unless a later attempt's stands there."""
+    """Bring the item up to this execution's outcome, unless another one's has to stand."""
     settings = from_environment(Settings)
     outcome = outcome_of(
         task.job,
@@ -34,18 +34,18 @@ def handler(task: Task) -> dict[str, Any]:
     )
     before = read_item(settings.metadata_table, outcome.file_id)
     after = next_item(before, outcome)
-    if after is None:
-        logger().info("kept the item: another execution's outcome stands there")
-    else:
-        write_item(settings.metadata_table, after, replaces=before)
-        _count(outcome)
+    write_item(settings.metadata_table, after, replaces=before)
+    if after["execution_arn"] != outcome.execution_arn:
+        logger().info("another execution's outcome stands: only the history has grown")
+    _count(outcome)
     return {"status": outcome.status, "recorded_at": outcome.recorded_at}
 
 
 def _count(outcome: Outcome) -> None:
     """Business metrics, one set a file, by dataset."""
     meter = metrics()
-    meter.add_dimension("dataset", outcome.dataset)
+    # CloudWatch drops metrics whose dimension's value is not ASCII.
+    meter.add_dimension("dataset", outcome.dataset.encode("ascii", "backslashreplace").decode())
     meter.add_metric(f"Files{outcome.status.capitalize()}", "Count", 1)
     for name, value in outcome.counts.items():
         meter.add_metric(name, "Count", value)

@@ -103,33 +103,38 @@ def outcome_of(
     )
 
 
-def next_item(before: Item | None, outcome: Outcome) -> Item | None:
-    """The item after the outcome, or None where what is there has to stay.
+def next_item(before: Item | None, outcome: Outcome) -> Item:
+    """The item after the outcome; where another execution's outcome stands, only its history grows.
 
-    An execution may change its own item and a later attempt an earlier one's; a failure of any
-    other execution never turns a success into something else, nor an older attempt a newer one.
+    An execution may change its own item, and a success stands whichever attempt it is of: no other
+    execution's failure turns it into something else, and only a later attempt's success replaces
+    it. Of two failures that of the later attempt stands.
     """
-    if before is not None and not _may_replace(before, outcome):
-        return None
     previous = before or {}
-    history = dict(previous.get("history", {}))
-    history[outcome.history_key] = _history_entry(outcome)
+    kept = {
+        "history": {**previous.get("history", {}), outcome.history_key: _history_entry(outcome)},
+        "revision": previous.get("revision", 0) + 1,
+    }
+    if before is not None and not _may_replace(before, outcome):
+        return {**before, **kept}
     item = {
         "file_id": outcome.file_id,
         "status": outcome.status,
         **outcome.attributes,
-        "history": history,
-        "revision": previous.get("revision", 0) + 1,
+        **kept,
         **{mark: previous.get(mark) for mark in MARKS},
     }
     return {name: _storable(value) for name, value in item.items() if value is not None}
 
 
 def _may_replace(before: Item, outcome: Outcome) -> bool:
-    if before["execution_arn"] == outcome.execution_arn:
-        return True
-    if before["status"] == "succeeded" and outcome.status == "failed":
-        return False
+    # An execution's name is free again 90 days after its end, so its start belongs to its identity.
+    identity = ("execution_arn", "processed_at")
+    if all(before[name] == outcome.attributes[name] for name in identity):
+        # What is told late of a run before a redrive does not undo the redrive's outcome.
+        return outcome.redrive_count >= int(before["redrive_count"])
+    if before["status"] != outcome.status:
+        return outcome.status == "succeeded"
     return outcome.attempt >= int(before["attempt"])
 
 

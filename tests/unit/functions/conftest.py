@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import botocore.client
 import pytest
 from botocore.exceptions import ClientError
@@ -21,6 +20,7 @@ from shared import clients, observability
 from tests.unit.functions import documents
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
@@ -99,15 +99,17 @@ def buckets(aws: None) -> S3Client:
 
 
 @pytest.fixture
-def table(aws: None, monkeypatch: pytest.MonkeyPatch) -> Any:
+def table(aws: None, monkeypatch: pytest.MonkeyPatch) -> Table:
     """The metadata table."""
     monkeypatch.setenv("METADATA_TABLE", documents.METADATA_TABLE)
-    return boto3.resource("dynamodb").create_table(
+    metadata = clients.table(documents.METADATA_TABLE)
+    metadata.meta.client.create_table(
         TableName=documents.METADATA_TABLE,
         AttributeDefinitions=[{"AttributeName": "file_id", "AttributeType": "S"}],
         KeySchema=[{"AttributeName": "file_id", "KeyType": "HASH"}],
         BillingMode="PAY_PER_REQUEST",
     )
+    return metadata
 
 
 @pytest.fixture

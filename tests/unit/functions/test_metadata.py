@@ -1,0 +1,77 @@
+"""The metadata table: reading, replacing and marking a file's item."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shared.errors import InternalError, TransientError
+from shared.metadata import mark_item, read_item, write_item
+from tests.unit.functions.conftest import Fault, client_error
+from tests.unit.functions.documents import METADATA_TABLE
+
+FIRST = {"file_id": "f1", "revision": 1, "status": "failed"}
+SECOND = {"file_id": "f1", "revision": 2, "status": "succeeded"}
+
+
+def test_there_is_no_item_before_one_is_written(table: Any) -> None:
+    assert read_item(METADATA_TABLE, "f1") is None
+    write_item(METADATA_TABLE, FIRST, replaces=None)
+    assert read_item(METADATA_TABLE, "f1") == FIRST
+
+
+def test_an_item_replaces_the_one_that_was_read(table: Any) -> None:
+    write_item(METADATA_TABLE, FIRST, replaces=None)
+    write_item(METADATA_TABLE, SECOND, replaces=read_item(METADATA_TABLE, "f1"))
+    assert read_item(METADATA_TABLE, "f1") == SECOND
+
+
+@pytest.mark.parametrize("read", [None, FIRST])
+def test_a_write_in_between_is_tried_again(table: Any, read: dict[str, Any] | None) -> None:
+    write_item(METADATA_TABLE, SECOND, replaces=None)
+    with pytest.raises(TransientError, match="between reading and writing"):
+        write_item(METADATA_TABLE, {**FIRST, "revision": 2}, replaces=read)
+    assert read_item(METADATA_TABLE, "f1") == SECOND
+
+
+def test_a_mark_changes_one_attribute_and_the_revision(table: Any) -> None:
+    write_item(METADATA_TABLE, FIRST, replaces=None)
+    mark_item(METADATA_TABLE, "f1", "notified", {"notification_id": "n1"})
+    assert read_item(METADATA_TABLE, "f1") == {
+        **FIRST,
+        "revision": 2,
+        "notified": {"notification_id": "n1"},
+    }
+
+
+def test_a_mark_between_reading_and_writing_is_not_lost(table: Any) -> None:
+    write_item(METADATA_TABLE, FIRST, replaces=None)
+    read = read_item(METADATA_TABLE, "f1")
+    mark_item(METADATA_TABLE, "f1", "notified", {"notification_id": "n1"})
+    with pytest.raises(TransientError):
+        write_item(METADATA_TABLE, SECOND, replaces=read)
+
+
+def test_a_mark_makes_no_item(table: Any) -> None:
+    with pytest.raises(InternalError, match="ConditionalCheckFailedException"):
+        mark_item(METADATA_TABLE, "f1", "notified", {"notification_id": "n1"})
+    assert read_item(METADATA_TABLE, "f1") is None
+
+
+@pytest.mark.parametrize("code", ["ProvisionedThroughputExceededException", "ThrottlingException"])
+def test_a_busy_table_is_transient(table: Any, fault: Fault, code: str) -> None:
+    for operation in ("GetItem", "PutItem", "UpdateItem"):
+        fault(operation, client_error(code, operation))
+    with pytest.raises(TransientError):
+        read_item(METADATA_TABLE, "f1")
+    with pytest.raises(TransientError):
+        write_item(METADATA_TABLE, FIRST, replaces=None)
+    with pytest.raises(TransientError):
+        mark_item(METADATA_TABLE, "f1", "notified", {})
+
+
+def test_a_table_that_may_not_be_used_is_an_error_of_its_own(table: Any, fault: Fault) -> None:
+    fault("PutItem", client_error("AccessDeniedException", "PutItem"))
+    with pytest.raises(InternalError, match="AccessDeniedException"):
+        write_item(METADATA_TABLE, FIRST, replaces=None)
