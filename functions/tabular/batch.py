@@ -8,6 +8,7 @@ import polars as pl
 
 from tabular.columns import ColumnReader, Values
 from tabular.faults import Fault
+from tabular.parquet import misfits
 from tabular.rejects import FaultFinder, Reject
 from tabular.uniqueness import Uniqueness
 
@@ -38,8 +39,10 @@ BLANK_ROW = (Fault(None, "blank-row", "the row has no content", None),)
 class BatchReader:
     """Reads blocks of one file, and keeps what it learned about repeated texts."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, *, for_parquet: bool = False) -> None:
+        """With `for_parquet`, values that Parquet columns cannot hold are faults."""
         self._layout = layout
+        self._for_parquet = for_parquet
         neutralise = layout.contract.neutralise_formulas
         self._columns = [
             (column.position, ColumnReader(column.field, neutralise)) for column in layout.columns
@@ -76,8 +79,9 @@ class BatchReader:
             for position, reader in self._columns
         ]
         found: dict[int, tuple[Fault, ...]] = {}
-        for column in values:
-            for number, faults in column.faults.items():
+        for field, column in zip(self._layout.fields, values, strict=True):
+            unfit = misfits(field, column) if self._for_parquet else {}
+            for number, faults in (column.faults | unfit).items():
                 found[number] = found.get(number, ()) + faults
         if self._layout.blank_rows != "skip-lines":
             found |= _blank_rows(values, found)

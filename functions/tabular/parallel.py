@@ -193,7 +193,7 @@ def _renderer(job: Job) -> Renderer:
         job.layout,
         file_id=job.file_id,
         processed_at=job.processed_at,
-        with_processed=job.processed is not None,
+        output_format="jsonl" if job.processed else None,
     )
 
 

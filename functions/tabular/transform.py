@@ -16,6 +16,7 @@ from tabular.blocks import BLOCK_BYTES, Block, read_blocks
 from tabular.compression import gunzip
 from tabular.envelope import Envelope
 from tabular.errors import UnreadableFile
+from tabular.parquet import parquet_frame, write_parquet
 from tabular.records import Records
 from tabular.rejects import csv_head, csv_row
 from tabular.statistics import Accumulator
@@ -104,20 +105,32 @@ def transform(
         layout,
         file_id=file_id,
         processed_at=processed_at,
-        with_processed=processed is not None,
+        output_format=output_format if processed is not None else None,
     )
     tally = Tally(layout)
-    row = split.first_row
     if split.index == 0 and rejected_csv is not None:
         rejected_csv.write(csv_head(layout))
-    for block in split_blocks(chunks, layout, split, block_bytes=block_bytes):
-        batch = renderer.read(Records(block, layout), row)
-        row += batch.record_count
-        tally.add(batch, block)
-        rendered = renderer.render(batch)
-        for sink, data in zip((processed, rejected, rejected_csv), rendered, strict=True):
-            if sink is not None:
-                sink.write(data)
+
+    def batches() -> Iterator[Batch]:
+        row = split.first_row
+        for block in split_blocks(chunks, layout, split, block_bytes=block_bytes):
+            batch = renderer.read(Records(block, layout), row)
+            row += batch.record_count
+            tally.add(batch, block)
+            rendered = renderer.render(batch)
+            for sink, data in zip((processed, rejected, rejected_csv), rendered, strict=True):
+                if sink is not None and data:
+                    sink.write(data)
+            yield batch
+
+    if output_format == "parquet" and processed is not None:
+        frames = (
+            parquet_frame(layout.fields, file_id, batch.rows, batch.values) for batch in batches()
+        )
+        write_parquet(frames, layout.fields, processed)
+    else:
+        for _ in batches():
+            pass
     return tally.part()
 
 
@@ -152,12 +165,18 @@ class Renderer:
     """Reads blocks of one file and writes what becomes of them."""
 
     def __init__(
-        self, layout: Layout, *, file_id: str, processed_at: str, with_processed: bool = True
+        self,
+        layout: Layout,
+        *,
+        file_id: str,
+        processed_at: str,
+        output_format: OutputFormat | None = "jsonl",
     ) -> None:
+        """`output_format` None says that processed records are not wanted."""
         self._layout = layout
-        self._reader = BatchReader(layout)
+        self._reader = BatchReader(layout, for_parquet=output_format == "parquet")
         self._envelope = Envelope(layout.fields, file_id=file_id, processed_at=processed_at)
-        self._with_processed = with_processed
+        self._with_lines = output_format == "jsonl"
 
     def read(self, records: Records, first_row: int) -> Batch:
         """Tell accepted records from rejected ones."""
@@ -166,7 +185,7 @@ class Renderer:
     def render(self, batch: Batch) -> Rendered:
         """Write both, each in its form."""
         return Rendered(
-            self._envelope.lines(batch.rows, batch.values) if self._with_processed else b"",
+            self._envelope.lines(batch.rows, batch.values) if self._with_lines else b"",
             b"".join(reject.to_line() for reject in batch.rejects),
             b"".join(csv_row(original, self._layout) for original in batch.originals),
         )

@@ -1,0 +1,82 @@
+"""Parquet output: typed columns, no digit lost, and the file's identity beside each row."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from io import BytesIO
+
+import polars as pl
+import pytest
+from tabular.errors import UnreadableFile
+
+from tests.unit.tabular.engine import contract_of, run
+
+CONTRACT = contract_of(
+    {"name": "n", "type": "number"},
+    {"name": "i", "type": "integer"},
+    {"name": "d", "type": "date"},
+    {"name": "t", "type": "datetime"},
+    {"name": "b", "type": "boolean"},
+    {"name": "o", "type": "object"},
+    {"name": "s", "type": "string"},
+)
+HEADER = b"n,i,d,t,b,o,s\n"
+
+
+def frame_of(result) -> pl.DataFrame:
+    return pl.read_parquet(BytesIO(result.processed))
+
+
+def test_values_keep_their_types_and_digits():
+    row = b'100.5000,9223372036854775807,2024-02-29,2024-01-01T12:00:00+01:00,true,"{""a"":1}",x\n'
+    frame = frame_of(run(HEADER + row + b",,,,,,\n1.5e3,-7,,,,,\n", CONTRACT, output_format="parquet"))
+    assert frame.row(0) == (
+        "f",
+        1,
+        Decimal("100.5"),
+        9223372036854775807,
+        date(2024, 2, 29),
+        datetime(2024, 1, 1, 11),
+        True,
+        '{"a":1}',
+        "x",
+    )
+    assert frame["n"].to_list() == [Decimal("100.5"), Decimal(1500)]
+    assert frame["_row"].to_list() == [1, 3]
+
+
+@pytest.mark.parametrize("number", [b"1e20", b"0.0000000000000000001", b"NaN"])
+def test_a_number_that_would_lose_digits_is_rejected(number):
+    result = run(HEADER + number + b",,,,,,x\n1,,,,,,x\n", CONTRACT, output_format="parquet")
+    assert result.codes == {1: ["type-error"]}
+    assert frame_of(result)["n"].to_list() == [Decimal(1)]
+
+
+def test_an_integer_beyond_64_bits_is_rejected():
+    result = run(HEADER + b",9223372036854775808,,,,,\n", CONTRACT, output_format="parquet")
+    assert result.codes == {1: ["type-error"]}
+
+
+def test_a_file_without_good_records_is_an_empty_table_of_the_same_columns():
+    frame = frame_of(run(HEADER, CONTRACT, output_format="parquet"))
+    assert frame.height == 0
+    assert frame.columns == ["_file_id", "_row", "n", "i", "d", "t", "b", "o", "s"]
+
+
+def test_many_blocks_are_one_file_in_order():
+    rows = b"".join(b"%d,,,,,,x\n" % number for number in range(500))
+    frame = frame_of(run(HEADER + rows, CONTRACT, output_format="parquet", block_bytes=64))
+    assert frame["n"].to_list() == list(range(500))
+    assert frame["_row"].to_list() == list(range(1, 501))
+
+
+def test_what_reading_raises_is_raised_by_its_name():
+    import gzip
+
+    content = gzip.compress(HEADER + b"1,,,,,,x\n" * 1000, mtime=0)
+    with pytest.raises(UnreadableFile):
+        from tests.unit.tabular.engine import layout_of
+
+        layout = layout_of(content, CONTRACT, "t.csv.gz")
+        run(content[:-4], layout=layout, output_format="parquet")
