@@ -269,6 +269,13 @@ def test_merging_leaves_the_given_partials_as_they_were() -> None:
     assert orjson.dumps([few, many]) == before
 
 
+def test_a_partial_of_the_most_and_longest_values_that_are_counted_is_bounded() -> None:
+    longest = [f"{i:05d}" + "\U0001f600" * 100 for i in range(EXACT_DISTINCT)]
+    part = partial_of("string", longest)
+    assert len(part["fields"]["x"]["values"]) == EXACT_DISTINCT
+    assert len(orjson.dumps(part)) < 3_500_000
+
+
 def test_a_partial_stays_small_however_many_rows_it_saw() -> None:
     accumulator = Accumulator([Field(t, t, t) for t in ("string", "number", "date")])
     days = [str(date(1900, 1, 1) + timedelta(days=i)) for i in range(30_000)]
