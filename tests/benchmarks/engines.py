@@ -76,7 +76,7 @@ ENGINES = (
         name="reference",
         work="the reference's algorithm: whole file as dicts, no contract",
         module="reference",
-        memory_factor=38,
+        memory_factor=50,
         warm=True,
     ),
     Engine(
