@@ -21,18 +21,21 @@ def error_to_raise(failure: Failure) -> Exception:
     name = failure.error
     for prefix in _RESERVED_PREFIXES:
         name = name.removeprefix(prefix)
-    full_name = "" if name == failure.error else f"{failure.error}: "
+    full_name = "" if name == failure.error else failure.error
+    reason = ": ".join(part for part in (full_name, failure.cause) if part)
     undone = ", ".join(failure.not_done)
     not_done = f" Not done by the failure lane: {undone}." if undone else ""
     kind: type[Exception] = type(name, (Exception,), {"__module__": __name__})
-    return kind(f"{full_name}{failure.cause} (in {failure.state}){not_done}")
+    return kind(f"{reason} (in {failure.state}){not_done}")
 
 
 def resumed(document: Mapping[str, Any], failure: Failure) -> dict[str, Any]:
     """The document to continue with: without the failure, with a note of what it was.
 
-    RecordMetadata runs again in any case, because the lane has turned the item `failed`.
+    What RecordMetadata and the states after it have left is dropped: they run again in any case,
+    because the lane has turned the item `failed`, and the first result that is missing tells which
+    state fails next.
     """
-    left_out = {"failure", "record", "resumed"}
+    left_out = {"failure", "resumed", "record", "notification", "archive"}
     kept = {name: value for name, value in document.items() if name not in left_out}
     return {**kept, "resumed": {"error": failure.error, "state": failure.state}}

@@ -1,0 +1,93 @@
+"""The workflow's own words: what its states send, what they keep, and where they go next.
+
+Reads the definition that is deployed, as far as these tests need it: `Parameters`,
+`ResultSelector`, `ResultPath` and Choice rules on one variable.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+DEFINITION = Path(__file__).parents[3] / "statemachine" / "pipeline.asl.json"
+STATES: dict[str, Any] = json.loads(DEFINITION.read_text())["States"]
+
+
+def payload(state: str, document: Mapping[str, Any], execution: Mapping[str, Any]) -> Any:
+    """The payload that a Task sends to its function, with its state document as input."""
+    template = STATES[state]["Parameters"]["Payload"]
+    return _filled(template, {"$": document, "$$.Execution": execution})
+
+
+def keep(state: str, document: Mapping[str, Any], returned: Mapping[str, Any]) -> dict[str, Any]:
+    """The document after a Task, from what its function has returned."""
+    selected = selector(state)
+    missing = {
+        path for path in selected.values() if _is_path(path) and _field(path) not in returned
+    }
+    assert not missing, f"{state} selects {missing}, which is not returned"
+    result = {
+        name.removesuffix(".$"): returned[_field(value)] if _is_path(value) else value
+        for name, value in selected.items()
+    }
+    *parents, last = STATES[state]["ResultPath"].removeprefix("$.").split(".")
+    after: dict[str, Any] = json.loads(json.dumps(document))
+    place = after
+    for parent in parents:
+        place = place[parent]
+    place[last] = result
+    return after
+
+
+def selector(state: str) -> dict[str, str]:
+    """A state's ResultSelector, as it stands in the definition."""
+    return dict(STATES[state]["ResultSelector"])
+
+
+def selected_fields(state: str) -> set[str]:
+    """The fields of a function's return value that a state selects."""
+    return {_field(path) for path in selector(state).values() if _is_path(path)}
+
+
+def next_task(choice: str, document: Mapping[str, Any]) -> str:
+    """The first state that is no Choice, starting at one, for a document."""
+    state = STATES[choice]
+    if state["Type"] != "Choice":
+        return choice
+    for rule in state["Choices"]:
+        if _holds(rule, document):
+            return next_task(rule["Next"], document)
+    return next_task(state["Default"], document)
+
+
+def _filled(template: Any, values: Mapping[str, Any]) -> Any:
+    if not isinstance(template, dict):
+        return template
+    return {
+        name.removesuffix(".$"): values[value] if name.endswith(".$") else _filled(value, values)
+        for name, value in template.items()
+    }
+
+
+def _is_path(value: str) -> bool:
+    return value.startswith("$.Payload.")
+
+
+def _field(path: str) -> str:
+    return path.removeprefix("$.Payload.")
+
+
+def _holds(rule: Mapping[str, Any], document: Mapping[str, Any]) -> bool:
+    if "Not" in rule:
+        return not _holds(rule["Not"], document)
+    value: Any = document
+    for name in rule["Variable"].removeprefix("$.").split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    if "IsPresent" in rule:
+        return (value is not None) is bool(rule["IsPresent"])
+    expected = {
+        rule[operator] for operator in ("StringEquals", "NumericEquals") if operator in rule
+    }
+    return value in expected
