@@ -83,6 +83,6 @@ def archive_key(dataset: str, file_id: str, source_key: str) -> str:
     prefix = f"processed/{dataset}/{file_id}/"
     name = source_key.rpartition("/")[2]
     # A key has at most 1,024 bytes; the name's end, with its suffix, matters more.
-    while len((prefix + name).encode()) > MAX_KEY_BYTES:
+    while name and len((prefix + name).encode()) > MAX_KEY_BYTES:
         name = name[1:]
     return prefix + name

@@ -13,7 +13,7 @@ OUTPUT_BUCKET = "data-pipeline-output-123456789012-dev"
 METADATA_TABLE = "pipeline-metadata-dev"
 MACHINE_ARN = f"arn:aws:states:{REGION}:123456789012:stateMachine:data-pipeline-dev"
 
-SOURCE = {
+SOURCE: dict[str, Any] = {
     "bucket": INPUT_BUCKET,
     "key": "raw/orders/orders 2026-03.csv",
     "version_id": "096fKKXTRTtl3on89fVO.nfljtsv6qko",
@@ -26,7 +26,7 @@ SOURCE = {
 FILE_ID = Source.from_document(SOURCE).file_id
 
 # Each step's result, as the workflow's ResultSelector leaves it.
-PARSE = {
+PARSE: dict[str, Any] = {
     "plan_key": f"work/{FILE_ID}/plan.json",
     "splits": 1,
     "location": {name: SOURCE[name] for name in ("bucket", "key", "version_id", "etag", "size")},
@@ -39,16 +39,16 @@ PARSE = {
     "mend_of": None,
     "output_name": FILE_ID,
 }
-TRANSFORM = {"record_count": 200, "processed_count": 197, "error_count": 3}
-OUTPUT = {
+TRANSFORM: dict[str, Any] = {"record_count": 200, "processed_count": 197, "error_count": 3}
+OUTPUT: dict[str, Any] = {
     **TRANSFORM,
     "processed_key": f"processed/orders/{FILE_ID}.jsonl",
     "rejected_key": f"rejected/orders/{FILE_ID}.jsonl",
     "rejected_csv_key": f"rejected/orders/{FILE_ID}.csv",
     "processed_bytes": 54321,
 }
-SUMMARY = {"summary_key": f"reports/orders/{FILE_ID}_summary.json", "success_rate": 98.5}
-RESULTS = {"parse": PARSE, "transform": TRANSFORM, "output": OUTPUT, "summary": SUMMARY}
+SUMMARY: dict[str, Any] = {"summary_key": f"reports/orders/{FILE_ID}_summary.json", "success_rate": 98.5}
+RESULTS: dict[str, Any] = {"parse": PARSE, "transform": TRANSFORM, "output": OUTPUT, "summary": SUMMARY}
 
 
 def job(attempt: int = 1, **results: Any) -> dict[str, Any]:

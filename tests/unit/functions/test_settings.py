@@ -1,0 +1,63 @@
+"""Settings from environment variables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pytest
+
+from shared.settings import SettingsError, from_environment
+
+
+@dataclass(frozen=True)
+class Settings:
+    output_bucket: str
+    max_reject_count: int
+    max_reject_percent: float
+    output_format: Literal["jsonl", "parquet"]
+
+
+COMPLETE = {
+    "OUTPUT_BUCKET": "bucket",
+    "MAX_REJECT_COUNT": "-1",
+    "MAX_REJECT_PERCENT": "0.5",
+    "OUTPUT_FORMAT": "parquet",
+}
+
+
+def test_each_field_is_its_variable_in_capitals() -> None:
+    assert from_environment(Settings, COMPLETE) == Settings("bucket", -1, 0.5, "parquet")
+
+
+def test_the_functions_environment_is_what_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in COMPLETE.items():
+        monkeypatch.setenv(name, value)
+    assert from_environment(Settings).output_bucket == "bucket"
+
+
+@pytest.mark.parametrize("variable", COMPLETE)
+def test_a_missing_variable_is_named(variable: str) -> None:
+    incomplete = {name: value for name, value in COMPLETE.items() if name != variable}
+    with pytest.raises(SettingsError, match=f"{variable} is not set"):
+        from_environment(Settings, incomplete)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "expected"),
+    [
+        ("MAX_REJECT_COUNT", "1.5", "a value of type int"),
+        ("MAX_REJECT_COUNT", "", "a value of type int"),
+        ("MAX_REJECT_PERCENT", "half", "a value of type float"),
+        ("OUTPUT_FORMAT", "csv", "one of jsonl, parquet"),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_named_with_what_is_expected(
+    variable: str, value: str, expected: str
+) -> None:
+    with pytest.raises(SettingsError, match=f"{variable} must be {expected}"):
+        from_environment(Settings, {**COMPLETE, variable: value})
+
+
+def test_a_blank_text_is_a_text() -> None:
+    assert from_environment(Settings, {**COMPLETE, "OUTPUT_BUCKET": ""}).output_bucket == ""
