@@ -8,17 +8,16 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
+from moto.cloudformation.models import cloudformation_backends
+from moto.cloudformation.parsing import clean_json, get_model_map
 
 from pipectl.embedded.poller import EventSource
-from pipectl.embedded.template import REGION, Template
+from pipectl.embedded.template import ACCOUNT, REGION, Template
 from pipectl.embedded.workers import Function
 from pipectl.errors import PipectlError
 
 if TYPE_CHECKING:
     from pipectl.aws import Deployment
-
-# moto's only account.
-ACCOUNT = "123456789012"
 
 # Without effect on the embedded AWS: moto checks no permissions, and of a bucket's policy it sees
 # the action but not the condition, so "deny plain HTTP" would deny everything.
@@ -52,9 +51,7 @@ class CreatedStack:
     """The stack as moto created it, and the means to resolve the rest of the template with it."""
 
     def __init__(self, deployment: Deployment, template: Template) -> None:
-        from moto.cloudformation.models import cloudformation_backends
-
-        backend = cloudformation_backends[ACCOUNT][REGION]
+        backend: Any = cloudformation_backends[ACCOUNT][REGION]
         self._map = backend.get_stack(deployment.stack_name).resource_map
         self._deployment = deployment
         self._template = template
@@ -81,8 +78,6 @@ class CreatedStack:
 
     def resources(self, resource_type: str) -> list[tuple[str, dict[str, Any]]]:
         """Logical ID and resolved properties of the resources whose condition holds."""
-        from moto.cloudformation.parsing import clean_json
-
         return [
             (logical_id, clean_json(copy.deepcopy(resource.get("Properties", {})), self._map))
             for logical_id, resource in self._template.resources(resource_type).items()
@@ -97,8 +92,6 @@ class CreatedStack:
 
 def _for_cloudformation(template: Template) -> dict[str, Any]:
     """The template without what moto's CloudFormation can't create or would create wrongly."""
-    from moto.cloudformation.parsing import get_model_map
-
     # moto's own event source mapping knows neither partial responses nor visibility.
     left_out = {*_WITHOUT_EFFECT, *_COMPLETIONS, "AWS::Lambda::EventSourceMapping"}
     created = set(get_model_map()) - left_out | _CREATED_AND_COMPLETED

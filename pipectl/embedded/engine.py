@@ -17,6 +17,14 @@ from unittest.mock import patch
 import boto3
 from botocore.client import BaseClient
 from botocore.config import Config
+from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import (
+    ErrorEqualsDecl,
+)
+from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
+from moto.stepfunctions.parser.asl.utils import boto_client
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 # End an execution whatever its states say.
 _TERMINAL_ERRORS = ("States.Runtime", "States.DataLimitExceeded")
@@ -38,8 +46,6 @@ def shared_clients(endpoint: Callable[[str], str]) -> AbstractContextManager[Any
     Making a client takes ten times as long as using it, and boto3's default session, which moto
     would make them with, must not be used from several threads at once.
     """
-    from moto.stepfunctions.parser.asl.utils import boto_client
-
     return patch.object(boto_client, "boto3", _Clients(endpoint))
 
 
@@ -49,9 +55,6 @@ def parsed_once() -> AbstractContextManager[Any]:
     That takes ten times as long as making a new program of the syntax tree. Programs themselves
     are not shared: their Map states keep what belongs to one execution.
     """
-    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
-    from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
-
     read = lru_cache(maxsize=32)(AmazonStateLanguageParser.parse)
     reading = threading.Lock()
 
@@ -65,8 +68,6 @@ def parsed_once() -> AbstractContextManager[Any]:
 
 def retry_clock(wait: Callable[[float], object]) -> AbstractContextManager[Any]:
     """Let the engine wait between a state's attempts with `wait` instead of `time.sleep`."""
-    from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
-
     return patch.object(retrier_decl, "time", _Clock(wait))
 
 
@@ -80,10 +81,6 @@ def uncaught_errors() -> AbstractContextManager[Any]:
 
     https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
     """
-    from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import (
-        ErrorEqualsDecl,
-    )
-
     original = ErrorEqualsDecl._eval_body  # moto has no public name for it
 
     def evaluate(declaration: ErrorEqualsDecl, environment: Any) -> None:
@@ -100,10 +97,9 @@ def current_states(account: str, region: str) -> dict[str, str]:
 
     A history would tell the same, at a hundred times the cost.
     """
-    from moto.stepfunctions.parser.models import stepfunctions_parser_backends
-
     states: dict[str, str] = {}
-    for state_machine in list(stepfunctions_parser_backends[account][region].state_machines):
+    backend: Any = stepfunctions_parser_backends[account][region]
+    for state_machine in list(backend.state_machines):
         for execution in list(state_machine.executions):
             environment = execution.exec_worker.env if execution.exec_worker else None
             if environment is not None:
@@ -119,8 +115,9 @@ class _Clients:
     def __init__(self, endpoint: Callable[[str], str]) -> None:
         self._endpoint = endpoint
         self._session = boto3.Session(
-            aws_access_key_id="embedded", aws_secret_access_key="embedded"
-        )  # noqa: S106  # moto checks no keys
+            aws_access_key_id="embedded",
+            aws_secret_access_key="embedded",  # noqa: S106  # moto checks no keys
+        )
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, str], BaseClient] = {}
 

@@ -16,6 +16,15 @@ from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 from unittest.mock import patch
 
+from moto.events.models import Rule, events_backends
+from moto.events.utils import EventTemplateParser
+from moto.s3 import notifications
+from moto.sns.models import Subscription
+from moto.stepfunctions.parser.backend.execution import (
+    BaseExecutionWorkerCommunication,
+    Execution,
+)
+
 from pipectl.embedded.lambda_service import ServiceError
 
 Invoke = Callable[[str, bytes], None]
@@ -24,14 +33,6 @@ Invoke = Callable[[str, bytes], None]
 
 def complete_events(invoke: Invoke) -> AbstractContextManager[Any]:
     """Replace, while the stack is up, what moto does about events."""
-    from moto.events.models import Rule
-    from moto.s3 import notifications
-    from moto.sns.models import Subscription
-    from moto.stepfunctions.parser.backend.execution import (
-        BaseExecutionWorkerCommunication,
-        Execution,
-    )
-
     hooks = ExitStack()
     for owner, name, replacement in (
         (notifications, "_get_s3_event", _complete_s3_event),
@@ -81,29 +82,19 @@ def _publish_to_lambda(invoke: Invoke) -> Callable[..., None]:
         subscription: Any,
         message: str,
         message_id: str,
-        subject: str | None = None,
-        message_attributes: Mapping[str, Any] | None = None,
-        message_structure: str | None = None,
-        **others: Any,
+        **more: Any,
     ) -> None:
         if subscription.protocol != "lambda":
-            original(
-                subscription,
-                message,
-                message_id,
-                subject=subject,
-                message_attributes=message_attributes,
-                message_structure=message_structure,
-                **others,
-            )
+            original(subscription, message, message_id, **more)
             return
+        attributes = more.get("message_attributes")
         wanted = subscription._filter_policy_matcher  # moto has no public name for it
-        if wanted is not None and not wanted.matches(message_attributes, message):
+        if wanted is not None and not wanted.matches(attributes, message):
             return
-        if message_structure == "json":
+        if more.get("message_structure") == "json":
             by_protocol = json.loads(message)
             message = by_protocol.get("lambda", by_protocol["default"])
-        event = _sns_event(subscription, message, message_id, subject, message_attributes)
+        event = _sns_event(subscription, message, message_id, more.get("subject"), attributes)
         invoke(subscription.endpoint, json.dumps(event).encode())
 
     return publish
@@ -163,16 +154,15 @@ def _send_to_lambda(invoke: Invoke) -> Callable[..., None]:
 
 
 def _target_input(target: Mapping[str, Any], event: Mapping[str, Any]) -> str:
-    from moto.events.models import EventTemplateParser
-
     if "Input" in target:
         return str(target["Input"])
+    whole: Any = event
     transformer = target.get("InputTransformer")
     if transformer:
         shaped = EventTemplateParser.parse(
             input_template=transformer["InputTemplate"],
             input_paths_map=transformer.get("InputPathsMap", {}),
-            event=event,
+            event=whole,
         )
         return shaped if isinstance(shaped, str) else json.dumps(shaped)
     return json.dumps(event)
@@ -244,9 +234,7 @@ def status_event(execution: Any) -> dict[str, Any]:
 
 
 def _deliver(execution: Any, event: Mapping[str, Any]) -> None:
-    from moto.events.models import events_backends
-
-    backend = events_backends[execution.account_id][execution.region_name]
+    backend: Any = events_backends[execution.account_id][execution.region_name]
     for rule in list(backend.describe_event_bus("default").rules.values()):
         try:
             rule.send_to_targets(event)

@@ -130,8 +130,7 @@ class Poller:
             return dict.fromkeys(everything, (error.code, error.message))
         answer = json.loads(outcome.payload)
         if outcome.failed:
-            error = (answer["errorType"], answer["errorMessage"])
-            return dict.fromkeys(everything, error)
+            return dict.fromkeys(everything, (answer["errorType"], answer["errorMessage"]))
         if not self._source.reports_failures:
             return {}
         return dict.fromkeys(

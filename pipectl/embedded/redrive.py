@@ -12,18 +12,21 @@ from __future__ import annotations
 import json
 import threading
 from datetime import UTC, datetime
-from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from moto.stepfunctions.parser.api import ExecutionStatus, HistoryEventType
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryContext
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+
 from pipectl.embedded import events
 from pipectl.embedded.lambda_service import Answer
-from pipectl.embedded.template import REGION
+from pipectl.embedded.template import ACCOUNT, REGION
 
 if TYPE_CHECKING:
-    from pipectl.embedded.server import Gateway
-
-_ACCOUNT = "123456789012"
+    from pipectl.embedded.gateway import Gateway
 
 _REDRIVABLE = ("FAILED", "ABORTED", "TIMED_OUT")
 
@@ -58,9 +61,8 @@ def _refusal(code: str, text: str, request: dict[str, Any]) -> Answer:
 
 
 def _find(arn: str) -> Any:
-    from moto.stepfunctions.parser.models import stepfunctions_parser_backends
-
-    for state_machine in stepfunctions_parser_backends[_ACCOUNT][REGION].state_machines:
+    backend: Any = stepfunctions_parser_backends[ACCOUNT][REGION]
+    for state_machine in backend.state_machines:
         for execution in state_machine.executions:
             if execution.exec_arn == arn:
                 return execution
@@ -74,18 +76,12 @@ def _continue(execution: Any, moment: datetime) -> None:
     definition["StartAt"] = state
     execution.redrive_count = getattr(execution, "redrive_count", 0) + 1
     execution.redrive_date = moment
-    execution.exec_status = _running()
+    execution.exec_status = ExecutionStatus.RUNNING
     execution.stop_date = execution.error = execution.cause = None
-    worker = _redriven_worker()(execution, before, json.dumps(definition), document)
+    worker: Any = _RedrivenWorker(execution, before, json.dumps(definition), document)
     execution.exec_worker = worker
     worker.start()
     events.emit_status(execution)
-
-
-def _running() -> Any:
-    from moto.stepfunctions.parser.api import ExecutionStatus
-
-    return ExecutionStatus.RUNNING
 
 
 def _ended_in(history: list[Any], definition: dict[str, Any]) -> tuple[str, Any]:
@@ -101,54 +97,49 @@ def _ended_in(history: list[Any], definition: dict[str, Any]) -> tuple[str, Any]
     return next(reversed(entered.items()))
 
 
-@cache
-def _redriven_worker() -> Any:
-    """The class is made when it is needed, since moto's engine takes long to import."""
-    from moto.stepfunctions.parser.api import HistoryEventType
-    from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryContext
-    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
-    from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+class _RedrivenWorker(ExecutionWorker):
+    """Runs the rest of an execution."""
 
-    class RedrivenWorker(ExecutionWorker):
-        """Runs the rest of an execution."""
+    env: Any
 
-        def __init__(self, execution: Any, before: Any, definition: str, document: Any) -> None:
-            super().__init__(
-                evaluation_details=before._evaluation_details,  # the same execution
-                exec_comm=execution._get_start_execution_worker_comm(),  # as it starts
-                cloud_watch_logging_session=None,
-                activity_store={},
-            )
-            self._redrive_count = execution.redrive_count
-            self._redrive_date = execution.redrive_date
-            self._definition = definition
-            self._document = document
-            # The history stays readable while this starts.
-            self.env = before.env
+    def __init__(self, execution: Any, before: Any, definition: str, document: Any) -> None:
+        super().__init__(
+            evaluation_details=before._evaluation_details,  # the same execution
+            exec_comm=execution._get_start_execution_worker_comm(),  # as it starts
+            cloud_watch_logging_session=None,
+            activity_store={},
+        )
+        self._redrive_count = execution.redrive_count
+        self._redrive_date = execution.redrive_date
+        self._definition = definition
+        self._document = document
+        # The history stays readable while this starts.
+        self.env = before.env
 
-        def _execution_logic(self) -> None:
-            program = AmazonStateLanguageParser.parse(self._definition)[0]
-            before = self.env
-            self.env = self._get_evaluation_environment()
-            last = before.event_history_context.last_published_event_id
-            self.env.event_manager = before.event_manager
-            self.env.event_history_context = EventHistoryContext(previous_event_id=last)
-            context = self.env.states.context_object.context_object_data["Execution"]
-            context["RedriveCount"] = self._redrive_count
-            context["RedriveTime"] = self._redrive_date.isoformat()
-            self.env.states.reset(input_value=self._document)
-            self.env.event_manager.add_event(
-                context=self.env.event_history_context,
-                event_type=HistoryEventType.ExecutionRedriven,
-                event_details={
-                    "executionRedrivenEventDetails": {"redriveCount": self._redrive_count}
-                },
-                update_source_event_id=False,
-            )
-            program.eval(self.env)
-            self._execution_communication.terminated()
+    def _execution_logic(self) -> None:
+        program = AmazonStateLanguageParser.parse(self._definition)[0]
+        self.env = self._continued_environment(self.env)
+        details: Any = {"executionRedrivenEventDetails": {"redriveCount": self._redrive_count}}
+        self.env.event_manager.add_event(
+            context=self.env.event_history_context,
+            event_type=HistoryEventType.ExecutionRedriven,
+            event_details=details,
+            update_source_event_id=False,
+        )
+        program.eval(self.env)
+        self._execution_communication.terminated()
 
-    return RedrivenWorker
+    def _continued_environment(self, before: Any) -> Any:
+        """An environment that goes on with the history, in the state's own document."""
+        environment: Any = self._get_evaluation_environment()
+        last = before.event_history_context.last_published_event_id
+        environment.event_manager = before.event_manager
+        environment.event_history_context = EventHistoryContext(previous_event_id=last)
+        context = environment.states.context_object.context_object_data["Execution"]
+        context["RedriveCount"] = self._redrive_count
+        context["RedriveTime"] = self._redrive_date.isoformat()
+        environment.states.reset(input_value=self._document)
+        return environment
 
 
 def _amend_description(answer: dict[str, Any]) -> dict[str, Any]:

@@ -19,19 +19,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipectl.aws import Deployment
-from pipectl.embedded import apply, engine, workers
+from pipectl.embedded import workers
 from pipectl.embedded.faults import Faults
-from pipectl.embedded.map_runs import complete_map_runs
-from pipectl.embedded.template import REGION, Template, Translation
+from pipectl.embedded.template import ACCOUNT, REGION, Template, Translation
 from pipectl.errors import PipectlError
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from pipectl.embedded.gateway import Gateway
     from pipectl.embedded.lambda_service import LambdaService
     from pipectl.embedded.poller import Poller
-    from pipectl.embedded.server import Gateway
 
 STACK_NAME = "data-pipeline"
 HOST = "127.0.0.1"
@@ -102,7 +101,7 @@ class EmbeddedStack:
         """
         from moto.sns.models import sns_backends
 
-        topics = sns_backends[apply.ACCOUNT][REGION].topics
+        topics = sns_backends[ACCOUNT][REGION].topics
         return [
             {
                 "topic_arn": arn,
@@ -119,7 +118,9 @@ class EmbeddedStack:
 
     def current_states(self) -> dict[str, str]:
         """The state that each execution is in or ended in, by the execution's ARN."""
-        return engine.current_states(apply.ACCOUNT, REGION)
+        from pipectl.embedded import engine
+
+        return engine.current_states(ACCOUNT, REGION)
 
     def failed_deliveries(self) -> list[dict[str, str]]:
         """Messages that a function refused: body, and code and message of the error."""
@@ -135,9 +136,10 @@ class EmbeddedStack:
         self._serve(translation)
 
     def _serve(self, translation: Translation) -> None:
-        from pipectl.embedded import events, redrive
+        from pipectl.embedded import engine, events, map_runs, redrive
+        from pipectl.embedded.gateway import Gateway
         from pipectl.embedded.lambda_service import LambdaService
-        from pipectl.embedded.server import Gateway, Server
+        from pipectl.embedded.server import Server
 
         server = Server(HOST, self._port)
         wait = engine.scaled_wait(self._time_factor)
@@ -154,7 +156,7 @@ class EmbeddedStack:
             engine.parsed_once(),
             engine.retry_clock(wait),
             engine.uncaught_errors(),
-            complete_map_runs(),
+            map_runs.complete_map_runs(),
             events.complete_events(self._lambda.invoke_later),
         ):
             self._open.enter_context(change)
@@ -162,6 +164,7 @@ class EmbeddedStack:
         self._create(translation.result())
 
     def _create(self, template: Template) -> None:
+        from pipectl.embedded import apply
         from pipectl.embedded.poller import Poller
 
         stack = apply.create_stack(self.deployment, template)

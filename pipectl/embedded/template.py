@@ -22,6 +22,9 @@ from pipectl.errors import PipectlError, UsageError
 
 REGION = "us-east-1"
 
+# moto's only account.
+ACCOUNT = "123456789012"
+
 # Properties that name a local path, by resource type.
 _LOCAL_PATHS = {
     "AWS::Serverless::Function": "CodeUri",

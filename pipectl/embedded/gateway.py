@@ -1,0 +1,124 @@
+"""What stands before moto's server: one address for every service.
+
+The Lambda service answers here, so does what moto has no answer for, and, under `/_embedded/`,
+the few questions that only an embedded stack can answer.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import parse_qs
+
+from pipectl.embedded.faults import REFUSALS, Faults
+from pipectl.embedded.lambda_service import INVOKE_PATH, Answer, LambdaService, respond
+
+StartResponse = Callable[..., Any]
+Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
+Operation = Callable[[dict[str, Any]], Answer]
+"""Answers one API operation of AWS's JSON protocol, given the request's body."""
+
+CONTROL_PATH = "/_embedded/"
+
+# On AWS a conditional write, or a StartExecution with a name, is decided in one step. moto looks
+# first and writes then, so requests of these services go one at a time.
+_ONE_AT_A_TIME = ("DynamoDB", "AWSStepFunctions")
+
+
+class Gateway:
+    """The WSGI application in front of moto."""
+
+    def __init__(self, moto: Application, service: LambdaService, faults: Faults) -> None:
+        self._moto = moto
+        self._lambda = service
+        self._faults = faults
+        self._locks = {name: threading.Lock() for name in _ONE_AT_A_TIME}
+        self.operations: dict[str, Operation] = {}
+        """What is answered here, by target: `AWSStepFunctions.RedriveExecution`."""
+        self.amendments: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+        """What is added to moto's answers, by the operation's target."""
+        self.controls: dict[str, Callable[[Any], Any]] = {}
+        """Questions and orders under `/_embedded/`, by name: JSON in, JSON out."""
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request (WSGI)."""
+        path = environ.get("PATH_INFO", "")
+        if path.startswith(CONTROL_PATH):
+            return respond(self._control(path, environ), start_response)
+        # As it was sent: a function's ARN stands in the path with its colons encoded.
+        raw_path = environ.get("RAW_URI", path).partition("?")[0]
+        if raw_path.startswith(INVOKE_PATH) and raw_path.endswith("/invocations"):
+            kind = environ.get("HTTP_X_AMZ_INVOCATION_TYPE", "RequestResponse")
+            answer = self._lambda.answer(raw_path, kind, _body(environ))
+            return respond(answer, start_response)
+        return self._call(environ, start_response)
+
+    def _call(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        target = environ.get("HTTP_X_AMZ_TARGET", "")
+        service, _, action = target.partition(".")
+        injected = self._faults.for_call(*_plain_names(environ, service, action))
+        if injected is not None:
+            return respond(_refusal(injected.kind), start_response)
+        if target in self.operations:
+            return respond(self.operations[target](json.loads(_body(environ))), start_response)
+        lock = self._locks.get(service.partition("_")[0])
+        if lock is None:
+            return self._moto(environ, start_response)
+        with lock:
+            if target in self.amendments:
+                return self._amended(self.amendments[target], environ, start_response)
+            return list(self._moto(environ, start_response))
+
+    def _amended(
+        self,
+        amend: Callable[[dict[str, Any]], dict[str, Any]],
+        environ: dict[str, Any],
+        start_response: StartResponse,
+    ) -> Iterable[bytes]:
+        status = 0
+
+        def start(line: str, _headers: list[tuple[str, str]], *_info: Any) -> None:
+            nonlocal status
+            status = int(line.split(maxsplit=1)[0])
+
+        body = b"".join(self._moto(environ, start))
+        if status == 200:  # OK
+            body = json.dumps(amend(json.loads(body))).encode()
+        return respond(Answer(status, body), start_response)
+
+    def _control(self, path: str, environ: dict[str, Any]) -> Answer:
+        control = self.controls.get(path.removeprefix(CONTROL_PATH))
+        if control is None:
+            return Answer(404, b"{}")
+        body = _body(environ)
+        return Answer(200, json.dumps(control(json.loads(body) if body else None)).encode())
+
+
+def _body(environ: Mapping[str, Any]) -> bytes:
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    content: bytes = environ["wsgi.input"].read(length)
+    return content
+
+
+def _plain_names(environ: Mapping[str, Any], service: str, action: str) -> tuple[str, str]:
+    """A call's service as boto3 names it, and its action."""
+    names = {"AmazonSQS": "sqs", "AWSStepFunctions": "stepfunctions", "DynamoDB": "dynamodb"}
+    if service:
+        return names.get(service.partition("_")[0], service), action
+    # The scope of the signature, key/date/region/service/aws4_request, names the service where no
+    # target does; the action is then in the query, or the verb, as in S3.
+    scope = environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].partition(",")[0]
+    parts = scope.split("/")
+    query = parse_qs(environ.get("QUERY_STRING", ""))
+    verb: str = environ["REQUEST_METHOD"]
+    return (parts[3] if len(parts) > 3 else ""), query.get("Action", [verb])[0]
+
+
+def _refusal(kind: str) -> Answer:
+    status, code, message = REFUSALS.get(kind, (400, kind, f"A test asked for {kind}."))
+    body = json.dumps({"__type": code, "message": message})
+    headers = {"x-amzn-ErrorType": code, "x-amzn-RequestId": str(uuid.uuid4())}
+    return Answer(status, body.encode(), headers)
