@@ -47,8 +47,16 @@ OUTPUT: dict[str, Any] = {
     "rejected_csv_key": f"rejected/orders/{FILE_ID}.csv",
     "processed_bytes": 54321,
 }
-SUMMARY: dict[str, Any] = {"summary_key": f"reports/orders/{FILE_ID}_summary.json", "success_rate": 98.5}
-RESULTS: dict[str, Any] = {"parse": PARSE, "transform": TRANSFORM, "output": OUTPUT, "summary": SUMMARY}
+SUMMARY: dict[str, Any] = {
+    "summary_key": f"reports/orders/{FILE_ID}_summary.json",
+    "success_rate": 98.5,
+}
+RESULTS: dict[str, Any] = {
+    "parse": PARSE,
+    "transform": TRANSFORM,
+    "output": OUTPUT,
+    "summary": SUMMARY,
+}
 
 
 def job(attempt: int = 1, **results: Any) -> dict[str, Any]:
