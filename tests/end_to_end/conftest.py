@@ -1,0 +1,20 @@
+"""One stack for all tests of a worker: it takes seconds to come up, and files don't meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from pipectl.embedded.stack import EmbeddedStack
+from tests.end_to_end.pipeline import Pipeline
+
+# Files of the tests that are larger than this run in splits.
+SPLIT_SIZE_BYTES = 64 * 1024
+
+
+@pytest.fixture(scope="session")
+def pipeline() -> Iterator[Pipeline]:
+    parameters = {"SplitSizeBytes": str(SPLIT_SIZE_BYTES)}
+    with EmbeddedStack(parameters=parameters, time_factor=0) as stack:
+        yield Pipeline(stack)

@@ -1,0 +1,144 @@
+"""The pipeline on the embedded AWS, as its users meet it: they drop files and look at what comes."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer
+
+from pipectl.embedded.stack import EmbeddedStack
+from pipectl.follow import Execution, Executions, Run
+from pipectl.results import plain
+from shared.job import Location, Source
+
+WAIT_SECONDS = 60
+
+_NAMES = itertools.count()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What has become of one dropped file."""
+
+    file_id: str
+    execution: Execution
+    run: Run
+    item: Mapping[str, Any]
+    objects: Mapping[str, bytes]
+
+    @property
+    def states(self) -> list[str]:
+        """The states that were visited, in order."""
+        return [state["name"] for state in self.run.states()]
+
+    def output(self, prefix: str, suffix: str) -> bytes:
+        """The one output object whose key has this beginning and end."""
+        keys = [k for k in self.objects if k.startswith(prefix) and k.endswith(suffix)]
+        assert len(keys) == 1, keys
+        return self.objects[keys[0]]
+
+    def published(self, prefix: str) -> list[str]:
+        """The keys of this file below a prefix of the output bucket."""
+        return [key for key in self.objects if key.startswith(prefix)]
+
+
+class Pipeline:
+    """A running stack, with the calls that the tests make again and again."""
+
+    def __init__(self, stack: EmbeddedStack) -> None:
+        self.stack = stack
+        self.deployment = stack.deployment
+        self.outputs = stack.deployment.outputs
+
+    def put_contract(self, dataset: str, contract: Mapping[str, Any]) -> None:
+        """Set the contract of a dataset."""
+        self.deployment.client("s3").put_object(
+            Bucket=self.outputs["InputBucketName"],
+            Key=f"contracts/{dataset}.json",
+            Body=json.dumps(contract).encode(),
+        )
+
+    def drop(self, body: bytes, name: str = "file.csv", dataset: str | None = None) -> Source:
+        """Upload a file under a name that no other test uses."""
+        folder = dataset or f"test-{next(_NAMES)}"
+        key = f"raw/{folder}/{name}"
+        bucket = self.outputs["InputBucketName"]
+        put = self.deployment.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+        etag = put["ETag"].strip('"')
+        location = Location(bucket, key, put["VersionId"], etag, len(body))
+        return Source(**vars(location), sequencer="", event_time="", dataset=folder)
+
+    def run(self, body: bytes, name: str = "file.csv", dataset: str | None = None) -> Outcome:
+        """Upload a file and wait for what becomes of it."""
+        return self.outcome(self.drop(body, name, dataset).file_id)
+
+    def outcome(self, file_id: str, execution_name: str | None = None) -> Outcome:
+        """Wait for an execution's end, and read all that it has left."""
+        execution = self.wait(execution_name or file_id)
+        item = self.item(file_id)
+        return Outcome(
+            file_id,
+            execution,
+            Executions(self.deployment).run(execution),
+            item,
+            self._objects(file_id),
+        )
+
+    def wait(self, name: str) -> Execution:
+        """Wait until the execution of this name has ended."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < deadline:
+            for execution in self.executions():
+                if execution.name == name and execution.status != "running":
+                    return execution
+            time.sleep(0.1)
+        raise AssertionError(f"the execution {name} did not end in {WAIT_SECONDS} s")
+
+    def executions(self) -> list[Execution]:
+        """All executions so far."""
+        return list(Executions(self.deployment).all())
+
+    def item(self, file_id: str) -> Mapping[str, Any]:
+        """The file's metadata item; empty where there is none."""
+        found = self.deployment.client("dynamodb").get_item(
+            TableName=self.outputs["MetadataTableName"],
+            Key={"file_id": {"S": file_id}},
+            ConsistentRead=True,
+        )
+        read = TypeDeserializer().deserialize
+        return {name: plain(read(value)) for name, value in found.get("Item", {}).items()}
+
+    def notifications(self, file_id: str) -> list[Mapping[str, Any]]:
+        """The notifications about a file, in order."""
+        return [n for n in self.stack.notifications() if n["attributes"].get("file_id") == file_id]
+
+    def dead_letters(self, file_id: str) -> list[Mapping[str, Any]]:
+        """The state documents of a file in the dead-letter queue; they stay there."""
+        received = self.deployment.client("sqs").receive_message(
+            QueueUrl=self.outputs["DeadLetterQueueUrl"], MaxNumberOfMessages=10, VisibilityTimeout=0
+        )
+        bodies = [json.loads(message["Body"]) for message in received.get("Messages", [])]
+        return [body for body in bodies if body.get("file_id") == file_id]
+
+    def send(self, body: Mapping[str, Any]) -> None:
+        """Put a message into the processing queue."""
+        self.deployment.client("sqs").send_message(
+            QueueUrl=self.outputs["ProcessingQueueUrl"], MessageBody=json.dumps(body)
+        )
+
+    def _objects(self, file_id: str) -> dict[str, bytes]:
+        s3 = self.deployment.client("s3")
+        bucket = self.outputs["OutputBucketName"]
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        keys = [
+            item["Key"]
+            for page in pages
+            for item in page.get("Contents", [])
+            if file_id in item["Key"] and not item["Key"].startswith("work/")
+        ]
+        return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
