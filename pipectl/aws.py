@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 # Uploads and downloads run side by side.
 _CONFIG = Config(retries={"mode": "standard"}, max_pool_connections=50)
 
+# This machine is not reached through a proxy.
+_EMBEDDED_CONFIG = _CONFIG.merge(Config(proxies={}))
+
 
 @dataclass(frozen=True)
 class Deployment:
@@ -83,7 +86,9 @@ class Deployment:
         with self._lock:
             if service not in self._clients:
                 self._clients[service] = self.session.client(
-                    service, endpoint_url=self.endpoint, config=_CONFIG
+                    service,
+                    endpoint_url=self.endpoint,
+                    config=_CONFIG if self.endpoint is None else _EMBEDDED_CONFIG,
                 )
             return self._clients[service]
 

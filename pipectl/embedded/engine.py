@@ -35,6 +35,8 @@ _CONFIG = Config(
     retries={"total_max_attempts": 1},
     connect_timeout=10,
     read_timeout=3600,
+    # This process is not reached through a proxy.
+    proxies={},
     # One connection an execution that waits for its function.
     max_pool_connections=500,
 )

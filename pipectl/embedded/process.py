@@ -1,0 +1,212 @@
+"""An embedded stack in a process of its own, for tests and scripts.
+
+In one process with code that uses moto itself, as unit tests do, the two would share and reset
+each other's backends; and functions need a stack that goes on while the test's process waits.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipectl.embedded.state_file import RunningStack
+from pipectl.errors import PipectlError
+from pipectl.follow import Execution, Executions
+from pipectl.options import PROJECT
+from pipectl.results import Collector, FileResult, dead_letters
+from pipectl.uploads import Upload
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from pipectl.aws import Deployment
+
+# Far more than it takes, even on a machine that does many other things.
+START_SECONDS = 120
+WAIT_SECONDS = 60
+
+_TICK = 0.05
+
+
+# This machine is not reached through a proxy.
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """An object in the input bucket, as the stack's bucket versioned it."""
+
+    key: str
+    version_id: str
+
+
+class StackProcess:
+    """`pipectl up` as a context manager. Waits between retries take no time unless asked for."""
+
+    def __init__(
+        self,
+        template: Path = PROJECT / "template.yaml",
+        parameters: Mapping[str, str] | None = None,
+        *,
+        time_factor: float = 0,
+    ) -> None:
+        """Prepare; `parameters` override the template's, `time_factor` is that of `pipectl up`."""
+        self._template = template
+        self._parameters = dict(parameters or {})
+        self._time_factor = time_factor
+        self._folder = tempfile.TemporaryDirectory(prefix="pipectl-stack-")
+        self._process: subprocess.Popen[str] | None = None
+        self.deployment: Deployment
+
+    def __enter__(self) -> Self:
+        state_file = Path(self._folder.name) / "embedded.json"
+        self._process = subprocess.Popen(  # noqa: S603  # this interpreter and our own module
+            [
+                *(sys.executable, "-m", "pipectl", "up", "--port", "0"),
+                *("--template", str(self._template), "--state-file", str(state_file)),
+                *("--time-factor", str(self._time_factor)),
+                *(f"--parameter={name}={value}" for name, value in self._parameters.items()),
+            ],
+            cwd=PROJECT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            self.deployment = self._wait_until_up(state_file).deployment
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the stack; it forgets everything."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.communicate(timeout=30)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.communicate()
+            self._process = None
+        self._folder.cleanup()
+
+    @property
+    def outputs(self) -> Mapping[str, str]:
+        """The stack's outputs by name."""
+        return self.deployment.outputs
+
+    def client(self, service: Any) -> Any:
+        """A boto3 client of a service of this stack."""
+        return self.deployment.client(service)
+
+    def upload(self, content: bytes | Path, key: str) -> Uploaded:
+        """Put an object into the input bucket, such as `raw/orders/a.csv`."""
+        body = content if isinstance(content, bytes) else content.read_bytes()
+        answer = self.deployment.client("s3").put_object(
+            Bucket=self.outputs["InputBucketName"], Key=key, Body=body
+        )
+        return Uploaded(key, answer["VersionId"])
+
+    def wait_for(
+        self, uploaded: Uploaded, *, redrive_count: int = 0, timeout: float = WAIT_SECONDS
+    ) -> Execution:
+        """Wait until the newest execution of an object has ended, and been redriven so often.
+
+        Raises TimeoutError after `timeout` seconds.
+        """
+        executions = Executions(self.deployment)
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            for execution in executions.all():
+                source = execution.source
+                if (source.get("key"), source.get("version_id")) != (
+                    uploaded.key,
+                    uploaded.version_id,
+                ):
+                    continue
+                if execution.status == "running" or execution.redrive_count < redrive_count:
+                    break
+                return execution
+            time.sleep(_TICK)
+        raise TimeoutError(f"{uploaded.key} has no ended execution after {timeout} seconds.")
+
+    def result(self, uploaded: Uploaded, execution: Execution, folder: Path) -> FileResult:
+        """What `pipectl run` would tell of the file; outputs are mirrored to `folder`."""
+        collector = Collector(self.deployment, Executions(self.deployment), folder)
+        upload = Upload(Path(uploaded.key), uploaded.key)
+        return collector.finished(upload, execution, self.notifications())
+
+    def output(self, key: str) -> bytes:
+        """An object of the output bucket."""
+        bucket = self.outputs["OutputBucketName"]
+        return self.deployment.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    def output_keys(self, prefix: str = "") -> list[str]:
+        """The keys in the output bucket that begin so."""
+        pages = (
+            self.deployment.client("s3")
+            .get_paginator("list_objects_v2")
+            .paginate(Bucket=self.outputs["OutputBucketName"], Prefix=prefix)
+        )
+        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+    def dead_letters(self) -> list[Any]:
+        """The bodies of the messages in the dead-letter queue."""
+        return dead_letters(self.deployment)
+
+    def notifications(self) -> list[dict[str, Any]]:
+        """All messages published: topic_arn, message_id, subject, message, attributes."""
+        notifications: list[dict[str, Any]] = self._ask("notifications")
+        return notifications
+
+    def failed_deliveries(self) -> list[dict[str, str]]:
+        """Messages that a function refused: body, code, message."""
+        deliveries: list[dict[str, str]] = self._ask("failed-deliveries")
+        return deliveries
+
+    def add_fault(self, target: str, kind: str, times: int = 1) -> None:
+        """Let the next calls fail; see `pipectl.embedded.faults` for targets and kinds."""
+        self._ask("faults", {"target": target, "kind": kind, "times": times})
+
+    def clear_faults(self) -> None:
+        """Forget all faults that still wait for their calls."""
+        self._ask("clear-faults")
+
+    def _ask(self, what: str, document: Any = None) -> Any:
+        request = urllib.request.Request(  # noqa: S310  # our own server's address
+            f"{self.deployment.endpoint}/_embedded/{what}",
+            data=None if document is None else json.dumps(document).encode(),
+        )
+        with _opener.open(request, timeout=WAIT_SECONDS) as answer:
+            return json.load(answer)
+
+    def _wait_until_up(self, state_file: Path) -> RunningStack:
+        assert self._process is not None  # noqa: S101  # the caller started it
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            running = RunningStack.find(state_file)
+            if running is not None:
+                return running
+            if self._process.poll() is not None:
+                raise PipectlError(f"The stack ended: {self._process.communicate()[1]}")
+            time.sleep(_TICK)
+        raise PipectlError(f"The stack was not up after {START_SECONDS} seconds.")
