@@ -1,4 +1,4 @@
-"""The pipeline on the embedded AWS, as its users meet it: they drop files and look at what comes."""
+"""The pipeline on the embedded AWS as its users meet it: they drop files and see what comes."""
 
 from __future__ import annotations
 
