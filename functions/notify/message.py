@@ -12,6 +12,9 @@ from shared.job import Execution, Failure, Job
 # SNS takes fewer than 100 characters of printable ASCII.
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 SUBJECT_LENGTH = 99
+# A message has at most 256 KiB, with the cause in it once a protocol, as JSON in JSON: a character
+# outside ASCII's letters can take 4 bytes there. The metadata item has the whole cause.
+CAUSE_LENGTH = 8000
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ def success_notification(
 def failure_notification(job: Job, execution: Execution, environment: str) -> Notification:
     """A file failed: what is wrong, in which step, and how to run it again."""
     failure = job.failure or Failure("Unknown", "", "Unknown", execution.redrive_count)
+    cause = _cut(failure.cause, CAUSE_LENGTH)
     return _notification(
         job,
         execution,
@@ -87,7 +91,7 @@ def failure_notification(job: Job, execution: Execution, environment: str) -> No
         lines=[
             f"Error: {failure.error}",
             f"Step: {failure.state}",
-            f"Cause: {failure.cause}",
+            f"Cause: {cause}",
             "",
             "- Status: failed",
             "",
@@ -95,9 +99,7 @@ def failure_notification(job: Job, execution: Execution, environment: str) -> No
             "- Redrive on the execution's page in the Step Functions console",
             f"- pipectl rerun {job.file_id}",
         ],
-        details={
-            "error": {"code": failure.error, "message": failure.cause, "state": failure.state}
-        },
+        details={"error": {"code": failure.error, "message": cause, "state": failure.state}},
         attributes={"error": failure.error},
     )
 
@@ -164,8 +166,12 @@ def _uri(bucket: str, key: str | None) -> str | None:
 
 def _subject(text: str) -> str:
     """The text as SNS allows it in a subject: printable ASCII, cut in its middle when too long."""
-    printable = "".join(c if " " <= c <= "~" else "?" for c in text)
-    if len(printable) <= SUBJECT_LENGTH:
-        return printable
-    half = (SUBJECT_LENGTH - 3) // 2
-    return f"{printable[:half]}...{printable[-half:]}"
+    return _cut("".join(c if " " <= c <= "~" else "?" for c in text), SUBJECT_LENGTH)
+
+
+def _cut(text: str, length: int) -> str:
+    """The text, or its beginning and end with dots between when it is longer than `length`."""
+    if len(text) <= length:
+        return text
+    half = (length - 3) // 2
+    return f"{text[:half]}...{text[-half:]}"
