@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -40,13 +41,25 @@ def handler(event: Mapping[str, Any], _context: object) -> None:
 def _post(url: str, body: bytes) -> int:
     if not url.startswith("https://"):
         raise WebhookRefused("The WebhookUrl parameter is not an https:// address.")
-    request = urllib.request.Request(  # noqa: S310  # https only, checked above
-        url, data=body, headers={"Content-Type": "application/json"}, method="POST"
-    )
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310
+        request = urllib.request.Request(  # noqa: S310  # https only, checked above
+            url, data=body, headers={"Content-Type": "application/json"}, method="POST"
+        )
+        with _opener().open(request, timeout=TIMEOUT_SECONDS) as response:
             return int(response.status)
     except urllib.error.HTTPError as error:
         raise WebhookRefused(f"The webhook answered {error.code}.") from None
-    except (urllib.error.URLError, TimeoutError) as error:
+    # ValueError: an address that cannot be read, whose words show it.
+    except (OSError, http.client.HTTPException, ValueError) as error:
         raise WebhookRefused(f"The webhook did not answer: {type(error).__name__}.") from None
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirected POST would arrive as a GET without its body, and perhaps without TLS."""
+
+    def redirect_request(self, *_args: object, **_kwargs: object) -> None:
+        """Follow nothing: the redirect's status is then an error like any other."""
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    return urllib.request.build_opener(_NoRedirect)
