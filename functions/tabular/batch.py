@@ -136,4 +136,4 @@ def _blank_rows(
 
 def _filtered(values: Values, keep: pl.Series) -> Values:
     json = None if values.json is None else values.json.filter(keep)
-    return Values(values.texts.filter(keep), json, {})
+    return Values(values.texts.filter(keep), json, {}, values.escape_free)

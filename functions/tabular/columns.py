@@ -72,12 +72,14 @@ class Values(NamedTuple):
 
     `texts` (String) are the values' plain texts, null for missing ones; where a cell is faulty,
     anything. `json` are the JSON texts, or None where these are the plain texts, escaped and in
-    quotes for QUOTED_TYPES and bare for others. `faults` are the faulty cells by row.
+    quotes for QUOTED_TYPES and bare for others. `faults` are the faulty cells by row. `escape_free`
+    tells that no text holds anything that JSON escapes.
     """
 
     texts: pl.Series
     json: pl.Series | None
     faults: dict[int, tuple[Fault, ...]]
+    escape_free: bool = False
 
 
 @dataclasses.dataclass
@@ -103,8 +105,13 @@ class ColumnReader:
         if sure is not None and null is not None:
             sure |= null
         if sure is None or sure.all():
-            return Values(plain, None, {})
+            return Values(plain, None, {}, self._sure_is_escape_free)
         return self._read_unsure(texts, plain, ~sure)
+
+    @cached_property
+    def _sure_is_escape_free(self) -> bool:
+        """Whether the pattern of sure texts leaves out quotes, backslashes and controls."""
+        return bool(_SURE.get((self.field.type, self.field.format)))
 
     def _null(self, texts: pl.Series) -> pl.Series | None:
         """Which texts are surely null; None where none is. Required fields have no sure null."""
@@ -176,7 +183,7 @@ class ColumnReader:
             conditions.append(text.is_in([str(value) for value in rules.enum]))
         for name, bound in bounds.items():
             if bound is not None:
-                within = _within(text, kind.type, name.endswith("minimum"), bound)
+                within = _within(text, kind.type, name, bound)
                 if within is None:
                     return None
                 conditions.append(within)
@@ -186,24 +193,34 @@ class ColumnReader:
         indexes = unsure.arg_true()
         some = texts.gather(indexes)
         readings = {text: self._read_cached(text) for text in some.unique().to_list()}
+        changed = {
+            text: value for text, cell in readings.items() if (value := _plain_text(cell)) != text
+        }
+        if changed:
+            values = some.replace(list(changed), pl.Series(list(changed.values()), dtype=pl.String))
+            plain = plain.scatter(indexes, values)
+        elif len(some) == len(texts):
+            plain = texts
+        faults = self._faults_of(readings, some, indexes)
+        # NaN and the infinities are strings in JSON, among numbers.
         bare = self.field.type not in QUOTED_TYPES
-        plain_texts = {text: _plain_text(cell) for text, cell in readings.items()}
-        values = []
-        faults: dict[int, tuple[Fault, ...]] = {}
-        json: dict[int, str] = {}
-        for index, text in zip(indexes.to_list(), some.to_list(), strict=True):
-            cell = readings[text]
-            values.append(plain_texts[text])
-            if cell.faults:
-                faults[index] = cell.faults
-            elif bare and cell.json.startswith('"'):
-                json[index] = cell.json
-        plain = plain.scatter(indexes, pl.Series(values, dtype=pl.String))
-        if json:
-            return Values(
-                plain, plain.fill_null("null").scatter(list(json), list(json.values())), faults
-            )
-        return Values(plain, None, faults)
+        odd = {t: c.json for t, c in readings.items() if bare and c.json.startswith('"')}
+        if not odd:
+            return Values(plain, None, faults)
+        json = plain.fill_null("null")
+        where = some.is_in(list(odd))
+        jsons = some.filter(where).replace_strict(list(odd), list(odd.values()))
+        return Values(plain, json.scatter(indexes.filter(where), jsons), faults)
+
+    def _faults_of(
+        self, readings: dict[str, Cell], some: pl.Series, indexes: pl.Series
+    ) -> dict[int, tuple[Fault, ...]]:
+        faulty = [text for text, cell in readings.items() if cell.faults]
+        if not faulty:
+            return {}
+        where = some.is_in(faulty)
+        places, texts = indexes.filter(where).to_list(), some.filter(where).to_list()
+        return {place: readings[text].faults for place, text in zip(places, texts, strict=True)}
 
     def _read_cached(self, text: str) -> Cell:
         cell = self._known.get(text)
@@ -217,6 +234,7 @@ class ColumnReader:
 
 
 _MANY = 2**31
+_EXACT = 2**62
 
 
 def _plain_text(cell: Cell) -> str | None:
@@ -228,18 +246,24 @@ def _plain_text(cell: Cell) -> str | None:
     return cell.json
 
 
-def _within(text: pl.Expr, kind: str, is_minimum: bool, bound: Any) -> pl.Expr | None:
-    """A condition that is sufficient for being strictly within a bound; None: there is none.
+def _within(text: pl.Expr, kind: str, name: str, bound: Any) -> pl.Expr | None:
+    """A condition that is sufficient for being within a bound; None: there is none.
 
     Rounding to doubles keeps the order, so a double strictly beyond the bound's double comes from
     a number strictly beyond the bound. A number next to it, or equal to it, is left to `cells`.
     """
-    if kind in ("number", "integer", "year") and isinstance(bound, int | Decimal):
-        number = text.cast(pl.Float64, strict=False)
-        limit = float(bound)
+    is_minimum, exclusive = name.endswith("minimum"), name.startswith("exclusive")
+    number: pl.Expr
+    limit: Any
+    if kind in ("integer", "year") and isinstance(bound, int) and abs(bound) < _EXACT:
+        number, limit = text.cast(pl.Int64, strict=False), bound
     elif kind == "date" and isinstance(bound, date) and not isinstance(bound, datetime):
         # ISO 8601 dates of four-digit years sort as texts do.
-        return text >= bound.isoformat() if is_minimum else text <= bound.isoformat()
+        number, limit = text, bound.isoformat()
+    elif kind in ("number", "integer", "year") and isinstance(bound, int | Decimal):
+        number, limit, exclusive = text.cast(pl.Float64, strict=False), float(bound), True
     else:
         return None
-    return number > limit if is_minimum else number < limit
+    if exclusive:
+        return number > limit if is_minimum else number < limit
+    return number >= limit if is_minimum else number <= limit

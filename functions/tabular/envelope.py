@@ -27,10 +27,10 @@ class Envelope:
         self._id = encode_basestring(file_id)[:-1]
         self._tail = f'}},"processed_at":{encode_basestring(processed_at)}}}'
 
-    def lines(self, rows: pl.Series, columns: Sequence[Values]) -> bytes:
+    def lines(self, rows: pl.Series, columns: Sequence[Values]) -> memoryview:
         """The lines of records with these row numbers and values, each with its line feed."""
         if not len(rows):
-            return b""
+            return memoryview(b"")
         parts: list[pl.Series | str] = [f'{{"id":{self._id}-', rows, '","original_row":', rows]
         before = ',"data":{'
         for field, values in zip(self._fields, columns, strict=True):
@@ -49,7 +49,8 @@ def _json(field: Field, values: Values) -> tuple[pl.Series, str]:
     texts = values.texts
     if field.type not in QUOTED_TYPES:
         return (texts.fill_null("null") if texts.null_count() else texts), ""
-    texts = _escaped(texts)
+    if not values.escape_free:
+        texts = _escaped(texts)
     if not texts.null_count():
         return texts, '"'
     quoted = texts.to_frame("text").select(pl.concat_str(pl.lit('"'), "text", pl.lit('"')))
@@ -65,7 +66,7 @@ def _escaped(texts: pl.Series) -> pl.Series:
     return texts.scatter(indexes, escaped)
 
 
-def _concatenated(parts: Sequence[pl.Series | str]) -> bytes:
+def _concatenated(parts: Sequence[pl.Series | str]) -> memoryview:
     columns = {
         str(number): part for number, part in enumerate(parts) if isinstance(part, pl.Series)
     }
@@ -77,4 +78,4 @@ def _concatenated(parts: Sequence[pl.Series | str]) -> bytes:
     buffer = BytesIO()
     # The texts are whole lines: nothing in them is the CSV writer's business.
     lines.write_csv(buffer, include_header=False, quote_style="never")
-    return buffer.getvalue()
+    return buffer.getbuffer()

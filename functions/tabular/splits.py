@@ -29,6 +29,7 @@ MAX_SPLITS = 10_000
 _WINDOWS = (64 * 1024, 512 * 1024, MAX_RECORD_BYTES)
 """Bytes read near a mark, the next size where the smaller one does not decide."""
 _TRIED_RECORDS = 20
+_UNLIKE = (-1.0, 0.0)
 
 
 class Measure(NamedTuple):
@@ -170,10 +171,11 @@ class _Window:
         if not self._grammar.spans_lines:
             return outside
         inside = self._after_open_quote(outside)
+        if_outside = self._likeness(outside)
         if inside is None:
             # No quote could close here, so none is open: unless a cell is longer than the window.
-            return outside if self._share(outside) > 0 else None
-        if_outside, if_inside = self._share(outside), self._share(inside)
+            return outside if if_outside > _UNLIKE else None
+        if_inside = self._likeness(inside)
         if if_outside == if_inside:
             return None
         return outside if if_outside > if_inside else inside
@@ -205,14 +207,19 @@ class _Window:
             else b"%b(?=%b|[\r\n])" % (quote, delimiter)
         )
 
-    def _share(self, start: int) -> float:
-        """The share of well-formed records of the header's width from `start` on."""
-        seen = right = 0
+    def _likeness(self, start: int) -> tuple[float, float]:
+        """How much the text from `start` on looks like records of this file; the more, the greater.
+
+        What tells most is that quotes are well-formed: read the wrong way round, hardly any are.
+        Among equals it is the share of records that have the header's width.
+        """
+        seen = malformed = right = 0
         for record in self._records(start):
             seen += 1
             cells = self._grammar.cells(record)
+            malformed += cells is None
             right += cells is not None and len(cells) == self._layout.width
-        return right / seen if seen else 0.0
+        return (-malformed / seen, right / seen) if seen else _UNLIKE
 
     def _records(self, start: int) -> Iterator[bytes]:
         tail = self._window[start:]

@@ -138,6 +138,8 @@ class Grammar:
 
         What is not valid in the grammar's encoding becomes U+FFFD.
         """
+        if self.is_plain and (self.quote is None or self.quote not in record):
+            return record.decode(self.encoding, "replace").split(self.dialect.delimiter)
         if not self.is_well_formed(record):
             return None
         text = record.decode(self.encoding, "replace")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class Sink(Protocol):
     """Where bytes go."""
 
-    def write(self, data: bytes, /) -> object:
+    def write(self, data: bytes | memoryview, /) -> object:
         """Take the bytes."""
 
 
@@ -156,7 +156,7 @@ def split_blocks(
 class Rendered(NamedTuple):
     """A block's outputs."""
 
-    processed: bytes
+    processed: bytes | memoryview
     rejected: bytes
     rejected_csv: bytes
 

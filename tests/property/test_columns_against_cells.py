@@ -89,7 +89,7 @@ def json_text(field, values: Values, index: int) -> str:
         [Values(*(part if part is None else part[index : index + 1] for part in values[:2]), {})],
     )
     return (
-        line.decode()
+        bytes(line).decode()
         .removeprefix('{"id":"f-1","original_row":1,"data":{"f":')
         .removesuffix('},"processed_at":""}\n')
     )
