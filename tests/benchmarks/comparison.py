@@ -55,6 +55,11 @@ class Row:
         return self.megabytes / self.seconds
 
     @property
+    def processor_rate(self) -> float:
+        """Megabytes (10^6 bytes) of the CSV a second of processor time."""
+        return self.megabytes / self.processor_seconds
+
+    @property
     def peak_megabytes(self) -> float:
         """The largest memory (10^6 bytes) of all its processes together in any run."""
         return max(run.peak_bytes for run in self.runs) / 1e6

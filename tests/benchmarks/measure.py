@@ -1,14 +1,15 @@
 """Runs a command and measures it from outside: wall time, processor time, memory of all processes.
 
-Memory is the largest sum of resident set sizes of the process and its descendants, sampled every
-20 ms from /proc. Pages that forked processes share count once for each, so the figure is an upper
-bound; peaks shorter than the interval can escape it, so the first process's own high-water mark,
-which the kernel keeps, is a lower one.
+Memory is the largest sum of resident memory over the process and its descendants, sampled every
+20 ms from /proc. Mapped files, which are the program and its libraries, count once, as they are the
+same for all; pages that forked processes share count for each. Peaks shorter than the interval can
+escape; the process's own high-water mark, which the kernel keeps, is the least that is given.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import threading
 import time
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 INTERVAL = 0.02
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+_SIZES = re.compile(r"^Rss(Anon|File|Shmem):\s*(\d+) kB", re.MULTILINE)
 
 
 class CommandFailed(Exception):
@@ -100,7 +101,9 @@ class _MemoryWatch(threading.Thread):
 
     def run(self) -> None:
         while not self._ended.wait(INTERVAL):
-            self.peak = max(self.peak, sum(map(_resident, _tree(self._pid))))
+            resident = [_resident(pid) for pid in _tree(self._pid)]
+            own = sum(own for own, _ in resident)
+            self.peak = max(self.peak, own + max(mapped for _, mapped in resident))
 
     def stop(self) -> None:
         self._ended.set()
@@ -118,8 +121,11 @@ def _tree(pid: int) -> list[int]:
     return found
 
 
-def _resident(pid: int) -> int:
+def _resident(pid: int) -> tuple[int, int]:
+    """Resident bytes of a process: its own, and those of mapped files."""
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
-    except (OSError, IndexError):
-        return 0
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0, 0
+    sizes = {name: int(size) * 1024 for name, size in _SIZES.findall(status)}
+    return sizes.get("Anon", 0) + sizes.get("Shmem", 0), sizes.get("File", 0)
