@@ -202,7 +202,7 @@ class _Verdict:
 
     def lines(self) -> list[str]:
         if self.valid:
-            return [f"{self.source}: valid, {self.fields} fields"]
+            return [f"{self.source}: valid, {self.fields} field{'s' if self.fields > 1 else ''}"]
         count = len(self.problems)
         return [
             f"{self.source}: {count} problem{'s' if count > 1 else ''}",

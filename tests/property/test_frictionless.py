@@ -90,7 +90,7 @@ def judge(properties: dict[str, Any], text: str) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("properties", [*VARIANTS, *CONSTRAINED], ids=str)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_a_cell_gets_the_verdict_of_frictionless(
     properties: dict[str, Any], data: st.DataObject
