@@ -89,7 +89,8 @@ def json_text(field, values: Values, index: int) -> str:
         [Values(*(part if part is None else part[index : index + 1] for part in values[:2]), {})],
     )
     return (
-        bytes(line).decode()
+        bytes(line)
+        .decode()
         .removeprefix('{"id":"f-1","original_row":1,"data":{"f":')
         .removesuffix('},"processed_at":""}\n')
     )

@@ -51,8 +51,8 @@ def actual_outcome(result):
 @given(bodies, st.sampled_from([1, 7, 64, 8_000_000]))
 @example(b'a,"b\nc,d\n', 1)
 @example(b'"a\n",b\nc,d\r\n\r\n', 7)
-@example(b'a,b\r', 1)
-@example('\ufeffa,b\nc'.encode(), 8_000_000)
+@example(b"a,b\r", 1)
+@example("\ufeffa,b\nc".encode(), 8_000_000)
 def test_every_record_has_its_true_place_and_cells(body, block_bytes):
     result = run(HEADER + body, CONTRACT, block_bytes=block_bytes, chunk=3)
     expected = expected_outcome(body)

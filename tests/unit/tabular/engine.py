@@ -88,6 +88,4 @@ def run(
         rejected_csv=rejected_csv,
         **options,
     )
-    return Result(
-        layout, part, processed.getvalue(), rejected.getvalue(), rejected_csv.getvalue()
-    )
+    return Result(layout, part, processed.getvalue(), rejected.getvalue(), rejected_csv.getvalue())

@@ -30,7 +30,9 @@ def frame_of(result) -> pl.DataFrame:
 
 def test_values_keep_their_types_and_digits():
     row = b'100.5000,9223372036854775807,2024-02-29,2024-01-01T12:00:00+01:00,true,"{""a"":1}",x\n'
-    frame = frame_of(run(HEADER + row + b",,,,,,\n1.5e3,-7,,,,,\n", CONTRACT, output_format="parquet"))
+    frame = frame_of(
+        run(HEADER + row + b",,,,,,\n1.5e3,-7,,,,,\n", CONTRACT, output_format="parquet")
+    )
     assert frame.row(0) == (
         "f",
         1,

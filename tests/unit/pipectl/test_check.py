@@ -1,0 +1,121 @@
+"""`pipectl check`: verdicts, their JSON shape, and exit statuses."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from pipectl.commands.check import command
+
+CONTRACT = {
+    "fields": [
+        {"name": "id", "type": "integer"},
+        {"name": "x", "type": "string", "constraints": {"minLength": 2}},
+    ]
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "contract.json").write_text(json.dumps(CONTRACT))
+    (tmp_path / "good.csv").write_bytes(b"id,x\n1,ab\n")
+    (tmp_path / "bad.csv").write_bytes(b'id,x\n1,"a\nb"\nx,y\n3,cd\n')
+    (tmp_path / "odd.csv").write_bytes(b"id,id\n")
+    return tmp_path
+
+
+def check(*arguments: str):
+    return CliRunner().invoke(command, arguments)
+
+
+def test_a_valid_file_exits_with_0(folder):
+    result = check("good.csv", "--contract", "contract.json", "--json")
+    assert result.exit_code == 0
+    (file,) = json.loads(result.stdout)["files"]
+    assert file == {
+        "source": "good.csv",
+        "valid": True,
+        "record_count": 1,
+        "processed_count": 1,
+        "error_count": 0,
+        "errors": [],
+        "errors_truncated": False,
+        "file_error": None,
+        "encoding": "utf-8",
+        "dialect": file["dialect"],
+    }
+    assert file["dialect"]["delimiter"] == ","
+    assert file["dialect"]["header_rows"] == [1]
+
+
+def test_every_fault_is_listed_with_its_place(folder):
+    result = check("bad.csv", "--contract", "contract.json", "--json")
+    assert result.exit_code == 1
+    (file,) = json.loads(result.stdout)["files"]
+    assert file["record_count"] == file["processed_count"] + file["error_count"] == 3
+    assert file["errors"] == [
+        {
+            "row": 2,
+            "line": 4,
+            "byte_offset": 13,
+            "field": "id",
+            "code": "type-error",
+            "message": "expected an integer",
+            "value": "x",
+        },
+        {
+            "row": 2,
+            "line": 4,
+            "byte_offset": 13,
+            "field": "x",
+            "code": "constraint-error",
+            "message": 'constraint "minLength" is 2',
+            "value": "y",
+        },
+    ]
+
+
+def test_the_limit_cuts_the_list_and_says_so(folder):
+    result = check("bad.csv", "--contract", "contract.json", "--json", "--limit", "1")
+    (file,) = json.loads(result.stdout)["files"]
+    assert (len(file["errors"]), file["errors_truncated"], file["error_count"]) == (1, True, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("odd.csv", "HeaderMismatch"), ("no", "SourceNotFound")]
+)
+def test_a_file_that_cannot_be_read_is_named_with_its_error(folder, name, code):
+    result = check(name, "good.csv", "--json")
+    assert result.exit_code == 1
+    first, second = json.loads(result.stdout)["files"]
+    assert (first["valid"], first["file_error"]["code"], second["valid"]) == (False, code, True)
+
+
+def test_a_wrong_contract_is_told_in_the_same_shape(folder):
+    (folder / "contract.json").write_text('{"fields": 1}')
+    result = check("good.csv", "--contract", "contract.json", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["files"][0]["file_error"]["code"] == "InvalidContract"
+
+
+def test_the_contracts_limit_for_rejects_is_part_of_the_verdict(folder):
+    contract = {"name": "n", "path": "p.csv", "schema": CONTRACT, "pipeline": {"maxRejectCount": 0}}
+    (folder / "contract.json").write_text(json.dumps(contract))
+    result = check("bad.csv", "--contract", "contract.json", "--json")
+    (file,) = json.loads(result.stdout)["files"]
+    assert (file["file_error"]["code"], file["error_count"]) == ("TooManyRejects", 1)
+
+
+def test_people_get_a_table(folder):
+    result = check("bad.csv", "good.csv", "--contract", "contract.json")
+    assert result.exit_code == 1
+    assert "constraint-error" in result.stdout
+    assert "invalid" in result.stdout
+
+
+def test_nothing_to_check_is_a_usage_error():
+    assert check().exit_code == 2
+    assert check("x", "--limit", "-1").exit_code == 2

@@ -1,0 +1,218 @@
+"""What is settled from a file's head, and which files are refused with what words."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import pytest
+from tabular.errors import (
+    EmptyFile,
+    HeaderMismatch,
+    TabularError,
+    UnreadableFile,
+    UnsupportedEncoding,
+)
+from tabular.layout import Layout, read_layout
+
+from tests.unit.tabular.engine import contract_of, layout_of
+
+A = {"name": "a"}
+B = {"name": "b"}
+
+
+def refused(content: bytes, contract=None, name: str = "test.csv") -> TabularError:
+    with pytest.raises(TabularError) as caught:
+        layout_of(content, contract, name)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "content"),
+    [
+        (",", b"a,b\n1,2\n"),
+        (";", b"a;b\n1,5;2,5\n"),
+        ("\t", b"a\tb\n1\t2\n"),
+        ("|", b"a|b\n1|2\n"),
+        (",", b"only\n1\n2\n"),
+        (",", b'a,"b;c"\n1,2;3\n'),
+        (";", b"name, first;city\nx;y\nx;y\n"),
+        (",", b"a,b"),
+    ],
+)
+def test_the_delimiter_is_found(delimiter, content):
+    assert layout_of(content).dialect.delimiter == delimiter
+
+
+def test_a_delimiter_in_doubt_is_not_guessed():
+    error = refused(b"a,b;c\n1,2;3\n4,5;6\n")
+    assert isinstance(error, UnreadableFile)
+    assert '"dialect": {"delimiter": ","}' in str(error)
+
+
+def test_the_contracts_names_decide_between_delimiters():
+    layout = layout_of(b"a;b,c\n1;2,3\n", contract_of(A, {"name": "b,c"}))
+    assert layout.labels == ("a", "b,c")
+
+
+def test_a_title_above_the_header_is_noticed():
+    error = refused(b"Orders of May\na;b\n1;2\n3;4\n5;6\n")
+    assert isinstance(error, UnreadableFile)
+    assert '"headerRows": [2]' in str(error)
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        ("\ufeffä,b\n1,2\n".encode(), "utf-8"),
+        ("ä,b\n1,2\n".encode("utf-16"), "utf-16-le"),
+        (b"\xfe\xff" + "ä,b\n1,2\n".encode("utf-16-be"), "utf-16-be"),
+        ("ä,b\n1,2\n".encode("utf-32"), "utf-32-le"),
+    ],
+)
+def test_a_byte_order_mark_tells_the_encoding(content, encoding):
+    layout = layout_of(content)
+    assert (layout.encoding, layout.bom, layout.labels) == (encoding, True, ("ä", "b"))
+
+
+def test_the_contract_tells_the_encoding_where_there_is_no_mark():
+    layout = layout_of("ä,b\n".encode("cp1252"), contract_of({"name": "ä"}, B, encoding="cp1252"))
+    assert (layout.encoding, layout.data_start) == ("cp1252", 4)
+
+
+def test_a_header_in_another_encoding_is_refused_with_a_suggestion():
+    error = refused("größe,b\n1,2\n".encode("cp1252"))
+    assert isinstance(error, UnsupportedEncoding)
+    assert '"encoding": "cp1252"' in str(error)
+
+
+def test_utf_16_without_a_mark_is_refused_with_a_suggestion():
+    error = refused("a,b\n1,2\n".encode("utf-16-le"))
+    assert isinstance(error, UnsupportedEncoding)
+    assert '"utf-16-le"' in str(error)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"", EmptyFile),
+        (b"\n\r\n\n", EmptyFile),
+        (gzip.compress(b""), EmptyFile),
+        (b"PK\x03\x04rest", UnreadableFile),
+        (b"%PDF-1.7", UnreadableFile),
+    ],
+)
+def test_what_is_no_csv_is_refused_by_name(content, kind):
+    assert type(refused(content)) is kind
+
+
+def test_a_name_that_promises_gzip_must_keep_it():
+    assert isinstance(refused(b"a,b\n", name="x.csv.gz"), UnreadableFile)
+
+
+def test_a_head_without_any_line_end_is_refused():
+    with pytest.raises(UnreadableFile):
+        read_layout(b"a" * 100, size=1000, name="x.csv", contract=None)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"a,,c\n", "column 2 of 3"),
+        (b"a,b,a\n", "columns 1, 3"),
+        (b'a,"b\n', "quote that is not closed"),
+        (b"A b,a_b\n", "columns 1 and 2"),
+    ],
+)
+def test_a_faulty_header_is_refused_with_its_place(content, words):
+    error = refused(content)
+    assert isinstance(error, HeaderMismatch)
+    assert words in str(error)
+
+
+@pytest.mark.parametrize(
+    ("match", "header", "accepted"),
+    [
+        ("exact", b"a,b\n", True),
+        ("exact", b"b,a\n", False),
+        ("exact", b"a\n", False),
+        ("exact", b"a,b,c\n", False),
+        ("equal", b"b,a\n", True),
+        ("equal", b"b\n", False),
+        ("subset", b"c,b,a\n", True),
+        ("subset", b"a\n", False),
+        ("superset", b"b\n", True),
+        ("superset", b"a,c\n", False),
+        ("partial", b"c,b\n", True),
+        ("partial", b"c,d\n", False),
+    ],
+)
+def test_fields_match_decides_which_headers_are_accepted(match, header, accepted):
+    contract = contract_of(A, B, fieldsMatch=match)
+    if accepted:
+        layout_of(header, contract)
+    else:
+        assert isinstance(refused(header, contract), HeaderMismatch)
+
+
+@pytest.mark.parametrize(
+    ("policies", "header", "names"),
+    [
+        ({"extraColumns": "drop"}, b"a,x,b\n", ["a", "b"]),
+        ({"extraColumns": "keep"}, b"a,x,b\n", ["a", "b", "x"]),
+        ({"missingColumns": "drop"}, b"b\n", ["b"]),
+        ({"missingColumns": "keep"}, b"b\n", ["a", "b"]),
+    ],
+)
+def test_policies_decide_about_extra_and_missing_columns(policies, header, names):
+    layout = layout_of(header, contract_of(A, B, pipeline=policies))
+    assert [field.output_name for field in layout.fields] == names
+
+
+def test_a_missing_required_column_is_refused_whatever_the_policy():
+    contract = contract_of(
+        {**A, "constraints": {"required": True}}, B, pipeline={"missingColumns": "keep"}
+    )
+    assert isinstance(refused(b"b\n", contract), HeaderMismatch)
+
+
+def test_a_label_that_differs_in_case_or_spaces_is_pointed_out():
+    error = refused(b"A,b\n", contract_of(A, B))
+    assert "'A' instead of 'a'" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "content", "labels", "data_line"),
+    [
+        ({"headerRows": [3]}, b"Title\n\na,b\n1,2\n", ("a", "b"), 4),
+        ({"headerRows": [1, 2]}, b"x,y\na,b\n1,2\n", ("x a", "y b"), 3),
+        ({"commentChar": "#"}, b"#c\n#d\na,b\n", ("a", "b"), 4),
+        ({"commentRows": [1], "headerRows": [2]}, b"c\na,b\n", ("a", "b"), 3),
+        ({"header": False}, b"1,2\n", ("a", "b"), 1),
+    ],
+)
+def test_the_dialect_tells_where_the_header_is(dialect, content, labels, data_line):
+    fields = [{"name": label} for label in labels]
+    layout = layout_of(content, contract_of(*fields, dialect=dialect))
+    assert (layout.labels, layout.data_line) == (labels, data_line)
+
+
+def test_blank_lines_before_the_header_do_not_count_without_a_contract():
+    assert layout_of(b"\n\na,b\n").data_line == 4
+
+
+def test_a_layout_survives_its_json_document():
+    contract = contract_of(
+        {
+            "name": "d",
+            "type": "date",
+            "constraints": {"minimum": "2024-01-01", "enum": ["2024-02-01"]},
+        },
+        {"name": "n", "type": "number", "constraints": {"maximum": 1.5}},
+        {"name": "t", "type": "duration", "constraints": {"minimum": "P1D"}},
+        {"name": "o", "type": "object", "constraints": {"enum": [{"a": [1]}]}},
+        {"name": "g", "type": "geopoint"},
+        primaryKey="d",
+    )
+    layout = layout_of(b"\xef\xbb\xbfd,n,t,o,g\n", contract)
+    assert Layout.from_document(json.loads(json.dumps(layout.to_document()))) == layout

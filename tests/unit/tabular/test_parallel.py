@@ -1,0 +1,69 @@
+"""Several processes write what one would have written."""
+
+from __future__ import annotations
+
+import pytest
+from tabular import parallel
+from tabular.errors import UnreadableFile
+from tabular.parallel import transform_file
+
+from tests.unit.tabular.engine import contract_of, layout_of
+
+CONTRACT = contract_of({"name": "id", "type": "integer"}, {"name": "text", "type": "string"})
+CONTENT = b"id,text\n" + b'1,plain\n2,"two\nlines"\nx,bad\n3,"say ""hi"""\n\n4\n' * 200
+
+
+@pytest.fixture
+def outputs_of(tmp_path, monkeypatch):
+    monkeypatch.setattr(parallel, "WORTHWHILE_BYTES", 0)
+    source = tmp_path / "source.csv"
+    source.write_bytes(CONTENT)
+
+    def outputs(processes: int, block_bytes: int):
+        folder = tmp_path / f"out-{processes}-{block_bytes}"
+        folder.mkdir()
+        names = ("processed", "rejected", "rejected_csv")
+        part = transform_file(
+            source,
+            layout_of(CONTENT, CONTRACT),
+            file_id="f",
+            processed_at="now",
+            processes=processes,
+            block_bytes=block_bytes,
+            **{name: folder / name for name in names},
+        )
+        return part, [(folder / name).read_bytes() for name in names]
+
+    return outputs
+
+
+def test_two_processes_give_the_bytes_of_one(outputs_of):
+    alone, together = outputs_of(1, 8_000_000), outputs_of(2, 500)
+    assert together == alone
+    assert alone[0].record_count == 200 * 6
+
+
+def test_three_processes_give_the_bytes_of_one(outputs_of):
+    assert outputs_of(3, 64) == outputs_of(1, 64)
+
+
+def test_what_a_process_raises_is_raised_by_its_name(outputs_of, monkeypatch):
+    monkeypatch.setattr("tabular.blocks.MAX_LINE_BYTES", 1)
+    with pytest.raises(UnreadableFile):
+        outputs_of(2, 1)
+
+
+def test_a_process_that_is_killed_is_noticed(outputs_of, monkeypatch):
+    start = parallel._start_helper
+
+    def start_and_kill(job, channels):
+        helper = start(job, channels)
+        # It dies with the reading token in its hands, as if out of memory.
+        token = channels.take_read(lambda: None)
+        helper.kill()
+        assert token.index == 0
+        return helper
+
+    monkeypatch.setattr(parallel, "_start_helper", start_and_kill)
+    with pytest.raises(parallel.WorkerDied):
+        outputs_of(2, 500)

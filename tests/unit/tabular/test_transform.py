@@ -1,0 +1,241 @@
+"""One split of a file: what becomes of its records, whatever its form."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import pytest
+from tabular import compression
+from tabular.compression import gunzip
+from tabular.errors import FileTooLarge, TabularError, UnreadableFile
+from tabular.structure import MAX_RECORD_BYTES
+
+from tests.unit.tabular.engine import contract_of, layout_of, run
+
+NAME = {"name": "name", "type": "string"}
+AGE = {"name": "age", "type": "integer", "constraints": {"minimum": 0}}
+PEOPLE = contract_of(NAME, AGE)
+
+
+def test_without_a_contract_the_plain_rules_hold():
+    result = run(b"Customer Name ,Amount\n  Ann ,100.50\n\nBob,\nCy,x\n")
+    assert result.processed.splitlines()[0] == (
+        b'{"id":"f-1","original_row":1,"data":{"customer_name":"Ann","amount":100.50},'
+        b'"processed_at":"2024-01-01T00:00:00Z"}'
+    )
+    assert result.data[1] == {"customer_name": "Bob", "amount": None}
+    assert result.rejects == [
+        {
+            "row": 3,
+            "line": 5,
+            "byte_offset": 42,
+            "errors": [
+                {
+                    "field": "Amount",
+                    "code": "type-error",
+                    "message": "expected a number",
+                    "value": "x",
+                }
+            ],
+            "raw": "Cy,x",
+        }
+    ]
+    assert result.rejected_csv == b"Customer Name ,Amount\nCy,x\n"
+
+
+@pytest.mark.parametrize(
+    ("row", "codes"),
+    [
+        (b"x", ["missing-cell"]),
+        (b"x,1,2", ["extra-cell"]),
+        (b"x,1.5", ["type-error"]),
+        (b"x,-1", ["constraint-error"]),
+        (b"x,-1,y,z", ["constraint-error", "extra-cell", "extra-cell"]),
+        (b'x"y,1', ["source-error"]),
+        (b'"x,1', ["source-error"]),
+        (b'"x"y,1', ["source-error"]),
+        (b"\xff,1", ["encoding-error"]),
+        (b"\xff,1.5", ["encoding-error", "type-error"]),
+        (b"x\0,1", ["source-error"]),
+        (b"", ["blank-row"]),
+        (b",", ["blank-row"]),
+        (b"x" * (MAX_RECORD_BYTES + 1) + b",1", ["source-error"]),
+    ],
+)
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
+def test_a_row_with_a_fault_costs_that_row_alone(row, codes, line_end):
+    content = line_end.join([b"name,age", b'"a ""b""",1', row, b'"two\nlines",3', b"last,4"])
+    result = run(content, PEOPLE)
+    assert result.codes == {2: codes}
+    assert result.rows == [1, 3, 4]
+    assert result.rejects[0]["line"] == 3
+    assert result.rejects[0]["byte_offset"] == content.index(line_end + row + line_end, 12) + len(
+        line_end
+    )
+
+
+def test_an_unclosed_quote_before_a_blank_line_costs_its_line_alone():
+    result = run(b'name,age\n"open,1\n\nx,2\n', PEOPLE)
+    assert result.codes == {1: ["source-error"], 2: ["blank-row"]}
+    assert result.rows == [3]
+
+
+@pytest.mark.parametrize(
+    ("skip", "codes"), [(True, {}), (False, {1: ["blank-row"], 3: ["blank-row"]})]
+)
+def test_blank_rows_follow_the_dialect(skip, codes):
+    contract = contract_of(NAME, AGE, dialect={"skipBlankRows": skip})
+    result = run(b'name,age\n\nx,1\n"",\ny,2\n', contract)
+    assert result.codes == codes
+    assert [data["name"] for data in result.data] == ["x", "y"]
+
+
+def test_comments_are_no_records():
+    contract = contract_of(NAME, AGE, dialect={"commentChar": "#", "commentRows": [5]})
+    result = run(b"name,age\n#no\nx,1\n# no,3\nnot this\ny,\xff\n", contract)
+    assert result.rows == [1]
+    assert result.rejects[0]["row"] == 2
+    assert result.rejects[0]["line"] == 6
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
+@pytest.mark.parametrize("block_bytes", [1, 40, 8_000_000])
+def test_the_encoding_changes_nothing_but_offsets(encoding, block_bytes):
+    text = 'name,age\r\n"Zoë\r\n""Z""",1\r\nÄ,x\r\nÉ,2\r\n'
+    contract = contract_of(NAME, AGE, encoding="cp1252" if encoding == "cp1252" else "utf-8")
+    content = text.encode(encoding)
+    result = run(content, contract, block_bytes=block_bytes, chunk=7)
+    assert result.data == [{"name": 'Zoë\r\n"Z"', "age": 1}, {"name": "É", "age": 2}]
+    (reject,) = result.rejects
+    assert (reject["row"], reject["line"], reject["raw"]) == (2, 4, "Ä,x")
+    assert reject["byte_offset"] == len(text[: text.index("Ä")].encode(encoding))
+    assert result.rejected_csv.decode(encoding) == "name,age\r\nÄ,x\r\n"
+
+
+def test_a_letter_whose_second_byte_looks_like_a_delimiter_stays_a_letter():
+    text = "name|age\nソ表|1\nポ|x\n"  # in Shift JIS their second bytes are backslashes and bars
+    contract = contract_of(NAME, AGE, encoding="shift_jis", dialect={"delimiter": "|"})
+    result = run(text.encode("shift_jis"), contract)
+    assert result.data == [{"name": "ソ表", "age": 1}]
+    assert result.rejected_csv == "name|age\nポ|x\n".encode("shift_jis")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "shift_jis", "cp1252"])
+def test_undecodable_bytes_cost_their_row_alone_in_any_encoding(encoding):
+    bad = {"utf-16-le": b"\x00\xd8", "shift_jis": b"\x81", "cp1252": b"\x81"}[encoding]
+    lines = ["name,age\n", "x,1\n", "y", "\nz,3\n"]
+    first, second, third, last = (line.encode(encoding) for line in lines)
+    result = run(first + second + third + bad + last, contract_of(NAME, AGE, encoding=encoding))
+    assert result.codes == {2: ["encoding-error", "missing-cell"]}
+    assert result.rows == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "content"),
+    [
+        ({"delimiter": ";"}, b'name;age\n"a;""b""\n";1\n'),
+        ({"quoteChar": "'"}, b"name,age\n'a;\"b\"\n',1\n"),
+        ({"escapeChar": "\\", "doubleQuote": False}, b'name,age\n"a;\\"b\\"\n",1\n'),
+        ({"skipInitialSpace": True}, b'name, age\n "a;""b""\n", 1\n'),
+        ({"delimiter": "\u00a7"}, 'name\u00a7age\n"a;""b""\n"\u00a71\n'.encode()),
+    ],
+)
+def test_dialects_read_the_same_table(dialect, content):
+    result = run(content, contract_of(NAME, AGE, dialect=dialect))
+    assert result.data == [{"name": 'a;"b"\n', "age": 1}]
+
+
+def test_without_a_quote_character_quotes_are_letters():
+    contract = contract_of(NAME, AGE, dialect={"quoteChar": None})
+    assert run(b'name,age\n"a,1\n', contract).data == [{"name": '"a', "age": 1}]
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_gzip_changes_nothing(members):
+    content = b"name,age\n" + b"x,1\nbad\n" * 100
+    size = len(content) // members + 1
+    packed = b"".join(gzip.compress(content[i : i + size]) for i in range(0, len(content), size))
+    plain, zipped = run(content, PEOPLE), run(packed, PEOPLE, name="x.csv.gz", chunk=10)
+    assert zipped.outputs == plain.outputs
+
+
+def test_damaged_gzip_is_unreadable():
+    packed = gzip.compress(b"name,age\n" + b"x,1\n" * 1000)
+    layout = layout_of(packed, PEOPLE, "x.csv.gz")
+    for damaged in (packed[:-1], packed[:40], packed[:-8] + b"\0" * 8, packed + b"garbage"):
+        with pytest.raises(UnreadableFile):
+            run(damaged, layout=layout)
+
+
+def test_gzip_that_expands_too_far_is_stopped(monkeypatch):
+    monkeypatch.setattr(compression, "RATIO_FREE_BYTES", 1000)
+    bomb = gzip.compress(b"0" * 10_000_000)
+    with pytest.raises(FileTooLarge):
+        list(gunzip([bomb]))
+    with pytest.raises(FileTooLarge):
+        list(gunzip([gzip.compress(b"01" * 600)], max_bytes=1000))
+
+
+def test_zeros_after_gzip_data_are_padding():
+    assert b"".join(gunzip([gzip.compress(b"x"), b"\0" * 10])) == b"x"
+
+
+def test_formulas_in_texts_are_neutralised_only_where_the_contract_says_so():
+    fields = [NAME, {"name": "n", "type": "number"}]
+    content = b"name,n\n=1+1,-5\n"
+    off = run(content, contract_of(*fields))
+    on = run(content, contract_of(*fields, pipeline={"neutraliseFormulas": "prefix"}))
+    assert off.data == [{"name": "=1+1", "n": -5}]
+    assert on.data == [{"name": "'=1+1", "n": -5}]
+
+
+def test_extra_columns_that_are_kept_stand_after_the_contracts():
+    contract = contract_of(AGE, pipeline={"extraColumns": "keep"})
+    assert run(b"x,age\na,1\n", contract).data == [{"age": 1, "x": "a"}]
+
+
+def test_missing_columns_that_are_kept_are_null():
+    contract = contract_of(NAME, AGE, pipeline={"missingColumns": "keep"})
+    assert run(b"age\n1\n", contract).data == [{"name": None, "age": 1}]
+
+
+def test_mended_rejects_can_be_dropped_in_again():
+    first = run(b"\xef\xbb\xbfTitle\r\nname,age\r\nx,1\r\ny,?\r\nz", PEOPLE_BELOW_A_TITLE)
+    assert first.rejected_csv == b"\xef\xbb\xbfTitle\r\nname,age\r\ny,?\r\nz\r\n"
+    mended = first.rejected_csv.replace(b"?", b"2").replace(b"z", b"z,3")
+    assert run(mended, PEOPLE_BELOW_A_TITLE).data == [
+        {"name": "y", "age": 2},
+        {"name": "z", "age": 3},
+    ]
+
+
+PEOPLE_BELOW_A_TITLE = contract_of(NAME, AGE, dialect={"headerRows": [2]})
+
+
+def test_a_file_with_a_header_alone_has_no_records():
+    result = run(b"name,age", PEOPLE)
+    assert (result.part.record_count, result.processed, result.rejected) == (0, b"", b"")
+
+
+def test_a_single_column_keeps_its_records():
+    result = run(b"only\n1\n\n2\n")
+    assert result.data == [{"only": "1"}, {"only": "2"}]
+
+
+def test_names_and_texts_are_escaped_as_json():
+    contract = contract_of({"name": 'q"\\\n'})
+    result = run(b'"q""\\\n"\n"a""\\\x01\t\n\xe2\x82\xac"\n', contract)
+    assert json.loads(result.processed)["data"] == {'q"\\\n': 'a"\\\x01\t\n€'}
+
+
+def test_no_line_end_for_long_is_no_csv(monkeypatch):
+    monkeypatch.setattr("tabular.blocks.MAX_LINE_BYTES", 1000)
+    with pytest.raises(TabularError):
+        run(b"name,age\n" + b"x" * 5000, PEOPLE, block_bytes=100, chunk=100)
+
+
+def test_the_number_of_records_is_kept_in_statistics():
+    result = run(b"name,age\nx,1\ny,\nz,z\n", PEOPLE)
+    assert result.part.to_document()["record_count"] == 3
+    assert result.part.statistics["rejects"] == [["age", "type-error", 1]]
