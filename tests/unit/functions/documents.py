@@ -29,6 +29,8 @@ FILE_ID = Source.from_document(SOURCE).file_id
 PARSE: dict[str, Any] = {
     "plan_key": f"work/{FILE_ID}/plan.json",
     "splits": 1,
+    "splits_key": f"work/{FILE_ID}/splits.json",
+    "max_concurrency": 10,
     "location": {name: SOURCE[name] for name in ("bucket", "key", "version_id", "etag", "size")},
     "encoding": "utf-8",
     "compression": None,

@@ -6,13 +6,38 @@ Reads the definition that is deployed, as far as these tests need it: `Parameter
 
 from __future__ import annotations
 
+import importlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 DEFINITION = Path(__file__).parents[3] / "statemachine" / "pipeline.asl.json"
 STATES: dict[str, Any] = json.loads(DEFINITION.read_text())["States"]
+
+
+def function(state: Mapping[str, Any]) -> Any:
+    """The handler that a Task invokes, found by the name that the template gives to it."""
+    name = state["Parameters"]["FunctionName"].removeprefix("${").removesuffix("FunctionArn}")
+    package = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+    return importlib.import_module(f"{package}.app").handler
+
+
+def child(state: str) -> dict[str, Any]:
+    """The only Task inside a Map."""
+    (task,) = STATES[state]["ItemProcessor"]["States"].values()
+    return dict(task)
+
+
+def child_payload(
+    state: str, item: Any, document: Mapping[str, Any], execution: Mapping[str, Any]
+) -> Any:
+    """What the Task inside a Map sends to its function, for one item."""
+    values = {"$": document, "$$.Execution": execution, "$$.Map.Item.Value": item}
+    selected = _filled(STATES[state]["ItemSelector"], values)
+    inner = {f"$.{name}": value for name, value in selected.items()}
+    return _filled(child(state)["Parameters"]["Payload"], inner)
 
 
 def payload(state: str, document: Mapping[str, Any], execution: Mapping[str, Any]) -> Any:
@@ -48,7 +73,12 @@ def selector(state: str) -> dict[str, str]:
 
 def selected_fields(state: str) -> set[str]:
     """The fields of a function's return value that a state selects."""
-    return {_field(path) for path in selector(state).values() if _is_path(path)}
+    return fields(selector(state))
+
+
+def fields(selector: Mapping[str, str]) -> set[str]:
+    """The fields of a function's return value that a ResultSelector reads."""
+    return {_field(path) for path in selector.values() if _is_path(path)}
 
 
 def next_task(choice: str, document: Mapping[str, Any]) -> str:
