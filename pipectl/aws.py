@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from pipectl.aws_errors import error_code, explained
 from pipectl.errors import PipectlError
 
 if TYPE_CHECKING:
@@ -47,10 +48,8 @@ class Deployment:
         cls, stack_name: str, *, profile: str | None = None, region: str | None = None
     ) -> Deployment:
         """A stack on AWS; profile and region default to what the AWS CLI would use."""
-        try:
+        with explained():
             session = boto3.Session(profile_name=profile, region_name=region)
-        except BotoCoreError as error:
-            raise PipectlError(str(error)) from None
         return cls(session, stack_name)
 
     @classmethod
@@ -85,19 +84,27 @@ class Deployment:
         """The client of a service, the same one every time."""
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = self.session.client(
-                    service,
-                    endpoint_url=self.endpoint,
-                    config=_CONFIG if self.endpoint is None else _EMBEDDED_CONFIG,
-                )
+                with explained():
+                    self._clients[service] = self.session.client(
+                        service,
+                        endpoint_url=self.endpoint,
+                        config=_CONFIG if self.endpoint is None else _EMBEDDED_CONFIG,
+                    )
             return self._clients[service]
 
     @cached_property
     def outputs(self) -> Mapping[str, str]:
         """The stack's outputs by name; raises `PipectlError` where there is no such stack."""
-        try:
-            stacks = self.client("cloudformation").describe_stacks(StackName=self.stack_name)
-        except (BotoCoreError, ClientError) as error:
-            raise PipectlError(f"The stack {self.stack_name} can't be read: {error}") from None
+        with explained():
+            try:
+                stacks = self.client("cloudformation").describe_stacks(StackName=self.stack_name)
+            except ClientError as error:
+                # CloudFormation has no name of its own for it.
+                if error_code(error) != "ValidationError" or "not exist" not in str(error):
+                    raise
+                raise PipectlError(
+                    f"There is no stack {self.stack_name} in {self.session.region_name}. Name it"
+                    " with --stack-name and its region with --region."
+                ) from None
         outputs = stacks["Stacks"][0].get("Outputs", [])
         return {output["OutputKey"]: output["OutputValue"] for output in outputs}

@@ -106,23 +106,25 @@ def _announced(stack: EmbeddedStack, path: Path, region: str, stack_name: str) -
 
 def _explain(stack: EmbeddedStack) -> None:
     endpoint, outputs = stack.deployment.endpoint, stack.deployment.outputs
-    aws = f"aws --endpoint-url {endpoint}"
-    lines = [
-        f"Endpoint        {endpoint}",
-        *(f"{name:<15} {outputs[output]}" for name, output in _SHOWN_OUTPUTS.items()),
+    lines = [f"{'Endpoint':<15} {endpoint}"]
+    lines += [
+        f"{name:<15} {outputs[output]}"
+        for name, output in _SHOWN_OUTPUTS.items()
+        if output in outputs
+    ]
+    lines += [
         f"{'Function logs':<15} {stack.log_folder}",
         "",
-        "With the AWS CLI (any keys and region us-east-1 will do):",
+        "With the AWS CLI (any keys will do):",
         "  export AWS_ACCESS_KEY_ID=embedded AWS_SECRET_ACCESS_KEY=embedded"
-        " AWS_DEFAULT_REGION=us-east-1",
-        f"  {aws} s3 cp FILE.csv s3://{outputs['InputBucketName']}/raw/",
-        f"  {aws} s3 ls --recursive s3://{outputs['OutputBucketName']}/",
-        f"  {aws} stepfunctions list-executions --state-machine-arn {outputs['StateMachineArn']}",
-        f"  {aws} dynamodb scan --table-name {outputs['MetadataTableName']}",
-        f"  {aws} sqs receive-message --queue-url {outputs['DeadLetterQueueUrl']}",
-        "",
-        "Ctrl-C stops it and forgets everything in it.",
+        f" AWS_DEFAULT_REGION={stack.deployment.session.region_name}",
     ]
+    lines += [
+        f"  aws --endpoint-url {endpoint} {example.format(outputs[output])}"
+        for output, example in _EXAMPLES
+        if output in outputs
+    ]
+    lines += ["", "Ctrl-C stops it and forgets everything in it."]
     click.echo("\n".join(lines))
 
 
@@ -135,6 +137,15 @@ _SHOWN_OUTPUTS = {
     "State machine": "StateMachineArn",
     "Metadata table": "MetadataTableName",
 }
+
+# The stack's output that an example needs, and the example.
+_EXAMPLES = (
+    ("InputBucketName", "s3 cp FILE.csv s3://{}/raw/"),
+    ("OutputBucketName", "s3 ls --recursive s3://{}/"),
+    ("StateMachineArn", "stepfunctions list-executions --state-machine-arn {}"),
+    ("MetadataTableName", "dynamodb scan --table-name {}"),
+    ("DeadLetterQueueUrl", "sqs receive-message --queue-url {}"),
+)
 
 
 def _report_executions(stack: EmbeddedStack, ending: threading.Event) -> None:

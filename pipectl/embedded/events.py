@@ -218,7 +218,7 @@ def status_event(execution: Any) -> dict[str, Any]:
             "executionArn": described["executionArn"],
             "stateMachineArn": described["stateMachineArn"],
             "name": described["name"],
-            "status": str(described["status"]),
+            "status": execution.status,
             "startDate": _milliseconds(described["startDate"]),
             "stopDate": _milliseconds(described["stopDate"]),
             # The document as an escaped string.

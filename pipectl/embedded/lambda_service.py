@@ -73,9 +73,19 @@ class LambdaService:
         self._turns = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))
 
     def add(self, function: Function) -> None:
-        """Make a function known under its name and ARN, and start a worker for it."""
+        """Make a function known under its name and ARN."""
         self._functions[function.name] = function
-        self._workers.prepare(function)
+
+    def prepare(self) -> None:
+        """Start a worker for each function, in the background and one after the other.
+
+        They are then ready, or nearly, when the first file comes to them.
+        """
+        threading.Thread(target=self._prepare, daemon=True).start()
+
+    def _prepare(self) -> None:
+        for function in list(self._functions.values()):
+            self._workers.prepare(function)
 
     def invoke(self, name_or_arn: str, payload: bytes) -> tuple[Outcome, str]:
         """Invoke a function and wait; returns its outcome and the request's id.

@@ -136,7 +136,7 @@ class EmbeddedStack:
         self._serve(translation)
 
     def _serve(self, translation: Translation) -> None:
-        from pipectl.embedded import engine, events, map_runs, redrive
+        from pipectl.embedded import engine, events, map_runs, message_move, redrive
         from pipectl.embedded.gateway import Gateway
         from pipectl.embedded.lambda_service import LambdaService
         from pipectl.embedded.server import Server
@@ -147,6 +147,7 @@ class EmbeddedStack:
         self._lambda = LambdaService(pool, wait, self.faults)
         gateway = Gateway(server.moto, self._lambda, self.faults)
         redrive.extend(gateway)
+        message_move.extend(gateway)
         self._add_controls(gateway)
         server.start(gateway)
         self._open.callback(server.stop)
@@ -168,9 +169,9 @@ class EmbeddedStack:
         from pipectl.embedded.poller import Poller
 
         stack = apply.create_stack(self.deployment, template)
-        # Their workers start while the rest of the stack is made.
         for function in stack.functions():
             self._lambda.add(function)
+        self._lambda.prepare()
         stack.complete()
         self._pollers = [
             Poller(source, self._lambda, self.deployment.client("sqs"), self._time_factor)

@@ -110,9 +110,18 @@ class Workers:
         return outcome
 
     def prepare(self, function: Function) -> None:
-        """Start a worker of the function, for its first invocation to find it ready, or nearly."""
+        """Start a worker of the function and wait until it could take an invocation.
+
+        One that comes earlier takes it nevertheless, and waits itself. A function that has a
+        worker already gets none.
+        """
         with self._lock:
-            self._idle[function.name].append(self._start(function))
+            if self._closed or any(worker.serves(function) for worker in self._all):
+                return
+            worker = self._start(function)
+            self._idle[function.name].append(worker)
+        while not worker.settled:
+            time.sleep(0.01)
 
     def close(self) -> None:
         """End all workers, at once also those that run an invocation."""
@@ -135,6 +144,8 @@ class Workers:
             return self._start(function)
 
     def _start(self, function: Function) -> _Worker:
+        if self._closed:
+            raise RuntimeError("The stack is being closed.")
         worker = _Worker(function, self._environment, self._log_folder, self._scratch)
         self._all.add(worker)
         return worker
@@ -167,6 +178,18 @@ class _Worker:
     @property
     def alive(self) -> bool:
         return self._process.is_alive()
+
+    @property
+    def settled(self) -> bool:
+        """Whether the handler is imported, or never will be."""
+        try:
+            return self._ready or self._connection.poll() or not self.alive
+        except OSError:  # it was closed, or taken and used meanwhile
+            return True
+
+    def serves(self, function: Function) -> bool:
+        """Whether it is a worker of this function."""
+        return self._function.name == function.name
 
     def initialize(self) -> Outcome | None:
         """Wait until the handler is imported; returns the error of one that can't be.

@@ -1,0 +1,116 @@
+"""Queues, topics, rules and buckets reach functions as they do on AWS."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from typing import Any
+
+from pipectl.embedded.process import StackProcess
+from tests.integration.embedded.conftest import Notes
+
+QUEUE_ARN = "arn:aws:sqs:us-east-1:123456789012:probe-queue"
+DEAD_LETTERS_ARN = "arn:aws:sqs:us-east-1:123456789012:probe-dead-letters"
+
+
+def dead_letters_with(probe: StackProcess, text: str, patience: float = 20) -> list[Any]:
+    """The dead letters with a text in them, waited for."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        found = [letter for letter in probe.dead_letters() if text in json.dumps(letter)]
+        if found:
+            return found
+        time.sleep(0.1)
+    return []
+
+
+def test_a_refused_message_among_good_ones_ends_alone_in_the_dead_letter_queue(
+    probe: StackProcess, notes: Notes
+) -> None:
+    mark = str(uuid.uuid4())
+    bodies = [f"accept {mark}"] * 9 + [f"refuse {mark}"]
+    probe.client("sqs").send_message_batch(
+        QueueUrl=probe.outputs["QueueUrl"],
+        Entries=[
+            {"Id": str(number), "MessageBody": json.dumps(body)}
+            for number, body in enumerate(bodies)
+        ],
+    )
+    assert dead_letters_with(probe, mark) == [f"refuse {mark}"]
+    seen = [json.loads(record["body"]) for record in notes("seen", mark, count=12)]
+    assert sorted(seen) == sorted([f"accept {mark}"] * 9 + [f"refuse {mark}"] * 3)
+    refused = [f for f in probe.failed_deliveries() if mark in f["body"]]
+    assert {failure["code"] for failure in refused} == {"MessageRefused"}
+
+
+def test_dead_letters_move_back_with_an_explicit_destination(
+    probe: StackProcess, notes: Notes
+) -> None:
+    mark = str(uuid.uuid4())
+    sqs = probe.client("sqs")
+    sqs.send_message(QueueUrl=probe.outputs["DeadLetterQueueUrl"], MessageBody=json.dumps(mark))
+    task = sqs.start_message_move_task(SourceArn=DEAD_LETTERS_ARN, DestinationArn=QUEUE_ARN)
+    assert task["TaskHandle"]
+    assert notes("seen", mark)
+    listed = sqs.list_message_move_tasks(SourceArn=DEAD_LETTERS_ARN)["Results"]
+    assert listed[0]["Status"] == "COMPLETED"
+
+
+def test_an_s3_event_has_a_version_and_a_rising_sequencer(
+    probe: StackProcess, notes: Notes
+) -> None:
+    mark = str(uuid.uuid4())
+    key = f"in/{mark}.txt"
+    versions = [probe.upload(b"one", key).version_id, probe.upload(b"two", key).version_id]
+    events = [json.loads(record["body"]) for record in notes("seen", mark, count=2)]
+    objects = [event["Records"][0]["s3"]["object"] for event in events]
+    by_sequencer = sorted(objects, key=lambda item: item["sequencer"])
+    assert [item["versionId"] for item in by_sequencer] == versions
+
+
+def test_an_object_that_no_filter_matches_sends_no_event(probe: StackProcess, notes: Notes) -> None:
+    mark = str(uuid.uuid4())
+    probe.upload(b"", f"in/{mark}.TXT")
+    probe.upload(b"", f"in/{mark}.txt")
+    assert len(notes("seen", mark)) == 1
+    assert len(notes("seen", mark, count=2, patience=1)) == 1
+
+
+def test_a_topic_reaches_a_function_with_attributes_and_filter(
+    probe: StackProcess, notes: Notes
+) -> None:
+    mark = str(uuid.uuid4())
+    for kind in ("unwanted", "wanted"):
+        probe.client("sns").publish(
+            TopicArn=probe.outputs["Topic"],
+            Subject=kind,
+            MessageStructure="json",
+            Message=json.dumps({"default": f"for others {mark}", "lambda": f"for code {mark}"}),
+            MessageAttributes={"kind": {"DataType": "String", "StringValue": kind}},
+        )
+    (event,) = notes("told", mark)
+    sns = event["Records"][0]["Sns"]
+    assert (sns["Subject"], sns["Message"]) == ("wanted", f"for code {mark}")
+    assert sns["TopicArn"] == probe.outputs["Topic"]
+    assert sns["MessageAttributes"] == {"kind": {"Type": "String", "Value": "wanted"}}
+
+
+def test_notifications_are_remembered_as_they_were_published(probe: StackProcess) -> None:
+    mark = str(uuid.uuid4())
+    probe.client("sns").publish(TopicArn=probe.outputs["Topic"], Subject="hi", Message=mark)
+    (published,) = [n for n in probe.notifications() if n["message"] == mark]
+    assert (published["subject"], published["attributes"]) == ("hi", {})
+
+
+def test_executions_tell_eventbridge_how_they_go(probe: StackProcess, notes: Notes) -> None:
+    name = str(uuid.uuid4())
+    probe.client("stepfunctions").start_execution(
+        stateMachineArn=probe.outputs["StateMachineArn"], name=name, input='{"do": "echo"}'
+    )
+    events = notes("told", f'"name": "{name}"', count=2)
+    details = {event["detail"]["status"]: event["detail"] for event in events}
+    assert details.keys() == {"RUNNING", "SUCCEEDED"}
+    assert json.loads(details["SUCCEEDED"]["input"]) == {"do": "echo"}
+    assert details["SUCCEEDED"]["stopDate"] >= details["SUCCEEDED"]["startDate"]
+    assert events[0]["detail-type"] == "Step Functions Execution Status Change"

@@ -1,0 +1,116 @@
+"""Executions on the embedded AWS: what moto's engine does not do by itself."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from pipectl.embedded.process import StackProcess
+from pipectl.follow import Run, read_history
+
+
+def ended(probe: StackProcess, document: dict[str, Any], patience: float = 20) -> dict[str, Any]:
+    """Start an execution and wait for its end."""
+    arn = probe.client("stepfunctions").start_execution(
+        stateMachineArn=probe.outputs["StateMachineArn"],
+        name=str(uuid.uuid4()),
+        input=json.dumps(document),
+    )["executionArn"]
+    return description(probe, arn, patience)
+
+
+def description(probe: StackProcess, arn: str, patience: float = 20) -> dict[str, Any]:
+    """Describe an execution once it has ended."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        described = probe.client("stepfunctions").describe_execution(executionArn=arn)
+        if described["status"] != "RUNNING":
+            return dict(described)
+        time.sleep(0.05)
+    raise TimeoutError(arn)
+
+
+def history(probe: StackProcess, execution: dict[str, Any]) -> Run:
+    """The history of an execution, read."""
+    events = probe.client("stepfunctions").get_execution_history(
+        executionArn=execution["executionArn"]
+    )["events"]
+    return read_history(events, execution["status"].lower())
+
+
+def test_waits_between_attempts_follow_the_time_factor(probe: StackProcess) -> None:
+    probe.add_fault("probe-actor", "throttle", times=2)
+    start = time.monotonic()
+    execution = ended(probe, {"do": "echo"})
+    assert execution["status"] == "SUCCEEDED"
+    # On AWS: 30 s and 60 s.
+    assert time.monotonic() - start < 20
+    act = next(visit for visit in history(probe, execution).visits if visit.name == "Act")
+    assert (act.attempts, act.failure) == (3, None)
+
+
+def test_a_runtime_error_is_not_caught_by_states_all(probe: StackProcess) -> None:
+    execution = ended(probe, {"do": "pid"})
+    assert (execution["status"], execution["error"]) == ("FAILED", "States.Runtime")
+    assert [visit.name for visit in history(probe, execution).visits] == ["Before", "Act"]
+
+
+def test_a_failed_execution_can_be_redriven_from_where_it_failed(probe: StackProcess) -> None:
+    probe.add_fault("probe-actor", "Broken", times=2)
+    failed = ended(probe, {"do": "echo", "gate": "echo"})
+    assert (failed["status"], failed["redriveStatus"]) == ("FAILED", "REDRIVABLE")
+    assert failed["error"] == "Broken"
+
+    arn = failed["executionArn"]
+    probe.client("stepfunctions").redrive_execution(executionArn=arn)
+    redriven = description(probe, arn)
+
+    assert (redriven["status"], redriven["redriveCount"]) == ("SUCCEEDED", 1)
+    assert redriven["redriveStatus"] == "NOT_REDRIVABLE"
+    output = json.loads(redriven["output"])
+    assert output["before"] == "kept"
+    assert output["gate_passed"]["Payload"]["execution"]["RedriveCount"] == 1
+    names = [visit.name for visit in history(probe, redriven).visits]
+    assert names == ["Before", "Act", "Gate", "Gate", "Done"]
+
+
+def test_a_succeeded_execution_cannot_be_redriven(probe: StackProcess) -> None:
+    execution = ended(probe, {"do": "echo"})
+    with pytest.raises(ClientError, match="ExecutionNotRedrivable"):
+        probe.client("stepfunctions").redrive_execution(executionArn=execution["executionArn"])
+
+
+def test_the_same_start_at_once_starts_one_execution(probe: StackProcess) -> None:
+    name, sfn = str(uuid.uuid4()), probe.client("stepfunctions")
+
+    def start(_: int) -> str:
+        answer = sfn.start_execution(
+            stateMachineArn=probe.outputs["StateMachineArn"],
+            name=name,
+            input='{"do": "sleep", "seconds": 1}',
+        )
+        return str(answer["executionArn"])
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(start, range(8)))) == 1
+    executions = sfn.list_executions(stateMachineArn=probe.outputs["StateMachineArn"])
+    assert [e["name"] for e in executions["executions"]].count(name) == 1
+
+
+def test_an_execution_that_outlives_its_caller_can_be_stopped(probe: StackProcess) -> None:
+    sfn = probe.client("stepfunctions")
+    arn = sfn.start_execution(
+        stateMachineArn=probe.outputs["StateMachineArn"],
+        input='{"do": "sleep", "seconds": 1.5}',
+        name=str(uuid.uuid4()),
+    )["executionArn"]
+    time.sleep(0.5)
+    sfn.stop_execution(executionArn=arn)
+    stopped = description(probe, arn)
+    assert (stopped["status"], stopped["redriveStatus"]) == ("ABORTED", "REDRIVABLE")

@@ -1,0 +1,157 @@
+"""The Lambda service: results, errors as Lambda reports them, and warm workers."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from botocore.exceptions import ClientError
+
+from pipectl.embedded.process import StackProcess
+from tests.integration.embedded.conftest import Invoke, Notes
+
+
+def test_a_result_comes_back_as_json(invoke: Invoke) -> None:
+    assert invoke({"do": "echo", "text": "grün"}) == ({"do": "echo", "text": "grün"}, None)
+
+
+def test_the_context_tells_what_lambda_tells(probe: StackProcess) -> None:
+    answer = probe.client("lambda").invoke(
+        FunctionName="probe-actor", Payload=json.dumps({"do": "context"}).encode()
+    )
+    context = json.loads(answer["Payload"].read())
+    assert 0 < context.pop("remaining") <= 2000
+    assert context == {
+        "function_name": "probe-actor",
+        "invoked_function_arn": "arn:aws:lambda:us-east-1:123456789012:function:probe-actor",
+        "memory_limit_in_mb": "300",
+        "aws_request_id": answer["ResponseMetadata"]["RequestId"],
+    }
+
+
+def test_the_environment_is_the_templates_and_lambdas_own(invoke: Invoke) -> None:
+    environment, _ = invoke({"do": "environment"})
+    assert environment["GREETING"] == "goodbye"
+    assert environment["AWS_LAMBDA_FUNCTION_NAME"] == "probe-actor"
+    assert environment["AWS_REGION"] == "us-east-1"
+    assert environment["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
+    assert "PYTEST_CURRENT_TEST" not in environment
+
+
+def test_a_raised_error_is_reported_with_type_message_and_trace(invoke: Invoke) -> None:
+    payload, error = invoke({"do": "raise", "message": "no such thing"})
+    assert error == "Unhandled"
+    assert payload.pop("requestId")
+    assert "raise ValueError" in payload.pop("stackTrace")[-1]
+    assert payload == {"errorMessage": "no such thing", "errorType": "ValueError"}
+
+
+@pytest.mark.parametrize(
+    ("event", "how"),
+    [
+        ({"do": "exit", "status": 3}, "exit status 3"),
+        ({"do": "kill"}, "signal: killed"),
+    ],
+)
+def test_a_crash_is_a_runtime_exit_error(invoke: Invoke, event: object, how: str) -> None:
+    payload, error = invoke(event)
+    assert error == "Unhandled"
+    assert payload["errorType"] == "Runtime.ExitError"
+    assert payload["errorMessage"].endswith(f"Error: Runtime exited with error: {how}")
+
+
+def test_a_function_is_killed_at_its_timeout_and_works_again_after_it(invoke: Invoke) -> None:
+    start = time.monotonic()
+    payload, error = invoke({"do": "sleep", "seconds": 60})
+    assert time.monotonic() - start < 10
+    assert error == "Unhandled"
+    assert payload["errorType"] == "Sandbox.Timedout"
+    assert payload["errorMessage"].endswith("Error: Task timed out after 2.00 seconds")
+    assert invoke({"do": "echo"}) == ({"do": "echo"}, None)
+
+
+@pytest.mark.parametrize(
+    ("function", "error_type", "message"),
+    [
+        (
+            "probe-without-module",
+            "Runtime.ImportModuleError",
+            "Unable to import module 'probe.nowhere': No module named 'probe.nowhere'",
+        ),
+        (
+            "probe-without-handler",
+            "Runtime.HandlerNotFound",
+            "Handler 'nothing' missing on module 'probe.app'",
+        ),
+    ],
+)
+def test_a_handler_that_cannot_be_loaded_is_said_as_lambda_says_it(
+    invoke: Invoke, function: str, error_type: str, message: str
+) -> None:
+    payload, error = invoke({}, function)
+    assert (error, payload["errorType"]) == ("Unhandled", error_type)
+    assert payload["errorMessage"] == message
+
+
+def test_a_result_that_is_no_json_is_a_marshal_error(invoke: Invoke) -> None:
+    payload, _ = invoke({"do": "set"})
+    assert payload["errorType"] == "Runtime.MarshalError"
+
+
+def test_a_worker_is_kept_for_the_next_invocation(invoke: Invoke) -> None:
+    assert invoke({"do": "pid"}) == invoke({"do": "pid"})
+
+
+def test_invocations_at_once_run_in_workers_of_their_own(invoke: Invoke) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(invoke, [{"do": "sleep", "seconds": 0.5}] * 2))
+    assert len({pid for pid, _ in results}) == 2
+
+
+def test_an_unknown_function_is_refused(probe: StackProcess) -> None:
+    with pytest.raises(ClientError, match=r"ResourceNotFoundException.*Function not found: nobody"):
+        probe.client("lambda").invoke(FunctionName="nobody")
+
+
+def test_a_function_is_found_by_its_arn(invoke: Invoke) -> None:
+    arn = "arn:aws:lambda:us-east-1:123456789012:function:probe-actor:$LATEST"
+    assert invoke({"do": "echo"}, arn) == ({"do": "echo"}, None)
+
+
+def test_a_dry_run_runs_nothing(probe: StackProcess) -> None:
+    answer = probe.client("lambda").invoke(FunctionName="probe-actor", InvocationType="DryRun")
+    assert answer["StatusCode"] == 204
+
+
+def test_a_failed_asynchronous_invocation_is_tried_three_times(
+    probe: StackProcess, notes: Notes
+) -> None:
+    mark = str(uuid.uuid4())
+    answer = probe.client("lambda").invoke(
+        FunctionName="probe-teller",
+        InvocationType="Event",
+        Payload=json.dumps({"do": "raise", "mark": mark}).encode(),
+    )
+    assert answer["StatusCode"] == 202
+    assert len(notes("told", mark, count=3)) == 3
+
+
+def test_a_fault_stands_for_as_many_invocations_as_it_says(
+    probe: StackProcess, invoke: Invoke
+) -> None:
+    probe.add_fault("probe-actor", "SomeError", times=2)
+    kinds = [invoke({"do": "echo"})[0].get("errorType") for _ in range(3)]
+    assert kinds == ["SomeError", "SomeError", None]
+
+
+def test_a_throttled_invocation_is_refused(probe: StackProcess) -> None:
+    # boto3 tries a throttled call again by itself.
+    probe.add_fault("probe-actor", "throttle", times=100)
+    try:
+        with pytest.raises(ClientError, match="TooManyRequestsException"):
+            probe.client("lambda").invoke(FunctionName="probe-actor")
+    finally:
+        probe.clear_faults()
