@@ -62,6 +62,7 @@ def translate(path: Path, parameters: Mapping[str, str] | None = None) -> Templa
     a parameter is not one of the template's or its value is not allowed.
     """
     # Only here: the translator takes a second to import.
+    import yaml
     from samtranslator.model.exceptions import InvalidDocumentException
     from samtranslator.translator.transform import transform
     from samtranslator.yaml_helper import yaml_parse
@@ -70,7 +71,7 @@ def translate(path: Path, parameters: Mapping[str, str] | None = None) -> Templa
         document = yaml_parse(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise PipectlError(f"The template {path} can't be read: {error.strerror}.") from None
-    except ValueError as error:
+    except yaml.YAMLError as error:
         raise PipectlError(f"The template {path} is no valid YAML: {error}") from None
     given = dict(parameters or {})
     _check_parameters(document, given)

@@ -1,0 +1,117 @@
+"""The template, translated for the embedded AWS."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipectl.embedded.template import Translation, notified_suffixes, translate
+from pipectl.errors import PipectlError, UsageError
+from pipectl.options import PROJECT
+
+TEMPLATE = """
+Transform: AWS::Serverless-2016-10-31
+Parameters:
+  Format: {Type: String, Default: jsonl, AllowedValues: [jsonl, parquet]}
+  Percent: {Type: Number, Default: 5, MinValue: 0, MaxValue: 100}
+  Place: {Type: String, Default: "", AllowedPattern: "^$|^https://.+$", ConstraintDescription: A URL.}
+Globals:
+  Function: {Runtime: python3.13, CodeUri: code/}
+Resources:
+  Step:
+    Type: AWS::Serverless::Function
+    Properties: {Handler: step.app.handler}
+  Other:
+    Type: AWS::Serverless::Function
+    Properties: {Handler: other.handler, CodeUri: elsewhere/}
+  Machine:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      Role: arn:aws:iam::123456789012:role/x
+      DefinitionUri: machine.json
+      DefinitionSubstitutions: {StepArn: !GetAtt Step.Arn}
+"""
+DEFINITION = (
+    '{"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": "${StepArn}", "End": true}}}'
+)
+
+
+@pytest.fixture
+def template(tmp_path: Path) -> Path:
+    """A template with its definition."""
+    (tmp_path / "machine.json").write_text(DEFINITION)
+    path = tmp_path / "template.yaml"
+    path.write_text(TEMPLATE)
+    return path
+
+
+def test_functions_keep_their_code_where_it_is(template: Path) -> None:
+    folder = template.parent.resolve()
+    assert translate(template).code == {"Step": folder / "code", "Other": folder / "elsewhere"}
+
+
+def test_the_definition_stands_in_the_template_with_its_substitutions_open(template: Path) -> None:
+    properties = translate(template).document["Resources"]["Machine"]["Properties"]
+    assert properties["DefinitionString"] == DEFINITION
+    assert properties["DefinitionSubstitutions"] == {"StepArn": {"Fn::GetAtt": ["Step", "Arn"]}}
+
+
+def test_a_translation_beside_gives_the_same(template: Path) -> None:
+    assert Translation(template, {"Percent": "7"}).result() == translate(template, {"Percent": "7"})
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"Nothing": "1"}, "no parameter Nothing. It has: Format, Percent, Place"),
+        ({"Format": "xml"}, "Format can't have this value: allowed are jsonl, parquet"),
+        ({"Percent": "many"}, "must be a number"),
+        ({"Percent": "101"}, "must be from 0 to 100"),
+        ({"Place": "http://x"}, "A URL."),
+    ],
+)
+def test_parameters_are_checked_as_cloudformation_would(
+    template: Path, parameters: dict[str, str], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        translate(template, parameters)
+
+
+def test_a_translation_beside_refuses_as_well(template: Path) -> None:
+    with pytest.raises(UsageError, match="no parameter Nothing"):
+        Translation(template, {"Nothing": "1"}).result()
+
+
+def test_a_definition_that_is_not_there_is_said(template: Path) -> None:
+    (template.parent / "machine.json").unlink()
+    with pytest.raises(PipectlError, match=r"machine\.json can't be read"):
+        translate(template)
+
+
+def test_a_template_that_is_no_sam_is_said(template: Path) -> None:
+    template.write_text(TEMPLATE.replace("step.app.handler}", "step.app.handler, Events: 3}"))
+    with pytest.raises(PipectlError, match="can't be translated"):
+        translate(template)
+
+
+def test_a_template_that_is_no_yaml_is_said(template: Path) -> None:
+    template.write_text("a: [")
+    with pytest.raises(PipectlError, match="is no valid YAML"):
+        translate(template)
+    with pytest.raises(PipectlError, match="is no valid YAML"):
+        notified_suffixes(template)
+
+
+def test_the_projects_bucket_notifies_of_these_suffixes() -> None:
+    suffixes = notified_suffixes(PROJECT / "template.yaml")
+    assert suffixes == [".csv", ".CSV", ".csv.gz", ".tsv"]
+
+
+def test_secret_parameters_do_not_show_among_the_processes_arguments(template: Path) -> None:
+    translation = Translation(template, {"Place": "https://hush"})
+    try:
+        assert "hush" not in json.dumps(translation._process.args)
+    finally:
+        translation.cancel()

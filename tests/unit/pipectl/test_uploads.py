@@ -1,0 +1,84 @@
+"""Where local files go, and which ones are refused beforehand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipectl.errors import UsageError
+from pipectl.uploads import dataset_for, plan
+
+SUFFIXES = [".csv", ".CSV", ".csv.gz", ".tsv"]
+
+
+def make(folder: Path, *names: str) -> list[Path]:
+    """Empty files."""
+    paths = [folder / name for name in names]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return paths
+
+
+def test_files_go_directly_under_raw_without_a_dataset(tmp_path: Path) -> None:
+    (upload,) = plan(make(tmp_path, "a.csv"), None, SUFFIXES)
+    assert (upload.key, upload.dataset) == ("raw/a.csv", "default")
+
+
+def test_files_go_into_the_folder_of_their_dataset(tmp_path: Path) -> None:
+    (upload,) = plan(make(tmp_path, "a.csv.gz"), "orders", SUFFIXES)
+    assert (upload.key, upload.dataset) == ("raw/orders/a.csv.gz", "orders")
+
+
+def test_files_of_the_same_name_are_numbered(tmp_path: Path) -> None:
+    files = make(tmp_path, "a/x.csv.gz", "b/x.csv.gz", "c/x-2.csv.gz", "d/x.csv")
+    assert [upload.key for upload in plan(files, None, SUFFIXES)] == [
+        "raw/x.csv.gz",
+        "raw/x-2.csv.gz",
+        "raw/x-2-2.csv.gz",
+        "raw/x.csv",
+    ]
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.Csv", "a.gz", ".csv", "csv"])
+def test_a_suffix_that_starts_nothing_is_refused_with_those_that_do(
+    tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(UsageError, match=r"names end with \.CSV, \.csv, \.csv\.gz or \.tsv"):
+        plan(make(tmp_path, name), None, SUFFIXES)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="There is no file"):
+        plan([tmp_path / "a.csv"], None, SUFFIXES)
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").mkdir()
+    with pytest.raises(UsageError, match="is not a file"):
+        plan([tmp_path / "a.csv"], None, SUFFIXES)
+
+
+@pytest.mark.parametrize(
+    ("content", "dataset"),
+    [
+        (json.dumps({"name": "orders", "schema": {}}), "orders"),
+        (json.dumps({"name": "Not a name!"}), "sales"),
+        (json.dumps({"schema": {}}), "sales"),
+        ("not JSON", "sales"),
+        ("[]", "sales"),
+    ],
+)
+def test_a_contract_names_the_dataset(tmp_path: Path, content: str, dataset: str) -> None:
+    contract = tmp_path / "sales.contract.json"
+    contract.write_text(content)
+    assert dataset_for(None, contract) == dataset
+    assert dataset_for("mine", contract) == "mine"
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "..", "-x", "ä", "a" * 101])
+def test_a_dataset_must_be_a_folders_name(name: str) -> None:
+    with pytest.raises(UsageError, match="can't be a dataset's name"):
+        dataset_for(name, None)
