@@ -171,7 +171,7 @@ def _refuse(problems: list[tuple[str, str]]) -> NoReturn:
     more = len(problems) - _LISTED_PROBLEMS
     if more > 0:
         listed.append(f"and {more} more")
-    raise InvalidContract("the contract is wrong. " + "; ".join(listed), problems=problems)
+    raise InvalidContract("; ".join(listed), problems=problems)
 
 
 def _is_resource(document: Mapping[str, Any]) -> bool:

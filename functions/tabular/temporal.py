@@ -45,6 +45,30 @@ class Duration(NamedTuple):
     seconds: Decimal
 
 
+class FineDatetime(datetime):
+    """A datetime with digits beyond the microsecond, such as .NET's 100 nanoseconds.
+
+    `finer` are these digits without trailing zeros. It compares and converts as the `datetime` it
+    is; `instant` tells the whole truth.
+    """
+
+    finer: str = ""
+
+    def isoformat(self, sep: str = "T", timespec: str = "auto") -> str:  # noqa: ARG002 all digits are shown
+        """Write it with all its digits."""
+        return _with_finer(super().isoformat(sep, "microseconds"), self.finer)
+
+
+class FineTime(time):
+    """A time with digits beyond the microsecond, as `FineDatetime`."""
+
+    finer: str = ""
+
+    def isoformat(self, timespec: str = "auto") -> str:  # noqa: ARG002 all digits are shown
+        """Write it with all its digits."""
+        return _with_finer(super().isoformat("microseconds"), self.finer)
+
+
 def read_date(text: str) -> tuple[date, str] | None:
     """Read a date of the default format, YYYY-MM-DD and nothing else."""
     if not _DATE.fullmatch(text):
@@ -58,8 +82,7 @@ def read_date(text: str) -> tuple[date, str] | None:
 def read_datetime(text: str) -> tuple[datetime, str] | None:
     """Read a datetime of the default format, XML Schema's dateTime: YYYY-MM-DDThh:mm:ss.
 
-    A fraction of a second and a time zone may follow. The JSON text keeps all digits of the
-    fraction; the value, which bounds compare, has microseconds. 24:00:00 is the next midnight.
+    A fraction of a second of any length and a time zone may follow. 24:00:00 is the next midnight.
     """
     match = _DATETIME.fullmatch(text)
     if match is None:
@@ -67,7 +90,13 @@ def read_datetime(text: str) -> tuple[datetime, str] | None:
     try:
         if match["clock"].startswith("24"):
             return _next_midnight(match)
-        return datetime.fromisoformat(f"{match['day']}T{_iso_clock(match)}"), f'"{text}"'
+        iso = f"{match['day']}T{_iso_clock(match)}"
+        finer = _finer_digits(match)
+        if not finer:
+            return datetime.fromisoformat(iso), f'"{text}"'
+        value = FineDatetime.fromisoformat(iso)
+        value.finer = finer
+        return value, f'"{text}"'
     except (ValueError, OverflowError):
         return None
 
@@ -82,7 +111,12 @@ def read_time(text: str) -> tuple[time, str] | None:
             _only_midnight(match)
             text = f"00:00:00{match['zone'] or ''}"
             return time.fromisoformat(text), f'"{text}"'
-        return time.fromisoformat(_iso_clock(match)), f'"{text}"'
+        finer = _finer_digits(match)
+        if not finer:
+            return time.fromisoformat(_iso_clock(match)), f'"{text}"'
+        value = FineTime.fromisoformat(_iso_clock(match))
+        value.finer = finer
+        return value, f'"{text}"'
     except ValueError:
         return None
 
@@ -158,20 +192,25 @@ def read_duration(text: str) -> tuple[Duration, str] | None:
     return Duration(12 * years + months, seconds), f'"{text}"'
 
 
-def instant(value: datetime) -> timedelta:
-    """Give a datetime's place on the time line; one without time zone counts as UTC."""
-    return (value if value.tzinfo else value.replace(tzinfo=UTC)) - _EPOCH
+def instant(value: datetime) -> tuple[timedelta, str]:
+    """Give a datetime's place on the time line, to order by; without time zone it counts as UTC.
+
+    The second part are the digits beyond the microsecond.
+    """
+    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+    return aware - _EPOCH, value.finer if isinstance(value, FineDatetime) else ""
 
 
-def since_midnight(value: time) -> timedelta:
-    """Give a time of day's distance from midnight UTC; one without time zone counts as UTC."""
+def since_midnight(value: time) -> tuple[timedelta, str]:
+    """Give a time of day's distance from midnight UTC; otherwise as `instant`."""
     clock = timedelta(
         hours=value.hour,
         minutes=value.minute,
         seconds=value.second,
         microseconds=value.microsecond,
     )
-    return clock - (value.utcoffset() or timedelta())
+    finer = value.finer if isinstance(value, FineTime) else ""
+    return clock - (value.utcoffset() or timedelta()), finer
 
 
 def elapsed(value: Duration) -> tuple[Fraction, ...]:
@@ -193,6 +232,16 @@ def _iso_clock(match: re.Match[str]) -> str:
         clock += "." + fraction[:_MICROSECOND_DIGITS].ljust(_MICROSECOND_DIGITS, "0")
     zone = match["zone"] or ""
     return clock + ("+00:00" if zone == "Z" else zone)
+
+
+def _finer_digits(match: re.Match[str]) -> str:
+    return (match["fraction"] or "")[_MICROSECOND_DIGITS:].rstrip("0")
+
+
+def _with_finer(iso: str, finer: str) -> str:
+    """Put the digits after those of the microsecond."""
+    whole, point, rest = iso.partition(".")
+    return f"{whole}{point}{rest[:_MICROSECOND_DIGITS]}{finer}{rest[_MICROSECOND_DIGITS:]}"
 
 
 def _only_midnight(match: re.Match[str]) -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
-from tabular.temporal import Duration, YearMonth, instant, since_midnight
+from tabular.temporal import Duration, FineDatetime, FineTime, YearMonth, instant, since_midnight
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,11 +46,13 @@ def _canonical_number(value: int | Decimal) -> str:
 
 
 def _canonical_datetime(value: datetime) -> str:
-    return ("" if value.tzinfo else "local ") + str(instant(value))
+    place, finer = instant(value)
+    return f"{'' if value.tzinfo else 'local '}{place}{finer and '+'}{finer}"
 
 
 def _canonical_time(value: time) -> str:
-    return ("" if value.tzinfo else "local ") + str(since_midnight(value))
+    place, finer = since_midnight(value)
+    return f"{'' if value.tzinfo else 'local '}{place}{finer and '+'}{finer}"
 
 
 def _canonical_duration(value: Duration) -> str:
@@ -83,7 +85,9 @@ _CANONICAL: dict[type, Callable[[Any], str]] = {
     int: _canonical_number,
     Decimal: _canonical_number,
     datetime: _canonical_datetime,
+    FineDatetime: _canonical_datetime,
     time: _canonical_time,
+    FineTime: _canonical_time,
     Duration: _canonical_duration,
     dict: _json_object,
     list: _json_array,

@@ -14,6 +14,7 @@ from tabular.cells import Cell, cast, read_cell, reader
 from tabular.contract import Constraints, Field
 from tabular.faults import SHOWN_CHARACTERS, Fault
 from tabular.temporal import Duration, YearMonth
+from tabular.values import canonical
 
 
 def field(kind: str, **properties: Any) -> Field:
@@ -164,7 +165,7 @@ def test_a_text_of_the_type_is_read_to_its_value_and_json(
     cell = read_cell(spec, text)
 
     assert cell == Cell(value, json_text, ())
-    assert type(cell.value) is type(value)
+    assert isinstance(cell.value, type(value))
     json.loads(cell.json)
 
 
@@ -422,6 +423,24 @@ def test_a_formula_is_checked_as_it_stands_before_it_is_neutralised() -> None:
     spec = field("string", constraints=Constraints(max_length=2))
 
     assert reader(spec, neutralise_formulas=True)("=1").faults == ()
+
+
+def test_digits_beyond_the_microsecond_count_in_bounds_and_in_equality() -> None:
+    earlier, later = "2024-01-31T15:00:00.12345671Z", "2024-01-31T15:00:00.1234568Z"
+    bound = cast(field("datetime"), later)
+    spec = field("datetime", constraints=Constraints(minimum=bound))
+
+    assert [fault.message for fault in read_cell(spec, earlier).faults] == [
+        'constraint "minimum" is 2024-01-31T15:00:00.1234568+00:00'
+    ]
+    assert read_cell(spec, later).faults == ()
+    assert canonical(cast(field("datetime"), earlier)) != canonical(bound)
+    assert canonical(cast(field("time"), "10:00:00.1234567")) != canonical(
+        cast(field("time"), "10:00:00.1234568")
+    )
+    assert canonical(cast(field("time"), "10:00:00.12345670")) == canonical(
+        cast(field("time"), "10:00:00.1234567")
+    )
 
 
 def test_casting_alone_raises_what_was_expected_without_the_value() -> None:
