@@ -11,13 +11,13 @@ LANE = ("dead_letter", "notification", "record")
 
 
 def last_document(events: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """The document that the last entered state got, from a history in reverse order."""
-    for event in events:
-        details = event.get("stateEnteredEventDetails")
-        if details and "input" in details:
-            document: dict[str, Any] = json.loads(details["input"])
-            return document
-    return None
+    """The document that the last entered state got, from a history in any order."""
+    entered = [event for event in events if "input" in event.get("stateEnteredEventDetails", {})]
+    if not entered:
+        return None
+    last = max(entered, key=lambda event: int(event["id"]))
+    document: dict[str, Any] = json.loads(last["stateEnteredEventDetails"]["input"])
+    return document
 
 
 def left_undone(document: Mapping[str, Any], execution: Mapping[str, Any]) -> list[str]:

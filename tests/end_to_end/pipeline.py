@@ -13,10 +13,10 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from pipectl.embedded.stack import EmbeddedStack
 from pipectl.follow import Execution, Executions, Run
-from pipectl.results import plain
+from pipectl.results import dead_letters, plain
 from shared.job import Location, Source
 
-WAIT_SECONDS = 60
+WAIT_SECONDS = 20
 
 _NAMES = itertools.count()
 
@@ -119,11 +119,21 @@ class Pipeline:
 
     def dead_letters(self, file_id: str) -> list[Mapping[str, Any]]:
         """The state documents of a file in the dead-letter queue; they stay there."""
-        received = self.deployment.client("sqs").receive_message(
-            QueueUrl=self.outputs["DeadLetterQueueUrl"], MaxNumberOfMessages=10, VisibilityTimeout=0
+        return [body for body in dead_letters(self.deployment) if body.get("file_id") == file_id]
+
+    def cause(self, outcome: Outcome) -> str:
+        """The cause that Step Functions gives for an execution's failure."""
+        described = self.deployment.client("stepfunctions").describe_execution(
+            executionArn=outcome.execution.arn
         )
-        bodies = [json.loads(message["Body"]) for message in received.get("Messages", [])]
-        return [body for body in bodies if body.get("file_id") == file_id]
+        return described["cause"]
+
+    def redrive(self, outcome: Outcome) -> Outcome:
+        """Redrive a failed execution, as its button in the console does, and wait for its end."""
+        self.deployment.client("stepfunctions").redrive_execution(
+            executionArn=outcome.execution.arn
+        )
+        return self.outcome(outcome.file_id, outcome.execution.name)
 
     def send(self, body: Mapping[str, Any]) -> None:
         """Put a message into the processing queue."""

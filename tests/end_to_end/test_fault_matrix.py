@@ -1,0 +1,184 @@
+"""Every state with every fault, once and until its retries are used up.
+
+After each: the dead-letter queue, the metadata, the notifications and the execution's status
+agree; the output is published if and only if WriteOutput has finished; a redrive brings the file to
+success with the same bytes, and nothing is told twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.end_to_end.pipeline import WAIT_SECONDS, Outcome, Pipeline
+from tests.end_to_end.samples import expected, orders
+
+SMALL = orders(200)
+LARGE = orders(4_000)  # two splits
+
+FUNCTIONS = {
+    "ParseCsv": "parse-csv",
+    "MeasureSplits": "measure-split",
+    "NumberSplits": "number-splits",
+    "TransformSplits": "transform",
+    "Transform": "transform",
+    "WriteOutput": "write-output",
+    "Summarize": "summarize",
+    "RecordMetadata": "record-metadata",
+    "Notify": "notify",
+}
+# By kind of fault: so many in a row use up the state's retries, and the name it then fails under.
+FAULTS = {
+    "throttle": (7, "TooManyRequestsException"),
+    "error500": (7, "ServiceException"),
+    "timeout": (2, "Timedout"),
+    "crash": (2, "ExitError"),
+    "access-denied": (1, "AccessDeniedException"),
+    "SourceChanged": (1, "SourceChanged"),
+}
+# A sample of all for the quick tests: each state, each fault, both outcomes.
+QUICK = {
+    ("ParseCsv", "throttle", 1),
+    ("ParseCsv", "access-denied", 1),
+    ("TransformSplits", "crash", 2),
+    ("WriteOutput", "timeout", 2),
+    ("Notify", "error500", 7),
+    ("RecordMetadata", "SourceChanged", 1),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One fault of a state: its kind, and how many times in a row."""
+
+    state: str
+    kind: str
+    times: int
+
+    @property
+    def recovers(self) -> bool:
+        """Whether the state's own retries are enough."""
+        return self.times < FAULTS[self.kind][0]
+
+
+def _cases() -> Iterator[object]:
+    for state in FUNCTIONS:
+        for kind, (enough, _) in FAULTS.items():
+            for times in sorted({1, enough}):
+                quick = (state, kind, times) in QUICK
+                marks = [] if quick else [pytest.mark.long]
+                yield pytest.param(
+                    Case(state, kind, times), id=f"{state}-{kind}-{times}", marks=marks
+                )
+
+
+@pytest.fixture(autouse=True)
+def _no_faults_left(pipeline: Pipeline) -> Iterator[None]:
+    pipeline.stack.faults.clear()
+    yield
+    pipeline.stack.faults.clear()
+
+
+@pytest.mark.parametrize("case", list(_cases()))
+def test_a_fault_of_a_step(pipeline: Pipeline, case: Case) -> None:
+    body = LARGE if case.state.endswith("Splits") else SMALL
+    pipeline.stack.faults.add(f"data-pipeline-{FUNCTIONS[case.state]}-dev", case.kind, case.times)
+
+    outcome = pipeline.run(body)
+
+    if not case.recovers:
+        _check_failed(pipeline, outcome, case.state, FAULTS[case.kind][1])
+        outcome = pipeline.redrive(outcome)
+        assert outcome.item["redrive_count"] == 1
+    _check_succeeded(pipeline, outcome, body)
+
+
+LANE = {
+    "dead_letter": "sqs:SendMessage",
+    "notification": "data-pipeline-notify-dev",
+    "record": "data-pipeline-record-metadata-dev",
+}
+LANE_FAULTS = {"throttle": 7, "error500": 7, "access-denied": 1}
+
+
+@pytest.mark.parametrize("kind", LANE_FAULTS)
+@pytest.mark.parametrize("part", LANE)
+def test_a_part_of_the_failure_lane_that_is_down_is_made_up_for(
+    pipeline: Pipeline, part: str, kind: str
+) -> None:
+    faults = pipeline.stack.faults
+    faults.add("data-pipeline-summarize-dev", "SourceChanged")
+    # Enough for the lane's retries; what comes after the lane finds the part working again. The
+    # first message that is sent is S3's event, which S3 sends again.
+    faults.add(LANE[part], kind, 7 if part == "dead_letter" else LANE_FAULTS[kind])
+
+    outcome = pipeline.run(SMALL)
+
+    assert outcome.execution.status == "failed"
+    assert outcome.run.failure is not None
+    assert outcome.run.failure.code == "SourceChanged"
+    assert part in pipeline.cause(outcome)
+    faults.clear()
+    _wait_for_all_parts(pipeline, outcome.file_id)
+    outcome = pipeline.outcome(outcome.file_id)
+    _check_failed(pipeline, outcome, "Summarize", "SourceChanged")
+    _check_succeeded(pipeline, pipeline.redrive(outcome), SMALL)
+
+
+def test_a_broken_gate_fails_the_execution_all_the_same(pipeline: Pipeline) -> None:
+    pipeline.stack.faults.add("data-pipeline-summarize-dev", "SourceChanged")
+    pipeline.stack.faults.add("data-pipeline-failure-gate-dev", "crash")
+
+    outcome = pipeline.run(SMALL)
+
+    assert outcome.execution.status == "failed"
+    assert outcome.item["error"]["code"] == "SourceChanged"
+    assert len(pipeline.dead_letters(outcome.file_id)) == 1
+    _check_succeeded(pipeline, pipeline.redrive(outcome), SMALL)
+
+
+def _check_failed(pipeline: Pipeline, outcome: Outcome, state: str, error: str) -> None:
+    assert outcome.execution.status == "failed"
+    assert outcome.run.failure is not None
+    assert outcome.run.failure.code.endswith(error)
+    assert outcome.item["status"] == "failed"
+    assert outcome.item["error"]["state"] == state
+    assert outcome.item["error"]["code"].endswith(error)
+    [document] = pipeline.dead_letters(outcome.file_id)
+    assert document["failure"]["caught"]["Error"] == outcome.item["error"]["code"]
+    told = [n["attributes"]["status"] for n in pipeline.notifications(outcome.file_id)]
+    assert told.count("failed") == 1
+    # After the message has gone out only its mark may fail, so a success is told at the most once.
+    assert told.count("succeeded") == 0
+    finished = state in {"Summarize", "RecordMetadata", "Notify"}
+    assert bool(outcome.published("processed/")) == finished
+
+
+def _check_succeeded(pipeline: Pipeline, outcome: Outcome, body: bytes) -> None:
+    assert outcome.execution.status == "succeeded"
+    assert outcome.item["status"] == "succeeded"
+    assert "error" not in outcome.item
+    alone = expected(body, file_id=outcome.file_id, processed_at=outcome.item["processed_at"])
+    assert outcome.output("processed/", ".jsonl") == alone.processed
+    assert outcome.output("rejected/", ".jsonl") == alone.rejected
+    assert outcome.output("rejected/", ".csv") == alone.rejected_csv
+    told = [n["attributes"]["status"] for n in pipeline.notifications(outcome.file_id)]
+    assert told.count("succeeded") == 1
+
+
+def _wait_for_all_parts(pipeline: Pipeline, file_id: str) -> None:
+    """Wait until what no Catch sees has been seen to: the event comes after the execution's end."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < deadline:
+        told = [n["attributes"]["status"] for n in pipeline.notifications(file_id)]
+        if (
+            told == ["failed"]
+            and pipeline.dead_letters(file_id)
+            and pipeline.item(file_id).get("status") == "failed"
+        ):
+            return
+        time.sleep(0.1)
+    raise AssertionError("the failure lane's work was not made up for")
