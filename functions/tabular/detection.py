@@ -69,7 +69,7 @@ def _check_title(readings: list[_Reading], usable: list[_Reading]) -> None:
     if any(reading.fitting > 0 for reading in usable):
         return
     for reading in readings:
-        if len(reading.widths) < 3:  # noqa: PLR2004 fewer records show no pattern
+        if len(reading.widths) < 3:
             continue
         (width, count), *_ = Counter(reading.widths).most_common(1)
         if width > max(1, len(reading.labels)) and count >= _MOSTLY * len(reading.widths):

@@ -97,20 +97,18 @@ class Encoding:
             return original.splitlines(keepends=True)
         return [line for line in self._line_pattern.findall(original) if line]
 
-    def lines_end(self, data: bytes | bytearray) -> int:
-        """Where the last whole physical line in `data` ends, 0 if none does.
+    def lines_end(self, data: bytes | bytearray, stop: int | None = None) -> int:
+        """Where the last whole physical line in `data[:stop]` ends, 0 if none does.
 
         A CR as the very last character may be half of a CR LF and ends nothing yet.
         """
-        if self.unit == 1:
-            end = data.rfind(b"\n") + 1
-            return end or data.rfind(b"\r", 0, -1) + 1
-        return self._rfind(data, "\n", len(data)) or self._rfind(data, "\r", len(data) - self.unit)
+        stop = len(data) if stop is None else min(stop, len(data))
+        return self._rfind(data, "\n", stop) or self._rfind(data, "\r", stop - self.unit)
 
     def _rfind(self, data: bytes | bytearray, character: str, stop: int) -> int:
         """The end of the last `character` that stands on a code unit's boundary, 0 if none."""
         encoded = character.encode(self.name)
-        position = data.rfind(encoded, 0, stop)
+        position = data.rfind(encoded, 0, max(stop, 0))
         while position > 0 and position % self.unit:
             position = data.rfind(encoded, 0, position + self.unit - 1)
         return position + self.unit if position >= 0 else 0
@@ -182,6 +180,6 @@ def _is_single_byte(name: str) -> bool:
                 bytes((byte, 0x41)).decode(name)
                 return False
             except UnicodeDecodeError:
-                if len(bytes((byte, 0x41)).decode(name, "replace")) != 2:  # noqa: PLR2004
+                if len(bytes((byte, 0x41)).decode(name, "replace")) != 2:
                     return False
     return True

@@ -98,5 +98,5 @@ def _dataclass_of(hint: Any) -> type | None:
 
 
 @functools.cache
-def _hints(kind: type) -> dict[str, Any]:
+def _hints(kind: Any) -> dict[str, Any]:
     return typing.get_type_hints(kind)

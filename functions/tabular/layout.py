@@ -14,10 +14,10 @@ from tabular.compression import GZIP_MAGIC, gunzip
 from tabular.contract import Contract, Dialect
 from tabular.descriptor import reference_contract
 from tabular.detection import detect_dialect
-from tabular.jsonable import from_document, to_document
 from tabular.encoding import BOMS, Encoding, find_encoding, suggest_encoding
 from tabular.errors import EmptyFile, HeaderMismatch, UnreadableFile, UnsupportedEncoding
 from tabular.header import Column, check_labels, match_columns
+from tabular.jsonable import from_document, to_document
 from tabular.structure import Grammar, Outcome, count_lines, line_end, strip_line_end
 
 if TYPE_CHECKING:

@@ -60,18 +60,18 @@ class Job:
 
 
 class _ReadToken(NamedTuple):
-    """Where the next block begins; index -1: there is none."""
+    """Where the next block begins; block -1: there is none."""
 
-    index: int
+    block: int
     offset: int
     line: int
     row: int
 
 
 class _WriteToken(NamedTuple):
-    """Where the outputs of the block `index` begin."""
+    """Where the outputs of a block begin."""
 
-    index: int
+    block: int
     processed: int
     rejected: int
     rejected_csv: int
@@ -100,8 +100,16 @@ def transform_file(
     POLARS_MAX_THREADS=1 before Polars is imported here: more threads only get in each other's way.
     Raises what `transform` raises, and WorkerDied.
     """
-    outputs = [str(out) if out else None for out in (processed, rejected, rejected_csv)]
-    job = Job(str(path), layout, file_id, processed_at, *outputs, block_bytes)
+    job = Job(
+        path=str(path),
+        layout=layout,
+        file_id=file_id,
+        processed_at=processed_at,
+        processed=str(processed) if processed else None,
+        rejected=str(rejected) if rejected else None,
+        rejected_csv=str(rejected_csv) if rejected_csv else None,
+        block_bytes=block_bytes,
+    )
     one = layout.compression or layout.has_uniqueness or layout.size < WORTHWHILE_BYTES
     if one or processes == 1:
         return _alone(job)
@@ -164,14 +172,14 @@ def _work(job: Job, channels: _Channels, look_around: Callable[[], None]) -> Par
     with _Outputs(job) as outputs, Path(job.path).open("rb", buffering=0) as file:
         while True:
             token = channels.take_read(look_around)
-            block = None if token.index == _END else _read_block(file.fileno(), job, token)
+            block = None if token.block == _END else _read_block(file.fileno(), job, token)
             if block is None:
-                channels.give_read(token._replace(index=_END))
+                channels.give_read(token._replace(block=_END))
                 break
             records = Records(block, job.layout)
             channels.give_read(
                 _ReadToken(
-                    token.index + 1,
+                    token.block + 1,
                     block.offset + len(block.original),
                     block.first_line + block.spans.lines,
                     token.row + len(records),
@@ -179,7 +187,7 @@ def _work(job: Job, channels: _Channels, look_around: Callable[[], None]) -> Par
             )
             batch = renderer.read(records, token.row)
             tally.add(batch, block)
-            waiting.append((token.index, renderer.render(batch)))
+            waiting.append((token.block, renderer.render(batch)))
             # One block may wait for its turn to be written while the next is transformed.
             while waiting and (len(waiting) > 1 or channels.may_write(waiting[0][0])):
                 _write(waiting.pop(0), outputs, channels, look_around)
@@ -204,11 +212,11 @@ def _write(
     look_around: Callable[[], None],
 ) -> None:
     """Pass the writing token on as soon as the sizes are known, then write."""
-    index, rendered = pending
-    token = channels.take_write(index, look_around)
+    block, rendered = pending
+    token = channels.take_write(block, look_around)
     channels.give_write(
         _WriteToken(
-            index + 1,
+            block + 1,
             token.processed + len(rendered.processed),
             token.rejected + len(rendered.rejected),
             token.rejected_csv + len(rendered.rejected_csv),
@@ -302,18 +310,18 @@ class _Channels:
 
     def give_write(self, token: _WriteToken) -> None:
         """Let the block that the token names be written."""
-        os.write(self._writing(token.index)[1], _TOKEN.pack(*token))
+        os.write(self._writing(token.block)[1], _TOKEN.pack(*token))
 
-    def take_write(self, index: int, look_around: Callable[[], None]) -> _WriteToken:
+    def take_write(self, block: int, look_around: Callable[[], None]) -> _WriteToken:
         """Wait for the writing token of a block."""
-        return _WriteToken(*_take(self._writing(index)[0], look_around))
+        return _WriteToken(*_take(self._writing(block)[0], look_around))
 
-    def may_write(self, index: int) -> bool:
+    def may_write(self, block: int) -> bool:
         """Whether a block's turn to be written has come."""
-        return bool(select.select([self._writing(index)[0]], [], [], 0)[0])
+        return bool(select.select([self._writing(block)[0]], [], [], 0)[0])
 
-    def _writing(self, index: int) -> tuple[int, int]:
-        return self.writing[index % len(self.writing)]
+    def _writing(self, block: int) -> tuple[int, int]:
+        return self.writing[block % len(self.writing)]
 
 
 def _take(descriptor: int, look_around: Callable[[], None]) -> tuple[int, ...]:
@@ -329,7 +337,7 @@ def _take(descriptor: int, look_around: Callable[[], None]) -> tuple[int, ...]:
 
 def _start_helper(job: Job, channels: _Channels) -> subprocess.Popen[bytes]:
     """Start a process that works on the same job."""
-    helper = subprocess.Popen(  # noqa: S603 this very program, with no input from outside
+    helper = subprocess.Popen(
         [sys.executable, "-m", "tabular.parallel"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

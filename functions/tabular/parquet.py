@@ -61,7 +61,7 @@ def misfits(field: Field, values: Values) -> dict[int, tuple[Fault, ...]]:
     if pattern is None:
         return {}
     fits = values.texts.str.contains(pattern).fill_null(value=True)
-    found = {}
+    found: dict[int, tuple[Fault, ...]] = {}
     for index in (~fits).arg_true().to_list():
         text = values.texts[index]
         if index not in values.faults and _written(field, text) is None:

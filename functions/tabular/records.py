@@ -114,13 +114,15 @@ class Records:
 
     @cached_property
     def _starts(self) -> pl.Series | list[int]:
-        """Where each physical line begins in the block's original bytes, and where the last ends."""
+        """Where each physical line begins in the original bytes, and where the last one ends."""
         original = self.block.original
+        known = self.block.spans.starts
+        if self._text is original and known is not None:
+            return known
         if self._text is original and self._regular:
             line_end = 2 if b"\r" in original else 1
             ends = (self._physical_lengths.cast(pl.UInt64) + line_end).cum_sum()
-            starts = pl.concat([pl.Series([0], dtype=pl.UInt64), ends])
-            return starts
+            return pl.concat([pl.Series([0], dtype=pl.UInt64), ends])
         lines = self._layout.codec.split_lines(original)
         return list(accumulate(map(len, lines), initial=0))
 
@@ -130,7 +132,9 @@ class Records:
         multi = self.block.spans.multi
         if not multi:
             return lines, physical
-        starts = list(accumulate(map(len, self._text.splitlines(keepends=True)), initial=0))
+        starts = self.block.spans.starts
+        if starts is None or self._text is not self.block.original:
+            starts = list(accumulate(map(len, self._text.splitlines(keepends=True)), initial=0))
         firsts = [first for first, _ in multi]
         texts = [
             strip_line_end(self._text[starts[first] : starts[last + 1]]).decode()
@@ -157,7 +161,7 @@ class Records:
         grammar, width = self._layout.grammar, self._layout.width
         delimiter, quote = self._layout.dialect.delimiter, self._layout.dialect.quote_char
         sound = self.texts.str.count_matches(delimiter, literal=True) == width - 1
-        if quote is None or grammar.quote not in self._text:
+        if quote is None or grammar.quote is None or grammar.quote not in self._text:
             return sound
         quoted = self.texts.str.contains(quote, literal=True)
         indexes = quoted.arg_true()

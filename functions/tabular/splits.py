@@ -1,14 +1,13 @@
 """Where a large file can be cut, and the proof that it was cut between records.
 
-A boundary is *proposed* from a small window: the line end after which records look right if no
-quote is open there, and wrong if one is. It is *proven* by reading: the first split starts with a
-record, and `measure` shows for each split that a record ends where it ends. So if all are measured,
-every boundary is true, by induction, whatever the file's quotes are.
+A boundary is *proposed* from a small window: the line end at which no quote can be open, or after
+which records look right if none is, and wrong if one is. It is *proven* by reading: the first split
+starts with a record, and `measure` shows for each split that a record ends where it ends. So if all
+are measured, every boundary is true, by induction, whatever the file's quotes are.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,6 +29,8 @@ _WINDOWS = (64 * 1024, 512 * 1024, MAX_RECORD_BYTES)
 """Bytes read near a mark, the next size where the smaller one does not decide."""
 _TRIED_RECORDS = 20
 _UNLIKE = (-1.0, 0.0)
+_SURE_SHARE = 0.5
+"""More of the tried records than this must have the header's width, where only that tells."""
 
 
 class Measure(NamedTuple):
@@ -171,41 +172,28 @@ class _Window:
         if not self._grammar.spans_lines:
             return outside
         inside = self._after_open_quote(outside)
+        if inside == Outcome.MALFORMED:
+            # A quoted cell that went on here would be malformed, and so be none: every record
+            # that begins before ends here at the latest.
+            return outside
         if_outside = self._likeness(outside)
-        if inside is None:
-            # No quote could close here, so none is open: unless a cell is longer than the window.
-            return outside if if_outside > _UNLIKE else None
+        if inside in (Outcome.INCOMPLETE, len(self._window)):
+            # Nothing tells against an open quote, so it must look like records of this file.
+            return outside if if_outside[1] > _SURE_SHARE else None
         if_inside = self._likeness(inside)
         if if_outside == if_inside:
             return None
         return outside if if_outside > if_inside else inside
 
-    def _after_open_quote(self, start: int) -> int | None:
-        """Where the next record begins if a quote is open at `start`."""
-        close = self._closing_quote.search(self._window, start)
-        if close is None:
-            return None
-        # The rest of that record, from the end of the cell on, reads like a record of its own.
-        position = close.end()
-        if self._window.startswith(self._grammar.delimiter, position):
-            position += len(self._grammar.delimiter)
-        end = self._grammar.record_end(self._window, position, complete=self._complete)
-        if end in (Outcome.MALFORMED, Outcome.INCOMPLETE):
-            end = line_end(self._window, position)
-        return end if end < len(self._window) else None
-
-    @property
-    def _closing_quote(self) -> re.Pattern[bytes]:
-        quote, delimiter = (
-            re.escape(self._grammar.quote or b'"'),
-            re.escape(self._grammar.delimiter),
-        )
-        # A doubled quote is none that closes.
-        return re.compile(
-            b"(?<!%b)(?:%b%b)*+%b(?=%b|[\r\n])" % (quote, quote, quote, quote, delimiter)
-            if self._layout.dialect.double_quote
-            else b"%b(?=%b|[\r\n])" % (quote, delimiter)
-        )
+    def _after_open_quote(self, start: int) -> int:
+        """Where the next record begins if a quote is open at `start`, or an Outcome."""
+        quote = self._grammar.quote
+        if quote is None:
+            return Outcome.INCOMPLETE
+        # Where a cell goes on, it reads as it would if it began there.
+        rest = quote + self._window[start:]
+        end = self._grammar.record_end(rest, 0, complete=self._complete)
+        return end if end < 0 else start + end - len(quote)
 
     def _likeness(self, start: int) -> tuple[float, float]:
         """How much the text from `start` on looks like records of this file; the more, the greater.

@@ -47,11 +47,13 @@ class Spans(NamedTuple):
 
     `multi` holds (first line, last line) of records of several lines, counted from 0. `lines` and
     `size` say how many lines and bytes hold whole records; what follows is incomplete.
+    `starts` is where lines begin in the text, if that had to be found out.
     """
 
     multi: list[tuple[int, int]]
     lines: int
     size: int
+    starts: list[int] | None = None
 
 
 @dataclass(frozen=True)
@@ -206,7 +208,7 @@ class Grammar:
                 break
             end = self.record_end(text, start, complete=complete)
             if end == Outcome.INCOMPLETE:
-                return Spans(multi, line, start)
+                return Spans(multi, line, start, starts)
             if end == Outcome.MALFORMED:
                 continue
             if end > within:
@@ -217,7 +219,7 @@ class Grammar:
             free = bisect_left(starts, end)
             if free - line > 1:
                 multi.append((line, free - 1))
-        return Spans(multi, bisect_left(starts, within), within)
+        return Spans(multi, bisect_left(starts, within), within, starts)
 
     def _odd_lines(self, text: bytes) -> tuple[list[int], list[int]]:
         """The lines at which a record of several lines may begin, and where all lines start.

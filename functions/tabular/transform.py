@@ -11,7 +11,7 @@ import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from tabular.batch import BatchReader, Batch
+from tabular.batch import Batch, BatchReader
 from tabular.blocks import BLOCK_BYTES, Block, read_blocks
 from tabular.compression import gunzip
 from tabular.envelope import Envelope

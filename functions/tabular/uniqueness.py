@@ -12,6 +12,7 @@ import mmap
 import struct
 import tempfile
 from dataclasses import dataclass
+from decimal import Decimal
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -152,8 +153,6 @@ def _canonical_numbers(texts: pl.Series) -> pl.Series:
 
 
 def _without_exponent(number: str) -> str:
-    from decimal import Decimal
-
     value = Decimal(number)
     return format(value, "f") if value.is_finite() else number
 

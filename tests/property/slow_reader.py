@@ -39,40 +39,48 @@ def read_slowly(
 
 
 def _well_formed(data, position, delimiter, quote):
+    """The cells, where they end and where the record ends; None if it is malformed."""
     start = position
     cells = []
     while True:
-        cell = bytearray()
-        if quote and data[position : position + 1] == quote:
-            position += 1
-            while True:
-                char = data[position : position + 1]
-                if char == b"":
-                    return None
-                if char == quote:
-                    if data[position + 1 : position + 2] == quote:
-                        cell += quote
-                        position += 2
-                        continue
-                    position += 1
-                    break
-                cell += char
-                position += 1
-            if data[position : position + 1] not in (delimiter, b"\n", b"\r", b""):
-                return None
-        else:
-            while data[position : position + 1] not in (delimiter, b"\n", b"\r", b""):
-                if quote and data[position : position + 1] == quote:
-                    return None
-                cell += data[position : position + 1]
-                position += 1
-        cells.append(bytes(cell))
+        quoted = bool(quote) and data[position : position + 1] == quote
+        read = _quoted_cell if quoted else _bare_cell
+        found = read(data, position, delimiter, quote)
+        if found is None:
+            return None
+        cell, position = found
+        cells.append(cell)
         char = data[position : position + 1]
-        if char == delimiter:
+        if char != delimiter:
+            end = position + (2 if data[position : position + 2] == b"\r\n" else len(char))
+            return None if end - start > LIMIT else (cells, position, end)
+        position += 1
+
+
+def _quoted_cell(data, position, delimiter, quote):
+    cell = bytearray()
+    position += 1
+    while (char := data[position : position + 1]) != b"":
+        after = data[position + 1 : position + 2]
+        if char != quote:
+            cell += char
             position += 1
-            continue
-        end = position + (2 if data[position : position + 2] == b"\r\n" else len(char))
-        return None if end - start > LIMIT else (cells, position, end)
+        elif after == quote:
+            cell += quote
+            position += 2
+        else:
+            ended = after in (delimiter, b"\n", b"\r", b"")
+            return (bytes(cell), position + 1) if ended else None
+    return None
+
+
+def _bare_cell(data, position, delimiter, quote):
+    start = position
+    while data[position : position + 1] not in (delimiter, b"\n", b"\r", b""):
+        if quote and data[position : position + 1] == quote:
+            return None
+        position += 1
+    return data[start:position], position
 
 
 def _physical_line(data, position):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tabular.cells import reader
 from tabular.columns import ColumnReader, Values
 from tabular.envelope import Envelope
-
 from tests.unit.tabular.engine import contract_of
 
 FORMATS = {

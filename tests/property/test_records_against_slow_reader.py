@@ -12,10 +12,9 @@ HEADER = b"x,y\n"
 CONTRACT = contract_of(
     {"name": "x", "type": "string"}, {"name": "y", "type": "string"}, missingValues=[]
 )
-pieces = st.sampled_from(
-    [b"a", b"b", b",", b",", b'"', b'"', b"\n", b"\n", b"\r", b"\r\n", "é".encode(), b"\xff"]
-    + [b" ", b"\0", "\ufeff".encode(), b'"a\nb"', b"1,2\n", b'"",""\r\n', b"\x01", b"\\"]
-)
+ORDINARY = [b"a", b"b", b",", b",", b'"', b'"', b"\n", b"\n", b"\r", b"\r\n", "é".encode()]
+ODD = [b"\xff", b" ", b"\0", "\ufeff".encode(), b'"a\nb"', b"1,2\n", b'"",""\r\n', b"\x01", b"\\"]
+pieces = st.sampled_from([*ORDINARY, *ODD])
 bodies = st.lists(pieces, max_size=60).map(b"".join)
 
 

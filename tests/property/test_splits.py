@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from io import BytesIO
+from itertools import pairwise
 
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from slow_reader import read_slowly
+
 from tabular.errors import MisalignedSplits
 from tabular.splits import measure, number_splits, plan_splits
 from tabular.statistics import merge
 from tabular.transform import Split
-
 from tests.unit.tabular.engine import contract_of, layout_of, run
 
 HEADER = b"\xef\xbb\xbfid,text\r\n"
 CONTRACT = contract_of({"name": "id", "type": "integer"}, {"name": "text", "type": "string"})
-cells = st.sampled_from(
-    [b"plain", b'"with ""quotes"""', b'"two\nlines"', b'"\r\n"', b'"1,looks\n2,like\n3,records\n"']
-    + [b"", b'"""\n"', b'stray"quote', b'"open', b"a,extra", b"\xff", b"x" * 50]
-)
+SOUND = [b"plain", b'"with ""quotes"""', b'"two\nlines"', b'"\r\n"', b"", b'"""\n"', b"x" * 50]
+FAULTY = [b'stray"quote', b'"open', b"a,extra", b"\xff", b'"1,looks\n2,like\n3,records\n"']
+cells = st.sampled_from([*SOUND, *FAULTY])
 line_ends = st.sampled_from([b"\n", b"\r\n", b"\r"])
 ordinary = st.sampled_from([b"plain", b'"two\nlines"', b'"a, b"', b"bad,row", b"", b'"\r\n"'])
 
@@ -40,7 +40,7 @@ def splits_at(layout, boundaries):
     edges = [layout.data_start, *boundaries, None]
     return [
         Split(index, start, end, 1, layout.data_line)
-        for index, (start, end) in enumerate(zip(edges, edges[1:], strict=False))
+        for index, (start, end) in enumerate(pairwise(edges))
     ]
 
 

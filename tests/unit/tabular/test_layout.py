@@ -6,6 +6,7 @@ import gzip
 import json
 
 import pytest
+
 from tabular.errors import (
     EmptyFile,
     HeaderMismatch,
@@ -14,7 +15,6 @@ from tabular.errors import (
     UnsupportedEncoding,
 )
 from tabular.layout import Layout, read_layout
-
 from tests.unit.tabular.engine import contract_of, layout_of
 
 A = {"name": "a"}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+
 from tabular import parallel
 from tabular.errors import UnreadableFile
 from tabular.parallel import transform_file
-
 from tests.unit.tabular.engine import contract_of, layout_of
 
 CONTRACT = contract_of({"name": "id", "type": "integer"}, {"name": "text", "type": "string"})
@@ -61,7 +61,7 @@ def test_a_process_that_is_killed_is_noticed(outputs_of, monkeypatch):
         # It dies with the reading token in its hands, as if out of memory.
         token = channels.take_read(lambda: None)
         helper.kill()
-        assert token.index == 0
+        assert token.block == 0
         return helper
 
     monkeypatch.setattr(parallel, "_start_helper", start_and_kill)

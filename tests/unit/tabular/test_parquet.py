@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import date, datetime
 from decimal import Decimal
 from io import BytesIO
 
 import polars as pl
 import pytest
-from tabular.errors import UnreadableFile
 
-from tests.unit.tabular.engine import contract_of, run
+from tabular.errors import UnreadableFile
+from tests.unit.tabular.engine import contract_of, layout_of, run
 
 CONTRACT = contract_of(
     {"name": "n", "type": "number"},
@@ -74,11 +75,7 @@ def test_many_blocks_are_one_file_in_order():
 
 
 def test_what_reading_raises_is_raised_by_its_name():
-    import gzip
-
     content = gzip.compress(HEADER + b"1,,,,,,x\n" * 1000, mtime=0)
+    layout = layout_of(content, CONTRACT, "t.csv.gz")
     with pytest.raises(UnreadableFile):
-        from tests.unit.tabular.engine import layout_of
-
-        layout = layout_of(content, CONTRACT, "t.csv.gz")
         run(content[:-4], layout=layout, output_format="parquet")

@@ -6,11 +6,11 @@ import gzip
 import json
 
 import pytest
+
 from tabular import compression
 from tabular.compression import gunzip
 from tabular.errors import FileTooLarge, TabularError, UnreadableFile
 from tabular.structure import MAX_RECORD_BYTES
-
 from tests.unit.tabular.engine import contract_of, layout_of, run
 
 NAME = {"name": "name", "type": "string"}
