@@ -58,6 +58,7 @@ class Progress:
                 f"{len(self.done)}/{self.total} {result.upload.path} {mark}",
                 markup=False,
                 highlight=False,
+                soft_wrap=True,
             )
 
     def _render(self) -> Group:

@@ -7,10 +7,12 @@ from typing import Any
 
 from pipectl.follow import Failure, read_history
 
+Event = tuple[str, dict[str, Any]]
+
 START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 
 
-def events(*described: tuple[str, dict[str, Any]]) -> list[dict[str, Any]]:
+def events(*described: Event) -> list[dict[str, Any]]:
     """History events, a second apart."""
     return [
         {"type": kind, "timestamp": START + timedelta(seconds=second), **details}
@@ -18,26 +20,26 @@ def events(*described: tuple[str, dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def entered(name: str, kind: str = "Task") -> tuple[str, dict[str, Any]]:
+def entered(name: str, kind: str = "Task") -> Event:
     return f"{kind}StateEntered", {"stateEnteredEventDetails": {"name": name}}
 
 
-def exited(name: str, kind: str = "Task") -> tuple[str, dict[str, Any]]:
+def exited(name: str, kind: str = "Task") -> Event:
     return f"{kind}StateExited", {"stateExitedEventDetails": {"name": name}}
 
 
-def failed(error: str, cause: str = "{}") -> tuple[str, dict[str, Any]]:
+def failed(error: str, cause: str = "{}") -> Event:
     return "TaskFailed", {"taskFailedEventDetails": {"error": error, "cause": cause}}
 
 
-def execution_failed(error: str, cause: str) -> tuple[str, dict[str, Any]]:
+def execution_failed(error: str, cause: str) -> Event:
     details = {"error": error, "cause": cause}
     return "ExecutionFailed", {"executionFailedEventDetails": details}
 
 
-STARTED = ("ExecutionStarted", {})
-SCHEDULED = ("TaskScheduled", {})
-SUCCEEDED = ("TaskSucceeded", {})
+STARTED: Event = ("ExecutionStarted", {})
+SCHEDULED: Event = ("TaskScheduled", {})
+SUCCEEDED: Event = ("TaskSucceeded", {})
 LANE = (
     entered("DescribeFailure", "Pass"),
     exited("DescribeFailure", "Pass"),
@@ -150,7 +152,7 @@ def test_a_redriven_execution_is_judged_by_its_last_run() -> None:
         failed("Broken"),
         execution_failed("Broken", ""),
     )
-    again = (
+    again: tuple[Event, ...] = (
         ("ExecutionRedriven", {}),
         SCHEDULED,
         SUCCEEDED,

@@ -16,7 +16,8 @@ Transform: AWS::Serverless-2016-10-31
 Parameters:
   Format: {Type: String, Default: jsonl, AllowedValues: [jsonl, parquet]}
   Percent: {Type: Number, Default: 5, MinValue: 0, MaxValue: 100}
-  Place: {Type: String, Default: "", AllowedPattern: "^$|^https://.+$", ConstraintDescription: A URL.}
+  Place:
+    {Type: String, Default: "", AllowedPattern: "^$|^https://.+$", ConstraintDescription: A URL.}
 Globals:
   Function: {Runtime: python3.13, CodeUri: code/}
 Resources:

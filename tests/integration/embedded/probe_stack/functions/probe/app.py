@@ -7,6 +7,7 @@ import os
 import signal
 import time
 import uuid
+from functools import cache
 from typing import Any
 
 import boto3
@@ -36,11 +37,16 @@ def tell(event: dict[str, Any], _context: Any) -> None:
 
 def note(kind: str, document: Any) -> None:
     """Keep a document in the bucket."""
-    boto3.client("s3").put_object(
+    _s3().put_object(
         Bucket=os.environ["BUCKET"],
         Key=f"{kind}/{time.time_ns()}-{uuid.uuid4()}",
         Body=json.dumps(document),
     )
+
+
+@cache
+def _s3() -> Any:
+    return boto3.client("s3")
 
 
 def _raise(event: dict[str, Any], _context: Any) -> None:

@@ -1,0 +1,69 @@
+"""The table at the end of a run."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from rich.console import Console
+
+from pipectl.display import Progress, show_table
+from pipectl.follow import Execution, Failure, read_history
+from pipectl.results import FileResult
+from pipectl.uploads import Upload
+
+NOTHING = dict.fromkeys(("processed", "rejected", "summary"))
+
+
+def succeeded(name: str) -> FileResult:
+    """A file with 1,234 records, of which one was rejected."""
+    return FileResult(
+        Upload(Path(name), f"raw/{name}"),
+        Execution("arn", "f1", "succeeded", {"file_id": "f1"}),
+        read_history([], "succeeded"),
+        None,
+        {"record_count": 1234, "processed_count": 1233, "error_count": 1},
+        None,
+        {**NOTHING, "processed": Path("out/processed/default/f1.jsonl")},
+    )
+
+
+def failed(name: str) -> FileResult:
+    """A file whose header is wrong."""
+    failure = Failure("HeaderMismatch", "Column [id] is missing.", "ParseCsv")
+    return FileResult(Upload(Path(name), f"raw/{name}"), None, None, failure, None, None, NOTHING)
+
+
+def test_the_table_says_what_became_of_each_file() -> None:
+    console = Console(file=io.StringIO(), width=100)
+    show_table(console, [succeeded("a.csv"), failed("[b].csv")])
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    lines = [line.split() for line in shown.splitlines()]
+    assert ["a.csv", "succeeded", "1,234", "1,233", "1", "-"] in lines
+    assert ["[b].csv", "failed", "-", "-", "-", "-"] in lines
+    assert "  processed out/processed/default/f1.jsonl" in shown
+    assert "  HeaderMismatch in ParseCsv: Column [id] is missing." in shown
+
+
+def test_without_a_terminal_each_file_is_a_line_when_it_is_done() -> None:
+    console = Console(file=io.StringIO(), width=20)
+    progress = Progress(console, total=2)
+    with progress.shown():
+        progress.finish(succeeded("a-name-that-is-long.csv"))
+        progress.finish(failed("b.csv"))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert shown == "1/2 a-name-that-is-long.csv succeeded\n2/2 b.csv failed\n"
+
+
+def test_in_a_terminal_the_running_files_are_shown_with_their_states() -> None:
+    console = Console(file=io.StringIO(), width=80, force_terminal=True)
+    progress = Progress(console, total=20, phase="Running")
+    progress.running = {
+        Upload(Path(f"{number}.csv"), f"raw/{number}.csv"): "Transform" for number in range(15)
+    }
+    progress.finish(failed("b.csv"))
+    console.print(progress._render())
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "Running  1/20 files, 1 failed" in shown
+    assert "Transform" in shown
+    assert "and 3 more" in shown
