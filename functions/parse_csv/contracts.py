@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 from shared import keys, storage
+from tabular import descriptor
 from tabular.contract import Contract
-from tabular.descriptor import parse_contract
 from tabular.errors import InvalidContract
 
 
@@ -28,10 +27,6 @@ def read_contract(input_bucket: str, dataset: str) -> DatasetContract:
         return DatasetContract(None, None, None)
     body, version = stored
     try:
-        document = json.loads(body)
-    except ValueError:
-        raise InvalidContract(f"The contract {key} is not JSON in UTF-8.") from None
-    try:
-        return DatasetContract(parse_contract(document), key, version)
+        return DatasetContract(descriptor.read_contract(body), key, version)
     except InvalidContract as error:
         raise InvalidContract(f"The contract {key} is wrong. {error}") from None
