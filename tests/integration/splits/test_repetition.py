@@ -1,0 +1,119 @@
+"""What is there already is not made again, and what could differ is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import transform.app
+from tabular.transform import transform as engine
+from tests.integration.splits import files as cut
+from tests.integration.splits.steps import Run, Steps, Upload, put_contract, upload
+from tests.integration.splits.test_generated_files import KIB, table
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+BODY = table(cut.PLAIN + cut.MULTI_LINE, 400)
+
+InSplits = Callable[[int], Steps]
+
+
+@pytest.fixture
+def steps(in_splits: InSplits) -> Steps:
+    return in_splits(KIB)
+
+
+@pytest.fixture
+def uploaded(s3: S3Client) -> Upload:
+    return upload(s3, BODY, cut.CONTRACT)
+
+
+@pytest.fixture
+def transformed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The splits that the engine transforms, as they come."""
+    seen: list[int] = []
+
+    def note(chunks: Any, layout: Any, split: Any, **options: Any) -> Any:
+        seen.append(split.index)
+        return engine(chunks, layout, split, **options)
+
+    monkeypatch.setattr(transform.app, "transform", note)
+    return seen
+
+
+@pytest.fixture
+def finished(steps: Steps, uploaded: Upload, transformed: list[int]) -> Run:
+    """A run of the file, after which nothing counts as transformed."""
+    run = steps.run(uploaded)
+    assert transformed == list(range(run.splits))
+    transformed.clear()
+    return run
+
+
+def test_a_redrive_transforms_only_the_splits_that_failed(
+    steps: Steps, uploaded: Upload, finished: Run, transformed: list[int]
+) -> None:
+    before = steps.outputs(uploaded)
+    steps.remove_part(uploaded, 1)
+    steps.remove_part(uploaded, 4)
+
+    steps.run(uploaded, resume=finished, from_state="TransformSplits")
+
+    assert transformed == [1, 4]
+    assert steps.outputs(uploaded) == before
+
+
+def test_a_redrive_after_all_splits_transforms_none(
+    steps: Steps, uploaded: Upload, finished: Run, transformed: list[int]
+) -> None:
+    steps.run(uploaded, resume=finished, from_state="TransformSplits")
+
+    assert transformed == []
+
+
+def test_starting_over_with_the_same_contract_transforms_none(
+    steps: Steps, uploaded: Upload, finished: Run, transformed: list[int]
+) -> None:
+    steps.run(uploaded)
+
+    assert transformed == []
+
+
+def test_another_contract_transforms_all_splits(
+    s3: S3Client, steps: Steps, uploaded: Upload, finished: Run, transformed: list[int]
+) -> None:
+    fields = [{"name": name, "type": "string"} for name in ("id", "amount", "text")]
+    put_contract(s3, uploaded.dataset, {**cut.CONTRACT, "schema": {"fields": fields}})
+
+    run = steps.run(uploaded)
+
+    assert transformed == list(range(run.splits))
+
+
+def test_another_start_transforms_all_splits(
+    steps: Steps, uploaded: Upload, finished: Run, transformed: list[int]
+) -> None:
+    run = steps.run(uploaded, started="2026-03-02T08:00:00.000Z")
+
+    assert transformed == list(range(run.splits))
+
+
+def test_another_output_format_transforms_all_splits(
+    steps: Steps, uploaded: Upload, finished: Run, transformed: list[int]
+) -> None:
+    run = replace(steps, output_format="parquet").run(uploaded)
+
+    assert transformed == list(range(run.splits))
+
+
+def test_another_split_size_transforms_all_splits(
+    in_splits: InSplits, uploaded: Upload, finished: Run, transformed: list[int]
+) -> None:
+    run = in_splits(2 * KIB).run(uploaded)
+
+    assert transformed == list(range(run.splits))
+    assert run.splits < finished.splits
