@@ -16,6 +16,7 @@ from tests.benchmarks.machine import facts
 from tests.benchmarks.tables import cold_table, warm_table
 
 WARM_MEGABYTES = 0.1
+MARKS = ("<!-- measured -->", "<!-- end of measured -->")
 
 
 def main() -> int:
@@ -41,12 +42,21 @@ def main() -> int:
         document = {"machine": machine, "sizes": sizes, "warm": warm and warm.to_document()}
         print(json.dumps(document, indent=2))
         return 0
-    print("\n".join(f"- {name}: {value}" for name, value in machine.items()))
-    for table in cold:
-        print(f"\n{cold_table(table)}")
-    if warm:
-        print(f"\n{warm_table(warm)}")
+    tables = [cold_table(table) for table in cold] + ([warm_table(warm)] if warm else [])
+    about = "\n".join(f"- {name}: {value}" for name, value in machine.items())
+    measured = "\n\n".join([about, *tables])
+    print(measured)
+    if options.write:
+        _replace_measured(options.write, measured)
     return 0
+
+
+def _replace_measured(page: Path, measured: str) -> None:
+    """Put the figures between the page's two marks."""
+    before, _, rest = page.read_text(encoding="utf-8").partition(MARKS[0])
+    _, _, after = rest.partition(MARKS[1])
+    content = f"{before}{MARKS[0]}\n\n{measured}\n\n{MARKS[1]}{after}"
+    page.write_text(content, encoding="utf-8")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -78,6 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--no-warm", dest="warm", action="store_false", help="leave out 100 KB")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.add_argument(
+        "--write", type=Path, metavar="PAGE", help="also put the tables between the marks of a page"
+    )
     parser.add_argument("--data", type=Path, help="keep the generated files in this folder")
     return parser
 
