@@ -48,7 +48,7 @@ def to_document(instance: Any) -> dict[str, Any]:
 
 def from_document(kind: type[_T], document: dict[str, Any]) -> _T:
     """Make a dataclass again from what `to_document` gave."""
-    hints = _hints(kind)
+    hints = _hints(typing.cast("Any", kind))
     return kind(**{name: _revive(hints[name], value) for name, value in document.items()})
 
 

@@ -162,13 +162,15 @@ def read_layout(head: bytes, *, size: int, name: str, contract: Contract | None)
         labels = [field.name for field in contract.fields] if contract else []
     lines = count_lines(text[: reader.position])
     start = bom + _original_size(body, encoding, lines, reader.position)
-    layout = Layout(
+    effective = contract or reference_contract(labels)
+    match_columns(labels, effective)  # raises now, not in the middle of the file
+    return Layout(
         encoding=encoding.name,
         bom=bom > 0,
         compression=compression,
         dialect=dialect,
         labels=tuple(labels),
-        contract=contract or reference_contract(labels),
+        contract=effective,
         blank_rows=_blank_rows(contract, dialect),
         data_start=start,
         data_line=lines + 1,
@@ -176,9 +178,6 @@ def read_layout(head: bytes, *, size: int, name: str, contract: Contract | None)
         line_end=_line_end_of(text),
         size=size,
     )
-    assert_matching = layout.columns  # raises HeaderMismatch now, not in the middle of the file
-    del assert_matching
-    return layout
 
 
 def _decompressed(head: bytes, size: int, name: str) -> tuple[bytes, bool, str | None]:

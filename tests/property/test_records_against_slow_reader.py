@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from slow_reader import read_slowly
@@ -53,6 +54,17 @@ def actual_outcome(result):
 @example(b"a,b\r", 1)
 @example("\ufeffa,b\nc".encode(), 8_000_000)
 def test_every_record_has_its_true_place_and_cells(body, block_bytes):
+    assert_read_as_slowly(body, block_bytes)
+
+
+@pytest.mark.long
+@settings(max_examples=30_000, deadline=None)
+@given(bodies, st.sampled_from([1, 7, 64, 8_000_000]))
+def test_very_many_records_have_their_true_places_and_cells(body, block_bytes):
+    assert_read_as_slowly(body, block_bytes)
+
+
+def assert_read_as_slowly(body, block_bytes):
     result = run(HEADER + body, CONTRACT, block_bytes=block_bytes, chunk=3)
     expected = expected_outcome(body)
     assert actual_outcome(result) == expected
