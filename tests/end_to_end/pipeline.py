@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from moto.sqs.models import sqs_backends
 
 from pipectl.embedded.stack import EmbeddedStack
 from pipectl.embedded.template import ACCOUNT, REGION
-from pipectl.follow import Execution, Executions, Run
+from pipectl.follow import STATUS, Execution, Executions, Run
 from pipectl.results import plain
 from shared.job import Location, Source
 
@@ -91,19 +91,59 @@ class Pipeline:
             self._objects(file_id),
         )
 
-    def wait(self, name: str) -> Execution:
-        """Wait until the execution of this name has ended."""
-        deadline = time.monotonic() + WAIT_SECONDS
-        while time.monotonic() < deadline:
-            for execution in self.executions():
-                if execution.name == name and execution.status != "running":
-                    return execution
-            time.sleep(0.1)
-        raise AssertionError(f"the execution {name} did not end in {WAIT_SECONDS} s")
+    def settled(self, file_id: str) -> Outcome:
+        """Wait until an execution that failed is queued, told and recorded."""
+        self.wait(file_id)
+        self._until(
+            lambda: bool(
+                self.notifications(file_id)
+                and self.dead_letters(file_id)
+                and self.item(file_id).get("status") == "failed"
+            )
+        )
+        return self.outcome(file_id)
 
-    def executions(self) -> list[Execution]:
-        """All executions so far."""
-        return list(Executions(self.deployment).all())
+    def wait(self, name: str, patience: float = WAIT_SECONDS) -> Execution:
+        """Wait until the execution of this name has ended."""
+        arn = self._arn(name)
+        self._until(lambda: self._status(arn) not in {None, "RUNNING"}, patience)
+        described = self.deployment.client("stepfunctions").describe_execution(executionArn=arn)
+        return Execution(
+            arn=arn,
+            name=name,
+            status=STATUS[described["status"]],
+            document=json.loads(described["input"]),
+            redrive_count=described.get("redriveCount", 0),
+        )
+
+    def stop(self, name: str) -> None:
+        """Abort an execution as soon as it runs."""
+        arn = self._arn(name)
+        self._until(lambda: self._status(arn) == "RUNNING")
+        self.deployment.client("stepfunctions").stop_execution(executionArn=arn)
+
+    def names(self) -> list[str]:
+        """The names of all executions so far."""
+        return [execution.name for execution in Executions(self.deployment).all()]
+
+    def attempts(self, file_id: str) -> list[str]:
+        """The names of all executions of a file."""
+        return [name for name in self.names() if name.startswith(file_id)]
+
+    def source_of(self, name: str) -> Mapping[str, Any]:
+        """The source in an execution's input, as the starter wrote it."""
+        self._until(lambda: self._status(self._arn(name)) is not None)
+        described = self.deployment.client("stepfunctions").describe_execution(
+            executionArn=self._arn(name)
+        )
+        source: Mapping[str, Any] = json.loads(described["input"])["source"]
+        return source
+
+    def delete(self, source: Source) -> None:
+        """Delete exactly the uploaded version."""
+        self.deployment.client("s3").delete_object(
+            Bucket=source.bucket, Key=source.key, VersionId=str(source.version_id)
+        )
 
     def item(self, file_id: str) -> Mapping[str, Any]:
         """The file's metadata item; empty where there is none."""
@@ -121,11 +161,12 @@ class Pipeline:
 
     def dead_letters(self, file_id: str) -> list[Mapping[str, Any]]:
         """The state documents of a file in the dead-letter queue; they stay there."""
-        # Looked at where they lie: receiving them would hide them from the next look.
-        name = self.outputs["DeadLetterQueueUrl"].rpartition("/")[2]
-        messages = sqs_backends[ACCOUNT][REGION].queues[name]._messages
-        bodies = [json.loads(message.body) for message in messages]
-        return [body for body in bodies if body.get("file_id") == file_id]
+        return [body for body in self._dead_letters() if body.get("file_id") == file_id]
+
+    def wait_for_dead_letter(self, field: str) -> list[Mapping[str, Any]]:
+        """Wait for a message in the dead-letter queue that has this field; returns all such."""
+        self._until(lambda: any(field in body for body in self._dead_letters()))
+        return [body for body in self._dead_letters() if field in body]
 
     def cause(self, outcome: Outcome) -> str:
         """The cause that Step Functions gives for an execution's failure."""
@@ -158,3 +199,26 @@ class Pipeline:
             if file_id in item["Key"] and not item["Key"].startswith("work/")
         ]
         return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
+
+    def _dead_letters(self) -> list[Mapping[str, Any]]:
+        # Looked at where they lie: receiving them would hide them from the next look.
+        name = self.outputs["DeadLetterQueueUrl"].rpartition("/")[2]
+        messages = list(sqs_backends[ACCOUNT][REGION].queues[name]._messages)
+        return [json.loads(message.body) for message in messages]
+
+    def _arn(self, name: str) -> str:
+        machine = self.outputs["StateMachineArn"]
+        return f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
+
+    def _status(self, arn: str) -> str | None:
+        client = self.deployment.client("stepfunctions")
+        try:
+            return str(client.describe_execution(executionArn=arn)["status"])
+        except client.exceptions.ExecutionDoesNotExist:
+            return None
+
+    def _until(self, holds: Callable[[], bool], patience: float = WAIT_SECONDS) -> None:
+        deadline = time.monotonic() + patience
+        while not holds():
+            assert time.monotonic() < deadline, f"it did not come about in {patience} s"
+            time.sleep(0.05)

@@ -56,4 +56,4 @@ def expected(body: bytes, *, file_id: str, processed_at: str) -> Expected:
         error_count=part.error_count,
         generated_at=processed_at,
     )
-    return Expected(*(sink.getvalue() for sink in sinks), summary)
+    return Expected(sinks[0].getvalue(), sinks[1].getvalue(), sinks[2].getvalue(), summary)

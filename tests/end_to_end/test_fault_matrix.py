@@ -7,13 +7,12 @@ success with the same bytes, and nothing is told twice.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 
-from tests.end_to_end.pipeline import WAIT_SECONDS, Outcome, Pipeline
+from tests.end_to_end.pipeline import Outcome, Pipeline
 from tests.end_to_end.samples import expected, orders
 
 SMALL = orders(200)
@@ -128,8 +127,7 @@ def test_a_part_of_the_failure_lane_that_is_down_is_made_up_for(
     assert outcome.run.failure.code == "SourceChanged"
     assert part in pipeline.cause(outcome)
     faults.clear()
-    _wait_for_all_parts(pipeline, outcome.file_id)
-    outcome = pipeline.outcome(outcome.file_id)
+    outcome = pipeline.settled(outcome.file_id)
     _check_failed(pipeline, outcome, "Summarize", "SourceChanged")
     _check_succeeded(pipeline, pipeline.redrive(outcome), SMALL)
 
@@ -173,18 +171,3 @@ def _check_succeeded(pipeline: Pipeline, outcome: Outcome, body: bytes) -> None:
     assert outcome.output("rejected/", ".csv") == alone.rejected_csv
     told = [n["attributes"]["status"] for n in pipeline.notifications(outcome.file_id)]
     assert told.count("succeeded") == 1
-
-
-def _wait_for_all_parts(pipeline: Pipeline, file_id: str) -> None:
-    """Wait until what no Catch sees has been seen to: the event comes after the execution's end."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while time.monotonic() < deadline:
-        told = [n["attributes"]["status"] for n in pipeline.notifications(file_id)]
-        if (
-            told == ["failed"]
-            and pipeline.dead_letters(file_id)
-            and pipeline.item(file_id).get("status") == "failed"
-        ):
-            return
-        time.sleep(0.1)
-    raise AssertionError("the failure lane's work was not made up for")

@@ -99,33 +99,6 @@ def test_a_file_that_cannot_be_processed_is_failed_queued_told_and_recorded(
     assert outcome.objects == {}
 
 
-def test_the_same_event_again_starts_nothing(pipeline: Pipeline) -> None:
-    first = pipeline.run(PAYMENTS)
-    source = first.execution.source
-    record = {
-        "eventName": "ObjectCreated:Put",
-        "eventTime": source["event_time"],
-        "s3": {
-            "bucket": {"name": source["bucket"]},
-            "object": {
-                "key": source["key"],
-                "size": source["size"],
-                "eTag": source["etag"],
-                "versionId": source["version_id"],
-                "sequencer": source["sequencer"],
-            },
-        },
-    }
-
-    pipeline.send({"Records": [record, record]})
-    # A later file is done only after the message before it was.
-    pipeline.run(b"a,b\n1,2\n")
-
-    names = {execution.name for execution in pipeline.executions()}
-    assert [name for name in names if name.startswith(first.file_id)] == [first.file_id]
-    assert len(pipeline.notifications(first.file_id)) == 1
-
-
 def test_a_second_version_of_a_key_is_another_file(pipeline: Pipeline) -> None:
     first = pipeline.run(b"a,amount\nx,1\n", dataset="versions")
     second = pipeline.run(b"a,amount\nx,2\n", dataset="versions")

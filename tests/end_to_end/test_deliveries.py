@@ -1,0 +1,90 @@
+"""Messages that come twice, out of order, or that nobody understands."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+
+from shared.job import Source
+from tests.end_to_end.pipeline import Pipeline
+
+FILE = b"a,amount\nx,1\n"
+QUEUE_CALL = "sqs:DeleteMessageBatch"
+
+
+def test_a_message_that_is_delivered_again_after_its_start_starts_nothing(
+    pipeline: Pipeline,
+) -> None:
+    # As after a starter that was killed between StartExecution and the message's deletion.
+    pipeline.stack.faults.add(QUEUE_CALL, "error500")
+
+    outcome = pipeline.run(FILE)
+
+    assert pipeline.attempts(outcome.file_id) == [outcome.file_id]
+    assert outcome.item["status"] == "succeeded"
+    assert len(pipeline.notifications(outcome.file_id)) == 1
+
+
+def test_a_message_that_nobody_understands_ends_alone_in_the_dead_letter_queue(
+    pipeline: Pipeline,
+) -> None:
+    good = [pipeline.drop(FILE) for _ in range(5)]
+    pipeline.send({"what": "a poison message"})
+    good += [pipeline.drop(FILE) for _ in range(4)]
+
+    for source in good:
+        assert pipeline.outcome(source.file_id).item["status"] == "succeeded"
+    assert pipeline.wait_for_dead_letter("what") == [{"what": "a poison message"}]
+
+
+def test_events_out_of_order_and_twice_run_each_version_once(pipeline: Pipeline) -> None:
+    _deliver_all(pipeline, versions=14, events=20)
+
+
+@pytest.mark.long
+def test_a_thousand_events_with_a_third_of_duplicates_run_each_version_once(
+    pipeline: Pipeline,
+) -> None:
+    _deliver_all(pipeline, versions=700, events=1_000)
+
+
+def _deliver_all(pipeline: Pipeline, *, versions: int, events: int) -> None:
+    """Deliver the events of versions of a few keys, some twice, in a random order."""
+    chance = random.Random(versions)
+    sources = [
+        pipeline.drop(FILE, name=f"{number % 7}.csv", dataset=f"deliveries-{versions}")
+        for number in range(versions)
+    ]
+    again = sources + chance.choices(sources, k=events - versions)
+    chance.shuffle(again)
+    for source in again:
+        pipeline.send({"Records": [_record(pipeline, source)]})
+
+    for source in sources:
+        pipeline.wait(source.file_id, patience=600)
+    started = Counter(name[:32] for name in pipeline.names())
+    assert all(started[source.file_id] == 1 for source in sources)
+    for source in sources:
+        assert pipeline.item(source.file_id)["status"] == "succeeded"
+        assert len(pipeline.notifications(source.file_id)) == 1
+
+
+def _record(pipeline: Pipeline, source: Source) -> dict[str, object]:
+    """The event that the upload itself has sent, as its execution's input tells it."""
+    sent = pipeline.source_of(source.file_id)
+    return {
+        "eventName": "ObjectCreated:Put",
+        "eventTime": sent["event_time"],
+        "s3": {
+            "bucket": {"name": sent["bucket"]},
+            "object": {
+                "key": sent["key"],
+                "size": sent["size"],
+                "eTag": sent["etag"],
+                "versionId": sent["version_id"],
+                "sequencer": sent["sequencer"],
+            },
+        },
+    }

@@ -1,0 +1,63 @@
+"""Executions that end where no Catch sees it, and files that are gone or changed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+import pytest
+
+from tests.end_to_end.pipeline import Pipeline
+from tests.end_to_end.samples import orders
+
+# Enough work that the execution can be stopped in its middle.
+LONG = orders(60_000)
+
+
+def test_an_aborted_execution_is_queued_told_recorded_and_can_be_redriven(
+    pipeline: Pipeline,
+) -> None:
+    source = pipeline.drop(LONG)
+    pipeline.stop(source.file_id)
+
+    outcome = pipeline.settled(source.file_id)
+
+    assert outcome.execution.status == "aborted"
+    assert outcome.item["status"] == "failed"
+    assert outcome.item["error"]["code"] == "Aborted"
+    [document] = pipeline.dead_letters(source.file_id)
+    assert document["file_id"] == source.file_id
+    assert document["failure"]["caught"]["Error"] == "Aborted"
+    [notification] = pipeline.notifications(source.file_id)
+    assert notification["attributes"]["error"] == "Aborted"
+    again = pipeline.redrive(outcome)
+    assert again.item["status"] == "succeeded"
+    assert again.item["redrive_count"] == 1
+
+
+@pytest.mark.parametrize("attempts", [1, 2])
+def test_a_file_whose_version_is_gone_is_source_not_found(
+    pipeline: Pipeline, attempts: int
+) -> None:
+    # Held up until the version is deleted.
+    pipeline.stack.faults.add("data-pipeline-parse-csv-dev", "throttle", attempts)
+    source = pipeline.drop(b"a\n1\n")
+    pipeline.delete(source)
+
+    outcome = pipeline.outcome(source.file_id)
+
+    assert outcome.run.failure is not None
+    assert outcome.run.failure.code == "SourceNotFound"
+    assert outcome.objects == {}
+
+
+def test_content_that_is_not_the_announced_one_is_source_changed(pipeline: Pipeline) -> None:
+    source = pipeline.drop(b"a\n1\n")
+    pipeline.outcome(source.file_id)
+    announced = replace(source, version_id=None, etag="0" * 32)
+
+    pipeline.send({"file_id": announced.file_id, "attempt": 1, "source": asdict(announced)})
+
+    outcome = pipeline.outcome(announced.file_id)
+    assert outcome.run.failure is not None
+    assert outcome.run.failure.code == "SourceChanged"
+    assert outcome.objects == {}
