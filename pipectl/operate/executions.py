@@ -80,7 +80,9 @@ class Executions:
         """The ARN of the execution of this name."""
         return f"{self._machine.replace(':stateMachine:', ':execution:')}:{name}"
 
-    def list(self, *, status: str | None = None, since: datetime | None = None) -> Iterator[Listed]:
+    def listed(
+        self, *, status: str | None = None, since: datetime | None = None
+    ) -> Iterator[Listed]:
         """The executions (of one status, as AWS names it), the latest first.
 
         With `since`, those that have run since then. Step Functions lists running executions by
@@ -98,7 +100,7 @@ class Executions:
 
     def running(self) -> list[Listed]:
         """All executions that have not ended."""
-        return list(self.list(status="RUNNING"))
+        return list(self.listed(status="RUNNING"))
 
     def describe(self, name_or_arn: str) -> Described | None:
         """An execution by its name or ARN; None where there is none (any more)."""

@@ -69,9 +69,7 @@ def settled(letters: Sequence[Letter], items: Mapping[str, Mapping[str, Any]]) -
         letter
         for letter in letters
         if letter.file_ids
-        and all(
-            _succeeded_after(letter.sent_at, items.get(file_id)) for file_id in letter.file_ids
-        )
+        and all(_succeeded_after(letter.sent_at, items.get(file_id)) for file_id in letter.file_ids)
     ]
 
 
@@ -83,6 +81,7 @@ class DeadLetters:
         self._url = stack.output("DeadLetterQueueUrl")
         # A long poll asks all of the queue's servers. The embedded one is a single server.
         self._wait_seconds = 0 if stack.emulated else 1
+        self._deleted: set[str] = set()
 
     def peek(self) -> list[Letter]:
         """All messages; they stay in the queue."""
@@ -108,6 +107,7 @@ class DeadLetters:
                     for number, letter in enumerate(batch)
                 ],
             )
+            self._deleted.update(letter.message_id for letter in batch)
 
     def _receive_all(self) -> dict[str, Letter]:
         held: dict[str, Letter] = {}
@@ -127,8 +127,7 @@ class DeadLetters:
                 return held
 
     def _give_back(self, letters: Sequence[Letter]) -> None:
-        # The answer names those that are deleted by now; there is nothing to do about them.
-        for batch in _batches(letters):
+        for batch in _batches([one for one in letters if one.message_id not in self._deleted]):
             self._client.change_message_visibility_batch(
                 QueueUrl=self._url,
                 Entries=[
@@ -156,7 +155,10 @@ def _read_body(body: str) -> tuple[Kind, tuple[Source, ...], Mapping[str, Any]]:
         document = json.loads(body)
         if "Records" in document:
             return "s3_event", tuple(map(_uploaded, document["Records"])), document
-        return "state_document", (Job.from_document(document).source,), document
+        job = Job.from_document(document)
+        if job.source.file_id != job.file_id:
+            return "unknown", (), {}
+        return "state_document", (job.source,), document
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return "unknown", (), {}
 

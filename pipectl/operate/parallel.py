@@ -13,9 +13,7 @@ Result = TypeVar("Result")
 AT_ONCE = 8
 
 
-def side_by_side(
-    call: Callable[[Argument], Result], arguments: Iterable[Argument]
-) -> list[Result]:
+def side_by_side(call: Callable[[Argument], Result], arguments: Iterable[Argument]) -> list[Result]:
     """The results of a call for each argument, in the arguments' order."""
     waiting = list(arguments)
     if len(waiting) < 2:

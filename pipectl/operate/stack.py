@@ -128,9 +128,7 @@ def stack_options(function: Callable[..., None]) -> Callable[..., None]:
 
 
 _OPTIONS = (
-    click.option(
-        "--stack-name", help=f"The stack's name on AWS.  [default: {DEFAULT_STACK_NAME}]"
-    ),
+    click.option("--stack-name", help=f"The stack's name on AWS.  [default: {DEFAULT_STACK_NAME}]"),
     click.option("--profile", help="Profile of the AWS CLI to use."),
     click.option("--region", help="Region of the stack, as for the AWS CLI."),
     click.option("--aws", "place", flag_value="aws", help="Use AWS even if `pipectl up` runs."),

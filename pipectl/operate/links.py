@@ -1,0 +1,64 @@
+"""Where to look at an execution: AWS's console, and the functions' logs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+# Log lines of an execution's last state may be written a moment after its end.
+_MARGIN = timedelta(minutes=1)
+
+
+def console_url(execution_arn: str) -> str:
+    """The execution's page in the Step Functions console."""
+    partition, region = execution_arn.split(":")[1], execution_arn.split(":")[3]
+    page = f"#/v2/executions/details/{execution_arn}"
+    return f"https://{_console(partition, region)}/states/home?region={region}{page}"
+
+
+def log_url(function_arn: str, text: str, *, start: datetime, end: datetime) -> str:
+    """A function's log lines with a text between two moments, in the CloudWatch console."""
+    _, partition, _, region, _, _, function = function_arn.split(":")[:7]
+    # The console wants its own encoding inside the fragment: percent-encoded, with `$` for `%`.
+    group = _twice(f"/aws/lambda/{function}")
+    pattern = _twice(f'"{text}"')
+    first = round((start - _MARGIN).timestamp() * 1000)
+    last = round((end + _MARGIN).timestamp() * 1000)
+    return (
+        f"https://{_console(partition, region)}/cloudwatch/home?region={region}"
+        f"#logsV2:log-groups/log-group/{group}/log-events"
+        f"$3FfilterPattern$3D{pattern}$26start$3D{first}$26end$3D{last}"
+    )
+
+
+def functions_of(events: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The ARN of the function that each state invokes, as the history tells."""
+    found: dict[str, str] = {}
+    state = ""
+    for event in events:
+        if "stateEnteredEventDetails" in event:
+            state = event["stateEnteredEventDetails"]["name"]
+        if "taskScheduledEventDetails" in event:
+            parameters = json.loads(event["taskScheduledEventDetails"].get("parameters", "{}"))
+            if "FunctionName" in parameters:
+                found[state] = parameters["FunctionName"]
+    return found
+
+
+def log_file(folder: Path, function_arn: str) -> str | None:
+    """The file that an embedded function's output goes to; None where it has written nothing."""
+    path = folder / f"{function_arn.rpartition(':')[2]}.log"
+    return str(path) if path.exists() else None
+
+
+def _console(partition: str, region: str) -> str:
+    domains = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
+    return f"{region}.{domains.get(partition, 'console.aws.amazon.com')}"
+
+
+def _twice(text: str) -> str:
+    return quote(quote(text, safe=""), safe="").replace("%", "$")

@@ -1,0 +1,107 @@
+"""How a file is run again: redriven where that is possible and right, else by a new attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from pipectl.operate.executions import Described, attempt_of
+from pipectl.operate.failures import DEFINITION_CHANGED, REDRIVABLE_FOR, FailedFile
+from shared.job import Source
+
+How = Literal["redrive", "new_attempt", "mend", "follow", "none"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is known of a file that is to run again.
+
+    `execution` is the one that a redrive would continue; `attempts` the number of the last attempt
+    known, 0 where none was ever started; `running` the name of its running execution.
+    """
+
+    source: Source
+    attempts: int
+    execution: Described | None = None
+    running: str | None = None
+    succeeded: bool = False
+    present_definition: bool = True
+
+    @property
+    def file_id(self) -> str:
+        """The file."""
+        return self.source.file_id
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be done, and why so."""
+
+    how: How
+    because: str
+
+
+def plan(standing: Standing, *, new: bool, force: bool, now: datetime) -> Plan:
+    """Decide how a file is run again.
+
+    `new` asks for a new attempt where a redrive would do, `force` for one of a file that has
+    succeeded.
+    """
+    if standing.running is not None:
+        return Plan("follow", f"it is running already: {standing.running}")
+    if standing.succeeded:
+        if force:
+            return Plan("new_attempt", "asked for with --force, though it has succeeded")
+        return Plan("none", "it has succeeded; --force runs it all the same")
+    if new or force:
+        return Plan("new_attempt", f"asked for with --{'new' if new else 'force'}")
+    obstacle = _obstacle(standing, now)
+    if obstacle is not None:
+        return Plan("new_attempt", obstacle)
+    return Plan("redrive", "it can go on at the step that failed")
+
+
+def foreseen(failure: FailedFile, *, new: bool) -> Plan:
+    """What `plan` will decide, as far as a list of failures tells."""
+    if failure.running is not None:
+        return Plan("follow", f"it is running already: {failure.running}")
+    if failure.resolved_by is not None and failure.resolved_by.how == "attempt":
+        return Plan("none", "it has succeeded since")
+    if new:
+        return Plan("new_attempt", "asked for with --new")
+    if failure.not_redrivable_because is not None:
+        return Plan("new_attempt", failure.not_redrivable_because)
+    return Plan("redrive", "it can go on at the step that failed")
+
+
+def message(standing: Standing, attempt: int, *, force: bool) -> dict[str, Any]:
+    """The message that makes the starter start a new attempt: a state document."""
+    document: dict[str, Any] = {
+        "file_id": standing.file_id,
+        "attempt": attempt,
+        "source": vars(standing.source),
+    }
+    return {**document, "force": True} if force else document
+
+
+def attempts_in(item: Mapping[str, Any]) -> int:
+    """The number of the last attempt that a metadata item knows."""
+    names = [run["execution_arn"].rpartition(":")[2] for run in item["history"].values()]
+    numbers = [named[1] for named in map(attempt_of, names) if named]
+    return max([int(item["attempt"]), *numbers])
+
+
+def _obstacle(standing: Standing, now: datetime) -> str | None:
+    execution = standing.execution
+    if execution is None:
+        started = standing.attempts > 0
+        return "its execution is no longer there" if started else "no execution of it was started"
+    if not execution.redrivable:
+        return execution.redrive_reason or f"its execution is {execution.status}"
+    if execution.ended_at is not None and now - execution.ended_at > REDRIVABLE_FOR:
+        return f"it ended more than {REDRIVABLE_FOR.days} days ago"
+    if not standing.present_definition:
+        return DEFINITION_CHANGED
+    return None
