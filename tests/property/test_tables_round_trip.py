@@ -27,16 +27,13 @@ def written(draw, table, delimiter):
     for row in table:
         cells = [
             f'"{cell.replace(chr(34), chr(34) * 2)}"'
-            if draw(st.booleans()) or set(cell) & {'"', "\n", "\r", delimiter}
+            if draw(st.booleans()) or row == [""] or set(cell) & {'"', "\n", "\r", delimiter}
             else cell
             for cell in row
         ]
         lines.append(delimiter.join(cells) + draw(st.sampled_from(line_ends)))
     text = "".join(lines)
-    # An empty last cell alone on its line is nothing without its line end.
-    if draw(st.booleans()) or not lines[-1].strip("\r\n"):
-        return text
-    return text.removesuffix("\n").removesuffix("\r")
+    return text if draw(st.booleans()) else text.removesuffix("\n").removesuffix("\r")
 
 
 def contract_for(width: int, delimiter: str):
