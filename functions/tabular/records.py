@@ -51,13 +51,13 @@ class Records:
     @cached_property
     def sound(self) -> pl.Series:
         """Which records are sound (Boolean)."""
-        grammar, texts = self._layout.grammar, self.texts
-        if not grammar.is_plain:
-            sound = pl.Series(
-                [self._width_of(text) == self._layout.width for text in texts], dtype=pl.Boolean
-            )
-        else:
+        texts = self.texts
+        if self._is_plain:
             sound = self._plain_sound()
+        else:
+            width = self._layout.width
+            fits = [cells is not None and len(cells) == width for cells in self._rows]
+            sound = pl.Series(fits, dtype=pl.Boolean)
         if self._bad_lines:
             sound &= ~self.undecodable
         if b"\0" in self._text:
@@ -89,12 +89,23 @@ class Records:
         layout = self._layout
         texts = self.texts if which.all() else self.texts.filter(which)
         names = [str(position) for position in range(layout.width)]
-        if layout.grammar.is_plain and len(texts):
+        if self._is_plain and len(texts):
             frame = self._parse(texts, names)
             if frame.height == len(texts):
                 return frame
-        rows = [layout.grammar_utf8.cells(text.encode()) or [] for text in texts]
+        rows = [row for row, wanted in zip(self._rows, which, strict=True) if wanted]
         return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
+
+    @cached_property
+    def _is_plain(self) -> bool:
+        """Whether Polars' CSV reader reads the sound records as the dialect has them."""
+        return self._layout.grammar_utf8.is_plain_in(self._text)
+
+    @cached_property
+    def _rows(self) -> list[list[str] | None]:
+        """The cells of all records, None for malformed ones."""
+        grammar = self._layout.grammar_utf8
+        return [grammar.cells(text.encode()) for text in self.texts]
 
     def original(self, indexes: Sequence[int]) -> list[tuple[int, bytes]]:
         """Where these records begin in the file, and their bytes there with their line ends."""
@@ -175,10 +186,6 @@ class Records:
         outside = texts.str.replace_all(f"{escaped}{cell}{escaped}", "")
         fits = outside.str.count_matches(delimiter, literal=True) == width - 1
         return sound.scatter(indexes, well_formed & fits)
-
-    def _width_of(self, text: str) -> int:
-        cells = self._layout.grammar_utf8.cells(text.encode())
-        return -1 if cells is None else len(cells)
 
     def _parse(self, texts: pl.Series, names: list[str]) -> pl.DataFrame:
         buffer = BytesIO()

@@ -92,6 +92,21 @@ class Grammar:
             and (self.quote is None or len(self.quote) == 1)
         )
 
+    def is_plain_in(self, text: bytes) -> bool:
+        """Whether this text, for all that it holds, could be of a plain dialect."""
+        if self.is_plain:
+            return True
+        if len(self.delimiter) != 1 or (self.quote is not None and len(self.quote) != 1):
+            return False
+        oddities = [self.escape] if self.escape is not None else []
+        if self.quote is not None and not self.dialect.double_quote:
+            oddities.append(self.quote * 2)
+        if self.dialect.skip_initial_space:
+            oddities += [b"\n ", b"\r ", self.delimiter + b" "]
+            if text.startswith(b" "):
+                return False
+        return not any(oddity in text for oddity in oddities)
+
     @property
     def spans_lines(self) -> bool:
         """Whether a record can span several lines at all."""

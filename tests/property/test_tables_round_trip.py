@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.tabular.engine import contract_of, run
@@ -120,4 +120,19 @@ def test_very_many_tables_are_read_back_as_they_were(data, delimiter, block_byte
     text = data.draw(written([[f"c{n}" for n in range(width)], *table], delimiter))
     result = run(text.encode(), contract_for(width, delimiter), block_bytes=block_bytes)
     assert result.part.error_count == 0
+    assert [list(row.values()) for row in result.data] == table
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data(), st.booleans(), st.sampled_from([None, "\\"]))
+def test_dialects_that_are_not_plain_read_plain_texts_the_same(data, skip_initial_space, escape):
+    table = data.draw(tables)
+    width = len(table[0]) if table else 2
+    text = data.draw(written([[f"c{n}" for n in range(width)], *table], ","))
+    assume(" " not in text and "\\" not in text)
+    dialect = {"skipInitialSpace": skip_initial_space}
+    if escape:
+        dialect["escapeChar"] = escape
+    names = [{"name": f"c{number}", "type": "string"} for number in range(width)]
+    result = run(text.encode(), contract_of(*names, missingValues=[], dialect=dialect))
     assert [list(row.values()) for row in result.data] == table
