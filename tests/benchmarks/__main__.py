@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.benchmarks.comparison import Comparison, NotTheSame
 from tests.benchmarks.engines import ENGINES
-from tests.benchmarks.machine import facts
+from tests.benchmarks.machine import OtherWork, facts
 from tests.benchmarks.tables import cold_table, warm_table
 
 WARM_MEGABYTES = 0.1
@@ -23,6 +23,7 @@ def main() -> int:
     """Measure, check, print: 0, or 1 where engines disagree."""
     options = _parser().parse_args()
     engines = [engine for engine in ENGINES if engine.name in options.engines]
+    other_work = OtherWork()
     with ExitStack() as stack:
         folder = options.data or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
@@ -36,7 +37,10 @@ def main() -> int:
         except NotTheSame as error:
             _say(f"The engines disagree, so there are no times: {error}")
             return 1
-    machine = facts() | {"date": datetime.datetime.now(datetime.UTC).date().isoformat()}
+    machine = facts() | {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "other work at the time": f"{other_work.cores():.2f} cores busy on average",
+    }
     if options.json:
         sizes = [table.to_document() for table in cold]
         document = {"machine": machine, "sizes": sizes, "warm": warm and warm.to_document()}

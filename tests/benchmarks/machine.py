@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import resource
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
+_TICKS = os.sysconf("SC_CLK_TCK")
 _PACKAGES = ("polars", "orjson", "pandas", "frictionless")
 
 
@@ -23,6 +26,32 @@ def facts() -> dict[str, str]:
         "python": platform.python_version(),
         "packages": ", ".join([*versions, *_miller()]),
     }
+
+
+class OtherWork:
+    """Tells how busy the machine was with other things than the benchmark's own processes."""
+
+    def __init__(self) -> None:
+        self._begun = self._now()
+
+    def cores(self) -> float:
+        """The processors that were busy with other things on average since the beginning."""
+        seconds, busy, own = (
+            now - then for now, then in zip(self._now(), self._begun, strict=True)
+        )
+        return max(busy - own, 0.0) / seconds
+
+    def _now(self) -> tuple[float, float, float]:
+        """Seconds of wall time, of busy processors, and of this process and its ended children."""
+        user, nice, system, _, _, interrupts, soft, steal = (
+            int(ticks) / _TICKS
+            for ticks in Path("/proc/stat").read_text().split("\n")[0].split()[1:9]
+        )
+        own = sum(
+            usage.ru_utime + usage.ru_stime
+            for usage in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        )
+        return time.monotonic(), user + nice + system + interrupts + soft + steal, own
 
 
 def _processor() -> str:
