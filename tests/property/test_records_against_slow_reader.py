@@ -47,7 +47,7 @@ def actual_outcome(result):
     return rejected, processed, result.rejected_csv
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(bodies, st.sampled_from([1, 7, 64, 8_000_000]))
 @example(b'a,"b\nc,d\n', 1)
 @example(b'"a\n",b\nc,d\r\n\r\n', 7)
@@ -58,7 +58,7 @@ def test_every_record_has_its_true_place_and_cells(body, block_bytes):
 
 
 @pytest.mark.long
-@settings(max_examples=30_000, deadline=None)
+@settings(max_examples=10_000, deadline=None)
 @given(bodies, st.sampled_from([1, 7, 64, 8_000_000]))
 def test_very_many_records_have_their_true_places_and_cells(body, block_bytes):
     assert_read_as_slowly(body, block_bytes)

@@ -68,7 +68,7 @@ def true_boundaries(content, layout):
     return [record.offset + layout.data_start for record in read_slowly(body)][1:]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_any_true_boundaries_give_the_result_of_one_split(data):
     content = data.draw(files())
@@ -82,7 +82,7 @@ def test_any_true_boundaries_give_the_result_of_one_split(data):
     assert_same_as_whole(content, layout, splits)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 @example(None)
 def test_a_false_boundary_is_always_noticed(data):
@@ -97,7 +97,7 @@ def test_a_false_boundary_is_always_noticed(data):
         measured(content, layout, splits_at(layout, [wrong]))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(files(), st.integers(1, 200))
 def test_a_plan_is_right_or_noticed_to_be_wrong(content, split_bytes):
     layout = layout_of(content, CONTRACT)
@@ -117,7 +117,7 @@ def test_a_plan_is_right_or_noticed_to_be_wrong(content, split_bytes):
     assert_same_as_whole(content, layout, numbered)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(files(ordinary, most=60), st.integers(100, 400))
 def test_plans_of_ordinary_files_are_right(content, split_bytes):
     layout = layout_of(content, CONTRACT)

@@ -41,7 +41,7 @@ def contract_for(width: int, delimiter: str):
     return contract_of(*names, missingValues=[], dialect={"delimiter": delimiter})
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.data(), st.sampled_from(DELIMITERS), st.sampled_from([1, 30, 8_000_000]))
 def test_a_table_is_read_back_as_it_was(data, delimiter, block_bytes):
     table = data.draw(tables)
@@ -92,7 +92,7 @@ FAULTY = [
 ]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.one_of(st.just((GOOD, [])), st.sampled_from(FAULTY)), min_size=1, max_size=25),
     st.sampled_from([b"\n", b"\r\n", b"\r"]),
@@ -112,7 +112,7 @@ def test_every_row_with_a_fault_costs_itself_alone(rows, line_end, block_bytes):
 
 
 @pytest.mark.long
-@settings(max_examples=20_000, deadline=None)
+@settings(max_examples=5_000, deadline=None)
 @given(st.data(), st.sampled_from(DELIMITERS), st.sampled_from([1, 30, 8_000_000]))
 def test_very_many_tables_are_read_back_as_they_were(data, delimiter, block_bytes):
     table = data.draw(tables)
