@@ -9,21 +9,23 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from functools import lru_cache
 from typing import Any
 from unittest.mock import patch
 
 import boto3
+from antlr4 import RuleContext
 from botocore.client import BaseClient
 from botocore.config import Config
+from jsonpath_ng.ext import parse as read_path
 from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import (
     ErrorEqualsDecl,
 )
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
-from moto.stepfunctions.parser.asl.utils import boto_client
+from moto.stepfunctions.parser.asl.utils import boto_client, json_path
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 # End an execution whatever its states say.
@@ -52,10 +54,10 @@ def shared_clients(endpoint: Callable[[str], str]) -> AbstractContextManager[Any
 
 
 def parsed_once() -> AbstractContextManager[Any]:
-    """Let the engine read a definition's text once, not for each execution.
+    """Let the engine read definitions and paths once, not for each execution.
 
-    That takes ten times as long as making a new program of the syntax tree. Programs themselves
-    are not shared: their Map states keep what belongs to one execution.
+    Reading a definition's text takes ten times as long as making a new program of its syntax
+    tree. Programs themselves are not shared: their Map states keep what belongs to one execution.
     """
     read = lru_cache(maxsize=32)(AmazonStateLanguageParser.parse)
     reading = threading.Lock()
@@ -65,7 +67,22 @@ def parsed_once() -> AbstractContextManager[Any]:
             _, tree = read(definition)
         return Preprocessor().visit(tree), tree
 
-    return patch.object(AmazonStateLanguageParser, "parse", staticmethod(parse))
+    changes = ExitStack()
+    changes.enter_context(patch.object(AmazonStateLanguageParser, "parse", staticmethod(parse)))
+    changes.enter_context(patch.object(RuleContext, "getText", _text_once(RuleContext.getText)))
+    changes.enter_context(patch.object(json_path, "parse", lru_cache(1000)(read_path)))
+    return changes
+
+
+def _text_once(text_of: Callable[[Any], str]) -> Callable[[Any], str]:
+    """The text of a tree's node, which is put together of all below it, kept in the node."""
+
+    def text(node: Any) -> str:
+        if "kept_text" not in node.__dict__:
+            node.kept_text = text_of(node)
+        return str(node.kept_text)
+
+    return text
 
 
 def retry_clock(wait: Callable[[float], object]) -> AbstractContextManager[Any]:
