@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
@@ -27,6 +30,18 @@ PATIENCE_SECONDS = 60
 _UPLOADS_AT_ONCE = 4
 
 
+@dataclass(frozen=True)
+class LocalRun:
+    """What came of a run: results in the uploads' order, messages in the dead-letter queue.
+
+    `logs` is the folder with the functions' output, kept where a file failed.
+    """
+
+    results: list[FileResult]
+    dead_letters: list[Any]
+    logs: Path | None
+
+
 def run_files(
     uploads: Sequence[Upload],
     *,
@@ -35,13 +50,13 @@ def run_files(
     parameters: Mapping[str, str],
     template: Path,
     progress: Progress,
-) -> tuple[list[FileResult], list[Any]]:
+) -> LocalRun:
     """Bring the stack up, run the files and mirror their outputs to `folder`.
 
-    `contract` is the contract's file and its dataset. Returns the results in the uploads' order,
-    and the messages in the dead-letter queue.
+    `contract` is the contract's file and its dataset.
     """
-    with EmbeddedStack(template, parameters) as stack:
+    logs = Path(tempfile.mkdtemp(prefix="pipectl-logs-"))
+    with EmbeddedStack(template, parameters, log_folder=logs) as stack:
         progress.phase = "Running"
         if contract is not None:
             put_contract(stack.deployment, *contract)
@@ -50,7 +65,11 @@ def run_files(
             for upload in uploads:
                 pool.submit(follower.upload, upload)
             results = follower.wait()
-        return results, dead_letters(stack.deployment)
+        letters = dead_letters(stack.deployment)
+    if all(result.succeeded for result in results):
+        shutil.rmtree(logs)
+        return LocalRun(results, letters, None)
+    return LocalRun(results, letters, logs)
 
 
 class _Follower:

@@ -34,6 +34,12 @@ from pipectl.options import parameter_option, template_option
     help="Folder that outputs are mirrored to, laid out as the output bucket is.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@click.option(
+    "--split-size",
+    type=click.IntRange(min=1),
+    metavar="BYTES",
+    help="Files that are larger run in splits of about this size: the parameter SplitSizeBytes.",
+)
 @parameter_option
 @template_option
 def command(
@@ -43,6 +49,7 @@ def command(
     dataset: str | None,
     folder: Path,
     as_json: bool,
+    split_size: int | None,
     parameters: Mapping[str, str],
     template: Path,
 ) -> None:
@@ -60,11 +67,13 @@ def command(
     from pipectl.local_run import run_files
     from pipectl.uploads import dataset_for, plan
 
+    if split_size is not None:
+        parameters = {**parameters, "SplitSizeBytes": str(split_size)}
     dataset = dataset_for(dataset, contract)
     uploads = plan(files, dataset, notified_suffixes(template))
     progress = Progress(Console(stderr=True), total=len(uploads))
     with progress.shown():
-        results, letters = run_files(
+        outcome = run_files(
             uploads,
             contract=(contract, dataset) if contract and dataset else None,
             folder=folder,
@@ -74,11 +83,12 @@ def command(
         )
     if as_json:
         document = {
-            "files": [result.document() for result in results],
-            "dead_letter_queue": letters,
+            "files": [result.document() for result in outcome.results],
+            "dead_letter_queue": outcome.dead_letters,
         }
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
-        show_table(Console(), results)
-    if not all(result.succeeded for result in results):
+        show_table(Console(), outcome.results)
+    if outcome.logs is not None:
+        click.echo(f"The functions' logs are kept in {outcome.logs}", err=True)
         raise SystemExit(1)

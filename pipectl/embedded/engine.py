@@ -18,7 +18,7 @@ import boto3
 from antlr4 import RuleContext
 from botocore.client import BaseClient
 from botocore.config import Config
-from jsonpath_ng.ext import parse as read_path
+from jsonpath_ng.ext.parser import parse as read_path
 from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import (
     ErrorEqualsDecl,
 )
