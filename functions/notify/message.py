@@ -139,7 +139,7 @@ def _notification(
             "dataset": job.source.dataset,
             "source": job.source.uri,
             "attempt": job.attempt,
-            "replay_of": job.replay_of,
+            "replay_of": job.repeated_by(execution.name),
             "execution_arn": execution.arn,
             "processed_at": execution.start_time,
             "title": subject,

@@ -24,12 +24,17 @@ MARKS = ("notified", "archive")
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one run of an execution ended for a file; times are ISO 8601 in UTC."""
+    """How one run of an execution ended for a file; times are ISO 8601 in UTC.
+
+    `run` is the attempt's number, or the name of an execution that was started by hand with the
+    same input: both have the same attempt, and neither may overwrite the other's history.
+    """
 
     file_id: str
     status: Status
     dataset: str
     attempt: int
+    run: str
     execution_arn: str
     redrive_count: int
     recorded_at: str
@@ -40,7 +45,7 @@ class Outcome:
     @property
     def history_key(self) -> str:
         """One entry a run: repeating a step writes the same entry again."""
-        return f"{self.attempt}.{self.redrive_count}"
+        return f"{self.run}.{self.redrive_count}"
 
 
 def outcome_of(
@@ -80,6 +85,7 @@ def outcome_of(
         status=status,
         dataset=job.source.dataset,
         attempt=job.attempt,
+        run=str(job.attempt) if execution.name == job.execution_name else execution.name,
         execution_arn=execution.arn,
         redrive_count=execution.redrive_count,
         recorded_at=iso(recorded_at),
@@ -87,7 +93,7 @@ def outcome_of(
         counts=counts,
         attributes={
             "attempt": job.attempt,
-            "replay_of": job.replay_of or parse.get("mend_of"),
+            "replay_of": job.repeated_by(execution.name) or parse.get("mend_of"),
             "mend_of": parse.get("mend_of"),
             "output_name": parse.get("output_name"),
             "execution_arn": execution.arn,
@@ -107,8 +113,8 @@ def next_item(before: Item | None, outcome: Outcome) -> Item:
     """The item after the outcome; where another execution's outcome stands, only its history grows.
 
     An execution may change its own item, and a success stands whichever attempt it is of: no other
-    execution's failure turns it into something else, and only a later attempt's success replaces
-    it. Of two failures that of the later attempt stands.
+    execution's failure turns it into something else, and only the success of an execution that
+    started later replaces it. Of two failures that of the later one stands.
     """
     previous = before or {}
     kept = {
@@ -135,7 +141,8 @@ def _may_replace(before: Item, outcome: Outcome) -> bool:
         return outcome.redrive_count >= int(before["redrive_count"])
     if before["status"] != outcome.status:
         return outcome.status == "succeeded"
-    return outcome.attempt >= int(before["attempt"])
+    # Attempts start one after the other; one that was started by hand has no number of its own.
+    return bool(outcome.attributes["processed_at"] >= before["processed_at"])
 
 
 def _counts(job: Job) -> dict[str, int]:

@@ -176,6 +176,15 @@ class Job:
         """The name of this attempt's execution: the same for every duplicate of its event."""
         return self.file_id if self.attempt == 1 else f"{self.file_id}-r{self.attempt}"
 
+    def repeated_by(self, execution_name: str) -> str | None:
+        """The execution that the one of this name runs again, if it runs one again.
+
+        The starter says so in the document. An execution of another name was started by hand, as
+        the console's "New execution" does, with the input of this attempt's own.
+        """
+        own = execution_name == self.execution_name
+        return self.replay_of if own else self.execution_name
+
     def execution_input(self) -> str:
         """The JSON that starts the execution: byte-identical for duplicates of the event."""
         document = {

@@ -43,11 +43,12 @@ def launch(request: Request, state_machine_arn: str) -> tuple[Launch, Job]:
 
 def _replay(request: Replay, state_machine_arn: str) -> tuple[Launch, Job]:
     # An earlier attempt may have been redriven since: two runs of a file must not mix their parts.
-    for attempt in range(1, min(request.job.attempt, MAX_ATTEMPTS + 1)):
+    job = request.job
+    for attempt in range(1, min(job.attempt, MAX_ATTEMPTS + 1)):
         earlier = replace(request.job, attempt=attempt)
         if _settles(request, _status(earlier, state_machine_arn)):
             return "duplicate", earlier
-    job = request.job
+        job = replace(job, replay_of=earlier.execution_name)
     while job.attempt <= MAX_ATTEMPTS:
         if _start(job, state_machine_arn):
             return "started", job

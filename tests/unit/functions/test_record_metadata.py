@@ -389,3 +389,42 @@ def test_the_dimension_of_a_metric_is_ascii_as_cloudwatch_wants_it(
     record(documents.finished(source=source), "succeeded")
     metrics = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert metrics["dataset"] == "b\\xfccher"
+
+
+def by_hand(status: Status, *, day: int, redrives: int = 0) -> Outcome:
+    """How an execution ended that was started in the console with the first attempt's input."""
+    failure = documents.failure(redrives=redrives)
+    document = documents.job(failure=failure) if status == "failed" else documents.finished()
+    name = "b3b1c8a0-1111-2222-3333-444455556666"
+    context = documents.execution(redrives=redrives) | {
+        "Id": documents.execution()["Id"].replace(FILE_ID, name),
+        "Name": name,
+        "StartTime": f"2026-03-0{day}T10:00:00.000Z",
+    }
+    return outcome_of(
+        Job.from_document(document),
+        Execution.from_context(context),
+        status=status,
+        output_bucket=OUTPUT_BUCKET,
+        recorded_at=NOON,
+    )
+
+
+def test_an_execution_started_by_hand_has_a_history_of_its_own() -> None:
+    again = by_hand("failed", day=2)
+    item = after(outcome("failed"), again, by_hand("succeeded", day=2, redrives=1))
+    assert item["status"] == "succeeded"
+    assert item["execution_arn"] == again.execution_arn
+    assert item["replay_of"] == FILE_ID
+    assert item["redrive_count"] == 1
+    name = item["execution_name"]
+    statuses = {key: entry["status"] for key, entry in item["history"].items()}
+    assert statuses == {"1.0": "failed", f"{name}.0": "failed", f"{name}.1": "succeeded"}
+
+
+def test_of_two_successes_that_of_the_execution_that_started_later_stands() -> None:
+    first, second = by_hand("succeeded", day=1), outcome(attempt=2)
+    last = by_hand("succeeded", day=3)
+    assert after(first, second)["attempt"] == 2
+    assert after(second, first)["attempt"] == 2
+    assert after(second, last)["execution_arn"] == last.execution_arn

@@ -273,6 +273,13 @@ def test_a_replay_takes_the_next_free_attempt(machine: FakeStepFunctions) -> Non
     assert machine.document(f"{FILE_ID}-r4") == job(4) | {"replay_of": f"{FILE_ID}-r3"}
 
 
+def test_a_later_attempt_is_linked_though_the_earlier_execution_is_no_more(
+    machine: FakeStepFunctions,
+) -> None:
+    assert run(batch(json.dumps(job(2)))) == []
+    assert machine.document(f"{FILE_ID}-r2") == job(2) | {"replay_of": FILE_ID}
+
+
 @pytest.mark.parametrize("status", ["RUNNING", "SUCCEEDED", "PENDING_REDRIVE"])
 @pytest.mark.parametrize("settled", [FILE_ID, f"{FILE_ID}-r2", f"{FILE_ID}-r3"])
 def test_a_replay_is_done_while_any_attempt_runs_or_has_succeeded(
