@@ -18,6 +18,11 @@ SUBCOMMANDS = {
     "up": "Keep the pipeline's stack up on this machine, without AWS.",
     "check": "Check files against a contract, without running anything.",
     "contract": "Draft, check and explain contracts.",
+    "executions": "List executions with the files that they are of.",
+    "show": "Show everything about one execution and its file.",
+    "failures": "List failed files: why, where, since when, and how to run them again.",
+    "rerun": "Run failed files again, or only the rows that were rejected.",
+    "backfill": "Run what lies in the bucket and never ran.",
 }
 
 

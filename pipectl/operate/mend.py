@@ -44,7 +44,8 @@ def upload_rejects(stack: Stack, file_id: str, mended: Path | None) -> Rerun:
     ).source
     what = f"the mended rows of {mended}" if mended else "the rejected rows as they are"
     return Rerun(
-        source,
+        source.file_id,
+        source.uri,
         "mend",
         f"{what}, of the file {file_id}",
         status="started",

@@ -97,12 +97,14 @@ def row_of(execution: Listed, item: Item | None, described: Described | None) ->
         attempt=named[1] if named else document.get("attempt"),
         source=f"s3://{item['source']}" if item else _source(document),
         dataset=item["dataset"] if item else (document.get("source") or {}).get("dataset"),
-        error=_recorded_error(execution, item) if item else described and described.error,
+        error=_error(execution, item, described),
     )
 
 
-def _recorded_error(execution: Listed, item: Item) -> str | None:
-    """The error of the execution's last run, where that failed."""
+def _error(execution: Listed, item: Item | None, described: Described | None) -> str | None:
+    """The name of the error that the execution's last run ended with."""
+    if item is None:
+        return described.error if described else None
     own = [run for run in item["history"].values() if run["execution_arn"] == execution.arn]
     last: Mapping[str, Any] = max(own, key=lambda run: str(run["recorded_at"]), default={})
     return None if execution.running else last.get("error")

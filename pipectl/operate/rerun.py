@@ -18,7 +18,7 @@ from pipectl.operate.executions import Described, Executions, attempt_name
 from pipectl.operate.items import Item, Items, source_of
 from pipectl.operate.letters import DeadLetters, settled
 from pipectl.operate.parallel import side_by_side
-from pipectl.operate.plan import How, Standing, attempts_in, message, plan
+from pipectl.operate.plan import How, Plan, Standing, attempts_in, message, plan
 from pipectl.operate.survey import running_files
 from pipectl.operate.targets import Target
 from shared.job import Source
@@ -41,14 +41,15 @@ UNSUCCESSFUL = ("failed", "timed_out", "aborted", "refused", "not_started", "not
 
 @dataclass
 class Rerun:
-    """One file on its way once more.
+    """One file on its way once more; `source` is its `s3://` address.
 
     `status` is `planned`, `started`, `running`, that of the ended execution, `refused` (AWS would
     not start it), `not_started` (the starter did not) or `not_run` (not reached). `from_redrive`
     is the number of redrives from which on the execution's status counts.
     """
 
-    source: Source
+    file_id: str
+    source: str
     how: How
     because: str
     status: str = "planned"
@@ -61,11 +62,6 @@ class Rerun:
     item: Item | None = None
 
     @property
-    def file_id(self) -> str:
-        """The file."""
-        return self.source.file_id
-
-    @property
     def under_way(self) -> bool:
         """Whether its end is still to come."""
         return self.status in ("started", "running")
@@ -75,7 +71,7 @@ class Rerun:
         item = self.item or {}
         return {
             "file_id": self.file_id,
-            "source": self.source.uri,
+            "source": self.source,
             "how": self.how,
             "because": self.because,
             "canary": self.canary,
@@ -89,6 +85,12 @@ class Rerun:
             "mend_of": item.get("mend_of"),
             "settled_messages": self.settled,
         }
+
+
+def told(file_id: str, source: str, decided: Plan) -> Rerun:
+    """A file with its plan; nothing is done yet."""
+    status = "succeeded" if decided.how == "none" else "planned"
+    return Rerun(file_id, source, decided.how, decided.because, status)
 
 
 class Rerunner:
@@ -223,9 +225,7 @@ class Rerunner:
 
     def _plan(self, standing: Standing) -> Rerun:
         decided = plan(standing, new=self._new, force=self._force, now=datetime.now(UTC))
-        rerun = Rerun(standing.source, decided.how, decided.because)
-        if decided.how == "none":
-            rerun.status = "succeeded"
+        rerun = told(standing.file_id, standing.source.uri, decided)
         if standing.execution is not None and decided.how in ("redrive", "none"):
             rerun.execution_arn = standing.execution.arn
         if decided.how == "follow":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from pipectl.aws_errors import explained
 from pipectl.embedded.state_file import STATE_FILE, RunningStack
 from pipectl.errors import PipectlError, UsageError
 
@@ -108,7 +109,10 @@ class StackChoice:
 
 
 def stack_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that choose the stack; it gets them as `choice`."""
+    """Give a command the options that choose the stack; it gets them as `choice`.
+
+    What AWS refuses it then becomes a sentence that says what to do.
+    """
 
     @wraps(function)
     def command(
@@ -120,7 +124,9 @@ def stack_options(function: Callable[..., None]) -> Callable[..., None]:
         state_file: Path,
         **others: Any,
     ) -> None:
-        function(choice=StackChoice(place, stack_name, profile, region, state_file), **others)
+        choice = StackChoice(place, stack_name, profile, region, state_file)
+        with explained():
+            function(choice=choice, **others)
 
     for option in reversed(_OPTIONS):
         command = option(command)

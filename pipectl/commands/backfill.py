@@ -1,0 +1,105 @@
+"""`pipectl backfill`: run what lies in the bucket and never ran."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from pipectl.operate.moments import SINCE, shown
+from pipectl.operate.stack import StackChoice, stack_options
+
+if TYPE_CHECKING:
+    from pipectl.operate.backfill import Found
+
+
+@click.command(epilog="Example: pipectl backfill --prefix raw/orders/ --since 30d --dry-run")
+@click.option(
+    "--prefix", default="raw/", show_default=True, help="Only objects whose key begins so."
+)
+@click.option("--since", type=SINCE, metavar="TIME", help="Only objects uploaded since then.")
+@click.option(
+    "--all-versions", is_flag=True, help="Also versions that were replaced or deleted since."
+)
+@click.option(
+    "--unmatched",
+    is_flag=True,
+    help="Run also objects whose name no notification matches; else they are listed only.",
+)
+@click.option("--skip-failed", is_flag=True, help="Only objects that never ran, not failed ones.")
+@click.option("--dry-run", is_flag=True, help="Say what would be run, and send nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@stack_options
+def command(
+    *,
+    choice: StackChoice,
+    prefix: str,
+    since: datetime | None,
+    all_versions: bool,
+    unmatched: bool,
+    skip_failed: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Run the objects in raw/ that have no successful run, through the processing queue.
+
+    Such are files from before the stack was there or whose event was lost, and failed ones. Files
+    that have succeeded or are running are left alone, so it can be repeated.
+
+    Exit status: 0 what was to be sent is sent, 1 it is not, 2 the command line is wrong.
+    """
+    from pipectl.operate.backfill import checked_prefix, find, send
+
+    stack = choice.open()
+    found = find(stack, prefix=checked_prefix(prefix), since=since, all_versions=all_versions)
+    states = ("never_run",) if skip_failed else ("never_run", "failed")
+    waiting = [one for one in found if one.state in states]
+    chosen = [one for one in waiting if one.notified or unmatched]
+    left = [one for one in waiting if not (one.notified or unmatched)]
+    if not dry_run:
+        send(stack, chosen)
+    if as_json:
+        document = {
+            "dry_run": dry_run,
+            "objects": [one.to_document() for one in chosen],
+            "unmatched": [one.to_document() for one in left],
+            "succeeded": sum(one.state == "succeeded" for one in found),
+            "running": sum(one.state == "running" for one in found),
+        }
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    else:
+        _show(chosen, left, dry_run=dry_run)
+    if not dry_run and not all(one.sent for one in chosen):
+        raise SystemExit(1)
+
+
+def _show(chosen: list[Found], left: list[Found], *, dry_run: bool) -> None:
+    from pipectl.operate import tables
+
+    header = ("UPLOADED (UTC)", "STATE", "BYTES", "SENT", "KEY", "FILE")
+    for objects, title in ((chosen, ""), (left, "\nNo notification matches these names:")):
+        if not objects:
+            continue
+        if title:
+            click.echo(title)
+        tables.show(
+            header,
+            (
+                (
+                    shown(one.source.event_time),
+                    one.state.replace("_", " "),
+                    tables.number(one.source.size),
+                    "yes" if one.sent else "no",
+                    one.source.key,
+                    one.source.file_id,
+                )
+                for one in objects
+            ),
+        )
+    if left:
+        click.echo("Run them all the same with --unmatched.", err=True)
+    sent = sum(one.sent for one in chosen)
+    what = f"{len(chosen)} would be sent" if dry_run else f"{sent} of {len(chosen)} sent"
+    click.echo(f"{what}. Follow them with: pipectl executions", err=True)

@@ -1,0 +1,157 @@
+"""`pipectl show`: everything about one execution and its file."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipectl.operate.moments import lasted, shown
+from pipectl.operate.stack import StackChoice, stack_options
+
+if TYPE_CHECKING:
+    from pipectl.operate.portrait import Portrait
+
+
+@click.command(epilog="Example: pipectl show 5f0c2b7e9d1a4c3e8b6f7a9d0c1e2f3a")
+@click.argument("target", metavar="EXECUTION|FILE_ID")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@stack_options
+def command(*, choice: StackChoice, target: str, as_json: bool) -> None:
+    """Show an execution: its states with times, tries and errors, where to look, what it gave.
+
+    It is named by its name or ARN. A file's id means its last execution, <file_id>-r1 its first.
+
+    Exit status: 0 here it is, 1 there is none or it can't be read, 2 the command line is wrong.
+    """
+    from pipectl.operate.portrait import portrait
+    from pipectl.operate.targets import read_target
+
+    wanted = read_target(target)
+    found = portrait(choice.open(), wanted)
+    if as_json:
+        click.echo(json.dumps(found.to_document(), indent=2, ensure_ascii=False))
+    else:
+        _show(found)
+
+
+def _show(found: Portrait) -> None:
+    from pipectl.operate import tables
+    from pipectl.operate.portrait import duration_ms, replay_of
+
+    execution = found.execution
+    title = tables.status_in_colour(execution.status)
+    _line("Execution", f"{execution.name}  {title} after {lasted(duration_ms(execution))}")
+    _line("File", f"{found.source.file_id}  {found.source.uri}")
+    _line("Version", found.source.version_id)
+    _line("Started", f"{shown(execution.started_at)} UTC")
+    if execution.redrive_count:
+        _line("Redriven", f"{execution.redrive_count}x")
+    if replay_of(execution):
+        _line("Repeats", replay_of(execution))
+    if found.error:
+        where = f" in {found.error.state}" if found.error.state else ""
+        _line("Error", f"{found.error.code}{where}: {found.error.message}")
+        _line("Again by", _again_by(found))
+    _line("Console", found.console())
+    click.echo()
+    _show_states(found)
+    _show_others(found)
+    _show_result(found)
+
+
+def _show_states(found: Portrait) -> None:
+    from pipectl.operate import tables
+
+    tables.show(
+        ("STATE", "STATUS", "ENTERED (UTC)", "TOOK", "TRIES", "RUN", "ERROR"),
+        (
+            (
+                state["name"],
+                state["status"],
+                shown(state["entered_at"]),
+                lasted(state["duration_ms"]),
+                str(state["tries"] or "-"),
+                "first" if state["redrive"] == 0 else f"redrive {state['redrive']}",
+                _error(state["error"]),
+            )
+            for state in found.states()
+        ),
+        status=1,
+    )
+
+
+def _show_others(found: Portrait) -> None:
+    """The file's other attempts, versions and mends, where there are any."""
+    from pipectl.operate import tables
+
+    if len(found.attempts) > 1:
+        click.echo()
+        tables.show(
+            ("ATTEMPTS", "STATUS", "STARTED (UTC)", "REDRIVES"),
+            (
+                (one.name, one.status, shown(one.started_at), str(one.redrive_count))
+                for one in found.attempts
+            ),
+            status=1,
+        )
+    document = found.to_document()
+    others = [one for one in document["versions"] if one["file_id"] != found.source.file_id]
+    if others:
+        click.echo()
+        tables.show(
+            ("OTHER VERSIONS", "STATUS", "UPLOADED (UTC)", ""),
+            (
+                (
+                    one["file_id"],
+                    one["status"],
+                    shown(one["uploaded_at"]),
+                    "later" if one["later"] else "earlier",
+                )
+                for one in others
+            ),
+            status=1,
+        )
+    for mend in document["mends"]:
+        _line("Mended by", f"{mend['file_id']} {mend['status']}")
+
+
+def _show_result(found: Portrait) -> None:
+    item: Any = found.item or {}
+    click.echo()
+    if "record_count" in item:
+        counts = (
+            f"{item['record_count']:,} read, {item['processed_count']:,} processed,"
+            f" {item['error_count']:,} rejected"
+        )
+        _line("Records", counts)
+    if item.get("mend_of"):
+        _line("Mends", item["mend_of"])
+    for name, address in found.outputs().items():
+        _line(name.replace("_csv", " CSV").capitalize(), address)
+    for state, log in dict(_logs(found)).items():
+        _line("Log", f"{log}  ({state})")
+
+
+def _logs(found: Portrait) -> list[tuple[str, str]]:
+    """Where to look for more: the logs of states that failed, or of the last one."""
+    states = [state for state in found.states() if state["log"]]
+    failed = [state for state in states if state["error"]]
+    return [(state["name"], state["log"]) for state in (failed or states[-1:])]
+
+
+def _again_by(found: Portrait) -> str:
+    if found.execution.redrivable:
+        return f"pipectl rerun {found.execution.name}  (a redrive)"
+    reason = found.execution.redrive_reason
+    return f"pipectl rerun {found.source.file_id}  (a new attempt: {reason})"
+
+
+def _error(error: dict[str, Any] | None) -> str:
+    return f"{error['code']}: {error['message']}" if error else "-"
+
+
+def _line(name: str, text: str | None) -> None:
+    if text:
+        click.echo(f"{name:<13} {text}")

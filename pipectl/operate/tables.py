@@ -1,0 +1,52 @@
+"""Tables that stay one line a row, so that they can be searched and cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import click
+
+_COLOURS = {
+    "succeeded": "green",
+    "failed": "red",
+    "timed_out": "red",
+    "aborted": "red",
+    "refused": "red",
+    "not_started": "red",
+    "running": "cyan",
+    "started": "cyan",
+}
+
+
+def show(
+    header: Sequence[str], rows: Iterable[Sequence[str]], *, status: int | None = None
+) -> None:
+    """Print rows under a header, each column as wide as it needs.
+
+    `status` is the column that is coloured in a terminal.
+    """
+    table = [list(header), *([_one_line(cell) for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for number, row in enumerate(table):
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        # Nothing trails behind the last column.
+        cells[-1] = row[-1]
+        if number and status is not None:
+            colour = _COLOURS.get(row[status])
+            cells[status] = click.style(cells[status], fg=colour) if colour else cells[status]
+        click.echo("  ".join(cells))
+
+
+def status_in_colour(status: str) -> str:
+    """A status as a terminal shows it; elsewhere the colour is left out."""
+    colour = _COLOURS.get(status)
+    return click.style(status, fg=colour) if colour else status
+
+
+def number(count: int | None) -> str:
+    """A count in a table."""
+    return "-" if count is None else f"{count:,}"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
