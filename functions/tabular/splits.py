@@ -125,17 +125,12 @@ def _may_skip(data: bytes, layout: Layout) -> bool:
         return True
     if layout.blank_rows == "reject":
         return False
-    starts = [b"\n", b"\r"]
+    # Splitting into lines is quicker than a search for two line ends next to each other.
+    lines = data.splitlines()
     if layout.blank_rows == "skip-rows":
-        starts += [layout.grammar.delimiter, layout.grammar.quote or b"\n"]
-    if data.startswith(tuple(starts)):
-        return True
-    found = [b"\n" + start for start in starts]
-    if b"\r" in data:
-        found = [*found, b"\r\r", *(b"\r" + start for start in starts[2:]), b"\n\r"]
-    blanks = [] if layout.blank_rows == "skip-rows" else [b" \n", b"\t\n", b" \r", b"\t\r"]
-    ending = data.endswith((b" ", b"\t"))
-    return ending or any(piece in data for piece in (*found, *blanks))
+        empty_cells = layout.grammar.delimiter + (layout.grammar.quote or b"")
+        return not all(line.strip(empty_cells) for line in lines)
+    return b"" in lines or any(map(bytes.isspace, lines))
 
 
 def _find_boundary(layout: Layout, read_range: ReadRange, mark: int) -> int | None:

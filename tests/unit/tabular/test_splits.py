@@ -1,0 +1,62 @@
+"""Counting a split's records without reading them, and what is not split at all."""
+
+from __future__ import annotations
+
+import gzip
+from itertools import pairwise
+
+import pytest
+
+from tabular.splits import measure, plan_splits
+from tabular.transform import Split
+from tests.unit.tabular.engine import contract_of, layout_of, run
+
+FIELDS = [{"name": "a", "type": "string"}, {"name": "b", "type": "string"}]
+CONTENT = b'a,b\n\n1,2\n  \n""\n,\n"","",\n"x\n\ny",3\n\r\n#c\n\n'
+
+
+@pytest.mark.parametrize(
+    "contract",
+    [
+        None,
+        contract_of(*FIELDS),
+        contract_of(*FIELDS, dialect={"skipBlankRows": True}),
+        contract_of(*FIELDS, dialect={"commentChar": "#"}),
+        contract_of(*FIELDS, dialect={"commentChar": "#", "skipBlankRows": True}),
+    ],
+)
+@pytest.mark.parametrize("content", [CONTENT, CONTENT.replace(b"\n", b"\r\n"), b"a,b\n1,2\n"])
+def test_a_measure_counts_the_records_that_a_transform_reads(content, contract):
+    layout = layout_of(content, contract)
+    split = Split.whole(layout)
+    part = run(content, layout=layout).part
+    measured = measure([content[split.start :]], layout, split)
+    assert tuple(measured) == (part.record_count, part.line_count)
+
+
+def plan(content, contract=None, name="t.csv"):
+    layout = layout_of(content, contract, name)
+    return plan_splits(layout, lambda start, size: content[start : start + size], split_bytes=10)
+
+
+ROWS = b"a,b\n" + b"1,2\n" * 50
+
+
+def test_an_ordinary_file_is_cut():
+    splits = plan(ROWS)
+    assert len(splits) > 10
+    assert all(before.end == after.start for before, after in pairwise(splits))
+
+
+@pytest.mark.parametrize(
+    ("content", "contract", "name"),
+    [
+        (gzip.compress(ROWS), None, "t.csv.gz"),
+        (ROWS.decode().encode("utf-16"), None, "t.csv"),
+        (ROWS, contract_of(*FIELDS, primaryKey="a"), "t.csv"),
+        (ROWS, contract_of(*FIELDS, dialect={"commentRows": [9]}), "t.csv"),
+    ],
+)
+def test_what_cannot_be_cut_is_one_split(content, contract, name):
+    (split,) = plan(content, contract, name)
+    assert split.end is None
