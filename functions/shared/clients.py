@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 # begins where this ends. A step must not hang on a silent connection for its whole timeout, so
 # calls that answer in milliseconds are given up, three times, within the starter's 30 s.
 _QUICK = Config(connect_timeout=3, read_timeout=8, retries={"mode": "standard", "max_attempts": 3})
-# S3 may be long in answering when it copies gigabytes. There are as many connections as storage.py
-# has threads to read many small objects with.
+# S3 may be long in answering when it copies gigabytes. There are as many connections as compose.py
+# has threads to wait for copies with.
 _STORAGE = Config(
     connect_timeout=5,
     read_timeout=60,
     retries={"mode": "standard", "max_attempts": 4},
-    max_pool_connections=32,
+    max_pool_connections=64,
 )
 # The function that is invoked has 60 s.
 _INVOCATION = Config(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
 from shared.clients import s3
@@ -19,8 +22,10 @@ if TYPE_CHECKING:
 MIN_PIECE = 5 * 1024**2
 MAX_PIECE = 5 * 1024**3
 MAX_PIECES = 10_000
-# A copy on the S3 side is mostly waiting; joined pieces are under 10 MiB each in memory.
-_AT_ONCE = 16
+# A copy on the S3 side is nothing but waiting, and of an output of terabytes there are thousands.
+COPIES_AT_ONCE = 64
+# A joined piece is under 10 MiB in memory, twice while it is joined.
+_JOINS_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -120,12 +125,15 @@ def _write_pieces(pieces: Sequence[Piece], bucket: str, key: str) -> None:
         upload_id = s3().create_multipart_upload(
             Bucket=bucket, Key=key, ContentType=content_type(key)
         )["UploadId"]
+    joining = BoundedSemaphore(_JOINS_AT_ONCE)
+
+    def write(number: int, piece: Piece) -> str:
+        with joining if len(piece.slices) > 1 else nullcontext():
+            return _write_piece(piece, bucket, key, upload_id, number)
+
     # An upload that is not completed is removed by the bucket's lifecycle rule.
-    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        etags = pool.map(
-            lambda numbered: _write_piece(numbered[1], bucket, key, upload_id, numbered[0]),
-            enumerate(pieces, start=1),
-        )
+    with ThreadPoolExecutor(max_workers=COPIES_AT_ONCE) as pool:
+        etags = pool.map(write, itertools.count(1), pieces)
         parts: list[CompletedPartTypeDef] = [
             {"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, start=1)
         ]

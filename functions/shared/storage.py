@@ -28,7 +28,7 @@ LOOKAHEAD_BYTES = 256 * 1024
 PART_BYTES = 16 * 1024 * 1024
 
 # One small object takes some 20 ms, most of it waiting; a file has up to 10,000 of them.
-_SMALL_READS = 32
+SMALL_READS = 32
 
 _CONTENT_TYPES = {
     "csv": "text/csv",
@@ -99,9 +99,18 @@ def read_document(bucket: str, key: str, *, missing: type[PipelineError] | None 
 
 
 def read_documents(bucket: str, keys: Sequence[str]) -> Iterator[Any]:
-    """Read many small JSON documents side by side; they come in the order of `keys`."""
-    with ThreadPoolExecutor(max_workers=_SMALL_READS) as pool:
-        yield from pool.map(lambda key: read_document(bucket, key), keys)
+    """Read many small JSON documents side by side; they come in the order of `keys`.
+
+    Only so many are read ahead of the caller: 10,000 splits' statistics are gigabytes together.
+    """
+    with ThreadPoolExecutor(max_workers=SMALL_READS) as pool:
+        coming: deque[Future[Any]] = deque()
+        for key in keys:
+            coming.append(pool.submit(read_document, bucket, key))
+            if len(coming) == SMALL_READS:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
 
 
 def read_optional(bucket: str, key: str) -> tuple[bytes, str | None] | None:
