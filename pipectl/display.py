@@ -33,6 +33,7 @@ class Progress:
     running: dict[Upload, str] = field(default_factory=dict)
     done: list[FileResult] = field(default_factory=list)
     _started: float = field(default_factory=time.monotonic)
+    _spinner: Spinner = field(default_factory=lambda: Spinner("dots"))
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -72,7 +73,8 @@ class Progress:
             rows.add_row("  ", Text(upload.path.name, overflow="ellipsis"), Text(state, "cyan"))
         if len(self.running) > SHOWN_RUNNING:
             rows.add_row("  ", Text(f"and {len(self.running) - SHOWN_RUNNING} more", "dim"))
-        return Group(Spinner("dots", headline), rows)
+        self._spinner.update(text=headline)
+        return Group(self._spinner, rows)
 
 
 def show_table(console: Console, results: Sequence[FileResult]) -> None:
@@ -98,7 +100,7 @@ def show_table(console: Console, results: Sequence[FileResult]) -> None:
 
 def _show_details(console: Console, result: FileResult) -> None:
     """Where a file's outputs are, or why there are none; paths are not wrapped, to be copied."""
-    console.print(f"\n[bold]{escape(result.upload.path.name)}[/]", soft_wrap=True)
+    console.print(f"\n[bold]{escape(result.upload.path.name)}[/]", highlight=False, soft_wrap=True)
     failure = result.failure
     if failure is not None:
         where = f" in {failure.state}" if failure.state else ""

@@ -6,8 +6,9 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,8 +56,10 @@ def run_files(
 
     `contract` is the contract's file and its dataset.
     """
-    logs = Path(tempfile.mkdtemp(prefix="pipectl-logs-"))
-    with EmbeddedStack(template, parameters, log_folder=logs) as stack:
+    with (
+        _kept_where_needed() as logs,
+        EmbeddedStack(template, parameters, log_folder=logs.folder) as stack,
+    ):
         progress.phase = "Running"
         if contract is not None:
             put_contract(stack.deployment, *contract)
@@ -66,10 +69,25 @@ def run_files(
                 pool.submit(follower.upload, upload)
             results = follower.wait()
         letters = dead_letters(stack.deployment)
-    if all(result.succeeded for result in results):
-        shutil.rmtree(logs)
-        return LocalRun(results, letters, None)
-    return LocalRun(results, letters, logs)
+        logs.needed = not all(result.succeeded for result in results)
+    return LocalRun(results, letters, logs.folder if logs.needed else None)
+
+
+@dataclass
+class _Logs:
+    folder: Path
+    needed: bool = False
+
+
+@contextmanager
+def _kept_where_needed() -> Iterator[_Logs]:
+    """A folder for logs that goes away, unless somebody says that it is needed."""
+    logs = _Logs(Path(tempfile.mkdtemp(prefix="pipectl-logs-")))
+    try:
+        yield logs
+    finally:
+        if not logs.needed:
+            shutil.rmtree(logs.folder, ignore_errors=True)
 
 
 class _Follower:

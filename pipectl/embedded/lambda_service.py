@@ -12,13 +12,14 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
 from pipectl.embedded.faults import Faults
-from pipectl.embedded.workers import Function, Outcome, Workers
+from pipectl.embedded.workers import Function, Outcome, Workers, WorkersClosedError
 
 INVOKE_PATH = "/2015-03-31/functions/"
 
@@ -84,8 +85,9 @@ class LambdaService:
         threading.Thread(target=self._prepare, daemon=True).start()
 
     def _prepare(self) -> None:
-        for function in list(self._functions.values()):
-            self._workers.prepare(function)
+        with suppress(WorkersClosedError):
+            for function in list(self._functions.values()):
+                self._workers.prepare(function)
 
     def invoke(self, name_or_arn: str, payload: bytes) -> tuple[Outcome, str]:
         """Invoke a function and wait; returns its outcome and the request's id.
@@ -107,7 +109,12 @@ class LambdaService:
         with self._turns:
             if injected is not None:
                 return injected.outcome(request_id), request_id
-            outcome = self._workers.invoke(function, payload, request_id)
+            try:
+                outcome = self._workers.invoke(function, payload, request_id)
+            except WorkersClosedError:
+                raise ServiceError(
+                    HTTPStatus.SERVICE_UNAVAILABLE, "ServiceException", "The service is closing."
+                ) from None
         if len(outcome.payload) > MAX_PAYLOAD_BYTES:
             outcome = _too_large(len(outcome.payload))
         return outcome, request_id

@@ -19,6 +19,8 @@ from werkzeug.serving import make_server
 from pipectl.embedded.gateway import Application, StartResponse
 from pipectl.errors import PipectlError
 
+_log = logging.getLogger(__name__)
+
 
 class Server:
     """Serves a gateway in threads of this process."""
@@ -38,7 +40,10 @@ class Server:
             fd=listening.fileno(),
         )
         self._application: Application = self.moto
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        # It looks this often, in seconds, whether it shall stop.
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        )
 
     @property
     def endpoint(self) -> str:
@@ -52,7 +57,8 @@ class Server:
 
     def stop(self) -> None:
         """Take no further requests."""
-        self._server.shutdown()
+        if self._thread.is_alive():
+            self._server.shutdown()
         self._server.server_close()
 
     def _serve(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -95,12 +101,22 @@ class _RequestHandler(MotoRequestHandler):
             self.close_connection = True
 
     def _answer(self, environ: dict[str, Any]) -> None:
+        try:
+            self._answer_with(self.server.app, environ)
+        except OSError:
+            raise
+        except Exception:  # noqa: BLE001  # whatever moto stumbles over
+            # Nothing has been sent yet. The client tries again, or tells its user.
+            _log.debug("A request could not be answered.", exc_info=True)
+            self._answer_with(_internal_failure, environ)
+
+    def _answer_with(self, application: Any, environ: dict[str, Any]) -> None:
         head: list[Any] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], *_info: Any) -> Any:
             head[:] = status, headers
 
-        content = list(self.server.app(environ, start_response))
+        content = list(application(environ, start_response))
         status, headers = head
         code, _, phrase = status.partition(" ")
         self.send_response(int(code), phrase)
@@ -122,6 +138,11 @@ class _RequestHandler(MotoRequestHandler):
 
     def log_request(self, *_arguments: Any) -> None:
         """Say nothing: there are thousands of them."""
+
+
+def _internal_failure(_environ: Any, start_response: StartResponse) -> list[bytes]:
+    start_response("500 Internal Server Error", [("Content-Type", "application/json")])
+    return [b'{"__type": "InternalFailure", "message": "The embedded AWS could not answer."}']
 
 
 class _Body:

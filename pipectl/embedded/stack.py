@@ -143,15 +143,15 @@ class EmbeddedStack:
 
         server = Server(HOST, self._port)
         wait = engine.scaled_wait(self._time_factor)
+        self._open.callback(server.stop)
         pool = workers.Workers(_worker_environment(server.endpoint), self._log_folder_ready())
+        self._open.callback(pool.close)
         self._lambda = LambdaService(pool, wait, self.faults)
         gateway = Gateway(server.moto, self._lambda, self.faults)
         redrive.extend(gateway)
         message_move.extend(gateway)
         self._add_controls(gateway)
         server.start(gateway)
-        self._open.callback(server.stop)
-        self._open.callback(pool.close)
         for change in (
             engine.shared_clients(lambda service: _endpoint_of(service, server.endpoint)),
             engine.parsed_once(),

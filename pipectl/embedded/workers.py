@@ -82,7 +82,25 @@ def start_fork_server() -> None:
     from multiprocessing import forkserver
 
     _CONTEXT.set_forkserver_preload(PRELOADED)
-    forkserver.ensure_running()
+    with _interrupts_ignored():
+        forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Let what is started meanwhile ignore Ctrl-C: this process decides when it ends."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class WorkersClosedError(Exception):
+    """An invocation came while the stack is being closed."""
 
 
 class Workers:
@@ -99,7 +117,10 @@ class Workers:
         self._scratch = Path(tempfile.mkdtemp(prefix="pipectl-"))
 
     def invoke(self, function: Function, payload: bytes, request_id: str) -> Outcome:
-        """Run one invocation and wait for it; errors come back as Lambda's payloads."""
+        """Run one invocation and wait for it; errors come back as Lambda's payloads.
+
+        Raises `WorkersClosedError` after `close`.
+        """
         worker = self._take(function)
         outcome = worker.invoke(payload, request_id)
         if worker.alive and not self._closed:
@@ -130,6 +151,8 @@ class Workers:
             workers = list(self._all)
             self._idle.clear()
         for worker in workers:
+            worker.interrupt()
+        for worker in workers:
             worker.kill()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
@@ -145,7 +168,7 @@ class Workers:
 
     def _start(self, function: Function) -> _Worker:
         if self._closed:
-            raise RuntimeError("The stack is being closed.")
+            raise WorkersClosedError
         worker = _Worker(function, self._environment, self._log_folder, self._scratch)
         self._all.add(worker)
         return worker
@@ -221,7 +244,12 @@ class _Worker:
             return self._exited(request_id)
         return outcome
 
+    def interrupt(self) -> None:
+        """Let the process end, without waiting for it."""
+        self._process.kill()
+
     def kill(self) -> None:
+        """End the process and forget everything about it."""
         self._process.kill()
         self._process.join()
         self._connection.close()
