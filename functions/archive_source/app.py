@@ -45,7 +45,8 @@ def handler(task: Task) -> dict[str, Any]:
 
 
 def _copy(job: Job, target: str) -> Location:
-    compose([job.source.location], job.source.bucket, target)
+    source = job.source.location
+    compose([source], source.bucket, target, storage.properties_of(source))
     archived = storage.find(job.source.bucket, target)
     if archived is None or archived.size != job.source.size:
         raise SourceNotFound(f"{job.source.uri} could not be archived: its copy is not there.")

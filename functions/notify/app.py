@@ -37,13 +37,18 @@ def handler(task: Task) -> dict[str, Any]:
     )
     item = read_item(settings.metadata_table, task.job.file_id) or {}
     told: dict[str, Any] = item.get("notified", {})
-    if told.get("notification_id") == notification.notification_id:
+    # An execution's name, and so the id, is free again after 90 days; its start is not.
+    same = {
+        "notification_id": notification.notification_id,
+        "processed_at": task.execution.start_time,
+    }
+    if same.items() <= told.items():
         logger().info("already told", extra=told)
-        return told
-    told = _publish(settings, notification)
+        return {name: told[name] for name in ("notification_id", "message_id")}
+    result = _publish(settings, notification)
     # Between publishing and this mark a crash can repeat the message, under the same id.
-    mark_item(settings.metadata_table, task.job.file_id, "notified", told)
-    return told
+    mark_item(settings.metadata_table, task.job.file_id, "notified", {**same, **result})
+    return result
 
 
 def _publish(settings: Settings, notification: Notification) -> dict[str, Any]:

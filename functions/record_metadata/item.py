@@ -166,6 +166,7 @@ def _history_entry(outcome: Outcome) -> Item:
     entry = {
         "status": outcome.status,
         "execution_arn": outcome.execution_arn,
+        "redrive_count": outcome.redrive_count,
         "recorded_at": outcome.recorded_at,
     }
     if "error" in outcome.attributes:

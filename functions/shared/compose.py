@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from shared.clients import s3
 from shared.errors import InternalError, SourceNotFound, aws_errors
 from shared.job import Location
-from shared.storage import ObjectWriter, content_type, read_range
+from shared.storage import ObjectWriter, Properties, content_type, read_range
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef, CopySourceTypeDef
@@ -49,11 +49,14 @@ class Piece:
         return sum(slice_.length for slice_ in self.slices)
 
 
-def compose(sources: Sequence[Location], bucket: str, key: str) -> None:
+def compose(
+    sources: Sequence[Location], bucket: str, key: str, properties: Properties | None = None
+) -> None:
     """Write `s3://bucket/key` as the bytes of the sources, one after the other.
 
-    The object appears whole or not at all. What is downloaded is less than 10 MiB for each
-    source smaller than S3's least part size; memory holds a few such pieces.
+    `properties` are those of the new object; without them its type is told by its key. It appears
+    whole or not at all. What is downloaded is less than 10 MiB for each source smaller than S3's
+    least part size; memory holds a few such pieces.
 
     Raises `SourceNotFound` or `SourceChanged` where a source is not what it was,
     `TransientError` where trying again helps, `InternalError` where there would be more pieces
@@ -64,10 +67,8 @@ def compose(sources: Sequence[Location], bucket: str, key: str) -> None:
         raise InternalError(
             f"{key} would need {len(pieces)} pieces, S3 takes {MAX_PIECES}. Raise the split size."
         )
-    if len(pieces) <= 1:
-        _write_single(pieces, bucket, key)
-    else:
-        _write_pieces(pieces, bucket, key)
+    write = _write_single if len(pieces) <= 1 else _write_pieces
+    write(pieces, bucket, key, properties or {"ContentType": content_type(key)})
 
 
 def plan_pieces(sources: Sequence[Location]) -> Iterator[Piece]:
@@ -101,7 +102,7 @@ def _cut(slice_: Slice, length: int) -> tuple[Slice, Slice]:
     return head, tail
 
 
-def _write_single(pieces: Sequence[Piece], bucket: str, key: str) -> None:
+def _write_single(pieces: Sequence[Piece], bucket: str, key: str, properties: Properties) -> None:
     if len(pieces) == 1 and len(pieces[0].slices) == 1:
         source = pieces[0].slices[0].source
         with aws_errors(source.uri, missing=SourceNotFound):
@@ -110,8 +111,8 @@ def _write_single(pieces: Sequence[Piece], bucket: str, key: str) -> None:
                 Key=key,
                 CopySource=_copy_source(source),
                 CopySourceIfMatch=source.etag,
-                ContentType=content_type(key),
                 MetadataDirective="REPLACE",
+                **properties,
             )
         return
     with ObjectWriter(bucket, key) as writer:
@@ -119,12 +120,10 @@ def _write_single(pieces: Sequence[Piece], bucket: str, key: str) -> None:
             writer.write(_read(piece))
 
 
-def _write_pieces(pieces: Sequence[Piece], bucket: str, key: str) -> None:
+def _write_pieces(pieces: Sequence[Piece], bucket: str, key: str, properties: Properties) -> None:
     place = f"s3://{bucket}/{key}"
     with aws_errors(place):
-        upload_id = s3().create_multipart_upload(
-            Bucket=bucket, Key=key, ContentType=content_type(key)
-        )["UploadId"]
+        upload_id = s3().create_multipart_upload(Bucket=bucket, Key=key, **properties)["UploadId"]
     joining = BoundedSemaphore(_JOINS_AT_ONCE)
 
     def write(number: int, piece: Piece) -> str:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NotRequired, Self, TypedDict
 
 from botocore.exceptions import ClientError
 
@@ -17,7 +17,11 @@ from shared.job import Location
 from shared.observability import logger
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, GetObjectRequestTypeDef
+    from mypy_boto3_s3.type_defs import (
+        CompletedPartTypeDef,
+        GetObjectRequestTypeDef,
+        HeadObjectRequestTypeDef,
+    )
 
 # A range is one request: large enough that its latency does not count, small enough that two of
 # them, one being processed and one on its way, are little beside the engine's memory.
@@ -149,6 +153,23 @@ def list_objects(bucket: str, prefix: str) -> list[Location]:
         ]
 
 
+class Properties(TypedDict):
+    """What an object has beside its bytes."""
+
+    ContentType: str
+    Metadata: NotRequired[dict[str, str]]
+
+
+def properties_of(location: Location) -> Properties:
+    """What the uploader gave the object beside its bytes."""
+    request: HeadObjectRequestTypeDef = {"Bucket": location.bucket, "Key": location.key}
+    if location.version_id:
+        request["VersionId"] = location.version_id
+    with aws_errors(location.uri, missing=SourceNotFound):
+        head = s3().head_object(**request)
+    return {"ContentType": head["ContentType"], "Metadata": head["Metadata"]}
+
+
 def find(bucket: str, key: str) -> Location | None:
     """The newest version of an object, or None where there is none."""
     with aws_errors(f"s3://{bucket}/{key}"):
@@ -200,7 +221,7 @@ class ObjectWriter:
         self._parts: list[CompletedPartTypeDef] = []
         self.size = 0
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes | memoryview, /) -> int:
         """Add bytes to the object; returns their number."""
         self._buffer += data
         self.size += len(data)

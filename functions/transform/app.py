@@ -74,4 +74,9 @@ def _transform(
         ).to_document()
     statistics = result.pop("statistics")
     storage.write_document(settings.output_bucket, part("statistics.json"), statistics)
-    return {**result, "processed_bytes": processed.size, "format": output_format}
+    return {
+        **result,
+        "processed_at": task.execution.start_time,
+        "processed_bytes": processed.size,
+        "format": output_format,
+    }

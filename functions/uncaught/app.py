@@ -8,16 +8,20 @@ lane has done stands in the execution's last document, and is not done again.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.clients import awslambda, sqs, stepfunctions
 from shared.errors import InternalError, TransientError, aws_errors
 from shared.job import iso
+from shared.metadata import read_item
 from shared.observability import logger
 from shared.settings import from_environment
-from uncaught.document import last_document, left_undone, with_failure
+from uncaught.document import LANE, last_document, left_undone, with_failure
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions.type_defs import DescribeExecutionOutputTypeDef
 
 # The last state's entry is among the last events, before its retries.
 HISTORY_EVENTS = 1000
@@ -28,6 +32,7 @@ class Settings:
     """The function's environment."""
 
     dead_letter_queue_url: str
+    metadata_table: str
     notify_function: str
     record_metadata_function: str
 
@@ -43,10 +48,27 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     document = last_document(_history(detail["executionArn"]))
     if document is None:
         document = json.loads(detail["input"])
-    execution = _execution(detail)
+    described = _describe(detail["executionArn"])
+    execution = _execution(described)
     undone = left_undone(document, execution)
+    if described["status"] != detail["status"]:
+        logger().info("it has been redriven since")
+        undone = []
+    elif undone == list(LANE) and _is_recorded(settings, document, execution):
+        logger().info("the event came before")
+        undone = []
     if undone:
-        document = with_failure(document, execution, detail)
+        _make_up_for(undone, with_failure(document, execution, detail), execution, settings)
+    logger().info("uncaught failure" if undone else "nothing left to do", extra={"done": undone})
+    return {"done": undone}
+
+
+def _make_up_for(
+    undone: Sequence[str],
+    document: Mapping[str, Any],
+    execution: Mapping[str, Any],
+    settings: Settings,
+) -> None:
     if "dead_letter" in undone:
         _send(settings.dead_letter_queue_url, document)
     for name, function in (
@@ -55,8 +77,19 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     ):
         if name in undone:
             _invoke(function, {"job": document, "execution": execution, "outcome": "failed"})
-    logger().info("uncaught failure" if undone else "the lane has done it", extra={"done": undone})
-    return {"done": undone}
+
+
+def _is_recorded(
+    settings: Settings, document: Mapping[str, Any], execution: Mapping[str, Any]
+) -> bool:
+    """Whether the file's history has this run of this execution as failed."""
+    item = read_item(settings.metadata_table, document["file_id"]) or {}
+    return any(
+        entry["execution_arn"] == execution["Id"]
+        and entry["status"] == "failed"
+        and int(entry["redrive_count"]) == execution["RedriveCount"]
+        for entry in item.get("history", {}).values()
+    )
 
 
 def _history(execution_arn: str) -> list[Mapping[str, Any]]:
@@ -67,13 +100,16 @@ def _history(execution_arn: str) -> list[Mapping[str, Any]]:
     return list(history["events"])
 
 
-def _execution(detail: Mapping[str, Any]) -> dict[str, Any]:
-    """The execution as the workflow's context object would give it."""
+def _describe(execution_arn: str) -> DescribeExecutionOutputTypeDef:
     with aws_errors("the execution"):
-        described = stepfunctions().describe_execution(executionArn=detail["executionArn"])
+        return stepfunctions().describe_execution(executionArn=execution_arn)
+
+
+def _execution(described: DescribeExecutionOutputTypeDef) -> dict[str, Any]:
+    """The execution as the workflow's context object would give it."""
     return {
-        "Id": detail["executionArn"],
-        "Name": detail["name"],
+        "Id": described["executionArn"],
+        "Name": described["name"],
         "StartTime": iso(described["startDate"]),
         "RedriveCount": int(described.get("redriveCount", 0)),
     }

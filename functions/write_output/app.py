@@ -37,7 +37,11 @@ def handler(task: Task) -> dict[str, Any]:
         settings.output_bucket,
         [keys.part_key(job.file_id, split, "report.json") for split in range(parse["splits"])],
     )
-    whole = add_up(reports, expected_records=_measured_records(job.results))
+    whole = add_up(
+        reports,
+        processed_at=task.execution.start_time,
+        expected_records=_measured_records(job.results),
+    )
     _check_limits(whole, Layout.from_document(plan["layout"]).contract, settings)
     published = publish(
         Publication(

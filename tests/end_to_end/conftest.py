@@ -15,6 +15,7 @@ SPLIT_SIZE_BYTES = 64 * 1024
 
 @pytest.fixture(scope="session")
 def pipeline() -> Iterator[Pipeline]:
-    parameters = {"SplitSizeBytes": str(SPLIT_SIZE_BYTES)}
+    # With the archive on, so that every state of the workflow is passed.
+    parameters = {"SplitSizeBytes": str(SPLIT_SIZE_BYTES), "ArchiveSource": "true"}
     with EmbeddedStack(parameters=parameters, time_factor=0) as stack:
         yield Pipeline(stack)

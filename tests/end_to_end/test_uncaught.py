@@ -51,7 +51,7 @@ def test_a_file_whose_version_is_gone_is_source_not_found(
 
 
 def test_content_that_is_not_the_announced_one_is_source_changed(pipeline: Pipeline) -> None:
-    source = pipeline.drop(b"a\n1\n")
+    source = pipeline.drop(b"a,a\n1,2\n")
     pipeline.outcome(source.file_id)
     announced = replace(source, version_id=None, etag="0" * 32)
 

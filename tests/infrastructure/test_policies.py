@@ -47,6 +47,7 @@ GRANTS = {
         "s3:GetObjectVersion ${InputBucket.Arn}/processed/*",
         "s3:GetObjectVersion ${InputBucket.Arn}/raw/*",
         "s3:ListBucket InputBucket.Arn",
+        "s3:ListBucket OutputBucket.Arn",
         "s3:PutObject ${OutputBucket.Arn}/work/*",
     },
     "WriteOutput": {
@@ -94,6 +95,7 @@ GRANTS = {
     },
     "FailureGate": set(),
     "Uncaught": {
+        "dynamodb:GetItem MetadataTable.Arn",
         "lambda:InvokeFunction NotifyFunction.Arn",
         "lambda:InvokeFunction RecordMetadataFunction.Arn",
         "sqs:SendMessage DeadLetterQueue.Arn",

@@ -124,9 +124,16 @@ class TestResuming:
         assert {"parse", "transform", "output", "summary"} <= set(missing)
         assert deployed.definition()["States"]["ResumeAt"]["Default"] == "RecordMetadata"
 
-    def test_too_many_rejects_start_over_because_the_contract_must_be_read_again(self) -> None:
+    def test_what_a_mended_contract_may_cure_starts_over_to_read_it_again(self) -> None:
         first = deployed.definition()["States"]["ResumeAt"]["Choices"][0]
-        assert (first["StringEquals"], first["Next"]) == ("TooManyRejects", "StartOver")
+        assert first["Next"] == "StartOver"
+        assert {rule["StringEquals"] for rule in first["Or"]} == {
+            "TooManyRejects",
+            "UnreadableFile",
+            "UnsupportedEncoding",
+            "HeaderMismatch",
+            "FileTooLarge",
+        }
         assert deployed.definition()["States"]["StartOver"]["Next"] == "ParseCsv"
 
 

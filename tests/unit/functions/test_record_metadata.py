@@ -97,6 +97,7 @@ def test_a_success_is_told_whole() -> None:
             "1.0": {
                 "status": "succeeded",
                 "execution_arn": execution["Id"],
+                "redrive_count": 0,
                 "recorded_at": "2026-03-01T12:00:00.250Z",
             }
         },

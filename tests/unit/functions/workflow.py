@@ -112,6 +112,8 @@ def _field(path: str) -> str:
 def _holds(rule: Mapping[str, Any], document: Mapping[str, Any]) -> bool:
     if "Not" in rule:
         return not _holds(rule["Not"], document)
+    if "Or" in rule:
+        return any(_holds(one, document) for one in rule["Or"])
     value: Any = document
     for name in rule["Variable"].removeprefix("$.").split("."):
         value = value.get(name) if isinstance(value, dict) else None
