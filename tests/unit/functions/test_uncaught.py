@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from uncaught import app
 from uncaught.document import last_document, left_undone, with_failure
 
 EXECUTION = {"Id": "arn:execution", "Name": "name", "StartTime": "then", "RedriveCount": 0}
@@ -81,3 +83,57 @@ def test_the_executions_own_error_and_cause_are_kept() -> None:
     detail = {"status": "FAILED", "error": "States.DataLimitExceeded", "cause": "too much"}
     caught = with_failure({}, EXECUTION, detail)["failure"]["caught"]
     assert caught == {"Error": "States.DataLimitExceeded", "Cause": "too much"}
+
+
+class Lane:
+    """Stands where the handler queues, tells and records."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, status: str, item: Any = None) -> None:
+        self.sent: list[Mapping[str, Any]] = []
+        self.invoked: list[str] = []
+        described = {
+            "executionArn": EXECUTION["Id"],
+            "name": "name",
+            "status": status,
+            "startDate": datetime(2026, 3, 1, tzinfo=UTC),
+        }
+        document = {"file_id": "0" * 32}
+        monkeypatch.setattr(app, "_history", lambda _arn: [entered(1, document)])
+        monkeypatch.setattr(app, "_describe", lambda _arn: described)
+        monkeypatch.setattr(app, "read_item", lambda _table, _file: item)
+        monkeypatch.setattr(app, "_send", lambda _url, sent: self.sent.append(sent))
+        monkeypatch.setattr(app, "_invoke", lambda name, _payload: self.invoked.append(name))
+        for name in ("dead_letter_queue_url", "metadata_table"):
+            monkeypatch.setenv(name.upper(), name)
+        monkeypatch.setenv("NOTIFY_FUNCTION", "notify")
+        monkeypatch.setenv("RECORD_METADATA_FUNCTION", "record")
+
+
+def event(status: str) -> dict[str, Any]:
+    detail = {"executionArn": EXECUTION["Id"], "name": "name", "status": status, "input": "{}"}
+    return {"detail": detail}
+
+
+def test_a_failure_that_nobody_saw_is_queued_told_and_recorded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lane = Lane(monkeypatch, "ABORTED")
+    assert app.handler(event("ABORTED"), None)["done"] == ["dead_letter", "notification", "record"]
+    assert [document["failure"]["caught"]["Error"] for document in lane.sent] == ["Aborted"]
+    assert lane.invoked == ["notify", "record"]
+
+
+@pytest.mark.parametrize("now", ["RUNNING", "SUCCEEDED"])
+def test_an_event_that_comes_after_a_redrive_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch, now: str
+) -> None:
+    lane = Lane(monkeypatch, now)
+    assert app.handler(event("ABORTED"), None) == {"done": []}
+    assert (lane.sent, lane.invoked) == ([], [])
+
+
+def test_an_event_that_comes_again_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = {"status": "failed", "execution_arn": EXECUTION["Id"], "redrive_count": 0}
+    lane = Lane(monkeypatch, "ABORTED", {"history": {"1.0": entry}})
+    assert app.handler(event("ABORTED"), None) == {"done": []}
+    assert (lane.sent, lane.invoked) == ([], [])
