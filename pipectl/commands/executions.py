@@ -69,7 +69,7 @@ def command(
             (
                 shown(row.execution.started_at),
                 row.execution.status,
-                lasted(row.duration_ms()),
+                lasted(row.execution.duration_ms),
                 _attempt(row.attempt, row.execution.redrive_count),
                 row.error or "-",
                 row.key or "-",

@@ -55,8 +55,8 @@ class _Wish:
             raise UsageError("--with MENDED.csv goes with --rejected FILE_ID.")
         if not self.rejected:
             return
-        if self.everything or self.new or self.force or self.dry_run:
-            raise UsageError("--rejected stands alone or with --with and --no-wait.")
+        if self.everything or self.new or self.dry_run:
+            raise UsageError("--rejected goes with --with, --force and --no-wait only.")
         if len(self.targets) != 1 or self.targets[0].execution is not None:
             raise UsageError("--rejected takes one FILE_ID.")
 
@@ -190,7 +190,7 @@ def _rerun_rejected(stack: Stack, wish: _Wish) -> _Outcome:
     from pipectl.operate.mend import upload_rejects
     from pipectl.operate.rerun import Rerunner
 
-    rerun = upload_rejects(stack, str(wish.targets[0].file_id), wish.mended)
+    rerun = upload_rejects(stack, str(wish.targets[0].file_id), wish.mended, force=wish.force)
     _follow(Rerunner(stack), [rerun], wait=wish.wait)
     return _Outcome([rerun])
 

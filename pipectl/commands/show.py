@@ -38,11 +38,11 @@ def command(*, choice: StackChoice, target: str, as_json: bool) -> None:
 
 def _show(found: Portrait) -> None:
     from pipectl.operate import tables
-    from pipectl.operate.portrait import duration_ms, replay_of
+    from pipectl.operate.portrait import replay_of
 
     execution = found.execution
     title = tables.status_in_colour(execution.status)
-    _line("Execution", f"{execution.name}  {title} after {lasted(duration_ms(execution))}")
+    _line("Execution", f"{execution.name}  {title} after {lasted(execution.duration_ms)}")
     _line("File", f"{found.source.file_id}  {found.source.uri}")
     _line("Version", found.source.version_id)
     _line("Started", f"{shown(execution.started_at)} UTC")
@@ -114,7 +114,9 @@ def _show_others(found: Portrait) -> None:
             status=1,
         )
     for mend in document["mends"]:
-        _line("Mended by", f"{mend['file_id']} {mend['status']}")
+        counts = f"{mend['processed_count']} processed, {mend['error_count']} rejected"
+        what = counts if mend["status"] == "succeeded" else "nothing"
+        _line("Mended by", f"{mend['file_id']}  {mend['status']}, {what}")
 
 
 def _show_result(found: Portrait) -> None:
@@ -129,9 +131,17 @@ def _show_result(found: Portrait) -> None:
     if item.get("mend_of"):
         _line("Mends", item["mend_of"])
     for name, address in found.outputs().items():
-        _line(name.replace("_csv", " CSV").capitalize(), address)
+        _line(_OUTPUT_NAMES[name], address)
     for state, log in dict(_logs(found)).items():
         _line("Log", f"{log}  ({state})")
+
+
+_OUTPUT_NAMES = {
+    "processed": "Processed",
+    "rejected": "Rejected",
+    "rejected_csv": "To be mended",
+    "summary": "Summary",
+}
 
 
 def _logs(found: Portrait) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -33,11 +33,18 @@ class Listed:
     started_at: datetime
     ended_at: datetime | None
     redrive_count: int
+    redriven_at: datetime | None
 
     @property
     def running(self) -> bool:
         """Whether it has not ended."""
         return self.status == "running"
+
+    @property
+    def duration_ms(self) -> int:
+        """How long its last run took, or takes so far: what lay before a redrive does not count."""
+        ended = self.ended_at or datetime.now(UTC)
+        return round((ended - (self.redriven_at or self.started_at)).total_seconds() * 1000)
 
 
 @dataclass(frozen=True)
@@ -158,6 +165,7 @@ def _common(item: Mapping[str, Any]) -> dict[str, Any]:
         "started_at": item["startDate"],
         "ended_at": None if STATUS[item["status"]] == "running" else item.get("stopDate"),
         "redrive_count": int(item.get("redriveCount", 0)),
+        "redriven_at": item.get("redriveDate"),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,14 +16,18 @@ if TYPE_CHECKING:
     from pipectl.operate.stack import Stack
 
 
-def upload_rejects(stack: Stack, file_id: str, mended: Path | None) -> Rerun:
+def upload_rejects(stack: Stack, file_id: str, mended: Path | None, *, force: bool) -> Rerun:
     """Upload the rejected rows of a file, or a mended copy of them; returns what to follow.
 
     The name makes them a mend: `raw/<dataset>/<file_id>.csv`. Raises `PipectlError` where the file
-    has no rejected rows.
+    has no rejected rows, and unless forced where records of an earlier mend would be lost.
     """
-    item = Items(stack).get([file_id]).get(file_id)
+    items = Items(stack)
+    item = items.get([file_id]).get(file_id)
     problem = obstacle(file_id, item)
+    if item is not None and problem is None and mended is None and not force:
+        place = f"{stack.output('InputBucketName')}/{mend_key(item)}"
+        problem = mended_already(items.of_sources([place])[place])
     if item is None or problem is not None:
         raise PipectlError(problem or f"Nothing is known of the file {file_id}.")
     bucket, key = stack.output("InputBucketName"), mend_key(item)
@@ -56,6 +61,18 @@ def upload_rejects(stack: Stack, file_id: str, mended: Path | None) -> Rerun:
 def mend_key(item: Item) -> str:
     """Where the rejected rows of a file are dropped to be run again."""
     return f"raw/{item['dataset']}/{item['file_id']}.csv"
+
+
+def mended_already(mends: Iterable[Item]) -> str | None:
+    """Why the rejected rows should not be run again as they are: a mend gave records."""
+    for mend in mends:
+        if mend["status"] == "succeeded" and mend.get("processed_count"):
+            return (
+                f"A mend of it, {mend['file_id']}, has given {mend['processed_count']} records,"
+                " which the rejected rows as they are would replace. Give mended ones with --with,"
+                " or run them all the same with --force."
+            )
+    return None
 
 
 def obstacle(file_id: str, item: Item | None) -> str | None:

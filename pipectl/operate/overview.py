@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -37,11 +37,6 @@ class Row:
         """The source's key within its bucket."""
         return (self.source or "").removeprefix("s3://").partition("/")[2]
 
-    def duration_ms(self) -> int:
-        """From its start to its end, or until now."""
-        ended = self.execution.ended_at or datetime.now(UTC)
-        return round((ended - self.execution.started_at).total_seconds() * 1000)
-
     def to_document(self) -> dict[str, Any]:
         """The entry in `pipectl executions --json`."""
         execution = self.execution
@@ -51,7 +46,7 @@ class Row:
             "status": execution.status,
             "started_at": iso(execution.started_at),
             "ended_at": iso(execution.ended_at) if execution.ended_at else None,
-            "duration_ms": self.duration_ms(),
+            "duration_ms": execution.duration_ms,
             "file_id": self.file_id,
             "attempt": self.attempt,
             "redrives": execution.redrive_count,

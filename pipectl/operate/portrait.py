@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pipectl.errors import PipectlError
-from pipectl.follow import Failure, Run, read_history
+from pipectl.follow import Failure, Run, Visit, read_history
 from pipectl.operate import links
 from pipectl.operate.executions import Described, Executions, attempt_of
 from pipectl.operate.items import Item, Items, is_later
@@ -36,7 +36,7 @@ class Portrait:
     source: Source
     execution: Described
     run: Run
-    redrives: Sequence[int]
+    places: Sequence[Place]
     functions: Mapping[str, str]
     attempts: Sequence[Described]
     item: Item | None
@@ -59,19 +59,19 @@ class Portrait:
 
     def states(self) -> list[dict[str, Any]]:
         """Each visit of a state: when, how long, how often tried, what went wrong, its log."""
-        now = self.run.ended_at or datetime.now(UTC)
+        now = datetime.now(UTC)
         return [
             {
                 "name": visit.name,
                 "status": visit.status(self.run.status),
                 "entered_at": _iso(visit.entered_at),
-                "duration_ms": visit.duration_ms(now),
+                "duration_ms": visit.duration_ms(place.run_ended_at or now),
                 "tries": visit.attempts,
-                "redrive": redrive,
+                "redrive": place.redrive,
                 "error": asdict(visit.failure) if visit.failure else None,
-                "log": self._log(visit.name, visit.entered_at, visit.exited_at or now),
+                "log": self._log(visit, place.run_ended_at or now),
             }
-            for visit, redrive in zip(self.run.visits, self.redrives, strict=True)
+            for visit, place in zip(self.run.visits, self.places, strict=True)
         ]
 
     def to_document(self) -> dict[str, Any]:
@@ -84,7 +84,7 @@ class Portrait:
             "dataset": self.source.dataset,
             "execution": {
                 **_brief(execution),
-                "duration_ms": duration_ms(execution),
+                "duration_ms": execution.duration_ms,
                 "redrivable": execution.redrivable,
                 "redrive_reason": execution.redrive_reason,
                 "error": asdict(self.error) if self.error else None,
@@ -95,7 +95,14 @@ class Portrait:
             "outputs": self.outputs(),
             "versions": [self._version(item) for item in self.versions],
             "mends": [
-                {"file_id": item["file_id"], "status": item["status"]} for item in self.mends
+                {
+                    "file_id": item["file_id"],
+                    "status": item["status"],
+                    "uploaded_at": item["uploaded_at"],
+                    "processed_count": item.get("processed_count"),
+                    "error_count": item.get("error_count"),
+                }
+                for item in self.mends
             ],
             "metadata": self.item,
         }
@@ -104,13 +111,14 @@ class Portrait:
         """The execution's page in the console; the embedded AWS has none."""
         return None if self.stack.emulated else links.console_url(self.execution.arn)
 
-    def _log(self, state: str, entered: datetime, left: datetime) -> str | None:
-        arn = self.functions.get(state)
+    def _log(self, visit: Visit, run_ended_at: datetime) -> str | None:
+        arn = self.functions.get(visit.name)
         if arn is None:
             return None
         if self.stack.log_folder is not None:
             return links.log_file(self.stack.log_folder, arn)
-        return links.log_url(arn, self.execution.name, start=entered, end=left)
+        left = visit.exited_at or run_ended_at
+        return links.log_url(arn, self.execution.name, start=visit.entered_at, end=left)
 
     def _version(self, item: Item) -> dict[str, Any]:
         own = self.item
@@ -153,32 +161,36 @@ def portrait(stack: Stack, target: Target) -> Portrait:
         source=source,
         execution=execution,
         run=read_history(events, execution.status),
-        redrives=redrives_before(events),
+        places=places_of(events),
         functions=links.functions_of(events),
         attempts=attempts,
         item=item,
         versions=sorted(related[of_source], key=lambda one: str(one["uploaded_at"])),
-        mends=related[of_mends],
+        mends=sorted(related[of_mends], key=lambda one: str(one["uploaded_at"])),
         stack=stack,
     )
 
 
-def redrives_before(events: Iterable[Mapping[str, Any]]) -> list[int]:
-    """For each state that was entered: how often the execution had been redriven by then."""
-    count = 0
-    found = []
+@dataclass(frozen=True)
+class Place:
+    """In which run of an execution a state was entered: 0 is the first, before any redrive."""
+
+    redrive: int
+    run_ended_at: datetime | None
+
+
+def places_of(events: Iterable[Mapping[str, Any]]) -> list[Place]:
+    """The place of each state that was entered, in order."""
+    entered: list[int] = []
+    ends: list[datetime | None] = [None]
     for event in events:
         if event["type"] == "ExecutionRedriven":
-            count += 1
+            ends.append(None)
+        elif event["type"].startswith("Execution"):
+            ends[-1] = None if event["type"] == "ExecutionStarted" else event["timestamp"]
         if "stateEnteredEventDetails" in event:
-            found.append(count)
-    return found
-
-
-def duration_ms(execution: Described) -> int:
-    """From its start to its end, or until now."""
-    ended = execution.ended_at or datetime.now(UTC)
-    return round((ended - execution.started_at).total_seconds() * 1000)
+            entered.append(len(ends) - 1)
+    return [Place(run, ends[run]) for run in entered]
 
 
 def _attempts(executions: Executions, file_id: str, item: Item | None) -> list[Described]:

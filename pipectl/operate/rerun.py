@@ -296,8 +296,7 @@ class Rerunner:
             rerun.status = "running"
             return
         rerun.status = described.status
-        ended = described.ended_at or described.started_at
-        rerun.duration_ms = round((ended - described.started_at).total_seconds() * 1000)
+        rerun.duration_ms = described.duration_ms
         if described.status != "succeeded":
             code = described.error or described.status
             rerun.error = Failure(code, readable(described.cause or ""), None)

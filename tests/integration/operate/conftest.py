@@ -1,0 +1,186 @@
+"""The operator's commands on an embedded stack, as they are typed."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipectl.cli import main
+from pipectl.embedded.process import StackProcess
+from pipectl.embedded.state_file import RunningStack
+from pipectl.operate.items import Items
+from pipectl.operate.letters import DeadLetters
+from pipectl.operate.stack import Stack
+from shared.job import Source
+
+WAIT_SECONDS = 60
+
+_NAMES = itertools.count()
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command has left: its exit status and what it wrote."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def document(self) -> Any:
+        """What was printed with --json."""
+        return json.loads(self.stdout)
+
+
+Command = Callable[..., Done]
+
+
+class Dataset:
+    """A dataset of its own for a test, with a contract that can be broken and mended."""
+
+    def __init__(self, stack: StackProcess) -> None:
+        self.stack = stack
+        self.name = f"operate-{os.getpid()}-{next(_NAMES)}"
+        self.glob = f"raw/{self.name}/*"
+        self.machine = stack.outputs["StateMachineArn"]
+        self._items = Items(Stack(stack.deployment))
+
+    def set_contract(self, *, type_of_id: str) -> None:
+        """The contract's one field is `id`; `integr` is no type, so the contract is broken."""
+        contract = {"schema": {"fields": [{"name": "id", "type": type_of_id}]}}
+        self.stack.client("s3").put_object(
+            Bucket=self.stack.outputs["InputBucketName"],
+            Key=f"contracts/{self.name}.json",
+            Body=json.dumps(contract).encode(),
+        )
+
+    def drop(self, body: bytes = b"id\n1\n2\n", name: str = "file.csv") -> str:
+        """Upload a file; returns its id."""
+        key = f"raw/{self.name}/{name}"
+        uploaded = self.stack.upload(body, key)
+        bucket = self.stack.outputs["InputBucketName"]
+        source = Source(bucket, key, uploaded.version_id, "", 0, "", "", self.name)
+        return source.file_id
+
+    def run(self, body: bytes = b"id\n1\n2\n", name: str = "file.csv") -> str:
+        """Upload a file and wait for its first execution's end; returns its id."""
+        file_id = self.drop(body, name)
+        self.ended(file_id)
+        return file_id
+
+    def arn(self, name: str) -> str:
+        """The ARN of the execution of this name."""
+        return f"{self.machine.replace(':stateMachine:', ':execution:')}:{name}"
+
+    def ended(self, name: str, *, redrives: int = 0) -> Mapping[str, Any]:
+        """Wait for an execution's end, after so many redrives."""
+        client = self.stack.client("stepfunctions")
+        deadline = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                described: Mapping[str, Any] = client.describe_execution(
+                    executionArn=self.arn(name)
+                )
+                if described["status"] != "RUNNING" and described["redriveCount"] == redrives:
+                    return described
+            except client.exceptions.ExecutionDoesNotExist:
+                pass
+            time.sleep(0.05)
+        raise TimeoutError(f"The execution {name} has not ended.")
+
+    def item(self, file_id: str) -> Mapping[str, Any]:
+        """The file's metadata item."""
+        return self._items.get([file_id])[file_id]
+
+    def statuses(self, file_id: str) -> dict[str, str]:
+        """The file's history: the status of each run, by the history's key."""
+        history = self.item(file_id)["history"]
+        return {key: run["status"] for key, run in sorted(history.items())}
+
+    def successes_told(self, file_id: str) -> int:
+        """How many notifications have told of the file's success."""
+        return sum(
+            note["attributes"].get("file_id") == file_id
+            and note["attributes"]["status"] == "succeeded"
+            for note in self.stack.notifications()
+        )
+
+    def letters(self, file_id: str) -> list[Mapping[str, Any]]:
+        """The file's state documents in the dead-letter queue."""
+        letters = DeadLetters(Stack(self.stack.deployment)).peek()
+        return [letter.document for letter in letters if letter.file_ids == (file_id,)]
+
+    def wait_for_letter(self, file_id: str) -> None:
+        """Wait until a message about the file is in the dead-letter queue."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not self.letters(file_id):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"There is no message of the file {file_id}.")
+            time.sleep(0.05)
+
+    def redrive(self, name: str) -> None:
+        """The console's Redrive button."""
+        self.stack.client("stepfunctions").redrive_execution(executionArn=self.arn(name))
+
+    def start_again(self, file_id: str, name: str) -> None:
+        """The console's New execution, with the first attempt's input."""
+        client = self.stack.client("stepfunctions")
+        document = client.describe_execution(executionArn=self.arn(file_id))["input"]
+        client.start_execution(stateMachineArn=self.machine, name=name, input=document)
+
+    def move_back(self, file_id: str) -> None:
+        """Move the file's message from the dead-letter queue to the processing queue."""
+        sqs = self.stack.client("sqs")
+        letters = DeadLetters(Stack(self.stack.deployment))
+        with letters.held() as held:
+            [own, *_] = [letter for letter in held if letter.file_ids == (file_id,)]
+            sqs.send_message(
+                QueueUrl=self.stack.outputs["ProcessingQueueUrl"], MessageBody=own.body
+            )
+            letters.delete([own])
+
+
+@pytest.fixture
+def dataset(embedded: StackProcess) -> Dataset:
+    return Dataset(embedded)
+
+
+@pytest.fixture
+def command(
+    embedded: StackProcess,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Command:
+    """Runs `pipectl`; the embedded stack is found by its state file."""
+    deployment = embedded.deployment
+    state_file = tmp_path / "embedded.json"
+    RunningStack(
+        os.getpid(),
+        str(deployment.endpoint),
+        str(deployment.session.region_name),
+        deployment.stack_name,
+        str(tmp_path),
+    ).write(state_file)
+
+    def run(*arguments: str) -> Done:
+        line = ["pipectl", *arguments, "--state-file", str(state_file)]
+        monkeypatch.setattr(sys, "argv", line)
+        capsys.readouterr()
+        exit_code = 0
+        try:
+            main()
+        except SystemExit as end:
+            exit_code = int(end.code or 0)
+        return Done(exit_code, *capsys.readouterr())
+
+    return run

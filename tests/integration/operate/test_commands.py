@@ -1,0 +1,339 @@
+"""What the operator's commands print, do and leave."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pipectl.embedded.process import StackProcess
+from tests.integration.operate.conftest import Command, Dataset
+
+
+def broken(dataset: Dataset, *names: str) -> list[str]:
+    """Files of these names that have failed, for want of a right contract."""
+    dataset.set_contract(type_of_id="integr")
+    return [dataset.run(name=name) for name in names]
+
+
+def test_executions_are_listed_with_their_files(dataset: Dataset, command: Command) -> None:
+    [failed] = broken(dataset, "failed.csv")
+    dataset.set_contract(type_of_id="integer")
+    good = dataset.run(name="good.csv")
+    dataset.redrive(failed)
+    dataset.ended(failed, redrives=1)
+    done = command("executions", "--json", "--source", dataset.glob)
+
+    assert done.document["truncated"] is False
+    listed = {one["file_id"]: one for one in done.document["executions"]}
+    assert set(listed) == {failed, good}
+    assert listed[good]["source"].endswith(f"/raw/{dataset.name}/good.csv")
+    assert listed[good]["status"] == "succeeded"
+    assert listed[failed]["redrives"] == 1
+    assert listed[failed]["error"] is None
+    text = command("executions", "--source", dataset.glob).stdout
+    assert f"1, redriven 1x  -      raw/{dataset.name}/failed.csv" in text
+
+
+def test_executions_are_narrowed_by_status_time_and_number(
+    dataset: Dataset, command: Command
+) -> None:
+    failed = broken(dataset, "a.csv", "b.csv")
+    narrow = ("executions", "--json", "--source", dataset.glob)
+
+    assert command(*narrow, "--status", "succeeded").document["executions"] == []
+    found = command(*narrow, "--status", "failed", "--since", "1h").document["executions"]
+    assert {one["file_id"] for one in found} == set(failed)
+    assert {one["error"] for one in found} == {"InvalidContract"}
+    cut = command(*narrow, "--limit", "1").document
+    assert (len(cut["executions"]), cut["truncated"]) == (1, True)
+
+
+def test_show_tells_everything_of_a_file_and_its_executions(
+    dataset: Dataset, command: Command
+) -> None:
+    [file_id] = broken(dataset, "file.csv")
+    dataset.set_contract(type_of_id="integer")
+    assert command("rerun", "--new", file_id).exit_code == 0
+    later = dataset.run(name="file.csv")
+    shown = command("show", file_id, "--json").document
+
+    assert shown["execution"]["name"] == f"{file_id}-r2"
+    assert shown["execution"]["replay_of"] == file_id
+    assert [one["name"] for one in shown["attempts"]] == [file_id, f"{file_id}-r2"]
+    assert [one["status"] for one in shown["attempts"]] == ["failed", "succeeded"]
+    assert shown["outputs"]["processed"].endswith(f"processed/{dataset.name}/{file_id}.jsonl")
+    assert shown["metadata"]["attempt"] == 2
+    versions = {one["file_id"]: one["later"] for one in shown["versions"]}
+    assert versions == {file_id: False, later: True}
+
+
+def test_show_tells_where_and_why_an_execution_failed(dataset: Dataset, command: Command) -> None:
+    [file_id] = broken(dataset, "file.csv")
+    shown = command("show", f"{file_id}-r1", "--json").document["execution"]
+
+    assert shown["status"] == "failed"
+    assert shown["redrivable"] is True
+    assert shown["error"]["code"] == "InvalidContract"
+    assert shown["error"]["state"] == "ParseCsv"
+    first = shown["states"][0]
+    assert (first["name"], first["status"], first["tries"]) == ("ParseCsv", "failed", 1)
+    assert shown["states"][-1]["name"] == "FailureGate"
+    text = command("show", file_id).stdout
+    assert "Again by      pipectl rerun" in text
+
+
+def test_show_counts_tries_and_tells_redrives_apart(
+    embedded: StackProcess, dataset: Dataset, command: Command
+) -> None:
+    [file_id] = broken(dataset, "file.csv")
+    dataset.set_contract(type_of_id="integer")
+    embedded.add_fault("data-pipeline-transform-dev", "throttle", times=2)
+    assert command("rerun", file_id).exit_code == 0
+    states = command("show", file_id, "--json").document["execution"]["states"]
+
+    again = {one["name"]: one for one in states if one["redrive"] == 1}
+    assert again["Transform"]["tries"] == 3
+    assert again["FailureGate"]["status"] == "succeeded"
+    gate = next(one for one in states if one["name"] == "FailureGate")
+    assert (gate["redrive"], gate["status"]) == (0, "failed")
+
+
+def test_failures_say_why_and_what_can_be_done(dataset: Dataset, command: Command) -> None:
+    [file_id] = broken(dataset, "file.csv")
+    found = command("failures", "--json", "--source", dataset.glob).document["failures"]
+
+    assert len(found) == 1
+    assert found[0]["file_id"] == file_id
+    assert found[0]["error"]["code"] == "InvalidContract"
+    assert found[0]["error"]["state"] == "ParseCsv"
+    assert (found[0]["attempts"], found[0]["redrives"]) == (1, 0)
+    assert found[0]["redrivable"] is True
+    assert found[0]["dead_letters"] == 1
+    assert found[0]["resolved_by"] is None
+    line = command("failures", "--source", dataset.glob).stdout.splitlines()[1]
+    assert line.startswith(file_id)
+    assert "InvalidContract in ParseCsv" in line
+
+
+def test_failures_that_a_later_version_has_made_obsolete_say_so(
+    dataset: Dataset, command: Command
+) -> None:
+    [file_id] = broken(dataset, "file.csv")
+    dataset.set_contract(type_of_id="integer")
+    later = dataset.run(name="file.csv")
+    [found] = command("failures", "--json", "--source", dataset.glob).document["failures"]
+
+    assert found["file_id"] == file_id
+    assert found["resolved_by"]["how"] == "version"
+    assert found["resolved_by"]["file_id"] == later
+    everything = ("rerun", "--all", "--dry-run", "--json", "--source", dataset.glob)
+    assert command(*everything).document["reruns"] == []
+    [superseded] = command(*everything, "--superseded").document["reruns"]
+    assert superseded["file_id"] == file_id
+
+
+def test_a_message_that_outlived_its_failure_is_told_and_settled(
+    dataset: Dataset, command: Command
+) -> None:
+    [file_id] = broken(dataset, "file.csv")
+    dataset.set_contract(type_of_id="integer")
+    dataset.redrive(file_id)
+    dataset.ended(file_id, redrives=1)
+    [found] = command("failures", "--json", "--source", dataset.glob).document["failures"]
+
+    assert found["resolved_by"]["how"] == "attempt"
+    assert len(dataset.letters(file_id)) == 1
+    [settled] = command("rerun", file_id, "--json").document["reruns"]
+    assert (settled["how"], settled["status"]) == ("none", "succeeded")
+    assert settled["settled_messages"] == 1
+    assert dataset.letters(file_id) == []
+
+
+def test_messages_of_no_file_are_told_and_left_alone(
+    embedded: StackProcess, command: Command
+) -> None:
+    embedded.client("sqs").send_message(
+        QueueUrl=embedded.outputs["DeadLetterQueueUrl"], MessageBody="no job of ours"
+    )
+    bodies = [
+        {one["body"] for one in command("failures", "--json").document["unknown_messages"]}
+        for _ in range(2)
+    ]
+    assert bodies == [{"no job of ours"}, {"no job of ours"}]
+
+
+def test_a_file_that_never_started_is_found_in_the_queue_and_run(
+    embedded: StackProcess, dataset: Dataset, command: Command
+) -> None:
+    dataset.set_contract(type_of_id="integer")
+    embedded.add_fault("data-pipeline-starter-dev", "crash", times=3)
+    file_id = dataset.drop(name="lost.csv")
+    dataset.wait_for_letter(file_id)
+    [found] = command("failures", "--json", "--source", dataset.glob).document["failures"]
+
+    assert (found["file_id"], found["known_from"]) == (file_id, "message")
+    assert found["error"]["code"] == "NotStarted"
+    assert found["redrivable"] is False
+    done = command("rerun", "--all", "--json", "--source", dataset.glob)
+    assert done.exit_code == 0, done.stderr
+    [rerun] = done.document["reruns"]
+    assert (rerun["how"], rerun["status"], rerun["settled_messages"]) == (
+        "new_attempt",
+        "succeeded",
+        1,
+    )
+    assert dataset.statuses(file_id) == {"1.0": "succeeded"}
+
+
+def test_rerun_all_stops_at_a_canary_that_fails(dataset: Dataset, command: Command) -> None:
+    file_ids = broken(dataset, "a.csv", "b.csv", "c.csv")
+    done = command("rerun", "--all", "--json", "--source", dataset.glob)
+
+    assert done.exit_code == 1
+    assert done.document["canary"] == "failed"
+    statuses = {one["file_id"]: one["status"] for one in done.document["reruns"]}
+    assert list(statuses.values()) == ["failed", "not_run", "not_run"]
+    assert set(statuses) == set(file_ids)
+    assert [dataset.item(file_id)["redrive_count"] for file_id in statuses] == [1, 0, 0]
+    assert all(dataset.letters(file_id) for file_id in file_ids)
+
+
+def test_rerun_all_goes_on_after_its_canary_and_settles_the_messages(
+    dataset: Dataset, command: Command
+) -> None:
+    file_ids = broken(dataset, "a.csv", "b.csv", "c.csv")
+    dataset.set_contract(type_of_id="integer")
+    everything = ("rerun", "--all", "--json", "--source", dataset.glob)
+    planned = command(*everything, "--dry-run").document
+    done = command(*everything)
+
+    assert [one["status"] for one in planned["reruns"]] == ["planned"] * 3
+    assert done.exit_code == 0, done.stderr
+    assert done.document["canary"] == "succeeded"
+    assert [one["canary"] for one in done.document["reruns"]] == [True, False, False]
+    assert {one["status"] for one in done.document["reruns"]} == {"succeeded"}
+    assert [one["settled_messages"] for one in done.document["reruns"]] == [1, 1, 1]
+    assert not any(dataset.letters(file_id) for file_id in file_ids)
+    assert [dataset.successes_told(file_id) for file_id in file_ids] == [1, 1, 1]
+
+
+def test_rerun_all_takes_so_many_of_one_error(dataset: Dataset, command: Command) -> None:
+    broken(dataset, "a.csv", "b.csv")
+    everything = ("rerun", "--all", "--dry-run", "--json", "--source", dataset.glob)
+
+    assert command(*everything, "--error", "EmptyFile").document["reruns"] == []
+    named = command(*everything, "--error", "InvalidContract", "--limit", "1").document["reruns"]
+    assert [one["source"].rpartition("/")[2] for one in named] == ["a.csv"]
+
+
+def test_a_file_that_has_succeeded_is_run_again_by_force_only(
+    dataset: Dataset, command: Command
+) -> None:
+    dataset.set_contract(type_of_id="integer")
+    file_id = dataset.run()
+    assert command("rerun", file_id).exit_code == 0
+    assert dataset.statuses(file_id) == {"1.0": "succeeded"}
+    done = command("rerun", file_id, "--force")
+
+    assert done.exit_code == 0, done.stderr
+    assert dataset.statuses(file_id) == {"1.0": "succeeded", "2.0": "succeeded"}
+    assert dataset.item(file_id)["replay_of"] == file_id
+
+
+def test_rerun_that_does_not_wait_says_what_was_started(dataset: Dataset, command: Command) -> None:
+    [file_id] = broken(dataset, "file.csv")
+    dataset.set_contract(type_of_id="integer")
+    done = command("rerun", file_id, "--no-wait", "--json")
+
+    assert done.exit_code == 0
+    assert [one["status"] for one in done.document["reruns"]] == ["started"]
+    assert dataset.ended(file_id, redrives=1)["status"] == "SUCCEEDED"
+    assert len(dataset.letters(file_id)) == 1
+
+
+def test_rejected_rows_run_again_mended(dataset: Dataset, command: Command, tmp_path: Path) -> None:
+    dataset.set_contract(type_of_id="integer")
+    file_id = dataset.run(b"id\n1\nx\n3\n")
+    mended = tmp_path / "mended.csv"
+    mended.write_bytes(b"id\n2\n")
+    done = command("rerun", "--rejected", file_id, "--with", str(mended), "--json")
+
+    assert done.exit_code == 0, done.stderr
+    [mend] = done.document["reruns"]
+    assert (mend["how"], mend["mend_of"], mend["processed_count"]) == ("mend", file_id, 1)
+    assert dataset.item(mend["file_id"])["replay_of"] == file_id
+    output = dataset.stack.output(f"processed/{dataset.name}/{file_id}-mended.jsonl")
+    assert [json.loads(line)["data"] for line in output.splitlines()] == [{"id": 2}]
+    assert command("show", file_id, "--json").document["mends"][0]["file_id"] == mend["file_id"]
+    refused = command("rerun", "--rejected", file_id)
+    assert refused.exit_code == 1
+    assert "would replace" in refused.stderr
+
+
+def test_rejected_rows_run_again_under_another_contract(dataset: Dataset, command: Command) -> None:
+    dataset.set_contract(type_of_id="integer")
+    file_id = dataset.run(b"id\n1\nx\n3\n")
+    dataset.set_contract(type_of_id="string")
+    [mend] = command("rerun", "--rejected", file_id, "--json").document["reruns"]
+    assert (mend["record_count"], mend["processed_count"]) == (1, 1)
+
+    # The whole file again, under the new contract: its own success leaves nothing to mend.
+    assert command("rerun", "--force", file_id).exit_code == 0
+    published = dataset.stack.output_keys(f"processed/{dataset.name}/")
+    assert published == [f"processed/{dataset.name}/{file_id}.jsonl"]
+    assert dataset.item(file_id)["processed_count"] == 3
+    assert command("rerun", "--rejected", file_id).exit_code == 1
+
+
+def test_a_failed_file_has_no_rejected_rows(dataset: Dataset, command: Command) -> None:
+    [file_id] = broken(dataset, "file.csv")
+    done = command("rerun", "--rejected", file_id)
+    assert done.exit_code == 1
+    assert f"Run it again with: pipectl rerun {file_id}" in done.stderr
+
+
+def test_backfill_runs_what_never_succeeded_and_lists_what_no_notification_matches(
+    dataset: Dataset, command: Command
+) -> None:
+    [failed] = broken(dataset, "failed.csv")
+    dataset.set_contract(type_of_id="integer")
+    dataset.run(name="good.csv")
+    unmatched = dataset.drop(name="export.txt")
+    backfill = ("backfill", "--json", "--prefix", f"raw/{dataset.name}/")
+    planned = command(*backfill, "--dry-run").document
+
+    assert [(one["file_id"], one["state"]) for one in planned["objects"]] == [(failed, "failed")]
+    assert [(one["file_id"], one["state"]) for one in planned["unmatched"]] == [
+        (unmatched, "never_run")
+    ]
+    assert planned["succeeded"] == 1
+    assert command(*backfill).exit_code == 0
+    assert dataset.ended(f"{failed}-r2")["status"] == "SUCCEEDED"
+    assert command(*backfill, "--unmatched").exit_code == 0
+    assert dataset.ended(unmatched)["status"] == "SUCCEEDED"
+    assert dataset.item(unmatched)["processed_count"] == 2
+    left = command(*backfill).document
+    assert (left["objects"], left["unmatched"], left["succeeded"]) == ([], [], 3)
+
+
+def test_backfill_takes_earlier_versions_when_asked(dataset: Dataset, command: Command) -> None:
+    dataset.set_contract(type_of_id="integer")
+    first, second = dataset.drop(name="a.txt"), dataset.drop(name="a.txt")
+    # Below raw/, as all that runs is.
+    backfill = ("backfill", "--json", "--dry-run", "--unmatched", "--prefix", f"{dataset.name}/")
+
+    present = command(*backfill).document["objects"]
+    assert [one["file_id"] for one in present] == [second]
+    both = command(*backfill, "--all-versions").document["objects"]
+    assert {one["file_id"] for one in both} == {first, second}
+    assert command(*backfill, "--since", "2099-01-01").document["objects"] == []
+
+
+def test_what_is_not_there_is_said_in_a_sentence(command: Command) -> None:
+    for name in ("show", "rerun"):
+        done = command(name, "0" * 32)
+        assert done.exit_code == 1
+        assert f"Nothing is known of the file {'0' * 32}" in done.stderr
+        done = command(name, f"{'0' * 32}-r2")
+        assert done.exit_code == 1
+        assert "There is no execution" in done.stderr

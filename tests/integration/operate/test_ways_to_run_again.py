@@ -1,0 +1,109 @@
+"""Every way to run a failed file again leaves right metadata and one success notification."""
+
+from __future__ import annotations
+
+from tests.integration.operate.conftest import Command, Dataset
+
+BY_HAND = "5b1f0e3c-7a52-4d1e-9c6a-0d9d3c1b7f42"
+
+
+def test_a_redrive_goes_on_any_number_of_times(dataset: Dataset) -> None:
+    dataset.set_contract(type_of_id="integr")
+    file_id = dataset.run()
+    dataset.redrive(file_id)
+    dataset.ended(file_id, redrives=1)
+    dataset.set_contract(type_of_id="integer")
+    dataset.redrive(file_id)
+
+    assert dataset.ended(file_id, redrives=2)["status"] == "SUCCEEDED"
+    assert dataset.statuses(file_id) == {"1.0": "failed", "1.1": "failed", "1.2": "succeeded"}
+    item = dataset.item(file_id)
+    assert (item["status"], item["attempt"], item["redrive_count"]) == ("succeeded", 1, 2)
+    assert "replay_of" not in item
+    assert "failed_on" not in item
+    assert dataset.successes_told(file_id) == 1
+    assert len(dataset.letters(file_id)) == 2
+
+
+def test_a_new_execution_of_the_console_repeats_the_attempt(dataset: Dataset) -> None:
+    dataset.set_contract(type_of_id="integr")
+    file_id = dataset.run()
+    dataset.set_contract(type_of_id="integer")
+    dataset.start_again(file_id, f"{BY_HAND}-{dataset.name}")
+
+    assert dataset.ended(f"{BY_HAND}-{dataset.name}")["status"] == "SUCCEEDED"
+    runs = {"1.0": "failed", f"{BY_HAND}-{dataset.name}.0": "succeeded"}
+    assert dataset.statuses(file_id) == runs
+    item = dataset.item(file_id)
+    assert item["status"] == "succeeded"
+    assert item["execution_name"] == f"{BY_HAND}-{dataset.name}"
+    assert item["replay_of"] == file_id
+    assert dataset.successes_told(file_id) == 1
+
+
+def test_a_message_moved_back_is_the_next_attempt(dataset: Dataset) -> None:
+    dataset.set_contract(type_of_id="integr")
+    file_id = dataset.run()
+    dataset.set_contract(type_of_id="integer")
+    dataset.move_back(file_id)
+
+    assert dataset.ended(f"{file_id}-r2")["status"] == "SUCCEEDED"
+    assert dataset.statuses(file_id) == {"1.0": "failed", "2.0": "succeeded"}
+    item = dataset.item(file_id)
+    assert (item["attempt"], item["replay_of"]) == (2, file_id)
+    assert dataset.successes_told(file_id) == 1
+    assert dataset.letters(file_id) == []
+
+
+def test_rerun_redrives_where_it_can(dataset: Dataset, command: Command) -> None:
+    dataset.set_contract(type_of_id="integr")
+    file_id = dataset.run()
+    dataset.set_contract(type_of_id="integer")
+    result = command("rerun", file_id)
+
+    assert result.exit_code == 0, result.stderr
+    assert "redrive (emulated)" in result.stdout
+    assert dataset.statuses(file_id) == {"1.0": "failed", "1.1": "succeeded"}
+    assert dataset.successes_told(file_id) == 1
+    assert dataset.letters(file_id) == []
+
+
+def test_rerun_makes_a_new_attempt_where_it_is_asked_to(dataset: Dataset, command: Command) -> None:
+    dataset.set_contract(type_of_id="integr")
+    file_id = dataset.run()
+    dataset.set_contract(type_of_id="integer")
+    result = command("rerun", "--new", file_id)
+
+    assert result.exit_code == 0, result.stderr
+    assert "new attempt, because asked for with --new" in result.stderr
+    assert dataset.statuses(file_id) == {"1.0": "failed", "2.0": "succeeded"}
+    assert dataset.item(file_id)["replay_of"] == file_id
+    assert dataset.successes_told(file_id) == 1
+    assert dataset.letters(file_id) == []
+
+
+def test_every_way_one_after_the_other_is_in_the_history(
+    dataset: Dataset, command: Command
+) -> None:
+    dataset.set_contract(type_of_id="integr")
+    file_id = dataset.run()
+    dataset.redrive(file_id)
+    dataset.ended(file_id, redrives=1)
+    dataset.start_again(file_id, f"{BY_HAND}-{dataset.name}")
+    dataset.ended(f"{BY_HAND}-{dataset.name}")
+    dataset.move_back(file_id)
+    dataset.ended(f"{file_id}-r2")
+    dataset.set_contract(type_of_id="integer")
+    result = command("rerun", f"{file_id}-r1")
+
+    assert result.exit_code == 0, result.stderr
+    assert dataset.statuses(file_id) == {
+        "1.0": "failed",
+        "1.1": "failed",
+        "1.2": "succeeded",
+        "2.0": "failed",
+        f"{BY_HAND}-{dataset.name}.0": "failed",
+    }
+    assert dataset.item(file_id)["redrive_count"] == 2
+    assert dataset.successes_told(file_id) == 1
+    assert dataset.letters(file_id) == []
