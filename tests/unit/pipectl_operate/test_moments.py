@@ -1,0 +1,67 @@
+"""Points in time on the command line and in tables."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pipectl.operate.moments import ago, lasted, parse_since, shown
+
+NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("90s", NOW - timedelta(seconds=90)),
+        ("15m", NOW - timedelta(minutes=15)),
+        ("2h", NOW - timedelta(hours=2)),
+        ("3d", NOW - timedelta(days=3)),
+        ("1w", NOW - timedelta(days=7)),
+        ("2026-03-01", datetime(2026, 3, 1, tzinfo=UTC)),
+        ("2026-03-01T08:30", datetime(2026, 3, 1, 8, 30, tzinfo=UTC)),
+        ("2026-03-01T08:30Z", datetime(2026, 3, 1, 8, 30, tzinfo=UTC)),
+        ("2026-03-01T08:30+01:00", datetime(2026, 3, 1, 7, 30, tzinfo=UTC)),
+    ],
+)
+def test_a_duration_or_an_iso_time_is_a_moment(text: str, moment: datetime) -> None:
+    assert parse_since(text, NOW) == moment
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2 h", "h", "-2h", "2026-13-01", "9" * 30 + "d"])
+def test_anything_else_is_explained(text: str) -> None:
+    with pytest.raises(ValueError, match="neither a time such as"):
+        parse_since(text, NOW)
+
+
+def test_moments_are_shown_in_utc_to_the_second() -> None:
+    assert shown("2026-03-01T08:30:15.123+01:00") == "2026-03-01 07:30:15"
+    assert shown(None) == "-"
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "text"),
+    [
+        (None, "-"),
+        (850, "850 ms"),
+        (3_210, "3.2 s"),
+        (125_000, "2 min 5 s"),
+        (12_000_000, "3 h 20 min"),
+    ],
+)
+def test_spans_are_shown_in_two_units_at_most(milliseconds: int | None, text: str) -> None:
+    assert lasted(milliseconds) == text
+
+
+@pytest.mark.parametrize(
+    ("span", "text"),
+    [
+        (timedelta(seconds=-5), "0 min"),
+        (timedelta(minutes=119), "119 min"),
+        (timedelta(hours=47), "47 h"),
+        (timedelta(days=12, hours=5), "12 days"),
+    ],
+)
+def test_how_long_ago_is_shown_in_one_unit(span: timedelta, text: str) -> None:
+    assert ago(NOW - span, NOW) == text
