@@ -23,6 +23,7 @@ SUBCOMMANDS = {
     "failures": "List failed files: why, where, since when, and how to run them again.",
     "rerun": "Run failed files again, or only the rows that were rejected.",
     "backfill": "Run what lies in the bucket and never ran.",
+    "estimate": "Estimate what a load takes of AWS: requests, time, cost and quotas.",
 }
 
 

@@ -1,0 +1,124 @@
+"""`pipectl estimate`: what a load takes of AWS, before anything is deployed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipectl.options import parameter_option, template_option
+
+if TYPE_CHECKING:
+    from pipectl.scale.report import Report
+
+
+@click.command(epilog="Example: pipectl estimate --size-gb 100 --files-per-day 24")
+@click.option(
+    "--size-gb",
+    type=click.FloatRange(min=0, min_open=True, max=5000),
+    default=1.0,
+    show_default=True,
+    help="Size of a file in 10^9 bytes.",
+)
+@click.option(
+    "--rows",
+    type=click.IntRange(min=1),
+    help="Records of a file.  [default: as many as records of 128 bytes make]",
+)
+@click.option(
+    "--files-per-day",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1000.0,
+    show_default=True,
+    help="Files that arrive in a day.",
+)
+@click.option(
+    "--peak",
+    type=click.FloatRange(min=1),
+    default=1.0,
+    show_default=True,
+    help="How many times the mean arrive in the busiest time; quotas are compared with that.",
+)
+@click.option(
+    "--rejected-percent",
+    type=click.FloatRange(0, 100),
+    default=1.0,
+    show_default=True,
+    help="Percentage of records that are rejected.",
+)
+@click.option(
+    "--failed-percent",
+    type=click.FloatRange(0, 100),
+    default=0.0,
+    show_default=True,
+    help="Percentage of files that fail in ParseCsv; the month's cost holds them.",
+)
+@click.option(
+    "--throughput",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="MB",
+    help="10^6 bytes that one processor transforms in a second.  [default: as measured]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@parameter_option
+@template_option
+def command(
+    *,
+    size_gb: float,
+    rows: int | None,
+    files_per_day: float,
+    peak: float,
+    rejected_percent: float,
+    failed_percent: float,
+    throughput: float | None,
+    as_json: bool,
+    parameters: Mapping[str, str],
+    template: Path,
+) -> None:
+    """Estimate requests, time, cost and quotas of files of one kind.
+
+    Counts follow from the template's settings and the workflow's states. Prices and quotas are
+    those of us-east-1, without free tiers; those marked with * could not be looked up.
+    """
+    report = _report(
+        template,
+        parameters,
+        throughput=throughput,
+        size=round(size_gb * 1e9),
+        rows=rows,
+        rejected=rejected_percent / 100,
+        failed=failed_percent / 100,
+        files_per_day=files_per_day,
+        peak=peak,
+    )
+    if as_json:
+        click.echo(json.dumps(report.document(), indent=2))
+    else:
+        click.echo("\n".join(report.lines()))
+
+
+def _report(
+    template: Path,
+    parameters: Mapping[str, str],
+    *,
+    throughput: float | None,
+    size: int,
+    rows: int | None,
+    rejected: float,
+    failed: float,
+    files_per_day: float,
+    peak: float,
+) -> Report:
+    from pipectl.scale.assumptions import Assumptions
+    from pipectl.scale.deployed import read_deployed
+    from pipectl.scale.report import Demand, report_of
+
+    assumptions = Assumptions()
+    if throughput is not None:
+        assumptions = replace(assumptions, transform_bytes_per_second=throughput * 1e6)
+    demand = Demand(size, rows, rejected, failed, files_per_day, peak)
+    return report_of(read_deployed(template, parameters), demand, assumptions)

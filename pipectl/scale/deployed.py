@@ -1,0 +1,175 @@
+"""The settings that decide what the pipeline takes, read from the template that is deployed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from pipectl.embedded.template import translate
+
+_LAMBDA_DEFAULTS = {"Timeout": 3, "MemorySize": 128}
+_FREE_STORAGE_MB = 512
+
+
+@dataclass(frozen=True)
+class Function:
+    """A Lambda function: memory and ephemeral storage in MB, timeout in seconds."""
+
+    logical_id: str
+    memory_mb: int
+    timeout_seconds: int
+    storage_mb: int
+
+    @property
+    def processors(self) -> float:
+        """The share of a vCPU that comes with the memory.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+        """
+        return self.memory_mb / 1769
+
+    @property
+    def paid_storage_mb(self) -> int:
+        """Ephemeral storage beyond what every function has."""
+        return max(0, self.storage_mb - _FREE_STORAGE_MB)
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A stack: its functions by logical ID, its workflow, and what its parameters set."""
+
+    functions: Mapping[str, Function]
+    definition: Mapping[str, Any]
+    """The state machine, in Amazon States Language."""
+    function_of: Mapping[str, str]
+    """The logical ID of each function, by the placeholder that stands for it in the workflow."""
+    split_bytes: int
+    max_concurrency: int
+    archives: bool
+    emails: bool
+    webhook: bool
+    starter_batch: int
+    starter_concurrency: int
+    queue_visibility_seconds: int
+
+    def function(self, state: Mapping[str, Any]) -> Function | None:
+        """The function that a Task invokes; None for a native integration."""
+        placeholder = state["Parameters"].get("FunctionName", "")
+        match = re.fullmatch(r"\$\{(\w+)\}", placeholder)
+        return self.functions[self.function_of[match[1]]] if match else None
+
+
+def read_deployed(template: Path, parameters: Mapping[str, str]) -> Deployed:
+    """Read the template as it would be deployed with these parameters.
+
+    Raises `PipectlError` where it can't be read, and `UsageError` for a wrong parameter.
+    """
+    document = translate(template, parameters).document
+    values = _Values(document, parameters)
+    functions = {
+        logical_id: _function(logical_id, values.read(resource["Properties"]))
+        for logical_id, resource in _resources(document, "AWS::Lambda::Function").items()
+        if values.holds(resource.get("Condition"))
+    }
+    machine = _only(document, "AWS::StepFunctions::StateMachine")
+    mapping = _only(document, "AWS::Lambda::EventSourceMapping")
+    starter = values.read(mapping)
+    queue = document["Resources"][mapping["EventSourceArn"]["Fn::GetAtt"][0]]["Properties"]
+    return Deployed(
+        functions=functions,
+        definition=_definition(machine, values),
+        function_of={
+            name: value["Fn::GetAtt"][0]
+            for name, value in machine["DefinitionSubstitutions"].items()
+            if isinstance(value, dict) and value.get("Fn::GetAtt", ["", ""])[1] == "Arn"
+        },
+        split_bytes=int(values.parameter("SplitSizeBytes")),
+        max_concurrency=int(values.parameter("MaxConcurrency")),
+        archives=values.holds("HasArchive"),
+        emails=values.holds("HasNotificationEmail"),
+        webhook=values.holds("HasWebhook"),
+        starter_batch=int(starter["BatchSize"]),
+        starter_concurrency=int(starter["ScalingConfig"]["MaximumConcurrency"]),
+        queue_visibility_seconds=int(queue["VisibilityTimeout"]),
+    )
+
+
+def _resources(document: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    return {
+        logical_id: resource
+        for logical_id, resource in document["Resources"].items()
+        if resource["Type"] == kind
+    }
+
+
+def _only(document: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    """The properties of the one resource of a type."""
+    (resource,) = _resources(document, kind).values()
+    return cast("Mapping[str, Any]", resource["Properties"])
+
+
+def _function(logical_id: str, properties: Mapping[str, Any]) -> Function:
+    settings = {**_LAMBDA_DEFAULTS, **properties}
+    storage = settings.get("EphemeralStorage", {"Size": _FREE_STORAGE_MB})["Size"]
+    return Function(logical_id, int(settings["MemorySize"]), int(settings["Timeout"]), int(storage))
+
+
+def _definition(machine: Mapping[str, Any], values: _Values) -> dict[str, Any]:
+    """The workflow with the parameters' values in it; other placeholders stay."""
+    text = str(machine["DefinitionString"])
+    for name, value in machine["DefinitionSubstitutions"].items():
+        if values.is_parameter(value):
+            text = text.replace(f"${{{name}}}", values.parameter(value["Ref"]))
+    return dict(json.loads(text))
+
+
+class _Values:
+    """Resolves what a template says by parameter, mapping or condition."""
+
+    def __init__(self, document: Mapping[str, Any], parameters: Mapping[str, str]) -> None:
+        self._document = document
+        self._parameters = parameters
+
+    def parameter(self, name: str) -> str:
+        """The value given, or the default."""
+        declared = self._document["Parameters"][name]
+        return str(self._parameters.get(name, declared.get("Default", "")))
+
+    def is_parameter(self, value: Any) -> bool:
+        return isinstance(value, dict) and value.get("Ref") in self._document["Parameters"]
+
+    def holds(self, condition: str | None) -> bool:
+        """Whether a condition of the template holds; without one, yes."""
+        return condition is None or bool(self.read(self._document["Conditions"][condition]))
+
+    def read(self, value: Any) -> Any:
+        """A value with those functions applied that need nothing but the template."""
+        if isinstance(value, list):
+            return [self.read(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if self.is_parameter(value):
+            return self.parameter(value["Ref"])
+        name, argument = next(iter(value.items()), ("", []))
+        function = {"Fn::FindInMap": self._in_map, "Fn::Equals": self._equal, "Fn::Not": self._not}
+        if name in function:
+            return function[name](argument)
+        return {name: self.read(item) for name, item in value.items()}
+
+    def _in_map(self, argument: list[Any]) -> Any:
+        name, *keys = argument
+        found = self._document["Mappings"][name]
+        for key in keys:
+            found = found[self.read(key)]
+        return found
+
+    def _equal(self, argument: list[Any]) -> bool:
+        left, right = self.read(argument)
+        return bool(left == right)
+
+    def _not(self, argument: list[Any]) -> bool:
+        return not self.read(argument[0])

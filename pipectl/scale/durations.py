@@ -1,0 +1,95 @@
+"""How long the functions run, from what they read, work on and write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared.compose import COPIES_AT_ONCE, MIN_PIECE, plan_pieces
+from shared.job import Location
+from shared.storage import SMALL_READS
+
+if TYPE_CHECKING:
+    from pipectl.scale.assumptions import Assumptions
+    from pipectl.scale.deployed import Function
+    from pipectl.scale.requests import File
+
+
+@dataclass(frozen=True)
+class Invocations:
+    """So many invocations of a function, of so many seconds each."""
+
+    function: Function
+    count: int
+    seconds: float
+
+    @property
+    def gb_seconds(self) -> float:
+        """What Lambda bills: memory times time."""
+        return self.count * self.seconds * self.function.memory_mb / 1024
+
+    @property
+    def storage_gb_seconds(self) -> float:
+        """Ephemeral storage beyond the free one, times time."""
+        return self.count * self.seconds * self.function.paid_storage_mb / 1024
+
+
+def seconds_of(state: str, function: Function, file: File, assumptions: Assumptions) -> float:
+    """The seconds of one invocation in a state; of a Map's child, the mean over the splits."""
+    waits = _waits(state, file, assumptions)
+    processor = (assumptions.step_seconds + _work(state, file, assumptions)) / function.processors
+    return waits + processor
+
+
+def _waits(state: str, file: File, assumptions: Assumptions) -> float:
+    """Seconds of waiting for S3 and DynamoDB, where nothing else goes on meanwhile."""
+    splits = len(file.splits)
+    request = assumptions.request_seconds
+    small_reads = request * max(1.0, splits / SMALL_READS)
+    match state:
+        case "ParseCsv" | "PlanOneSplit":
+            return request * (4 + splits - 1)
+        case "MeasureSplits":
+            # What is read next arrives while this is worked on, but for the first range.
+            return request * 3 + file.size / splits / assumptions.transfer_bytes_per_second
+        case "Transform" | "TransformSplits":
+            written = (sum(file.output) + sum(file.rejected) + sum(file.rejected_csv)) / splits
+            return request * 8 + written / assumptions.transfer_bytes_per_second
+        case "NumberSplits" | "Summarize":
+            return request * 2 + small_reads
+        case "WriteOutput":
+            return request * 4 + small_reads + _composing(file, assumptions)
+        case _:
+            return request * 2
+
+
+def _work(state: str, file: File, assumptions: Assumptions) -> float:
+    """Processor seconds of work on the file, on one whole processor."""
+    splits = len(file.splits)
+    match state:
+        case "Transform" | "TransformSplits":
+            return file.size / splits / assumptions.transform_bytes_per_second
+        case "MeasureSplits":
+            # The range arrives meanwhile, so the longer of the two counts; see `_waits`.
+            working = file.size / splits / assumptions.measure_bytes_per_second
+            arriving = file.size / splits / assumptions.transfer_bytes_per_second
+            return max(0.0, working - arriving)
+        case "Summarize":
+            return splits * assumptions.merge_seconds
+        case _:
+            return 0.0
+
+
+def _composing(file: File, assumptions: Assumptions) -> float:
+    """Seconds that S3 takes to copy the parts, so many at a time."""
+    seconds = 0.0
+    for parts in (file.output, file.rejected, file.rejected_csv):
+        pieces = list(plan_pieces([Location("", "", None, "", size) for size in parts]))
+        lanes = max(1, min(len(pieces), COPIES_AT_ONCE))
+        joined = sum(len(piece.slices) for piece in pieces if len(piece.slices) > 1)
+        requests = len(pieces) + joined
+        # Small pieces take their request alone.
+        copied = sum(piece.length for piece in pieces if piece.length > MIN_PIECE)
+        work = copied / assumptions.copy_bytes_per_second + requests * assumptions.request_seconds
+        seconds += work / lanes
+    return seconds

@@ -1,0 +1,186 @@
+"""What one file takes: states, invocations, requests, bytes logged and stored."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipectl.scale.durations import Invocations, seconds_of
+from pipectl.scale.requests import File, Requests, requests_of
+from pipectl.scale.route import Route, route
+from tabular.splits import MAX_SPLITS
+
+if TYPE_CHECKING:
+    from pipectl.scale.assumptions import Assumptions
+    from pipectl.scale.deployed import Deployed
+
+_GB = 1e9
+# The output bucket's lifecycle rule removes parts and plans after these.
+_WORK_DAYS, _MONTH_DAYS = 15, 30
+# Each child's history: its start and end, and the five events of its one Task.
+_CHILD_EVENTS = 7
+# The header of the file, which the CSV of rejects begins with.
+_HEAD_BYTES = 100
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What one file takes; seconds and bytes as the names say."""
+
+    file: File
+    route: Route
+    transitions: int
+    history_events: int
+    invocations: tuple[Invocations, ...]
+    requests: Requests
+    write_units: int
+    """DynamoDB's write request units, those of the indexes included."""
+    read_units: int
+    log_bytes: int
+    stored_gb_months: float
+    """What S3 keeps of the file, input, output and parts, in the first month."""
+    wall_seconds: float
+    """From the start of the execution to its end."""
+
+    @property
+    def lambda_invocations(self) -> int:
+        """All invocations of functions."""
+        return sum(one.count for one in self.invocations)
+
+    @property
+    def lambda_seconds(self) -> float:
+        """The time of all invocations, added up."""
+        return sum(one.count * one.seconds for one in self.invocations)
+
+    @property
+    def lambda_gb_seconds(self) -> float:
+        """Memory times time of all invocations."""
+        return sum(one.gb_seconds for one in self.invocations)
+
+
+def file_of(
+    deployed: Deployed,
+    assumptions: Assumptions,
+    *,
+    size: int,
+    rows: int | None = None,
+    rejected: float = 0.0,
+) -> File:
+    """A file of `size` bytes cut as the deployed stack cuts it, its rejects spread evenly.
+
+    Without `rows`, its records are as long as those of the benchmark. `rejected` is a share.
+    """
+    step = max(deployed.split_bytes, -(-size // MAX_SPLITS))
+    count = -(-size // step)
+    splits = (*(step for _ in range(count - 1)), size - step * (count - 1))
+    rows_a_byte = (rows / size) if rows is not None else 1 / assumptions.record_bytes
+    good, bad = rows_a_byte * (1 - rejected), rows_a_byte * rejected
+    length = 1 / rows_a_byte
+    return File(
+        splits=splits,
+        output=tuple(int(one * good * (length + assumptions.envelope_bytes)) for one in splits),
+        rejected=tuple(-int(-one * bad * assumptions.reject_bytes // 1) for one in splits),
+        rejected_csv=tuple(
+            int(one * bad * length) + (_HEAD_BYTES if index == 0 else 0)
+            for index, one in enumerate(splits)
+        ),
+    )
+
+
+def estimate(
+    deployed: Deployed, file: File, assumptions: Assumptions, *, fails_at: str | None = None
+) -> Estimate:
+    """What the file takes on its way through the workflow, or as far as the state it fails at."""
+    splits = len(file.splits)
+    way = route(deployed.definition, splits=splits, fails_at=fails_at)
+    requests: Requests = Counter(_AROUND)
+    if fails_at is not None:
+        requests += Counter(_AROUND_FAILURE)
+    for state in way.states:
+        requests += requests_of(state, file, fails=state == fails_at)
+    invocations = tuple(_invocations(deployed, way, file, assumptions))
+    if deployed.webhook:
+        count = requests["sns:Publish"]
+        one = Invocations(deployed.functions["WebhookFunction"], count, assumptions.step_seconds)
+        invocations = (*invocations, one)
+    events = way.events(deployed.definition)
+    children = 0 if fails_at else splits * len(way.children)
+    return Estimate(
+        file=file,
+        route=way,
+        transitions=way.transitions(splits),
+        history_events=events,
+        invocations=invocations,
+        requests=requests,
+        write_units=_write_units(requests, assumptions, failed=fails_at is not None),
+        read_units=requests["dynamodb:GetItem"] * -(-assumptions.item_bytes // 4096),
+        log_bytes=(events + children * _CHILD_EVENTS) * assumptions.history_bytes
+        + sum(one.count for one in invocations) * assumptions.function_log_bytes,
+        stored_gb_months=_stored(file, published=fails_at is None),
+        wall_seconds=_wall(deployed, way, file, assumptions),
+    )
+
+
+# Before the execution: S3 tells the queue, Lambda receives and deletes the message, alone in its
+# batch, and the starter starts the execution.
+_AROUND = {
+    "s3:Notification": 1,
+    "sqs:ReceiveMessage": 1,
+    "sqs:DeleteMessageBatch": 1,
+    "states:StartExecution": 1,
+}
+# After it: EventBridge tells the function that looks whether the failure lane has done its part.
+_AROUND_FAILURE = {"states:DescribeExecution": 1, "states:GetExecutionHistory": 1}
+
+
+def _invocations(
+    deployed: Deployed, way: Route, file: File, assumptions: Assumptions
+) -> Iterator[Invocations]:
+    small = assumptions.step_seconds + assumptions.request_seconds
+    yield Invocations(deployed.functions["StarterFunction"], 1, small)
+    for name in way.states:
+        state = deployed.definition["States"][name]
+        count = 1
+        if state["Type"] == "Map":
+            # A Map whose first child fails stops; those that run beside it are not counted.
+            count = 1 if name == way.fails_at else len(file.splits)
+            (state,) = state["ItemProcessor"]["States"].values()
+        if state["Type"] != "Task":
+            continue
+        function = deployed.function(state)
+        if function is not None:
+            yield Invocations(function, count, seconds_of(name, function, file, assumptions))
+    if way.fails_at is not None:
+        yield Invocations(deployed.functions["UncaughtFunction"], 1, small * 2)
+
+
+def _write_units(requests: Requests, assumptions: Assumptions, *, failed: bool) -> int:
+    """Units of all writes: each is one to the table and one to every index that has the item."""
+    writes = requests["dynamodb:PutItem"] + requests["dynamodb:UpdateItem"]
+    # processed-at-index and source-index hold every item, failures-index those of failed files.
+    indexes = 3 if failed else 2
+    return writes * (1 + indexes) * -(-assumptions.item_bytes // 1024)
+
+
+def _stored(file: File, *, published: bool) -> float:
+    outputs = sum(file.output) + sum(file.rejected) + sum(file.rejected_csv)
+    if not published:
+        return file.size / _GB
+    return (file.size + outputs + outputs * _WORK_DAYS / _MONTH_DAYS) / _GB
+
+
+def _wall(deployed: Deployed, way: Route, file: File, assumptions: Assumptions) -> float:
+    """States one after the other, a Map's children so many at a time."""
+    seconds = len(way.states) * assumptions.state_seconds
+    for name in way.states:
+        state = deployed.definition["States"][name]
+        rounds = 1
+        if state["Type"] == "Map":
+            rounds = -(-len(file.splits) // deployed.max_concurrency)
+            (state,) = state["ItemProcessor"]["States"].values()
+        function = deployed.function(state) if state["Type"] == "Task" else None
+        if function is not None:
+            seconds += rounds * seconds_of(name, function, file, assumptions)
+    return seconds

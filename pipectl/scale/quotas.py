@@ -1,0 +1,294 @@
+"""Which limits of AWS, and of the stack's own settings, a load comes close to.
+
+Quotas are the defaults of us-east-1 for an account that has been in use; new accounts begin lower,
+and AWS raises them with use. Those that no page told are marked unverified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipectl.scale.durations import seconds_of
+from pipectl.scale.prices import S3_READS, S3_WRITES
+from pipectl.scale.requests import total
+from tabular.splits import MAX_SPLITS
+
+if TYPE_CHECKING:
+    from pipectl.scale.assumptions import Assumptions
+    from pipectl.scale.deployed import Deployed
+    from pipectl.scale.model import Estimate
+
+_DAY_SECONDS = 86_400
+_TEMPLATE = "template.yaml"
+_EVENTBRIDGE = "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html"
+_STEP_FUNCTIONS = "https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"
+_DYNAMODB = (
+    "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/"
+    "warm-throughput-scenarios.html"
+)
+_S3 = "https://repost.aws/knowledge-center/http-5xx-errors-s3"
+_EMAIL = "https://repost.aws/knowledge-center/sns-email-subscription-disabled"
+_MAP = "https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html"
+
+
+@dataclass(frozen=True)
+class Quota:
+    """A limit: `read_from` is the page that told it, None where none did."""
+
+    what: str
+    limit: float
+    unit: str
+    read_from: str | None
+    remedy: str
+
+    @property
+    def verified(self) -> bool:
+        """Whether a page, or the stack's own template, told it."""
+        return self.read_from is not None
+
+
+@dataclass(frozen=True)
+class Load:
+    """How much of a quota is used."""
+
+    quota: Quota
+    load: float
+
+    @property
+    def share(self) -> float:
+        """The used share: from 1 on the quota is met."""
+        return self.load / self.quota.limit
+
+
+EMAIL = Quota(
+    "SNS: e-mails of a subscription (if NotificationEmail is given)",
+    10,
+    "a second",
+    _EMAIL,
+    "Subscribe a queue, a function or WebhookUrl instead, or filter on the attribute status:"
+    " SNS deactivates a subscription that gets more.",
+)
+STARTS = Quota(
+    "Step Functions: StartExecution",
+    300,
+    "a second",
+    None,
+    "Ask for a raise. Until then messages wait in the queue; the starter tries again.",
+)
+TRANSITIONS = Quota(
+    "Step Functions: state transitions",
+    5000,
+    "a second",
+    None,
+    "Ask for a raise; executions are slowed down, not failed. Other regions begin at 800.",
+)
+OPEN_EXECUTIONS = Quota(
+    "Step Functions: open executions",
+    1_000_000,
+    "at once",
+    _STEP_FUNCTIONS,
+    "Ask for a raise.",
+)
+OPEN_MAP_RUNS = Quota(
+    "Step Functions: open Map Runs",
+    1000,
+    "at once",
+    _STEP_FUNCTIONS,
+    "Raise SplitSizeBytes, so that fewer files need splits.",
+)
+CONCURRENCY = Quota(
+    "Lambda: concurrent executions of the account",
+    1000,
+    "at once",
+    None,
+    "Ask for a raise, or lower MaxConcurrency. The workflow retries throttled invocations.",
+)
+S3_WRITE_RATE = Quota(
+    "S3: PUT, COPY, POST, DELETE of a prefix",
+    3500,
+    "a second",
+    _S3,
+    "Nothing at first: keys begin with random file ids, so S3 can partition further.",
+)
+S3_READ_RATE = Quota(
+    "S3: GET, HEAD of a prefix",
+    5500,
+    "a second",
+    _S3,
+    "Nothing at first: keys begin with random file ids, so S3 can partition further.",
+)
+DAY_KEY = Quota(
+    "DynamoDB: writes to a partition (the day in processed-at-index)",
+    1000,
+    "units a second",
+    _DYNAMODB,
+    "Spread the day over several keys, such as 2026-03-01#7, and ask each of them.",
+)
+TABLE_WRITES = Quota(
+    "DynamoDB: on-demand writes of a table",
+    40_000,
+    "units a second",
+    None,
+    "Ask for a raise; pre-warm the table for a planned peak.",
+)
+PUBLISHES = Quota(
+    "SNS: Publish", 30_000, "a second", None, "Ask for a raise. Other regions begin lower."
+)
+IN_FLIGHT = Quota(
+    "SQS: messages in flight",
+    120_000,
+    "at once",
+    None,
+    "Ask for a raise. Throughput of a standard queue has no quota to mind.",
+)
+EVENTS = Quota(
+    "EventBridge: invocations of targets (if every execution failed)",
+    18_750,
+    "a second",
+    _EVENTBRIDGE,
+    "Ask for a raise; EventBridge delays what is beyond.",
+)
+LOG_REQUESTS = Quota(
+    "CloudWatch Logs: PutLogEvents",
+    5000,
+    "a second",
+    None,
+    "Ask for a raise, or set LogLevel to WARN. Lambda sends several lines at a time.",
+)
+SPLITS = Quota(
+    "S3: parts of an upload (and so splits of a file)",
+    MAX_SPLITS,
+    "parts",
+    "https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html",
+    "Nothing: splits grow with the file, so that there are never more.",
+)
+OBJECT_BYTES = Quota(
+    "S3: bytes of an object (the output)",
+    5e12,
+    "bytes",
+    None,
+    "Upload smaller files, or choose parquet: one object a split under a manifest.",
+)
+HISTORY = Quota(
+    "Step Functions: events in a history",
+    25_000,
+    "events",
+    "https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html",
+    "Nothing: splits have histories of their own.",
+)
+MAP_CONCURRENCY = Quota(
+    "Step Functions: children of a Map at once",
+    10_000,
+    "at once",
+    _MAP,
+    "Nothing: MaxConcurrency can't be set higher.",
+)
+
+
+def loads_of_many(
+    deployed: Deployed, one: Estimate, assumptions: Assumptions, *, files_per_second: float
+) -> list[Load]:
+    """What so many files a second use of each quota, the most used first."""
+    rate = files_per_second
+    made = one.requests
+    writes = made["dynamodb:PutItem"] + made["dynamodb:UpdateItem"]
+    item_units = -(-assumptions.item_bytes // 1024)
+    handled = assumptions.step_seconds + assumptions.request_seconds
+    starter = Quota(
+        "The starter's own limit (ScalingConfig, BatchSize)",
+        deployed.starter_concurrency / handled,
+        "files a second",
+        _TEMPLATE,
+        "Raise MaximumConcurrency of the starter's queue. Until then messages wait.",
+    )
+    used = {
+        EMAIL: rate * made["sns:Publish"],
+        STARTS: rate,
+        TRANSITIONS: rate * one.transitions,
+        OPEN_EXECUTIONS: rate * one.wall_seconds,
+        OPEN_MAP_RUNS: rate * one.wall_seconds if one.route.children else 0,
+        CONCURRENCY: rate * one.lambda_seconds,
+        starter: rate,
+        S3_WRITE_RATE: rate * (total(made, *S3_WRITES) + made["s3:DeleteObject"]),
+        S3_READ_RATE: rate * total(made, *S3_READS),
+        DAY_KEY: rate * writes * item_units,
+        TABLE_WRITES: rate * writes * item_units,
+        PUBLISHES: rate * made["sns:Publish"],
+        IN_FLIGHT: rate * handled,
+        EVENTS: rate,
+        LOG_REQUESTS: rate * (one.lambda_invocations + 1),
+    }
+    return _most_used_first(Load(quota, load) for quota, load in used.items())
+
+
+def loads_of_one(deployed: Deployed, one: Estimate, assumptions: Assumptions) -> list[Load]:
+    """What a single file uses of each limit, the most used first."""
+    at_once = min(len(one.file.splits), deployed.max_concurrency)
+    used = {
+        SPLITS: float(len(one.file.splits)),
+        OBJECT_BYTES: float(sum(one.file.output)),
+        HISTORY: float(one.history_events),
+        MAP_CONCURRENCY: float(at_once) if one.route.children else 0.0,
+        CONCURRENCY: float(at_once),
+        _workflow_timeout(deployed): one.wall_seconds,
+    }
+    return _most_used_first(
+        [
+            *(Load(quota, load) for quota, load in used.items()),
+            *_timeouts(deployed, one, assumptions),
+        ]
+    )
+
+
+def files_per_day_at(load: Load, files_per_day: float) -> float:
+    """At how many files a day a quota is met, if it is so much used at `files_per_day`."""
+    return files_per_day / load.share
+
+
+def per_second(files_per_day: float, peak: float) -> float:
+    """Files a second; `peak` says how many times the mean the busiest time is."""
+    return files_per_day / _DAY_SECONDS * peak
+
+
+def _timeouts(deployed: Deployed, one: Estimate, assumptions: Assumptions) -> Iterator[Load]:
+    for name in one.route.states:
+        state = deployed.definition["States"][name]
+        if state["Type"] == "Map":
+            (state,) = state["ItemProcessor"]["States"].values()
+        function = deployed.function(state) if state["Type"] == "Task" else None
+        if function is None:
+            continue
+        limit = Quota(
+            f"The function's timeout in {name}",
+            function.timeout_seconds,
+            "seconds",
+            _TEMPLATE,
+            _AGAINST_TIMEOUT.get(name, "Raise the function's Timeout and the state's."),
+        )
+        yield Load(limit, seconds_of(name, function, one.file, assumptions))
+
+
+_AGAINST_TIMEOUT = {
+    "ParseCsv": "Raise SplitSizeBytes: it reads one window a split, one after the other.",
+    "MeasureSplits": "Lower SplitSizeBytes.",
+    "Transform": "Lower SplitSizeBytes.",
+    "TransformSplits": "Lower SplitSizeBytes.",
+    "WriteOutput": "Choose parquet, or upload smaller files: it waits for S3 to copy the output.",
+    "Summarize": "Raise SplitSizeBytes: it merges the statistics of all splits.",
+}
+
+
+def _workflow_timeout(deployed: Deployed) -> Quota:
+    return Quota(
+        "The workflow's timeout",
+        float(deployed.definition["TimeoutSeconds"]),
+        "seconds",
+        _TEMPLATE,
+        "Raise MaxConcurrency.",
+    )
+
+
+def _most_used_first(loads: Iterator[Load] | list[Load]) -> list[Load]:
+    return sorted((load for load in loads if load.load), key=lambda load: -load.share)

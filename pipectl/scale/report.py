@@ -1,0 +1,264 @@
+"""An estimate for people and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipectl.scale.model import Estimate, estimate, file_of
+from pipectl.scale.prices import REGION, S3_READS, S3_WRITES, SQS, Line, bill
+from pipectl.scale.quotas import Load, loads_of_many, loads_of_one, per_second
+from pipectl.scale.requests import total
+
+if TYPE_CHECKING:
+    from pipectl.scale.assumptions import Assumptions
+    from pipectl.scale.deployed import Deployed
+
+MONTH_DAYS = 30
+# What fails without ever having been read further than its head.
+_FAILING_STATE = "ParseCsv"
+_SHOWN_LOADS = 6
+_SERVICES = {
+    "S3": (*S3_READS, *S3_WRITES, "s3:DeleteObject"),
+    "DynamoDB": ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+    "SQS": SQS,
+    "SNS": ("sns:Publish",),
+}
+# What is kept, not done.
+_STORAGE = "s3_storage"
+# X-Ray records one trace a second and 5 % of the others.
+# https://docs.aws.amazon.com/xray/latest/devguide/xray-console-sampling.html
+_TRACED_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class Demand:
+    """Files of one kind: `size` in bytes, shares of records and of files, files a day."""
+
+    size: int
+    rows: int | None
+    rejected: float
+    failed: float
+    files_per_day: float
+    peak: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the demand takes, costs, and comes close to."""
+
+    demand: Demand
+    assumptions: Assumptions
+    one: Estimate
+    bill: list[Line]
+    monthly: dict[str, float]
+    """US dollars in 30 days, by the bill's keys."""
+    many_loads: list[Load]
+    file_loads: list[Load]
+
+    def lines(self) -> Iterator[str]:
+        """The report as text."""
+        yield from self._takes()
+        yield ""
+        yield from self._costs()
+        yield ""
+        per_day = f"{self.demand.files_per_day:,.0f} files a day"
+        yield f"Quotas, most used first, at {per_day}"
+        yield from _load_lines(self.many_loads)
+        yield ""
+        yield "Limits, most used first, of a single file"
+        yield from _load_lines(self.file_loads)
+        yield ""
+        yield "* The price or quota could not be looked up: check it before you rely on it."
+
+    def document(self) -> dict[str, Any]:
+        """The report as JSON."""
+        one = self.one
+        return {
+            "demand": asdict(self.demand),
+            "assumptions": asdict(self.assumptions),
+            "file": {
+                "splits": len(one.file.splits),
+                "split_bytes": one.file.splits[0],
+                "output_bytes": sum(one.file.output),
+                "states": list(one.route.states),
+                "state_transitions": one.transitions,
+                "history_events": one.history_events,
+                "wall_seconds": one.wall_seconds,
+                "lambda_invocations": one.lambda_invocations,
+                "lambda_gb_seconds": one.lambda_gb_seconds,
+                "functions": [
+                    {
+                        "function": part.function.logical_id,
+                        "invocations": part.count,
+                        "seconds": part.seconds,
+                        "gb_seconds": part.gb_seconds,
+                    }
+                    for part in one.invocations
+                ],
+                "requests": dict(sorted(one.requests.items())),
+                "dynamodb_write_units": one.write_units,
+                "dynamodb_read_units": one.read_units,
+                "log_bytes": one.log_bytes,
+            },
+            "cost": {
+                "currency": "USD",
+                "region": REGION,
+                "file": self.usd(),
+                "file_without_storage": self.usd(without=_STORAGE),
+                "month": sum(self.monthly.values()),
+                "lines": [
+                    {
+                        "key": line.key,
+                        "what": line.price.what,
+                        "quantity": line.quantity,
+                        "unit": line.price.unit,
+                        "file": line.usd,
+                        "month": self.monthly[line.key],
+                        "price": {**asdict(line.price), "verified": line.price.verified},
+                    }
+                    for line in self.bill
+                ],
+            },
+            "quotas": [_load_document(load) for load in self.many_loads],
+            "limits": [_load_document(load) for load in self.file_loads],
+        }
+
+    def usd(self, *, without: str | None = None) -> float:
+        """What a file costs, without one line of the bill."""
+        return sum(line.usd for line in self.bill if line.key != without)
+
+    def _takes(self) -> Iterator[str]:
+        one, size = self.one, self.demand.size
+        splits = len(one.file.splits)
+        yield (
+            f"A file of {_bytes(size)}"
+            + (f", {splits:,} splits of {_bytes(one.file.splits[0])}" if splits > 1 else "")
+        )
+        requests = [
+            (f"{service} requests", total(one.requests, *operations))
+            for service, operations in _SERVICES.items()
+        ]
+        rows: list[tuple[str, str]] = [
+            ("time", _seconds(one.wall_seconds)),
+            ("output", _bytes(sum(one.file.output))),
+            ("state transitions", f"{one.transitions:,}"),
+            ("Lambda invocations", f"{one.lambda_invocations:,}"),
+            ("Lambda GB-seconds", f"{one.lambda_gb_seconds:,.1f}"),
+            *((name, f"{count:,}") for name, count in requests),
+        ]
+        yield from _table(rows, "<>")
+
+    def _costs(self) -> Iterator[str]:
+        month = f"{MONTH_DAYS} days"
+        yield f"Cost in US dollars ({REGION})"
+        rows = [("", "quantity", "a file", month)]
+        rows += [
+            (
+                line.price.what + ("" if line.price.verified else " *"),
+                f"{_number(line.quantity)} {line.price.unit}",
+                f"{line.usd:,.6f}",
+                f"{self.monthly[line.key]:,.2f}",
+            )
+            for line in self.bill
+        ]
+        rows += [
+            ("total", "", f"{self.usd():,.6f}", f"{sum(self.monthly.values()):,.2f}"),
+            (
+                "of which processing",
+                "",
+                f"{self.usd(without=_STORAGE):,.6f}",
+                f"{sum(self.monthly.values()) - self.monthly[_STORAGE]:,.2f}",
+            ),
+        ]
+        yield from _table(rows, "<>>>")
+
+
+def report_of(deployed: Deployed, demand: Demand, assumptions: Assumptions) -> Report:
+    """Estimate a demand on a deployed stack."""
+    file = file_of(
+        deployed, assumptions, size=demand.size, rows=demand.rows, rejected=demand.rejected
+    )
+    one = estimate(deployed, file, assumptions)
+    rate = per_second(demand.files_per_day, 1)
+    traced = min(1.0, 1 / rate) if rate > 1 else 1.0
+    traced = min(1.0, traced + _TRACED_SHARE * (1 - traced))
+    good = bill(deployed, one, traced=traced)
+    bad = bill(
+        deployed, estimate(deployed, file, assumptions, fails_at=_FAILING_STATE), traced=traced
+    )
+    monthly: dict[str, float] = {}
+    for lines, share in ((good, 1 - demand.failed), (bad, demand.failed)):
+        for line in lines:
+            usd = line.usd * share * demand.files_per_day * MONTH_DAYS
+            monthly[line.key] = monthly.get(line.key, 0.0) + usd
+    return Report(
+        demand,
+        assumptions,
+        one,
+        good,
+        monthly,
+        loads_of_many(
+            deployed,
+            one,
+            assumptions,
+            files_per_second=per_second(demand.files_per_day, demand.peak),
+        ),
+        loads_of_one(deployed, one, assumptions),
+    )
+
+
+def _load_document(load: Load) -> dict[str, Any]:
+    return {
+        **asdict(load.quota),
+        "verified": load.quota.verified,
+        "load": load.load,
+        "share": load.share,
+    }
+
+
+def _load_lines(loads: Sequence[Load]) -> Iterator[str]:
+    shown = loads[:_SHOWN_LOADS]
+    rows = [
+        (
+            f"{load.share:.1%}",
+            load.quota.what + ("" if load.quota.verified else " *"),
+            f"{_number(load.load)} of {_number(load.quota.limit)} {load.quota.unit}",
+        )
+        for load in shown
+    ]
+    yield from _table(rows, "><>")
+    if shown and shown[0].share >= 1:
+        for load in shown:
+            if load.share >= 1:
+                yield f"  {load.quota.what}: {load.quota.remedy}"
+
+
+def _table(rows: Sequence[Sequence[str]], sides: str) -> Iterator[str]:
+    """Rows of aligned columns; `sides` says for each whether it stands left (<) or right (>)."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(sides))]
+    for row in rows:
+        cells = (
+            f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)
+        )
+        yield f"  {'  '.join(cells)}".rstrip()
+
+
+def _bytes(size: float) -> str:
+    for unit, factor in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("KB", 1e3)):
+        if size >= factor:
+            return f"{size / factor:,.4g} {unit}"
+    return f"{size:,.0f} bytes"
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:,.0f} min"
+
+
+def _number(value: float) -> str:
+    if value >= 1000 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.3g}"

@@ -1,0 +1,196 @@
+"""The requests that each state makes, from what its function does.
+
+The numbers follow the code of `functions/`; a test runs files on the embedded AWS and compares.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from shared.compose import plan_pieces
+from shared.job import Location
+from shared.storage import PART_BYTES, RANGE_BYTES
+
+# A list of objects comes in pages of so many.
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+_LIST_PAGE = 1000
+# What a Map's ResultWriter leaves: a manifest and one file of results.
+_RESULT_OBJECTS = 2
+# Objects of a part: records, rejects as JSON and CSV, statistics, report; and a split's counts.
+_PART_OBJECTS = 5
+_COPY_BYTES = 5 * 1024**3
+
+Requests = Counter[str]
+"""Requests by `service:Operation`."""
+
+
+@dataclass(frozen=True)
+class File:
+    """A file as far as requests depend on it; sizes in bytes, `splits` in order."""
+
+    splits: tuple[int, ...]
+    output: tuple[int, ...]
+    rejected: tuple[int, ...]
+    """The processed and the rejected records of each split, as JSON Lines."""
+    rejected_csv: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """The whole file."""
+        return sum(self.splits)
+
+    @property
+    def has_rejects(self) -> bool:
+        """Whether any record is rejected."""
+        return any(self.rejected)
+
+
+def requests_of(state: str, file: File, *, fails: bool = False) -> Requests:
+    """What a state of the parent execution requests, its Map's children included.
+
+    A state that `fails` is taken to fail on its first look at the file, like ParseCsv for a header
+    that can't be read; a Map when its first child does.
+    """
+    if fails:
+        return Counter(_AT_FAILURE.get(state, {}))
+    made = _BY_STATE.get(state)
+    return made(file) if made else Counter()
+
+
+def total(requests: Mapping[str, int], *operations: str) -> int:
+    """The sum of some operations' requests."""
+    return sum(requests.get(operation, 0) for operation in operations)
+
+
+def _parse(file: File) -> Requests:
+    # The contract and the file's head; one window a boundary; the plan and the splits.
+    windows = len(file.splits) - 1
+    return Counter({"s3:GetObject": 2 + windows, "s3:PutObject": 2})
+
+
+def _measure_all(file: File) -> Requests:
+    made = _map(file)
+    for index, size in enumerate(file.splits):
+        made += _reading(size, last=index == len(file.splits) - 1)
+        made += Counter({"s3:GetObject": 1, "s3:PutObject": 1})  # the plan; the counts
+    return made
+
+
+def _number(file: File) -> Requests:
+    return Counter({"s3:GetObject": 1 + len(file.splits), "s3:PutObject": 1})
+
+
+def _transform_all(file: File) -> Requests:
+    return _map(file) + _transform(file)
+
+
+def _transform(file: File) -> Requests:
+    made: Requests = Counter()
+    for index, size in enumerate(file.splits):
+        made += _reading(size, last=index == len(file.splits) - 1)
+        # The plan, and whether the part is there; statistics and report.
+        made += Counter({"s3:GetObject": 2, "s3:PutObject": 2})
+        for written in (file.output[index], file.rejected[index], file.rejected_csv[index]):
+            made += _writing(written)
+    return made
+
+
+def _write_output(file: File) -> Requests:
+    splits = len(file.splits)
+    objects = splits * (_PART_OBJECTS + (splits > 1))
+    # The plan and the reports; the parts, and what an earlier attempt has published.
+    made = Counter({"s3:GetObject": 1 + splits, "s3:ListObjectsV2": -(-objects // _LIST_PAGE) + 1})
+    if file.has_rejects:
+        made += _composing(file.rejected) + _composing(file.rejected_csv)
+        made["s3:HeadObject"] += 2
+    else:
+        made["s3:DeleteObject"] += 2
+    return made + _composing(file.output)
+
+
+def _summarize(file: File) -> Requests:
+    return Counter({"s3:GetObject": 1 + len(file.splits), "s3:PutObject": 1})
+
+
+def _record(_file: File) -> Requests:
+    return Counter({"dynamodb:GetItem": 1, "dynamodb:PutItem": 1})
+
+
+def _notify(_file: File) -> Requests:
+    return Counter({"dynamodb:GetItem": 1, "dynamodb:UpdateItem": 1, "sns:Publish": 1})
+
+
+def _archive(file: File) -> Requests:
+    copy = Counter({"s3:CopyObject": 1})
+    if file.size > _COPY_BYTES:
+        copy = _composing((file.size,))
+    made = Counter({"s3:HeadObject": 2, "s3:DeleteObject": 1, "dynamodb:UpdateItem": 1})
+    return made + copy
+
+
+def _map(_file: File) -> Requests:
+    """What the Map itself does: read its items, write its results."""
+    return Counter({"s3:GetObject": 1, "s3:PutObject": _RESULT_OBJECTS})
+
+
+def _reading(size: int, *, last: bool) -> Requests:
+    """Reading a split in ranges, and a look at what follows it."""
+    return Counter({"s3:GetObject": max(1, -(-size // RANGE_BYTES)) + (not last)})
+
+
+def _writing(size: int) -> Requests:
+    """Writing an object: one PUT, or an upload in parts."""
+    if size < PART_BYTES:
+        return Counter({"s3:PutObject": 1})
+    parts = -(-size // PART_BYTES)
+    return _upload("s3:UploadPart", parts)
+
+
+def _composing(parts: tuple[int, ...]) -> Requests:
+    """Composing an object of parts: copies on the S3 side, small ones joined by the function."""
+    pieces = list(plan_pieces([Location("", "", None, "", size) for size in parts]))
+    joined = [piece for piece in pieces if len(piece.slices) > 1]
+    made = Counter({"s3:GetObject": sum(len(piece.slices) for piece in joined)})
+    if len(pieces) <= 1:
+        made["s3:PutObject" if joined or not pieces else "s3:CopyObject"] += 1
+        return +made
+    made += _upload("s3:UploadPartCopy", len(pieces) - len(joined))
+    return made + Counter({"s3:UploadPart": len(joined)})
+
+
+def _upload(operation: str, parts: int) -> Requests:
+    return Counter(
+        {"s3:CreateMultipartUpload": 1, operation: parts, "s3:CompleteMultipartUpload": 1}
+    )
+
+
+_BY_STATE: dict[str, Callable[[File], Requests]] = {
+    "ParseCsv": _parse,
+    "MeasureSplits": _measure_all,
+    "NumberSplits": _number,
+    "TransformSplits": _transform_all,
+    "Transform": _transform,
+    "WriteOutput": _write_output,
+    "Summarize": _summarize,
+    "RecordMetadata": _record,
+    "Notify": _notify,
+    "ArchiveSource": _archive,
+    "SplitFailure": lambda _file: Counter({"s3:ListObjectsV2": 1, "s3:GetObject": 1}),
+    "SendToDeadLetterQueue": lambda _file: Counter({"sqs:SendMessage": 1}),
+    "NotifyFailure": lambda _file: Counter({"sns:Publish": 1}),
+    "RecordFailure": _record,
+}
+
+_AT_FAILURE: dict[str, dict[str, int]] = {
+    "ParseCsv": {"s3:GetObject": 2},
+    "MeasureSplits": {"s3:GetObject": 3, "s3:PutObject": _RESULT_OBJECTS},
+    "NumberSplits": {"s3:GetObject": 2},
+    "TransformSplits": {"s3:GetObject": 4, "s3:PutObject": _RESULT_OBJECTS},
+    "Transform": {"s3:GetObject": 3},
+    "WriteOutput": {"s3:GetObject": 2},
+    "Summarize": {"s3:GetObject": 2},
+    "RecordMetadata": {"dynamodb:GetItem": 1},
+    "Notify": {"dynamodb:GetItem": 1},
+}

@@ -1,0 +1,109 @@
+"""Counts and times the requests that reach the embedded AWS, while it runs in this process."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+from urllib.parse import parse_qs
+
+from pipectl.embedded.gateway import Gateway
+from pipectl.embedded.lambda_service import INVOKE_PATH, LambdaService
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+_SERVICES = {"AmazonSQS": "sqs", "AWSStepFunctions": "states", "DynamoDB": "dynamodb"}
+
+
+class Recorder:
+    """Requests by `service:Operation`, and invocations by `lambda:<function>`.
+
+    `seconds` are those that the server spent on the requests of a kind, added up.
+    """
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        call, invoke = Gateway.__call__, LambdaService.invoke
+
+        def recorded_call(
+            gateway: Gateway, environ: dict[str, Any], start_response: Any
+        ) -> Iterable[bytes]:
+            started = time.perf_counter()
+            try:
+                return list(call(gateway, environ, start_response))
+            finally:
+                self._add(operation(environ), time.perf_counter() - started)
+
+        def recorded_invoke(service: LambdaService, name: str, payload: bytes) -> Any:
+            started = time.perf_counter()
+            try:
+                return invoke(service, name, payload)
+            finally:
+                name = name.rpartition(":")[2]
+                self._add(f"lambda:{name}", time.perf_counter() - started)
+
+        self._open.enter_context(patch.object(Gateway, "__call__", recorded_call))
+        self._open.enter_context(patch.object(LambdaService, "invoke", recorded_invoke))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+    def clear(self) -> None:
+        """Forget what was recorded so far."""
+        self.counts.clear()
+        self.seconds.clear()
+
+    def _add(self, name: str | None, seconds: float) -> None:
+        if name is not None:
+            self.counts[name] += 1
+            self.seconds[name] += seconds
+
+
+def operation(environ: Mapping[str, Any]) -> str | None:
+    """The operation that a request (WSGI) asks for, such as `s3:UploadPart`.
+
+    None for invocations, which are recorded where they are done, and for the stack's own questions.
+    """
+    if environ.get("PATH_INFO", "").startswith((INVOKE_PATH, "/_embedded/")):
+        return None
+    target, _, action = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")
+    if target:
+        service = target.partition("_")[0]
+        return f"{_SERVICES.get(service, service)}:{action}"
+    # key/date/region/service/aws4_request
+    scope = environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].split(",")[0]
+    service = (scope.split("/") + [""] * 4)[3]
+    return f"s3:{_s3_operation(environ)}" if service == "s3" else f"{service}:Request"
+
+
+def _s3_operation(environ: Mapping[str, Any]) -> str:
+    query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
+    copied = "HTTP_X_AMZ_COPY_SOURCE" in environ
+    match environ["REQUEST_METHOD"]:
+        case "GET":
+            return "ListObjectsV2" if "list-type" in query else "GetObject"
+        case "HEAD":
+            return "HeadObject"
+        case "PUT" if "partNumber" in query:
+            return "UploadPartCopy" if copied else "UploadPart"
+        case "PUT":
+            return "CopyObject" if copied else "PutObject"
+        case "POST":
+            return "CreateMultipartUpload" if "uploads" in query else "CompleteMultipartUpload"
+        case _:
+            return "AbortMultipartUpload" if "uploadId" in query else "DeleteObject"
