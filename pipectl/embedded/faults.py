@@ -40,6 +40,7 @@ BREAKAGES: Mapping[str, tuple[str, str]] = {
 class Fault:
     """`target` is a function's name, or `<service>:<action>` such as `sqs:SendMessage`.
 
+    The services are those that boto3 names so; of S3 the action is the HTTP method, `s3:GET`.
     `kind` is one of `REFUSALS` and `BREAKAGES`, or an error's class name, which the function
     then seems to have raised.
     """

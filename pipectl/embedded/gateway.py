@@ -6,6 +6,7 @@ the few questions that only an embedded stack can answer.
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 import uuid
@@ -25,7 +26,7 @@ CONTROL_PATH = "/_embedded/"
 
 # On AWS a conditional write, or a StartExecution with a name, is decided in one step. moto looks
 # first and writes then, so requests of these services go one at a time.
-_ONE_AT_A_TIME = ("DynamoDB", "AWSStepFunctions")
+_ONE_AT_A_TIME = ("dynamodb", "stepfunctions")
 
 
 class Gateway:
@@ -58,13 +59,13 @@ class Gateway:
 
     def _call(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         target = environ.get("HTTP_X_AMZ_TARGET", "")
-        service, _, action = target.partition(".")
-        injected = self._faults.for_call(*_plain_names(environ, service, action))
+        service, action = _called(environ, target)
+        injected = self._faults.for_call(service, action)
         if injected is not None:
-            return respond(_refusal(injected.kind), start_response)
+            return respond(_refusal(service, injected.kind), start_response)
         if target in self.operations:
             return respond(self.operations[target](json.loads(_body(environ))), start_response)
-        lock = self._locks.get(service.partition("_")[0])
+        lock = self._locks.get(service)
         if lock is None:
             return self._moto(environ, start_response)
         with lock:
@@ -103,22 +104,44 @@ def _body(environ: Mapping[str, Any]) -> bytes:
     return content
 
 
-def _plain_names(environ: Mapping[str, Any], service: str, action: str) -> tuple[str, str]:
-    """A call's service as boto3 names it, and its action."""
-    names = {"AmazonSQS": "sqs", "AWSStepFunctions": "stepfunctions", "DynamoDB": "dynamodb"}
+def _called(environ: dict[str, Any], target: str) -> tuple[str, str]:
+    """A call's service as boto3 names it, and its action; of S3 that is the HTTP method."""
+    service, _, action = target.partition(".")
     if service:
-        return names.get(service.partition("_")[0], service), action
+        return _SERVICE_NAMES.get(service.partition("_")[0], service), action
     # The scope of the signature, key/date/region/service/aws4_request, names the service where no
-    # target does; the action is then in the query, or the verb, as in S3.
+    # target does.
     scope = environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].partition(",")[0]
-    parts = scope.split("/")
-    query = parse_qs(environ.get("QUERY_STRING", ""))
-    verb: str = environ["REQUEST_METHOD"]
-    return (parts[3] if len(parts) > 3 else ""), query.get("Action", [verb])[0]
+    service = scope.split("/")[3] if scope.count("/") > 3 else ""
+    if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+        body = _body(environ)
+        environ["wsgi.input"] = io.BytesIO(body)
+        return service, parse_qs(body.decode()).get("Action", [""])[0]
+    return service, str(environ["REQUEST_METHOD"])
 
 
-def _refusal(kind: str) -> Answer:
+_SERVICE_NAMES = {"AmazonSQS": "sqs", "AWSStepFunctions": "stepfunctions", "DynamoDB": "dynamodb"}
+
+
+def _refusal(service: str, kind: str) -> Answer:
+    """A fault as the service would tell it."""
     status, code, message = REFUSALS.get(kind, (400, kind, f"A test asked for {kind}."))
+    headers = {"x-amzn-RequestId": str(uuid.uuid4())}
+    if service == "s3":
+        status, code = _S3_REFUSALS.get(kind, (status, code))
+        text = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+        return Answer(status, text.encode(), {**headers, "Content-Type": "application/xml"})
+    if service == "sns":
+        error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
+        text = f"<ErrorResponse>{error}</ErrorResponse>"
+        return Answer(status, text.encode(), {**headers, "Content-Type": "text/xml"})
     body = json.dumps({"__type": code, "message": message})
-    headers = {"x-amzn-ErrorType": code, "x-amzn-RequestId": str(uuid.uuid4())}
-    return Answer(status, body.encode(), headers)
+    return Answer(status, body.encode(), {**headers, "x-amzn-ErrorType": code})
+
+
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+_S3_REFUSALS = {
+    "throttle": (503, "SlowDown"),
+    "error500": (500, "InternalError"),
+    "access-denied": (403, "AccessDenied"),
+}

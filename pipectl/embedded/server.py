@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import threading
 from collections.abc import Iterable
@@ -185,7 +186,8 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), backlog=512)
     except OSError as error:
+        why = os.strerror(error.errno or 0)
         raise PipectlError(
-            f"Port {port} can't be used ({error.strerror}). Choose another one with --port, or 0"
-            " for any free one."
+            f"Port {port} can't be used: {why}. Choose another one with --port, or 0 for any free"
+            " one."
         ) from None

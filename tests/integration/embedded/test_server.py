@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import http.client
 import uuid
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
+
+import pytest
+from botocore.exceptions import ClientError
 
 from pipectl.embedded.process import StackProcess
 
@@ -52,3 +57,24 @@ def test_resources_of_the_template_are_there_and_conditional_ones_are_not(
     assert versioning["Status"] == "Enabled"
     stack = probe.client("cloudformation").describe_stacks(StackName="data-pipeline")["Stacks"][0]
     assert stack["StackStatus"] == "CREATE_COMPLETE"
+
+
+@pytest.mark.parametrize(
+    ("service", "target", "call"),
+    [
+        ("s3", "s3:GET", lambda s3: s3.list_buckets()),
+        ("sns", "sns:ListTopics", lambda sns: sns.list_topics()),
+        ("sqs", "sqs:ListQueues", lambda sqs: sqs.list_queues()),
+        ("stepfunctions", "stepfunctions:ListStateMachines", lambda s: s.list_state_machines()),
+        ("dynamodb", "dynamodb:ListTables", lambda dynamodb: dynamodb.list_tables()),
+    ],
+)
+def test_a_refused_call_is_told_in_the_services_own_protocol(
+    probe: StackProcess, service: str, target: str, call: Callable[[Any], Any]
+) -> None:
+    probe.add_fault(target, "access-denied")
+    with pytest.raises(ClientError) as refusal:
+        call(probe.client(service))
+    assert refusal.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    assert refusal.value.response["Error"]["Code"].startswith("AccessDenied")
+    call(probe.client(service))
