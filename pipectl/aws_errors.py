@@ -78,7 +78,7 @@ def explain(error: BotoCoreError | ClientError) -> str:
             return sentence
     if isinstance(error, exceptions.ProfileNotFound):
         return f"{error}. See those there are with: aws configure list-profiles"
-    if isinstance(error, exceptions.HTTPClientError):
+    if isinstance(error, (exceptions.ConnectionError, exceptions.HTTPClientError)):
         endpoint = getattr(error, "kwargs", {}).get("endpoint_url", "AWS")
         return f"{endpoint} can't be reached. Check the network, the region and the stack."
     return f"The AWS SDK gave up: {error}"

@@ -1,0 +1,100 @@
+"""What lies in the bucket and never ran."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from pipectl.operate.backfill import Filter, checked_prefix, judged, read_filters, wanted
+from shared.job import Source
+
+DAY = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
+SUFFIXES = [Filter("raw/", ".csv"), Filter("raw/", ".tsv")]
+
+
+def version(key: str = "raw/orders/a.csv", **more: Any) -> dict[str, Any]:
+    return {
+        "Key": key,
+        "VersionId": "v1",
+        "ETag": '"e1"',
+        "Size": 10,
+        "IsLatest": True,
+        "LastModified": DAY,
+        **more,
+    }
+
+
+def chosen(*versions: dict[str, Any], **more: Any) -> list[Source]:
+    options: dict[str, Any] = {"since": None, "all_versions": False, **more}
+    return list(wanted("in", versions, **options))
+
+
+def test_a_version_becomes_the_source_that_its_event_would_have_told_of() -> None:
+    [source] = chosen(version())
+    assert source == Source(
+        "in", "raw/orders/a.csv", "v1", "e1", 10, "", "2026-03-01T08:00:00.000Z", "orders"
+    )
+    announced = Source("in", "raw/orders/a.csv", "v1", "e1", 10, "0055", "2026-03-01", "orders")
+    assert source.file_id == announced.file_id
+
+
+def test_folders_replaced_versions_and_old_ones_are_left_out() -> None:
+    assert chosen(version("raw/orders/", Size=0)) == []
+    replaced = version(IsLatest=False)
+    assert chosen(replaced) == []
+    assert len(chosen(replaced, all_versions=True)) == 1
+    assert chosen(version(), since=datetime(2026, 3, 2, tzinfo=UTC)) == []
+    assert len(chosen(version(), since=DAY)) == 1
+
+
+def test_an_empty_file_is_a_file() -> None:
+    assert len(chosen(version(Size=0))) == 1
+
+
+def test_each_object_is_told_with_what_has_become_of_it() -> None:
+    sources = [
+        Source("in", f"raw/{name}", "v1", "e", 1, "", f"2026-03-0{day}T00:00:00Z", "default")
+        for day, name in enumerate(("a.csv", "b.csv", "c.tsv", "d.txt"), 1)
+    ]
+    failed, running, succeeded, _ = (source.file_id for source in sources)
+    runs = {"1.0": {"execution_arn": "arn:x"}}
+    items = {
+        failed: {"status": "failed", "attempt": 1, "history": runs},
+        running: {"status": "failed", "attempt": 1, "history": runs},
+        succeeded: {"status": "succeeded", "attempt": 1, "history": runs},
+    }
+    found = judged(reversed(sources), items, {running: "x"}, SUFFIXES)
+    assert [(one.source.key, one.state, one.notified) for one in found] == [
+        ("raw/a.csv", "failed", True),
+        ("raw/b.csv", "running", True),
+        ("raw/c.tsv", "succeeded", True),
+        ("raw/d.txt", "never_run", False),
+    ]
+    assert [one.attempts for one in found] == [1, 1, 1, 0]
+
+
+def test_the_buckets_own_rules_tell_which_names_are_announced() -> None:
+    def rule(*rules: dict[str, str]) -> dict[str, Any]:
+        return {"QueueArn": "q", "Filter": {"Key": {"FilterRules": list(rules)}}}
+
+    filters = read_filters(
+        {
+            "QueueConfigurations": [
+                rule({"Name": "Prefix", "Value": "raw/"}, {"Name": "suffix", "Value": ".csv"}),
+                {"QueueArn": "q"},
+            ]
+        }
+    )
+    assert filters == [Filter("raw/", ".csv"), Filter("", "")]
+    assert not filters[0].matches("raw/a.CSV")
+    assert filters[1].matches("raw/a.CSV")
+
+
+@pytest.mark.parametrize(
+    ("given", "prefix"),
+    [("raw/", "raw/"), ("raw/orders/", "raw/orders/"), ("orders/", "raw/orders/"), ("", "raw/")],
+)
+def test_a_prefix_is_one_below_raw(given: str, prefix: str) -> None:
+    assert checked_prefix(given) == prefix
