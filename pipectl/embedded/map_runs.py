@@ -73,7 +73,7 @@ def _write_results(writer: Any, environment: Any, run: Any, given: Any) -> dict[
     del environment.stack[depth:]
     bucket, prefix = parameters["Bucket"], parameters["Prefix"].rstrip("/")
     folder = f"{prefix}/{run.map_run_arn.rpartition(':')[2]}"
-    s3 = boto_client_for(
+    s3: Any = boto_client_for(
         service="s3",
         region=environment.aws_execution_details.region,
         state_credentials=None,
@@ -105,7 +105,7 @@ def _work(worker: Any) -> None:
 
 
 def _run_child(worker: Any, env: Any, job: Any) -> None:
-    """Run one item's execution, keep what the ResultWriter tells of it, and fail the Map with it."""
+    """Run one item's execution, keep what the ResultWriter tells, and fail the Map with it."""
     from moto.stepfunctions.parser.asl.eval.program_state import ProgramError, ProgramStopped
     from moto.stepfunctions.parser.asl.eval.states import ItemData, MapData
     from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
@@ -186,18 +186,18 @@ def _exceeded(env: Any) -> Exception:
     from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import (
         StatesErrorNameType,
     )
-    from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 
     name = StatesErrorName(typ=StatesErrorNameType.StatesExceedToleratedFailureThreshold)
-    details = MapRunFailedEventDetails(
+    failed = MapRunFailedEventDetails(
         error=name.error_name, cause="The specified tolerated failure threshold was exceeded"
     )
+    details: Any = {"mapRunFailedEventDetails": failed}
     return FailureEventException(
         FailureEvent(
             env=env,
             error_name=name,
             event_type=HistoryEventType.MapRunFailed,
-            event_details=EventDetails(mapRunFailedEventDetails=details),
+            event_details=details,
         )
     )
 
