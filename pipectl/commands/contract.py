@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipectl.errors import PipectlError
+from pipectl.operate.stack import StackChoice, stack_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from pipectl.aws import Deployment
     from tabular.contract import Dialect
 
 _SAMPLE_BYTES = 4 * 1024 * 1024
@@ -106,30 +103,11 @@ def check(files: tuple[Path, ...], *, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def _stack_options(function: Callable[..., None]) -> Callable[..., None]:
-    for option in (
-        click.option("--region", help="Region of the stack, as for the AWS CLI."),
-        click.option("--profile", help="Profile of the AWS CLI to use."),
-        click.option(
-            "--stack-name",
-            help="The stack on AWS. Without it, the embedded one that `pipectl up` keeps up.",
-        ),
-    ):
-        function = option(function)
-    return function
-
-
 @command.command(epilog="Example: pipectl contract push orders.contract.json --stack-name NAME")
 @click.argument("file", type=_FILE)
 @click.option("--dataset", help="Dataset of the contract.  [default: the contract's name]")
-@_stack_options
-def push(
-    file: Path,
-    dataset: str | None,
-    stack_name: str | None,
-    profile: str | None,
-    region: str | None,
-) -> None:
+@stack_options
+def push(*, choice: StackChoice, file: Path, dataset: str | None) -> None:
     """Check the contract in FILE and put it where the stack looks for it.
 
     It holds for executions that start from then on.
@@ -142,24 +120,17 @@ def push(
     if not verdict.valid:
         raise PipectlError("\n".join(verdict.lines()))
     dataset = dataset_for(dataset, file)
-    deployment = _deployment(stack_name, profile, region)
-    with _explained(f"The contract can't be put to the stack {deployment.stack_name}"):
-        put_contract(deployment, file, str(dataset))
-    bucket = deployment.outputs["InputBucketName"]
+    stack = choice.open()
+    bucket = stack.output("InputBucketName")
+    put_contract(stack.deployment, file, str(dataset))
     click.echo(f"Put to s3://{bucket}/contracts/{dataset}.json")
 
 
 @command.command(epilog="Example: pipectl contract pull orders --out orders.contract.json")
 @click.argument("dataset")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write to.")
-@_stack_options
-def pull(
-    dataset: str,
-    out: Path | None,
-    stack_name: str | None,
-    profile: str | None,
-    region: str | None,
-) -> None:
+@stack_options
+def pull(*, choice: StackChoice, dataset: str, out: Path | None) -> None:
     """Get the contract of DATASET from the stack.
 
     Exit status: 0 here it is, 1 there is none or it could not be read, 2 the command line is wrong.
@@ -167,12 +138,16 @@ def pull(
     from pipectl.uploads import dataset_for
 
     dataset_for(dataset, None)
-    deployment = _deployment(stack_name, profile, region)
+    stack = choice.open()
     key = f"contracts/{dataset}.json"
-    bucket = deployment.outputs["InputBucketName"]
-    s3 = deployment.client("s3")
-    with _explained(f"s3://{bucket}/{key} can't be read"):
+    bucket = stack.output("InputBucketName")
+    s3 = stack.client("s3")
+    try:
         text = s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode("utf-8", "replace")
+    except s3.exceptions.NoSuchKey:
+        raise PipectlError(
+            f"There is no s3://{bucket}/{key}: the dataset {dataset} has no contract."
+        ) from None
     if out is None:
         click.echo(text, nl=not text.endswith("\n"))
     else:
@@ -240,29 +215,3 @@ def _dialect(
     }
     contract = parse_contract({"schema": {"fields": [{"name": "a"}]}, "dialect": dialect})
     return contract.dialect
-
-
-@contextmanager
-def _explained(what: str) -> Iterator[None]:
-    """Say what could not be done where AWS refuses it."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except (BotoCoreError, ClientError) as error:
-        raise PipectlError(f"{what}: {error}") from None
-
-
-def _deployment(stack_name: str | None, profile: str | None, region: str | None) -> Deployment:
-    from pipectl.aws import Deployment
-    from pipectl.embedded.state_file import RunningStack
-
-    if stack_name is not None:
-        return Deployment.on_aws(stack_name, profile=profile, region=region)
-    running = RunningStack.find()
-    if running is None:
-        raise PipectlError(
-            "No embedded stack is up. Start one with: pipectl up, or name a stack on AWS with"
-            " --stack-name."
-        )
-    return running.deployment

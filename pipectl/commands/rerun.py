@@ -14,11 +14,11 @@ import click
 from pipectl.errors import UsageError
 from pipectl.operate.moments import SINCE, lasted
 from pipectl.operate.stack import StackChoice, stack_options
-from pipectl.operate.targets import Target, read_target
 
 if TYPE_CHECKING:
     from pipectl.operate.rerun import Rerun, Rerunner
     from pipectl.operate.stack import Stack
+    from pipectl.operate.targets import Target
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,8 @@ def command(
     Exit status: 0 all succeeded (or were started, without waiting), 1 any did not, 2 the command
     line is wrong.
     """
+    from pipectl.operate.targets import read_target
+
     wish = _Wish(
         targets=tuple(map(read_target, targets)),
         new=new,
@@ -239,6 +241,8 @@ def _foreseen(stack: Stack, wish: _Wish) -> list[Rerun]:
 
 
 def _targets(reruns: Iterable[Rerun]) -> list[Target]:
+    from pipectl.operate.targets import read_target
+
     return [read_target(rerun.file_id) for rerun in reruns]
 
 

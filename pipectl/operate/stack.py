@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from pipectl.aws_errors import explained
-from pipectl.embedded.state_file import STATE_FILE, RunningStack
 from pipectl.errors import PipectlError, UsageError
 
 if TYPE_CHECKING:
@@ -71,18 +69,21 @@ class StackChoice:
     stack_name: str | None
     profile: str | None
     region: str | None
-    state_file: Path
+    state_file: Path | None
 
     def open(self) -> Stack:
         """The chosen stack, announced on standard error."""
+        # The AWS SDK takes most of a second to import, which a command's help can do without.
         from pipectl.aws import Deployment
+        from pipectl.embedded.state_file import STATE_FILE, RunningStack
 
-        running = RunningStack.find(self.state_file)
+        state_file = self.state_file or STATE_FILE
+        running = RunningStack.find(state_file)
         if self.where(embedded_is_up=running is not None) == "aws":
             name = self.stack_name or DEFAULT_STACK_NAME
             stack = Stack(Deployment.on_aws(name, profile=self.profile, region=self.region))
         else:
-            running = running or RunningStack.need(self.state_file)
+            running = running or RunningStack.need(state_file)
             stack = Stack(running.deployment, Path(running.log_folder))
         click.echo(f"({stack.title})", err=True)
         return stack
@@ -121,9 +122,11 @@ def stack_options(function: Callable[..., None]) -> Callable[..., None]:
         stack_name: str | None,
         profile: str | None,
         region: str | None,
-        state_file: Path,
+        state_file: Path | None,
         **others: Any,
     ) -> None:
+        from pipectl.aws_errors import explained
+
         choice = StackChoice(place, stack_name, profile, region, state_file)
         with explained():
             function(choice=choice, **others)
@@ -147,7 +150,6 @@ _OPTIONS = (
     click.option(
         "--state-file",
         type=click.Path(path_type=Path, dir_okay=False),
-        default=STATE_FILE,
         help="Where `pipectl up` tells of its stack.  [default: .pipectl/embedded.json]",
     ),
 )

@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 from moto import mock_aws
 
 from pipectl.aws import Deployment
-from pipectl.commands import contract as contract_module
 from pipectl.commands.contract import command
+from pipectl.operate.stack import Stack, StackChoice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,7 +129,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Client]:
         session = boto3.Session(region_name="us-east-1")
         deployment = Deployment(session, "stack")
         deployment.__dict__["outputs"] = {"InputBucketName": BUCKET}
-        monkeypatch.setattr(contract_module, "_deployment", lambda *_: deployment)
+        monkeypatch.setattr(StackChoice, "open", lambda _: Stack(deployment))
         s3 = deployment.client("s3")
         s3.create_bucket(Bucket=BUCKET)
         yield s3
@@ -175,15 +175,11 @@ def test_pull_of_a_dataset_without_contract_says_so() -> None:
     result = run("pull", "nothing")
 
     assert result.exit_code == 1
-    assert "s3://input/contracts/nothing.json can't be read" in result.output
+    assert "There is no s3://input/contracts/nothing.json" in result.output
 
 
-def test_push_without_a_stack_says_how_to_name_one(
-    right: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pipectl.embedded.state_file.RunningStack.find", lambda: None)
-
-    result = run("push", right)
+def test_push_without_a_stack_says_how_to_start_one(right: Path, tmp_path: Path) -> None:
+    result = run("push", right, "--embedded", "--state-file", tmp_path / "embedded.json")
 
     assert result.exit_code == 1
-    assert "--stack-name" in result.output
+    assert "Start one with: pipectl up" in result.output
