@@ -8,17 +8,21 @@ from tabular.errors import FileTooLarge
 from tabular.layout import Layout
 from tabular.transform import Split
 
-# Measured: the whole engine with a full contract on one core, 24 MB/s (docs/benchmarks.md).
-MEASURED_BYTES_PER_SECOND = 24_000_000
-# Half of it, for slower processors, wider rows and S3's share of the time.
-SAFE_BYTES_PER_SECOND = MEASURED_BYTES_PER_SECOND // 2
+# Measured on one core, for records of 128 bytes with a full contract: `make bench`, and "One-split
+# limit" in docs/scale.md. Each unique field or key costs about as much again as all the rest.
+TRANSFORM_SECONDS_PER_BYTE = 1 / 35_000_000
+KEY_SECONDS_PER_BYTE = 1 / 30_000_000
+# Three times the measured time: for a slower processor, for shorter records, and for S3, which
+# gets three bytes for each that it gives, part by part.
+SAFETY = 3
 # What text like CSV becomes when it is decompressed, at the usual most.
 GZIP_RATIO = 10
 
 
 def one_split_limit(layout: Layout, timeout_seconds: int) -> int:
     """The largest stored size in bytes that is transformed as one split."""
-    limit = SAFE_BYTES_PER_SECOND * timeout_seconds
+    seconds_per_byte = TRANSFORM_SECONDS_PER_BYTE + _unique_keys(layout) * KEY_SECONDS_PER_BYTE
+    limit = round(timeout_seconds / (SAFETY * seconds_per_byte))
     return limit // GZIP_RATIO if layout.compression else limit
 
 
@@ -43,6 +47,12 @@ def check_splits(
         f"Between the bytes {start:,} and {end:,} no place was found where the file can be cut, "
         f"and a split has at most {within}. Upload it in smaller files."
     )
+
+
+def _unique_keys(layout: Layout) -> int:
+    contract = layout.contract
+    unique_fields = sum(field.constraints.unique for field in layout.fields)
+    return unique_fields + bool(contract.primary_key) + len(contract.unique_keys)
 
 
 def _ranges(splits: Sequence[Split], layout: Layout) -> list[tuple[int, int]]:
