@@ -187,6 +187,14 @@ MAP_CONCURRENCY = Quota(
 )
 
 
+QUOTAS = (
+    *(EMAIL, STARTS, TRANSITIONS, OPEN_EXECUTIONS, OPEN_MAP_RUNS, CONCURRENCY, S3_WRITE_RATE),
+    *(S3_READ_RATE, DAY_KEY, TABLE_WRITES, PUBLISHES, IN_FLIGHT, EVENTS, LOG_REQUESTS, SPLITS),
+    *(OBJECT_BYTES, HISTORY, MAP_CONCURRENCY),
+)
+"""All quotas of AWS that loads are compared with."""
+
+
 def loads_of_many(
     deployed: Deployed, one: Estimate, assumptions: Assumptions, *, files_per_second: float
 ) -> list[Load]:
