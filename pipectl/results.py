@@ -155,7 +155,7 @@ def dead_letters(deployment: Deployment) -> list[Any]:
             VisibilityTimeout=5,
         )
         messages = answer.get("Messages", [])
-        new = {message["MessageId"]: _parsed(message["Body"]) for message in messages}
+        new = {message["MessageId"]: parsed(message["Body"]) for message in messages}
         if not new.keys() - bodies.keys():
             return list(bodies.values())
         bodies |= new
@@ -176,7 +176,7 @@ def plain(value: Any) -> Any:
 
 def message_text(message: str) -> str:
     """A published message as people get it: of a document by protocol, the e-mail's part."""
-    document = _parsed(message)
+    document = parsed(message)
     if isinstance(document, dict) and isinstance(document.get("default"), str):
         return str(document.get("email", document["default"]))
     return message
@@ -208,7 +208,8 @@ def _ending(paths: list[Path], ending: str) -> Path | None:
     return next((path for path in paths if path.name.endswith(ending)), None)
 
 
-def _parsed(text: str) -> Any:
+def parsed(text: str) -> Any:
+    """A text's JSON value, or the text itself where it is none."""
     try:
         return json.loads(text)
     except ValueError:

@@ -21,7 +21,7 @@ from pipectl.embedded.state_file import RunningStack
 from pipectl.errors import PipectlError
 from pipectl.follow import Execution, Executions
 from pipectl.options import PROJECT
-from pipectl.results import Collector, FileResult, dead_letters
+from pipectl.results import Collector, FileResult, parsed
 from pipectl.uploads import Upload
 
 if TYPE_CHECKING:
@@ -170,8 +170,8 @@ class StackProcess:
         return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
     def dead_letters(self) -> list[Any]:
-        """The bodies of the messages in the dead-letter queue."""
-        return dead_letters(self.deployment)
+        """The bodies of the messages in the dead-letter queue, which stay; parsed if JSON."""
+        return [parsed(body) for body in self._ask("dead-letters")]
 
     def notifications(self) -> list[dict[str, Any]]:
         """All messages published: topic_arn, message_id, subject, message, attributes."""

@@ -116,6 +116,14 @@ class EmbeddedStack:
             for message_id, message, subject, attributes, _ in list(topic.sent_notifications)
         ]
 
+    def dead_letters(self) -> list[str]:
+        """The bodies of all messages in the dead-letter queue, looked at without receiving them."""
+        from moto.sqs.models import sqs_backends
+
+        name = self.deployment.outputs["DeadLetterQueueUrl"].rpartition("/")[2]
+        queue = sqs_backends[ACCOUNT][REGION].queues[name]
+        return [str(message.body) for message in list(queue._messages)]
+
     def current_states(self) -> dict[str, str]:
         """The state that each execution is in or ended in, by the execution's ARN."""
         from pipectl.embedded import engine
@@ -184,6 +192,7 @@ class EmbeddedStack:
     def _add_controls(self, gateway: Gateway) -> None:
         gateway.controls |= {
             "notifications": lambda _: self.notifications(),
+            "dead-letters": lambda _: self.dead_letters(),
             "failed-deliveries": lambda _: self.failed_deliveries(),
             "faults": lambda fault: self.faults.add(**fault),
             "clear-faults": lambda _: self.faults.clear(),

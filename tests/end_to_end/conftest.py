@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipectl.embedded.stack import EmbeddedStack
+from pipectl.embedded.process import StackProcess
 from tests.end_to_end.pipeline import Pipeline
 
 # Files of the tests that are larger than this run in splits.
@@ -17,5 +17,5 @@ SPLIT_SIZE_BYTES = 64 * 1024
 def pipeline() -> Iterator[Pipeline]:
     # With the archive on, so that every state of the workflow is passed.
     parameters = {"SplitSizeBytes": str(SPLIT_SIZE_BYTES), "ArchiveSource": "true"}
-    with EmbeddedStack(parameters=parameters, time_factor=0) as stack:
+    with StackProcess(parameters=parameters) as stack:
         yield Pipeline(stack)

@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
-from moto.sqs.models import sqs_backends
 
-from pipectl.embedded.stack import EmbeddedStack
-from pipectl.embedded.template import ACCOUNT, REGION
+from pipectl.embedded.process import StackProcess
 from pipectl.follow import STATUS, Execution, Executions, Run
 from pipectl.results import plain
 from shared.job import Location, Source
@@ -52,7 +50,7 @@ class Outcome:
 class Pipeline:
     """A running stack, with the calls that the tests make again and again."""
 
-    def __init__(self, stack: EmbeddedStack) -> None:
+    def __init__(self, stack: StackProcess) -> None:
         self.stack = stack
         self.deployment = stack.deployment
         self.outputs = stack.deployment.outputs
@@ -161,12 +159,12 @@ class Pipeline:
 
     def dead_letters(self, file_id: str) -> list[Mapping[str, Any]]:
         """The state documents of a file in the dead-letter queue; they stay there."""
-        return [body for body in self._dead_letters() if body.get("file_id") == file_id]
+        return [body for body in self.stack.dead_letters() if body.get("file_id") == file_id]
 
     def wait_for_dead_letter(self, field: str) -> list[Mapping[str, Any]]:
         """Wait for a message in the dead-letter queue that has this field; returns all such."""
-        self._until(lambda: any(field in body for body in self._dead_letters()))
-        return [body for body in self._dead_letters() if field in body]
+        self._until(lambda: any(field in body for body in self.stack.dead_letters()))
+        return [body for body in self.stack.dead_letters() if field in body]
 
     def cause(self, outcome: Outcome) -> str:
         """The cause that Step Functions gives for an execution's failure."""
@@ -199,12 +197,6 @@ class Pipeline:
             if file_id in item["Key"] and not item["Key"].startswith("work/")
         ]
         return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
-
-    def _dead_letters(self) -> list[Mapping[str, Any]]:
-        # Looked at where they lie: receiving them would hide them from the next look.
-        name = self.outputs["DeadLetterQueueUrl"].rpartition("/")[2]
-        messages = list(sqs_backends[ACCOUNT][REGION].queues[name]._messages)
-        return [json.loads(message.body) for message in messages]
 
     def _arn(self, name: str) -> str:
         machine = self.outputs["StateMachineArn"]

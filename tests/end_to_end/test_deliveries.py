@@ -18,7 +18,7 @@ def test_a_message_that_is_delivered_again_after_its_start_starts_nothing(
     pipeline: Pipeline,
 ) -> None:
     # As after a starter that was killed between StartExecution and the message's deletion.
-    pipeline.stack.faults.add(QUEUE_CALL, "error500")
+    pipeline.stack.add_fault(QUEUE_CALL, "error500")
 
     outcome = pipeline.run(FILE)
 

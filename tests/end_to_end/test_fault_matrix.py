@@ -83,15 +83,15 @@ def _cases() -> Iterator[object]:
 
 @pytest.fixture(autouse=True)
 def _no_faults_left(pipeline: Pipeline) -> Iterator[None]:
-    pipeline.stack.faults.clear()
+    pipeline.stack.clear_faults()
     yield
-    pipeline.stack.faults.clear()
+    pipeline.stack.clear_faults()
 
 
 @pytest.mark.parametrize("case", list(_cases()))
 def test_a_fault_of_a_step(pipeline: Pipeline, case: Case) -> None:
     body = LARGE if case.state.endswith("Splits") else SMALL
-    pipeline.stack.faults.add(f"data-pipeline-{FUNCTIONS[case.state]}-dev", case.kind, case.times)
+    pipeline.stack.add_fault(f"data-pipeline-{FUNCTIONS[case.state]}-dev", case.kind, case.times)
 
     outcome = pipeline.run(body)
 
@@ -105,7 +105,7 @@ def test_a_fault_of_a_step(pipeline: Pipeline, case: Case) -> None:
 @pytest.mark.parametrize("state", FUNCTIONS)
 def test_a_new_attempt_gives_the_same_apart_from_its_time(pipeline: Pipeline, state: str) -> None:
     body = LARGE if state.endswith("Splits") else SMALL
-    pipeline.stack.faults.add(f"data-pipeline-{FUNCTIONS[state]}-dev", "SourceChanged")
+    pipeline.stack.add_fault(f"data-pipeline-{FUNCTIONS[state]}-dev", "SourceChanged")
     failed = pipeline.run(body)
     [document] = pipeline.dead_letters(failed.file_id)
 
@@ -131,11 +131,10 @@ LANE_FAULTS = {"throttle": 7, "error500": 7, "access-denied": 1}
 def test_a_part_of_the_failure_lane_that_is_down_is_made_up_for(
     pipeline: Pipeline, part: str, kind: str
 ) -> None:
-    faults = pipeline.stack.faults
-    faults.add("data-pipeline-summarize-dev", "SourceChanged")
+    pipeline.stack.add_fault("data-pipeline-summarize-dev", "SourceChanged")
     # Enough for the lane's retries; what comes after the lane finds the part working again. The
     # first message that is sent is S3's event, which S3 sends again.
-    faults.add(LANE[part], kind, 7 if part == "dead_letter" else LANE_FAULTS[kind])
+    pipeline.stack.add_fault(LANE[part], kind, 7 if part == "dead_letter" else LANE_FAULTS[kind])
 
     outcome = pipeline.run(SMALL)
 
@@ -143,15 +142,15 @@ def test_a_part_of_the_failure_lane_that_is_down_is_made_up_for(
     assert outcome.run.failure is not None
     assert outcome.run.failure.code == "SourceChanged"
     assert part in pipeline.cause(outcome)
-    faults.clear()
+    pipeline.stack.clear_faults()
     outcome = pipeline.settled(outcome.file_id)
     _check_failed(pipeline, outcome, "Summarize", "SourceChanged")
     _check_succeeded(pipeline, pipeline.redrive(outcome), SMALL)
 
 
 def test_a_broken_gate_fails_the_execution_all_the_same(pipeline: Pipeline) -> None:
-    pipeline.stack.faults.add("data-pipeline-summarize-dev", "SourceChanged")
-    pipeline.stack.faults.add("data-pipeline-failure-gate-dev", "crash")
+    pipeline.stack.add_fault("data-pipeline-summarize-dev", "SourceChanged")
+    pipeline.stack.add_fault("data-pipeline-failure-gate-dev", "crash")
 
     outcome = pipeline.run(SMALL)
 

@@ -45,7 +45,7 @@ def test_cells_that_look_like_records_lead_to_the_visible_fall_back(pipeline: Pi
 
 
 def test_a_split_that_fails_gives_the_execution_its_own_error(pipeline: Pipeline) -> None:
-    pipeline.stack.faults.add("data-pipeline-transform-dev", "SourceChanged")
+    pipeline.stack.add_fault("data-pipeline-transform-dev", "SourceChanged")
 
     outcome = pipeline.run(orders(12_000))
 
@@ -59,7 +59,7 @@ def test_a_split_that_fails_gives_the_execution_its_own_error(pipeline: Pipeline
 
 @pytest.mark.parametrize("fault", ["throttle", "crash"])
 def test_a_split_is_tried_again_after_a_passing_fault(pipeline: Pipeline, fault: str) -> None:
-    pipeline.stack.faults.add("data-pipeline-transform-dev", fault)
+    pipeline.stack.add_fault("data-pipeline-transform-dev", fault)
 
     outcome = pipeline.run(orders(12_000))
 

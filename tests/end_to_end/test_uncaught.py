@@ -39,7 +39,7 @@ def test_a_file_whose_version_is_gone_is_source_not_found(
     pipeline: Pipeline, attempts: int
 ) -> None:
     # Held up until the version is deleted.
-    pipeline.stack.faults.add("data-pipeline-parse-csv-dev", "throttle", attempts)
+    pipeline.stack.add_fault("data-pipeline-parse-csv-dev", "throttle", attempts)
     source = pipeline.drop(b"a\n1\n")
     pipeline.delete(source)
 
