@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,6 +69,8 @@ def read_deployed(template: Path, parameters: Mapping[str, str]) -> Deployed:
 
     Raises `PipectlError` where it can't be read, and `UsageError` for a wrong parameter.
     """
+    # It complains, at any moment, that nobody collects its own metrics.
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)
     document = translate(template, parameters).document
     values = _Values(document, parameters)
     functions = {

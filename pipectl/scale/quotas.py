@@ -78,7 +78,7 @@ STARTS = Quota(
     "Ask for a raise. Until then messages wait in the queue; the starter tries again.",
 )
 TRANSITIONS = Quota(
-    "Step Functions: state transitions",
+    "Step Functions: rate of state transitions",
     5000,
     "a second",
     None,

@@ -38,8 +38,8 @@ def test_each_unique_key_takes_its_share_of_the_time() -> None:
         layout_of(1, unique=True, primaryKey=["id"], uniqueKeys=[["id", "mail"]]), 900
     )
 
-    assert plain / one == pytest.approx(1 + 35 / 30)
-    assert plain / three == pytest.approx(1 + 3 * 35 / 30)
+    assert plain / one == pytest.approx(1 + 35 / 16)
+    assert plain / three == pytest.approx(1 + 3 * 35 / 16)
 
 
 def test_a_file_that_must_be_one_split_and_is_too_large_says_why_and_what_to_do() -> None:
@@ -50,7 +50,7 @@ def test_a_file_that_must_be_one_split_and_is_too_large_says_why_and_what_to_do(
 
     assert str(raised.value) == (
         "The file has 6,000,000,000 bytes, and a contract with unique fields or keys compares all"
-        " records, so the file can only be transformed as one split, of at most 4,846,153,846"
+        " records, so the file can only be transformed as one split, of at most 3,294,117,647"
         " bytes, the limit of the Transform function's 900 seconds. Upload it in smaller files."
     )
 
@@ -64,6 +64,6 @@ def test_a_split_that_grew_too_large_is_told_with_its_place() -> None:
 
 
 def test_a_file_within_the_limit_passes() -> None:
-    layout = layout_of(4 * GB, unique=True)
+    layout = layout_of(3 * GB, unique=True)
 
     check_splits([Split.whole(layout)], layout, 900, why_one_split(layout))
