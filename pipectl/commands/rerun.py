@@ -62,9 +62,12 @@ class _Wish:
 
 
 @click.command(
-    epilog="Examples: pipectl rerun 5f0c2b7e9d1a4c3e8b6f7a9d0c1e2f3a;"
-    " pipectl rerun --all --error TransientError --since 2d;"
-    " pipectl rerun --rejected 5f0c2b7e9d1a4c3e8b6f7a9d0c1e2f3a --with mended.csv"
+    epilog="""\b
+    Examples:
+      pipectl rerun 5f0c2b7e9d1a4c3e8b6f7a9d0c1e2f3a
+      pipectl rerun --all --error TooManyRejects --since 2d --dry-run
+      pipectl rerun --rejected 5f0c2b7e9d1a4c3e8b6f7a9d0c1e2f3a --with mended.csv
+    """
 )
 @click.argument("targets", metavar="[EXECUTION|FILE_ID]...", nargs=-1)
 @click.option("--new", is_flag=True, help="A new attempt, even where a redrive is possible.")

@@ -137,7 +137,7 @@ def from_item(item: Item) -> FailedFile:
         failed_at=item["failed_at"],
         failing_since=min([*since, item["failed_at"]]),
         attempts=len({run["execution_arn"] for run in runs}),
-        redrives=sum(_redrives(item).values()),
+        redrives=_redrives(item),
         execution_arn=item["execution_arn"],
         started_at=item["processed_at"],
         known_from="metadata",
@@ -312,12 +312,13 @@ def _by_later_attempt(failure: FailedFile, item: Item | None) -> FailedFile:
     return replace(failure, resolved_by=Resolution("attempt", item["file_id"], item["recorded_at"]))
 
 
-def _redrives(item: Item) -> dict[str, int]:
-    """How often each execution of the file was redriven: each run of it is an entry."""
-    runs: dict[str, int] = {}
+def _redrives(item: Item) -> int:
+    """How often the file's executions were redriven, all together."""
+    most: dict[str, int] = {}
     for run in item["history"].values():
-        runs[run["execution_arn"]] = runs.get(run["execution_arn"], -1) + 1
-    return runs
+        arn = run["execution_arn"]
+        most[arn] = max(most.get(arn, 0), int(run["redrive_count"]))
+    return sum(most.values())
 
 
 def running_by_file(running: Iterable[Listed]) -> tuple[dict[str, str], list[Listed]]:

@@ -42,9 +42,13 @@ def source(key: str = "raw/orders/a.csv", version: str | None = "v1", **more: An
     return Source(**{**fields, **more})
 
 
-def run(status: str, day: int, name: str) -> dict[str, Any]:
-    at = f"2026-03-{day:02}T08:00:05.000Z"
-    return {"status": status, "execution_arn": f"{ARN}:{name}", "recorded_at": at}
+def run(status: str, day: int, name: str, redrives: int = 0) -> dict[str, Any]:
+    return {
+        "status": status,
+        "execution_arn": f"{ARN}:{name}",
+        "redrive_count": redrives,
+        "recorded_at": f"2026-03-{day:02}T08:00:05.000Z",
+    }
 
 
 def item(of: Source, status: str = "failed", day: int = 1, **more: Any) -> Item:
@@ -144,7 +148,7 @@ def test_an_item_tells_since_when_and_how_often_it_was_tried() -> None:
     file = source()
     history = {
         "1.0": run("failed", 1, file.file_id),
-        "1.1": run("failed", 2, file.file_id),
+        "1.1": run("failed", 2, file.file_id, 1),
         "2.0": run("failed", 3, f"{file.file_id}-r2"),
     }
     failure = from_item(item(file, day=3, history=history))

@@ -1,0 +1,63 @@
+"""docs/operating.md says what the commands say of themselves, and names calls that AWS has."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import boto3
+import click
+import pytest
+from botocore import xform_name
+
+from pipectl.cli import pipectl
+
+PAGE = (Path(__file__).parents[3] / "docs" / "operating.md").read_text(encoding="utf-8")
+# Click leaves two of the usual 80 columns free.
+TERMINAL_WIDTH = 78
+
+COMMANDS = ("executions", "show", "failures", "rerun", "backfill")
+AWS_LINES = re.findall(r"^aws .+$", PAGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_in_the_page_is_the_commands_own(command: str) -> None:
+    blocks = re.findall(rf"<!-- help: {command} -->\n```text\n(.+?)\n```", PAGE, re.DOTALL)
+    assert blocks == [help_of(command)]
+
+
+def help_of(command: str) -> str:
+    """What the command prints with --help where nobody says how wide the terminal is."""
+    names = pipectl.context_settings["help_option_names"]
+    whole = click.Context(
+        pipectl, info_name="pipectl", help_option_names=names, terminal_width=TERMINAL_WIDTH
+    )
+    own = pipectl.get_command(whole, command)
+    assert own is not None
+    return click.Context(own, info_name=command, parent=whole).get_help().rstrip()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_an_example_that_is_its_own(command: str) -> None:
+    epilog = pipectl.get_command(None, command).epilog  # type: ignore[arg-type, union-attr]
+    assert f"pipectl {command} " in str(epilog)
+    assert f"$ pipectl {command}" in PAGE
+
+
+@pytest.mark.parametrize("line", AWS_LINES)
+def test_the_calls_of_the_aws_cli_are_in_the_services_models(line: str) -> None:
+    _, service, command, *options = shlex.split(line)
+    client: Any = boto3.Session(region_name="eu-central-1").client(service)  # type: ignore[call-overload]
+    operations = {xform_name(name, "-"): name for name in client.meta.service_model.operation_names}
+    members = client.meta.service_model.operation_model(operations[command]).input_shape.members
+    known = {f"--{xform_name(name, '-')}" for name in members}
+    assert {option for option in options if option.startswith("--")} <= known
+
+
+def test_the_calls_are_the_two_ways_of_running_again() -> None:
+    assert [line.split()[2] for line in AWS_LINES][:2] == [
+        "redrive-execution",
+        "start-message-move-task",
+    ]
