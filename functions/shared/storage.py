@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NotRequired, Self, TypedDict
 
@@ -208,8 +208,9 @@ def delete_version(location: Location) -> None:
 class ObjectWriter:
     """A binary sink whose bytes become one S3 object when its `with` block ends without error.
 
-    Small objects are one PUT. Larger ones are uploaded in parts while they are written, so memory
-    stays at one part; after an error the upload is aborted and nothing appears.
+    Small objects are one PUT. Larger ones are uploaded in parts, each while the next one is
+    written, so memory stays at two parts; after an error the upload is aborted and nothing appears.
+    An error of a part's upload is raised when the next part is full, or at the end.
     """
 
     def __init__(self, bucket: str, key: str) -> None:
@@ -219,6 +220,8 @@ class ObjectWriter:
         self._buffer = bytearray()
         self._upload_id: str | None = None
         self._parts: list[CompletedPartTypeDef] = []
+        self._uploads = ThreadPoolExecutor(max_workers=1)
+        self._under_way: Future[str] | None = None
         self.size = 0
 
     def write(self, data: bytes | memoryview, /) -> int:
@@ -239,14 +242,15 @@ class ObjectWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is not None:
-            self._abort()
-            return
-        try:
-            self._finish()
-        except PipelineError:
-            self._abort()
-            raise
+        with self._uploads:
+            if kind is not None:
+                self._abort()
+                return
+            try:
+                self._finish()
+            except PipelineError:
+                self._abort()
+                raise
 
     @property
     def _place(self) -> str:
@@ -268,24 +272,37 @@ class ObjectWriter:
             )
 
     def _send(self, part: bytes) -> None:
-        with aws_errors(self._place):
-            if self._upload_id is None:
+        """Begin to upload a part, when the one before it has arrived."""
+        if self._upload_id is None:
+            with aws_errors(self._place):
                 self._upload_id = s3().create_multipart_upload(
                     Bucket=self._bucket, Key=self._key, ContentType=self._content_type
                 )["UploadId"]
-            number = len(self._parts) + 1
-            response = s3().upload_part(
+        self._settle()
+        number = len(self._parts) + 1
+        self._under_way = self._uploads.submit(self._upload, self._upload_id, number, part)
+
+    def _upload(self, upload_id: str, number: int, part: bytes) -> str:
+        with aws_errors(self._place):
+            return s3().upload_part(
                 Bucket=self._bucket,
                 Key=self._key,
-                UploadId=self._upload_id,
+                UploadId=upload_id,
                 PartNumber=number,
                 Body=part,
-            )
-        self._parts.append({"ETag": response["ETag"], "PartNumber": number})
+            )["ETag"]
+
+    def _settle(self) -> None:
+        """Wait for the part that is under way; raises what its upload has raised."""
+        if self._under_way is not None:
+            under_way, self._under_way = self._under_way, None
+            etag = under_way.result()
+            self._parts.append({"ETag": etag, "PartNumber": len(self._parts) + 1})
 
     def _complete(self, upload_id: str) -> None:
         if self._buffer:
             self._send(bytes(self._buffer))
+        self._settle()
         with aws_errors(self._place):
             s3().complete_multipart_upload(
                 Bucket=self._bucket,
@@ -297,6 +314,9 @@ class ObjectWriter:
     def _abort(self) -> None:
         if self._upload_id is None:
             return
+        if self._under_way is not None:
+            # S3 keeps a part that arrives after its upload was aborted.
+            wait([self._under_way])
         try:
             with aws_errors(self._place):
                 s3().abort_multipart_upload(

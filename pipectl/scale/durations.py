@@ -35,10 +35,14 @@ class Invocations:
 
 
 def seconds_of(state: str, function: Function, file: File, assumptions: Assumptions) -> float:
-    """The seconds of one invocation in a state; of a Map's child, the mean over the splits."""
+    """The seconds of one invocation in a state; of a Map's child, the mean over the splits.
+
+    Bytes arrive and leave while others are worked on: of the two times the longer one counts.
+    """
     waits = _waits(state, file, assumptions)
-    processor = (assumptions.step_seconds + _work(state, file, assumptions)) / function.processors
-    return waits + processor
+    work = _work(state, file, assumptions) / function.processors
+    transfer = _transferred(state, file) / assumptions.transfer_bytes_per_second
+    return waits + assumptions.step_seconds / function.processors + max(work, transfer)
 
 
 def _waits(state: str, file: File, assumptions: Assumptions) -> float:
@@ -50,17 +54,28 @@ def _waits(state: str, file: File, assumptions: Assumptions) -> float:
         case "ParseCsv" | "PlanOneSplit":
             return request * (4 + splits - 1)
         case "MeasureSplits":
-            # What is read next arrives while this is worked on, but for the first range.
-            return request * 3 + file.size / splits / assumptions.transfer_bytes_per_second
+            return request * 4
         case "Transform" | "TransformSplits":
-            written = (sum(file.output) + sum(file.rejected) + sum(file.rejected_csv)) / splits
-            return request * 8 + written / assumptions.transfer_bytes_per_second
+            return request * 8
         case "NumberSplits" | "Summarize":
             return request * 2 + small_reads
         case "WriteOutput":
             return request * 4 + small_reads + _composing(file, assumptions)
         case _:
             return request * 2
+
+
+def _transferred(state: str, file: File) -> float:
+    """Bytes that one invocation reads from S3 or writes to it, whichever are more."""
+    splits = len(file.splits)
+    written = sum(file.output) + sum(file.rejected) + sum(file.rejected_csv)
+    match state:
+        case "MeasureSplits":
+            return file.size / splits
+        case "Transform" | "TransformSplits":
+            return max(file.size, written) / splits
+        case _:
+            return 0.0
 
 
 def _work(state: str, file: File, assumptions: Assumptions) -> float:
@@ -70,10 +85,7 @@ def _work(state: str, file: File, assumptions: Assumptions) -> float:
         case "Transform" | "TransformSplits":
             return file.size / splits / assumptions.transform_bytes_per_second
         case "MeasureSplits":
-            # The range arrives meanwhile, so the longer of the two counts; see `_waits`.
-            working = file.size / splits / assumptions.measure_bytes_per_second
-            arriving = file.size / splits / assumptions.transfer_bytes_per_second
-            return max(0.0, working - arriving)
+            return file.size / splits / assumptions.measure_bytes_per_second
         case "Summarize":
             return splits * assumptions.merge_seconds
         case _:

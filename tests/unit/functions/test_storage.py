@@ -169,14 +169,15 @@ def test_a_large_object_is_uploaded_in_parts_while_it_is_written(
 ) -> None:
     chunk = bytes(range(256)) * 8192
     with storage.ObjectWriter(OUTPUT_BUCKET, "work/a.jsonl") as writer:
-        for _ in range(6):
+        for _ in range(8):
             writer.write(chunk)
         uploads = buckets.list_multipart_uploads(Bucket=OUTPUT_BUCKET)["Uploads"]
         parts = buckets.list_parts(
             Bucket=OUTPUT_BUCKET, Key="work/a.jsonl", UploadId=uploads[0]["UploadId"]
         )["Parts"]
-    assert [part["Size"] for part in parts] == [5 * 1024**2, 5 * 1024**2]
-    assert read(buckets, "work/a.jsonl") == chunk * 6
+    # The third part may still be on its way.
+    assert [part["Size"] for part in parts][:2] == [5 * 1024**2, 5 * 1024**2]
+    assert read(buckets, "work/a.jsonl") == chunk * 8
     assert buckets.head_object(Bucket=OUTPUT_BUCKET, Key="work/a.jsonl")["ContentType"] == (
         "application/x-ndjson"
     )
