@@ -33,6 +33,7 @@ class Settings:
 
     input_bucket: str
     state_machine_arn: str
+    metadata_table: str
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
@@ -54,7 +55,7 @@ def _handle(record: SQSRecord, *, settings: Settings) -> None:
     try:
         requests = requests_of(record.body, settings.input_bucket)
         for request in requests:
-            outcome, job = launch(request, settings.state_machine_arn)
+            outcome, job = launch(request, settings.state_machine_arn, settings.metadata_table)
             logger().info(outcome, extra={**log, "file_id": job.file_id, "attempt": job.attempt})
     except _EXPLAINED as error:
         # The batch processor itself logs nothing. The words of these hold no data of a file.

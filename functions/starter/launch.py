@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from shared.clients import stepfunctions
 from shared.errors import aws_errors, error_code
 from shared.job import Job
+from shared.metadata import read_item
 from starter.messages import Replay, Request
 
 Launch = Literal["started", "duplicate"]
@@ -26,16 +27,18 @@ class TooManyAttempts(Exception):
     """A file has failed so often that no further attempt is started by itself."""
 
 
-def launch(request: Request, state_machine_arn: str) -> tuple[Launch, Job]:
+def launch(request: Request, state_machine_arn: str, metadata_table: str) -> tuple[Launch, Job]:
     """Start the request's execution; say whether it was started, and which attempt it is.
 
     Execution names are derived from the file's identity, so a duplicate finds its name taken:
     an S3 event is done then, whatever became of that execution (after a failure the failure
-    lane's message stands). A replay is done while any attempt runs or after one has succeeded,
-    the latter unless it is forced; else it takes the next free attempt, linked to the one before
-    it. Raises `TransientError` when Step Functions is busy.
+    lane's message stands). A replay is done while any attempt runs or after the file has
+    succeeded, the latter unless it is forced; else it takes the next free attempt, linked to the
+    one before it. Raises `TransientError` when Step Functions or DynamoDB is busy.
     """
     if isinstance(request, Replay):
+        if not request.force and _has_succeeded(request.job.file_id, metadata_table):
+            return "duplicate", request.job
         return _replay(request, state_machine_arn)
     started = _start(request.job, state_machine_arn)
     return "started" if started else "duplicate", request.job
@@ -59,6 +62,16 @@ def _replay(request: Replay, state_machine_arn: str) -> tuple[Launch, Job]:
         f"The file {job.file_id} would need an attempt beyond the {MAX_ATTEMPTS} allowed. "
         "Start it by hand in the Step Functions console, or upload it again."
     )
+
+
+def _has_succeeded(file_id: str, metadata_table: str) -> bool:
+    """Whether the metadata says so, whatever the execution was called and however long ago.
+
+    Of an execution that was started by hand the name tells nothing, and names are free again 90
+    days after the end.
+    """
+    item = read_item(metadata_table, file_id)
+    return item is not None and item["status"] == "succeeded"
 
 
 def _settles(request: Replay, status: str | None) -> bool:

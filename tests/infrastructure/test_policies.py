@@ -10,6 +10,7 @@ from tests.infrastructure import deployed
 
 GRANTS = {
     "Starter": {
+        "dynamodb:GetItem MetadataTable.Arn",
         "sqs:DeleteMessage ProcessingQueue.Arn",
         "sqs:GetQueueAttributes ProcessingQueue.Arn",
         "sqs:ReceiveMessage ProcessingQueue.Arn",

@@ -127,6 +127,18 @@ class Dataset:
                 raise TimeoutError(f"There is no message of the file {file_id}.")
             time.sleep(0.05)
 
+    def wait_for_empty_queue(self) -> None:
+        """Wait until the processing queue's messages have been handled, all of them."""
+        sqs, queue = self.stack.client("sqs"), self.stack.outputs["ProcessingQueueUrl"]
+        names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        deadline = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < deadline:
+            counts = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
+            if all(counts[name] == "0" for name in names):
+                return
+            time.sleep(0.05)
+        raise TimeoutError("The processing queue is not empty.")
+
     def redrive(self, name: str) -> None:
         """The console's Redrive button."""
         self.stack.client("stepfunctions").redrive_execution(executionArn=self.arn(name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipectl.embedded.process import StackProcess
 from tests.integration.operate.conftest import Command, Dataset
 
 BY_HAND = "5b1f0e3c-7a52-4d1e-9c6a-0d9d3c1b7f42"
@@ -39,6 +40,25 @@ def test_a_new_execution_of_the_console_repeats_the_attempt(dataset: Dataset) ->
     assert item["execution_name"] == f"{BY_HAND}-{dataset.name}"
     assert item["replay_of"] == file_id
     assert dataset.successes_told(file_id) == 1
+
+
+def test_a_message_of_a_file_that_a_new_execution_has_run_starts_nothing(
+    embedded: StackProcess, dataset: Dataset
+) -> None:
+    dataset.set_contract(type_of_id="integr")
+    file_id = dataset.run()
+    dataset.set_contract(type_of_id="integer")
+    dataset.start_again(file_id, f"{BY_HAND}-{dataset.name}")
+    dataset.ended(f"{BY_HAND}-{dataset.name}")
+    dataset.move_back(file_id)
+    dataset.wait_for_empty_queue()
+
+    assert len(dataset.statuses(file_id)) == 2
+    assert dataset.successes_told(file_id) == 1
+    executions = embedded.client("stepfunctions").list_executions(
+        stateMachineArn=dataset.machine, statusFilter="RUNNING"
+    )
+    assert executions["executions"] == []
 
 
 def test_a_message_moved_back_is_the_next_attempt(dataset: Dataset) -> None:

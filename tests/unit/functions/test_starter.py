@@ -11,22 +11,39 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.metadata import Item
 from shared.settings import SettingsError
 from starter.app import handler
 from starter.launch import MAX_ATTEMPTS
 from starter.messages import UnknownMessage, requests_of
 from tests.unit.functions.conftest import Event, Logs, client_error
-from tests.unit.functions.documents import FILE_ID, INPUT_BUCKET, MACHINE_ARN, SOURCE, failure, job
+from tests.unit.functions.documents import (
+    FILE_ID,
+    INPUT_BUCKET,
+    MACHINE_ARN,
+    METADATA_TABLE,
+    SOURCE,
+    failure,
+    job,
+)
 from tests.unit.functions.fake_stepfunctions import FakeStepFunctions
 from tests.unit.functions.properties import quickly
 
 
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> FakeStepFunctions:
+def items() -> dict[str, Item]:
+    """What the metadata table knows of files, by their ids."""
+    return {}
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, items: dict[str, Item]) -> FakeStepFunctions:
     monkeypatch.setenv("INPUT_BUCKET", INPUT_BUCKET)
     monkeypatch.setenv("STATE_MACHINE_ARN", MACHINE_ARN)
+    monkeypatch.setenv("METADATA_TABLE", METADATA_TABLE)
     fake = FakeStepFunctions()
     monkeypatch.setattr("starter.launch.stepfunctions", lambda: fake)
+    monkeypatch.setattr("starter.launch.read_item", lambda _table, file_id: items.get(file_id))
     return fake
 
 
@@ -289,6 +306,26 @@ def test_a_replay_is_done_while_any_attempt_runs_or_has_succeeded(
     machine.ended(status, settled)
     assert run(batch(json.dumps(job(2)))) == []
     assert machine.started == []
+
+
+def test_a_replay_of_a_file_that_succeeded_under_another_name_is_done(
+    machine: FakeStepFunctions, items: dict[str, Item]
+) -> None:
+    machine.ended("FAILED", FILE_ID)
+    items[FILE_ID] = {"status": "succeeded"}
+    assert run(batch(json.dumps(job(1)))) == []
+    assert machine.started == []
+    assert run(batch(json.dumps(job(1) | {"force": True}))) == []
+    assert machine.started == [f"{FILE_ID}-r2"]
+
+
+def test_a_replay_of_a_file_whose_failure_is_recorded_runs(
+    machine: FakeStepFunctions, items: dict[str, Item]
+) -> None:
+    machine.ended("FAILED", FILE_ID)
+    items[FILE_ID] = {"status": "failed"}
+    assert run(batch(json.dumps(job(1)))) == []
+    assert machine.started == [f"{FILE_ID}-r2"]
 
 
 def test_a_forced_replay_runs_a_file_that_has_succeeded(machine: FakeStepFunctions) -> None:
