@@ -209,11 +209,14 @@ class ColumnReader:
         elif len(some) == len(texts):
             plain = texts
         faults = self._faults_of(readings, some, indexes)
+        escape_free = self._sure_is_escape_free and not any(
+            _ESCAPED.search(cell.json[1:-1]) for cell in readings.values()
+        )
         # NaN and the infinities are strings in JSON, among numbers.
         bare = self.field.type not in QUOTED_TYPES
         odd = {t: c.json for t, c in readings.items() if bare and c.json.startswith('"')}
         if not odd:
-            return Values(plain, None, faults)
+            return Values(plain, None, faults, escape_free)
         json = plain.fill_null("null")
         where = some.is_in(list(odd))
         jsons = some.filter(where).replace_strict(list(odd), list(odd.values()))
