@@ -41,8 +41,9 @@ build: $(VENV)/.dev ## Build what sam deploy uploads, for arm64 and Python 3.13,
 	env -u MAKEFLAGS -u MAKELEVEL PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sam build
 	$(BIN)/python -m tests.infrastructure.packages
 
-bench: $(VENV)/.bench ## Measure the engine against others
+bench: $(VENV)/.bench ## Measure the engine against others, and large files split by split
 	nice $(BIN)/python -m tests.benchmarks
+	nice $(BIN)/python -m tests.benchmarks.splits
 
 lock: $(BIN)/uv ## Pin the requirement files again after a change of pyproject.toml
 	$(COMPILE) pyproject.toml --group build --group dev $(UPGRADE) -o requirements/dev.txt
