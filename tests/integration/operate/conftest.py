@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -164,6 +164,18 @@ class Dataset:
 @pytest.fixture
 def dataset(embedded: StackProcess) -> Dataset:
     return Dataset(embedded)
+
+
+@pytest.fixture
+def foreign_message(embedded: StackProcess) -> Iterator[str]:
+    """The body of a message in the dead-letter queue that is of no file."""
+    body = f"no job of ours {next(_NAMES)}"
+    queue = embedded.outputs["DeadLetterQueueUrl"]
+    embedded.client("sqs").send_message(QueueUrl=queue, MessageBody=body)
+    yield body
+    letters = DeadLetters(Stack(embedded.deployment))
+    with letters.held() as held:
+        letters.delete([letter for letter in held if letter.body == body])
 
 
 @pytest.fixture
