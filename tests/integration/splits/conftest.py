@@ -9,7 +9,7 @@ from unittest.mock import patch
 import pytest
 from moto import mock_aws
 
-from shared import clients
+from shared import clients, observability
 from tests.integration.splits.steps import (
     INPUT_BUCKET,
     METADATA_TABLE,
@@ -38,11 +38,12 @@ def s3() -> Iterator[S3Client]:
     What else moto holds in this process stays.
     """
     aws = mock_aws()
-    made = (clients.s3, clients.table)
+    # Made anew for these tests, and for those after them.
+    made = (clients.s3, clients.table, observability.logger)
     with patch.dict("os.environ", _ENVIRONMENT):
         aws.start(reset=False)
-        for client in made:
-            client.cache_clear()
+        for one in made:
+            one.cache_clear()
         s3 = clients.s3()
         for name in (INPUT_BUCKET, WHOLE_BUCKET, SPLIT_BUCKET):
             s3.create_bucket(Bucket=name)
@@ -57,8 +58,8 @@ def s3() -> Iterator[S3Client]:
             )
         yield s3
         aws.stop()
-        for client in made:
-            client.cache_clear()
+        for one in made:
+            one.cache_clear()
 
 
 @pytest.fixture(scope="module")
