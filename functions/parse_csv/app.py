@@ -9,7 +9,7 @@ from typing import Any
 
 from parse_csv.contracts import read_contract
 from parse_csv.limits import check_splits, why_one_split
-from parse_csv.origin import locate, mended_file, output_name
+from parse_csv.origin import locate, mended_file, mended_rejects, output_name
 from shared import keys, storage
 from shared.job import Location, readable_cause
 from shared.settings import from_environment
@@ -65,6 +65,7 @@ def handler(task: Task) -> dict[str, Any]:
         "contract_key": contract.key,
         "contract_version": contract.version,
         "mend_of": mended["file_id"] if mended else None,
+        "mended_rejects": mended_rejects(settings.output_bucket, mended),
         "output_name": output_name(job.file_id, mended),
     }
 

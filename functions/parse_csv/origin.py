@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from shared import keys, storage
-from shared.errors import SourceNotFound
+from shared.errors import SourceChanged, SourceNotFound
 from shared.job import Job, Location, Source
 from shared.metadata import Item, read_item
 
@@ -40,6 +40,24 @@ def mended_file(table_name: str, source: Source) -> Item | None:
     item = read_item(table_name, stem)
     same_dataset = item is not None and item["dataset"] == source.dataset
     return item if same_dataset else None
+
+
+def mended_rejects(output_bucket: str, mended: Item | None) -> str | None:
+    """The ETag of the rejected records that a mend mends; None where the file is no mend.
+
+    Raises `SourceChanged` where the mended file has no rejected records (any more): their mend
+    would put records into the output that are there already, or that the file's next run gives.
+    """
+    if mended is None:
+        return None
+    key = keys.rejected_key(mended["dataset"], mended["file_id"], "csv")
+    rejects = storage.find(output_bucket, key)
+    if rejects is None:
+        raise SourceChanged(
+            f"The file is named like the rejected records of the file {mended['file_id']}, which "
+            "has none. Upload it under another name if it is a file of its own."
+        )
+    return rejects.etag
 
 
 def output_name(file_id: str, mended: dict[str, Any] | None) -> str:

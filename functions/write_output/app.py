@@ -14,7 +14,7 @@ from tabular.errors import TabularError
 from tabular.layout import Layout
 from tabular.threshold import check_rejects
 from write_output.parts import WholeFile, add_up
-from write_output.publish import Publication, publish
+from write_output.publish import Publication, check_mend, publish
 
 
 @dataclass(frozen=True)
@@ -43,16 +43,17 @@ def handler(task: Task) -> dict[str, Any]:
         expected_records=_measured_records(job.results),
     )
     _check_limits(whole, Layout.from_document(plan["layout"]).contract, settings)
-    published = publish(
-        Publication(
-            bucket=settings.output_bucket,
-            dataset=job.source.dataset,
-            file_id=job.file_id,
-            name=parse["output_name"],
-            splits=parse["splits"],
-        ),
-        whole,
+    publication = Publication(
+        bucket=settings.output_bucket,
+        dataset=job.source.dataset,
+        file_id=job.file_id,
+        name=parse["output_name"],
+        splits=parse["splits"],
+        mend_of=parse["mend_of"],
+        mended_rejects=parse["mended_rejects"],
     )
+    check_mend(publication)
+    published = publish(publication, whole)
     return {
         **published,
         "processed_bytes": whole.processed_bytes,

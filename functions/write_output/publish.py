@@ -7,24 +7,45 @@ from typing import Any
 
 from shared import keys, storage
 from shared.compose import compose
-from shared.errors import InternalError
+from shared.errors import InternalError, SourceChanged
 from shared.job import Location
 from write_output.parts import WholeFile
 
 
 @dataclass(frozen=True)
 class Publication:
-    """Which file's parts are published, and the name of the output."""
+    """Which file's parts are published, and the name of the output.
+
+    A mend names the file whose rejected records it mends, and the ETag that these had.
+    """
 
     bucket: str
     dataset: str
     file_id: str
     name: str
     splits: int
+    mend_of: str | None = None
+    mended_rejects: str | None = None
 
     def rejected_key(self, suffix: str) -> str:
         """Where its rejected records go."""
         return keys.rejected_key(self.dataset, self.file_id, suffix)
+
+
+def check_mend(publication: Publication) -> None:
+    """Raise `SourceChanged` where a mend is of records that the file does not reject any more.
+
+    The file has been run again since: what it now processed itself would be there twice.
+    """
+    if publication.mend_of is None:
+        return
+    key = keys.rejected_key(publication.dataset, publication.mend_of, "csv")
+    rejects = storage.find(publication.bucket, key)
+    if rejects is None or rejects.etag != publication.mended_rejects:
+        raise SourceChanged(
+            f"The file {publication.mend_of} has been run again since, and does not reject the "
+            "records any more that this one mends. Mend what it rejects now."
+        )
 
 
 def publish(publication: Publication, whole: WholeFile) -> dict[str, Any]:

@@ -23,8 +23,10 @@ GRANTS = {
         "s3:GetObject ${InputBucket.Arn}/processed/*",
         "s3:GetObject ${InputBucket.Arn}/raw/*",
         "s3:GetObjectVersion ${InputBucket.Arn}/processed/*",
+        "s3:GetObject ${OutputBucket.Arn}/rejected/*",
         "s3:GetObjectVersion ${InputBucket.Arn}/raw/*",
         "s3:ListBucket InputBucket.Arn",
+        "s3:ListBucket OutputBucket.Arn",
         "s3:PutObject ${OutputBucket.Arn}/work/*",
     },
     "MeasureSplit": {
