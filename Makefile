@@ -9,10 +9,10 @@ CODE := functions pipectl tests
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long lint types format build bench lock upgrade clean
+.PHONY: help demo test test-long test-faults lint types format build bench lock upgrade clean
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.run ## Run the pipeline on the sample files in events/, on this machine
 	$(BIN)/pipectl run events/orders-2026-02.csv events/orders-2026-03.csv \
