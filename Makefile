@@ -24,6 +24,9 @@ test: $(VENV)/.dev ## Run the quick tests
 test-long: $(VENV)/.dev ## Run the tests that take minutes
 	$(BIN)/pytest -n 2 --dist worksteal -m long
 
+test-faults: $(VENV)/.dev ## Let every state of the workflow fail in every way, and run it again
+	$(BIN)/pytest -n 2 --dist worksteal tests/end_to_end/test_fault_matrix.py -m "long or not long"
+
 lint: $(VENV)/.dev ## Check style, types, the translated template and the workflow
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
