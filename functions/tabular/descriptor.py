@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 from tabular.contract import ColumnPolicy, Contract, Dialect, Field, FieldsMatch, OutputFormat
 from tabular.dialect_descriptor import dialect_document, null_sequence, read_dialect
 from tabular.document import Node, did_you_mean, shown
-from tabular.errors import HeaderMismatch, InvalidContract
+from tabular.encoding import find_encoding
+from tabular.errors import HeaderMismatch, InvalidContract, UnsupportedEncoding
 from tabular.field_descriptor import field_document, read_field, read_missing_values
 
 if TYPE_CHECKING:
@@ -157,12 +158,13 @@ def _reference_field(name: str) -> Field:
 def _check_names(names: list[str]) -> None:
     for position, name in enumerate(names, start=1):
         if not name:
-            raise HeaderMismatch(f"column {position} has no name in the header; give it one")
+            raise HeaderMismatch(f"In the header, column {position} has no name. Give it one.")
         first = names.index(name) + 1
         if first < position:
             raise HeaderMismatch(
-                f"columns {first} and {position} have the same name once spaces and case are "
-                "evened out; rename one, or give the dataset a contract with output names"
+                f"In the header, columns {first} and {position} have the same name once spaces and "
+                "case are evened out. Rename one, or give the dataset a contract: it takes names "
+                "to the letter."
             )
 
 
@@ -198,7 +200,8 @@ def _schema_of(root: Node) -> Node:
     if isinstance(schema, str):
         root.wrong("schema", "is a path or an address, which is not followed; put the schema here")
     elif schema is None:
-        slips = (did_you_mean(name, ("schema", "fields")) for name in root.properties)
+        known = ("schema", "fields")
+        slips = (did_you_mean(name, known) for name in root.properties if name not in known)
         hint = next(filter(None, slips), "")
         root.wrong("schema", f"expected a Table Schema with its fields, found nothing{hint}")
     else:
@@ -250,7 +253,27 @@ def _read_encoding(root: Node) -> str | None:
     except (LookupError, ValueError):
         root.wrong("encoding", f"expected a text encoding such as utf-8 or cp1252, found {name!r}")
         return None
+    if not _has_readable_structure(info.name):
+        root.wrong(
+            "encoding",
+            f"is not supported: the line ends and delimiters of {name} are not plain bytes; "
+            "convert the files to UTF-8",
+        )
+        return None
     return info.name
+
+
+def _has_readable_structure(encoding: str) -> bool:
+    """Whether files in the encoding can be cut into lines and cells."""
+    if encoding in ("utf-16", "utf-32"):
+        return True  # the file's byte order mark tells the rest
+    try:
+        find_encoding(encoding)
+        # Codecs that were made for other things than files, such as idna, do not decode so.
+        bytes(range(256)).decode(encoding, "replace")
+    except (UnsupportedEncoding, UnicodeError):
+        return False
+    return True
 
 
 def _read_schema(schema: Node, more_missing: tuple[str, ...]) -> Contract:

@@ -48,7 +48,7 @@ def read_dialect(node: Node) -> Dialect:
     node.check_names(_PROPERTIES, refused=_REFUSED, ignored=_IGNORED)
     default = Dialect()
     dialect = Dialect(
-        delimiter=node.character("delimiter") or default.delimiter,
+        delimiter=node.character("delimiter", may_be_empty=False) or default.delimiter,
         quote_char=_read_quote(node),
         double_quote=node.flag("doubleQuote", default.double_quote),
         escape_char=node.character("escapeChar"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
@@ -47,10 +48,10 @@ class Node:
             self.wrong(name, "expected text that is not empty")
         return value or default
 
-    def character(self, name: str) -> str | None:
+    def character(self, name: str, *, may_be_empty: bool = True) -> str | None:
         """Read a text of exactly one character; absent, null and empty give None."""
         value: str | None = self._typed(name, str, "one character")
-        if value and len(value) != 1:
+        if value is not None and len(value) != 1 and not (value == "" and may_be_empty):
             self.wrong(name, f"expected one character, found {shown(value)}")
             return None
         return value or None
@@ -164,5 +165,6 @@ def shown(value: Any) -> str:
     """Show what stands in the document instead of what was expected, shortened."""
     if value is None:
         return "nothing"
-    text = repr(value)
+    # Numbers with a point are read as Decimal, so that they keep their digits.
+    text = str(value) if isinstance(value, Decimal) else repr(value)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

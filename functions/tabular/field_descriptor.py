@@ -208,7 +208,7 @@ def _nothing_more(_: Node, field: Field) -> Field:
 def _read_number(node: Node, field: Field) -> Field:
     field = replace(
         field,
-        decimal_char=node.character("decimalChar") or field.decimal_char,
+        decimal_char=node.character("decimalChar", may_be_empty=False) or field.decimal_char,
         group_char=node.character("groupChar"),
         bare_number=node.flag("bareNumber", default=True),
     )
@@ -364,7 +364,10 @@ def _written_as_cell(value: Any, field: Field) -> str | None:
 def _number_as_cell(number: Decimal, field: Field) -> str | None:
     if field.type == "number":
         return physical(field, number)
-    if not number.is_finite() or number.adjusted() > _INTEGER_DIGITS or number % 1:
+    if not number.is_finite() or number.adjusted() > _INTEGER_DIGITS:
+        return None
+    # Not by `% 1`, which the decimal context's 28 digits would limit.
+    if number != number.to_integral_value():
         return None
     return physical(field, int(number))
 

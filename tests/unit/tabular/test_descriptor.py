@@ -451,7 +451,11 @@ WRONG_RESOURCES: list[tuple[dict[str, Any], str, str]] = [
     ({"format": "xlsx"}, "format", "expected csv"),
     ({"type": "json"}, "type", "expected table"),
     ({"data": []}, "data", "is not supported"),
+    ({"dialect": {"delimiter": ""}}, "dialect.delimiter", "expected one character"),
     ({"encoding": "base64"}, "encoding", "expected a text encoding"),
+    ({"encoding": "utf-7"}, "encoding", "is not supported"),
+    ({"encoding": "idna"}, "encoding", "is not supported"),
+    ({"pipeline": {"maxRejectCount": 2.5}}, "pipeline.maxRejectCount", "found 2.5"),
     ({"pipeline": []}, "pipeline", "expected an object"),
 ]
 
@@ -478,6 +482,19 @@ def test_the_bytes_of_a_contract_are_read_without_losing_digits() -> None:
     contract = read_contract(b'\xef\xbb\xbf{"fields": [' + field + b"]}")
 
     assert contract.fields[0].constraints.maximum == Decimal("1.00000000000000000001")
+
+
+def test_a_bound_of_an_integer_may_have_any_number_of_digits() -> None:
+    bound = 10**400 + 1
+    field = {"name": "a", "type": "integer", "constraints": {"minimum": bound}}
+
+    assert parse_contract({"fields": [field]}).fields[0].constraints.minimum == bound
+
+
+def test_a_schema_that_is_null_is_missing() -> None:
+    assert problems_of({"schema": None, "name": "x"}) == {
+        "schema": "expected a Table Schema with its fields, found nothing"
+    }
 
 
 @pytest.mark.parametrize(
