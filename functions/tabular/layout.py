@@ -34,10 +34,12 @@ _MAGIC = {
     b"%PDF": "a PDF document",
     b"PAR1": "a Parquet file",
     b"SQLite format 3": "an SQLite database",
-    b"\x28\xb5\x2f\xfd": "compressed with Zstandard",
-    b"BZh": "compressed with bzip2",
-    b"\xfd7zXZ": "compressed with xz",
+    b"\x28\xb5\x2f\xfd": "a file compressed with Zstandard",
+    b"BZh": "a file compressed with bzip2",
+    b"\xfd7zXZ": "a file compressed with xz",
 }
+
+_NO_CONTENT = "The file has no content but blank lines: there is no header."
 
 BlankRows = Literal["skip-lines", "skip-rows", "reject"]
 
@@ -146,12 +148,14 @@ def read_layout(head: bytes, *, size: int, name: str, contract: Contract | None)
     encoding, bom = _find_encoding(content, contract)
     body = content[bom:]
     cut = len(body) if complete else encoding.lines_end(body)
+    text = encoding.structure(body[:cut])
+    if complete and not text.strip(b"\r\n"):
+        raise EmptyFile(_NO_CONTENT)
     if not cut:
         raise UnreadableFile(
             f"There is no line end in the first {len(body)} bytes: the file is not a CSV, "
             "or it is in another encoding than " + encoding.name + "."
         )
-    text = encoding.structure(body[:cut])
     dialect = _settle_dialect(text, encoding, contract, complete=complete)
     reader = _HeadReader(text, Grammar(dialect, encoding.structure_name), complete=complete)
     if dialect.header:
@@ -300,10 +304,10 @@ class _HeadReader:
             if len(rows) == len(wanted):
                 return _joined(rows, dialect.header_join)
         if not number:
-            raise EmptyFile("The file has no content but blank lines: there is no header.")
+            raise EmptyFile(_NO_CONTENT)
+        where = "the file" if self._complete else f"its first {len(self._text)} bytes"
         raise HeaderMismatch(
-            f"The file has {number} rows before its end or its first {len(self._text)} bytes, and "
-            f"the header should be row {wanted[-1]}."
+            f"The header should be row {wanted[-1]}, and there are {number} rows in {where}."
         )
 
     def _records(self) -> Iterator[bytes]:

@@ -97,6 +97,8 @@ def test_utf_16_without_a_mark_is_refused_with_a_suggestion():
     [
         (b"", EmptyFile),
         (b"\n\r\n\n", EmptyFile),
+        (b"\xef\xbb\xbf", EmptyFile),
+        ("\ufeff\r\n".encode("utf-16-le"), EmptyFile),
         (gzip.compress(b""), EmptyFile),
         (b"PK\x03\x04rest", UnreadableFile),
         (b"%PDF-1.7", UnreadableFile),
@@ -104,6 +106,15 @@ def test_utf_16_without_a_mark_is_refused_with_a_suggestion():
 )
 def test_what_is_no_csv_is_refused_by_name(content, kind):
     assert type(refused(content)) is kind
+
+
+def test_a_file_of_blank_lines_is_empty_with_a_contract_too():
+    assert isinstance(refused(b"\n\n", contract_of(A, dialect={})), EmptyFile)
+
+
+def test_a_header_row_that_the_file_does_not_have_is_refused_with_the_rows_it_has():
+    error = refused(b"a,b\n1,2\n", contract_of(A, B, dialect={"headerRows": [7]}))
+    assert str(error) == "The header should be row 7, and there are 2 rows in the file."
 
 
 def test_a_name_that_promises_gzip_must_keep_it():
