@@ -79,4 +79,5 @@ def _check_limits(whole: WholeFile, contract: Contract, settings: Settings) -> N
         whole.error_count,
         max_percent=settings.max_reject_percent if percent is None else percent,
         max_count=default_count if count is None else count,
+        whereabouts="The rejects of this attempt are in its work folder.",
     )
