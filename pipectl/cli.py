@@ -83,6 +83,8 @@ def main() -> None:
 
 def _explain(error: Exception) -> PipectlError:
     """What went wrong, for errors that nobody foresaw."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return PipectlError(f"{error.filename}: {error.strerror}.")
     kind = type(error).__name__
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({os.path.basename(frames[-1].filename)}:{frames[-1].lineno})" if frames else ""  # noqa: PTH119  # as it is written in the frame

@@ -17,6 +17,7 @@ from tabular.compression import gunzip
 from tabular.contract import Contract, Dialect
 from tabular.descriptor import parse_contract
 from tabular.dialect_descriptor import dialect_document
+from tabular.encoding import suggest_encoding
 from tabular.errors import EmptyFile
 from tabular.layout import MAX_HEAD_BYTES, read_layout
 from tabular.values import canonical
@@ -46,6 +47,8 @@ _NAMED_DAYS = ("%d-%b-%y", "%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B 
 _CLOCKS = ("%H:%M:%S", "%H:%M", "%I:%M %p", "%I:%M:%S %p", "%H:%M:%S.%f")
 _KEY_RECORDS = 100
 """In fewer records than this, that no value is missing or repeated may be chance."""
+_REPLACEMENT = "\ufffd"
+"""What stands for bytes that are no text in the file's encoding."""
 _FEW = 0.05
 """So large a share of exceptions is worth a note."""
 
@@ -81,7 +84,7 @@ def infer_contract(
 
     `head` are its first bytes (all of a small file), `size` is the whole file's size in bytes,
     `name` its name. What `dialect` and `encoding` do not say, the file must tell. Records that are
-    not well-formed, or not as wide as the header, are passed over and noted.
+    not well-formed, not as wide as the header or not in the encoding are passed over and noted.
 
     Raises EmptyFile, UnreadableFile, UnsupportedEncoding or HeaderMismatch, as any reading of the
     file would.
@@ -121,13 +124,16 @@ def _read_columns(
 ) -> tuple[list[_Column], int]:
     labels: Sequence[str] = layout.labels
     counts: list[Counter[str]] = [Counter() for _ in labels]
-    records = passed_over = 0
+    records = passed_over = undecodable = 0
     for cells in islice(_records(layout, head, size), most):
         if not layout.dialect.header and not labels and cells:
             labels = [f"field{number}" for number in range(1, len(cells) + 1)]
             counts = [Counter() for _ in labels]
         if cells is None or len(cells) != len(labels):
             passed_over += 1
+            continue
+        if any(_REPLACEMENT in cell for cell in cells):
+            undecodable += 1
             continue
         records += 1
         for count, cell in zip(counts, cells, strict=True):
@@ -136,10 +142,16 @@ def _read_columns(
         raise EmptyFile("The file has neither a header nor records to infer a contract from.")
     if passed_over:
         notes.append(
-            f"{passed_over} records are malformed or not {len(labels)} cells wide: passed over."
+            f"Passed over, as malformed or not {len(labels)} cells wide: {passed_over} of the "
+            "sample's records."
+        )
+    if undecodable:
+        notes.append(
+            f"Passed over, as not valid {layout.encoding}: {undecodable} of the sample's records. "
+            f"The whole file may be in another encoding, such as {suggest_encoding(head)}."
         )
     if not records:
-        notes.append("The sample has no record: all types are open.")
+        notes.append("The sample has no record that can be read: all types are open.")
     columns = zip(labels, counts, strict=True)
     return [_Column(label, texts, records) for label, texts in columns], records
 
@@ -192,6 +204,8 @@ def _is_key(column: _Column) -> bool:
 def _infer_type(column: _Column, notes: list[str]) -> dict[str, Any]:
     """Give the type that all values have; placeholders count as missing if that narrows it."""
     filled = {text.strip() for text in column.texts} - {""}
+    if not filled and not column.records:
+        return {"type": "any"}
     if not filled:
         notes.append(f"{column.name!r} is empty in all records: its type is open.")
         return {"type": "any"}

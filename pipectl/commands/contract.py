@@ -13,8 +13,11 @@ from pipectl.errors import PipectlError
 from pipectl.operate.stack import StackChoice, stack_options
 
 if TYPE_CHECKING:
-    from tabular.contract import Dialect
+    from tabular.contract import Contract, Dialect
 
+_OPTIONS_FOR_CONTRACT = (
+    " Here, --encoding, --delimiter, --header-row and --no-header say what a contract would."
+)
 _SAMPLE_BYTES = 4 * 1024 * 1024
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -59,6 +62,9 @@ def infer(
     from tabular.errors import TabularError
     from tabular.infer import infer_contract
 
+    dialect = _dialect(delimiter, header_rows, no_header=no_header)
+    if encoding is not None:
+        _read_option("--encoding", encoding=encoding)
     with file.open("rb") as content:
         sample = content.read(_SAMPLE_BYTES)
     try:
@@ -66,14 +72,12 @@ def infer(
             sample,
             size=file.stat().st_size,
             name=file.name,
-            dialect=_dialect(delimiter, header_rows, no_header=no_header),
+            dialect=dialect,
             encoding=encoding,
         )
     except TabularError as error:
-        raise PipectlError(
-            f"{file}: {error} Here, --encoding, --delimiter, --header-row and --no-header say what"
-            " a contract would."
-        ) from None
+        hint = _OPTIONS_FOR_CONTRACT if "contract" in str(error) else ""
+        raise PipectlError(f"{file}: {error}{hint}") from None
     for note in inference.notes:
         click.echo(f"note: {note}", err=True)
     text = json.dumps(inference.document, indent=2, ensure_ascii=False) + "\n"
@@ -200,8 +204,6 @@ def _dialect(
     delimiter: str | None, header_rows: tuple[int, ...], *, no_header: bool
 ) -> Dialect | None:
     """The dialect that the options say, None where they leave all to the file."""
-    from tabular.descriptor import parse_contract
-
     if no_header and header_rows:
         raise click.UsageError("--no-header and --header-row exclude each other.")
     if delimiter is None and not header_rows and not no_header:
@@ -213,5 +215,15 @@ def _dialect(
         "header": not no_header,
         "headerRows": sorted(set(header_rows)) or None,
     }
-    contract = parse_contract({"schema": {"fields": [{"name": "a"}]}, "dialect": dialect})
-    return contract.dialect
+    return _read_option("--delimiter", dialect=dialect).dialect
+
+
+def _read_option(option: str, **properties: Any) -> Contract:
+    """A contract with what an option says; what it may not say is wrong on the command line."""
+    from tabular.descriptor import parse_contract
+    from tabular.errors import InvalidContract
+
+    try:
+        return parse_contract({"schema": {"fields": [{"name": "a"}]}, **properties})
+    except InvalidContract as error:
+        raise click.BadParameter(error.problems[0][1], param_hint=option) from None

@@ -70,6 +70,14 @@ def test_a_parameter_without_value_is_a_usage_error(tmp_path: Path) -> None:
     assert "not of the form NAME=VALUE" in process.stderr
 
 
+def test_a_path_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    target = tmp_path / "missing" / "a.json"
+    process = pipectl("contract", "infer", tmp_path / "a.csv", "--out", target)
+    assert process.returncode == 1
+    assert process.stderr == f"Error: {target}: No such file or directory.\n"
+
+
 def test_what_nobody_foresaw_is_a_sentence_and_not_a_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -73,6 +73,9 @@ def test_check_prints_one_json_document_when_asked(right: Path, wrong: Path) -> 
         ["check", "no such file"],
         ["infer"],
         ["infer", "x.csv", "--header-row", "0"],
+        ["infer", __file__, "--delimiter", "ab"],
+        ["infer", __file__, "--delimiter", ""],
+        ["infer", __file__, "--encoding", "klingon"],
         ["push"],
         ["pull"],
     ],
@@ -118,6 +121,16 @@ def test_infer_takes_what_the_file_cannot_tell_from_options(tmp_path: Path) -> N
     assert document["encoding"] == "cp1252"
     assert document["dialect"] == {"delimiter": "\t", "headerRows": [2]}
     assert [field["name"] for field in document["schema"]["fields"]] == ["Größe", "n"]
+
+
+def test_infer_speaks_of_its_options_only_where_they_help(tmp_path: Path) -> None:
+    file = tmp_path / "in.csv"
+    file.write_bytes(b"")
+
+    result = run("infer", file)
+
+    assert result.exit_code == 1
+    assert result.output.endswith("Upload it again with a header and records.\n")
 
 
 @pytest.fixture

@@ -130,6 +130,23 @@ def test_only_a_column_that_looks_like_a_key_is_required() -> None:
     ]
 
 
+def test_records_that_are_not_in_the_encoding_say_nothing_and_are_noted() -> None:
+    inference = infer("n\n1\né\n".encode("cp1252"))
+
+    assert inference.document["schema"]["fields"] == [{"name": "n", "type": "integer"}]
+    assert inference.notes == (
+        "Passed over, as not valid utf-8: 1 of the sample's records. The whole file may be in "
+        "another encoding, such as cp1252.",
+    )
+
+
+def test_a_header_alone_is_noted_once() -> None:
+    inference = infer("a,b\n")
+
+    assert [field["type"] for field in inference.document["schema"]["fields"]] == ["any", "any"]
+    assert len(inference.notes) == 1
+
+
 def test_the_document_is_a_data_resource_that_accepts_the_sample() -> None:
     inference = infer("Order ID ;Total\n1;2,50\n2;-3,75\n".encode("utf-16"))
 
@@ -169,7 +186,9 @@ def test_malformed_records_and_comments_are_passed_over() -> None:
     inference = infer(text, dialect=Dialect(comment_char="#"))
 
     assert inference.records == 2
-    assert inference.notes == ("2 records are malformed or not 2 cells wide: passed over.",)
+    assert inference.notes == (
+        "Passed over, as malformed or not 2 cells wide: 2 of the sample's records.",
+    )
 
 
 def test_a_sample_is_the_head_of_a_larger_or_compressed_file() -> None:
