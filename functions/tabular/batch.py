@@ -57,7 +57,7 @@ class BatchReader:
         indexes = pl.int_range(count, dtype=pl.UInt32, eager=True)
         if not sound.all():
             indexes = indexes.filter(sound)
-        values, faults = self._read_sound(records, sound, indexes, first_row)
+        values, faults = self._read_sound(records, indexes, first_row)
         rejected = self._unsound(records, sound) | faults
         accepted = indexes
         if faults:
@@ -69,10 +69,10 @@ class BatchReader:
         return Batch(count, rows, values, rejects, originals)
 
     def _read_sound(
-        self, records: Records, sound: pl.Series, indexes: pl.Series, first_row: int
+        self, records: Records, indexes: pl.Series, first_row: int
     ) -> tuple[list[Values], dict[int, tuple[Fault, ...]]]:
         """The columns of the sound records, and the faults of some by their index in the block."""
-        cells = records.cells(sound)
+        cells = records.cells
         nothing = pl.Series([None], dtype=pl.String).new_from_index(0, cells.height)
         values = [
             Values(nothing, None, {}) if position is None else reader.read(cells[:, position])

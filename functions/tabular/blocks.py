@@ -124,7 +124,7 @@ def _last_block(
             limit=limit - spans.size,
         )
         moved = [(first + spans.lines, last + spans.lines) for first, last in rest.multi]
-        spans = Spans(spans.multi + moved, spans.lines + rest.lines, limit)
+        spans = Spans(spans.multi + moved, spans.lines + rest.lines, limit, spans.physical)
     return Block(original, offset, line, spans)
 
 

@@ -14,18 +14,14 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tabular.structure import MAX_RECORD_BYTES, has_regular_line_ends, strip_line_end
+from tabular.lines import Lines
+from tabular.structure import MAX_RECORD_BYTES, strip_line_end
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tabular.blocks import Block
     from tabular.layout import Layout
-
-_SEPARATORS = "\x01\x02\x03\x1c\x1d\x1e\x1f"
-"""One of them that the text doesn't hold makes the CSV reader a reader of lines."""
-_DUMMY = b"x\n"
-"""Goes before what the CSV reader gets: it would take a byte order mark off the first record."""
 
 
 class Records:
@@ -39,32 +35,26 @@ class Records:
         self.block = block
         self._layout = layout
         self._text, self._bad_lines = layout.codec.to_utf8(block.original)
-        self._regular = has_regular_line_ends(self._text)
-        physical = _line_series(self._text, regular=self._regular)
-        self._physical_lengths = physical.str.len_bytes()
-        self.lines, self.texts = self._joined(physical)
+        physical = block.spans.physical
+        if physical is None or physical.text != self._text:
+            physical = Lines(self._text)
+        self._physical = physical
+        self.lines, self.texts = self._joined(self._physical.contents.clone())
+        self._record_count = len(self.texts)
         self._skip()
 
     def __len__(self) -> int:
         return len(self.texts)
 
-    @cached_property
+    @property
     def sound(self) -> pl.Series:
         """Which records are sound (Boolean)."""
-        texts = self.texts
-        if self._is_plain:
-            sound = self._plain_sound()
-        else:
-            width = self._layout.width
-            fits = [cells is not None and len(cells) == width for cells in self._rows]
-            sound = pl.Series(fits, dtype=pl.Boolean)
-        if self._bad_lines:
-            sound &= ~self.undecodable
-        if b"\0" in self._text:
-            sound &= ~texts.str.contains("\0", literal=True)
-        if len(self._text) > MAX_RECORD_BYTES:
-            sound &= texts.str.len_bytes() <= MAX_RECORD_BYTES
-        return sound
+        return self._sound_cells[0]
+
+    @property
+    def cells(self) -> pl.DataFrame:
+        """The cells of the sound records: a String column each."""
+        return self._sound_cells[1]
 
     @property
     def has_undecodable(self) -> bool:
@@ -84,57 +74,131 @@ class Records:
                 indexes.append(after - 1)
         return pl.Series([False]).new_from_index(0, len(self)).scatter(indexes, True)
 
-    def cells(self, which: pl.Series) -> pl.DataFrame:
-        """The cells of the sound records that `which` (Boolean) tells: a String column each."""
-        layout = self._layout
-        texts = self.texts if which.all() else self.texts.filter(which)
-        names = [str(position) for position in range(layout.width)]
-        if self._is_plain and len(texts):
-            frame = self._parse(texts, names)
-            if frame.height == len(texts):
-                return frame
-        rows = [row for row, wanted in zip(self._rows, which, strict=True) if wanted]
-        return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
-
     @cached_property
-    def _is_plain(self) -> bool:
-        """Whether Polars' CSV reader reads the sound records as the dialect has them."""
-        return self._layout.grammar_utf8.is_plain_in(self._text)
+    def _sound_cells(self) -> tuple[pl.Series, pl.DataFrame]:
+        readable = self._readable()
+        # Polars' CSV reader reads sound records as plain dialects have them.
+        if len(self) and self._layout.grammar_utf8.is_plain_in(self._text):
+            found = self._read_plain(readable)
+            if found is not None:
+                return found
+        grammar, width = self._layout.grammar_utf8, self._layout.width
+        rows = [grammar.cells(text.encode()) for text in self.texts]
+        fits = [cells is not None and len(cells) == width for cells in rows]
+        sound = pl.Series(fits, dtype=pl.Boolean) & readable
+        sound_rows = [row for row, wanted in zip(rows, sound, strict=True) if wanted]
+        return sound, pl.DataFrame(sound_rows, schema=self._schema, orient="row")
 
-    @cached_property
-    def _rows(self) -> list[list[str] | None]:
-        """The cells of all records, None for malformed ones."""
-        grammar = self._layout.grammar_utf8
-        return [grammar.cells(text.encode()) for text in self.texts]
+    @property
+    def _schema(self) -> dict[str, type[pl.String]]:
+        return {str(position): pl.String for position in range(self._layout.width)}
+
+    def _readable(self) -> pl.Series:
+        """Which records are decoded without loss, not too long and without NUL (Boolean)."""
+        readable = pl.Series([True]).new_from_index(0, len(self))
+        if self._bad_lines:
+            readable &= ~self.undecodable
+        if b"\0" in self._text:
+            readable &= ~self.texts.str.contains("\0", literal=True)
+        if len(self._text) > MAX_RECORD_BYTES:
+            readable &= self.texts.str.len_bytes() <= MAX_RECORD_BYTES
+        return readable
+
+    def _read_plain(self, readable: pl.Series) -> tuple[pl.Series, pl.DataFrame] | None:
+        """The sound ones of the readable records, and their cells, by Polars' CSV reader.
+
+        It pads short records and cuts long ones, without a word, so the cells' lengths are compared
+        with the record's. None where it turns out to read otherwise than the dialect has it.
+        """
+        quoted = self._quoted()
+        if quoted is not None:
+            indexes = quoted.arg_true()
+            well_formed = self._well_formed(self.texts.gather(indexes))
+            readable = readable.scatter(indexes, readable.gather(indexes) & well_formed)
+        if self._layout.width > 1:
+            readable &= self.texts != ""  # the reader would skip it
+        texts = self.texts
+        if not readable.all():
+            texts = texts.filter(readable)
+            quoted = None if quoted is None else quoted.filter(readable)
+        frame = self._parse(texts)
+        if frame.height != len(texts):
+            return None
+        fits = self._fits(texts, frame, quoted)
+        if fits is None:
+            return None
+        sound = readable.scatter(readable.arg_true(), fits)
+        return sound, frame if fits.all() else frame.filter(fits)
+
+    def _quoted(self) -> pl.Series | None:
+        """Which records hold quotes (Boolean); None: none, or there is no quote character."""
+        quote = self._layout.dialect.quote_char
+        if quote is None or quote.encode() not in self._text:
+            return None
+        return self.texts.str.contains(quote, literal=True)
+
+    def _well_formed(self, texts: pl.Series) -> pl.Series:
+        """Whether quotes stand where they may, for records of a plain dialect."""
+        quote = re.escape(self._layout.dialect.quote_char or "")
+        delimiter = re.escape(self._layout.dialect.delimiter)
+        inner = f"[^{quote}]*"
+        cell = f"(?:{quote}{inner}(?:{quote}{quote}{inner})*{quote}|[^{quote}{delimiter}]*)"
+        return texts.str.contains(f"^{cell}(?:{delimiter}{cell})*$")
+
+    def _fits(
+        self, texts: pl.Series, frame: pl.DataFrame, quoted: pl.Series | None
+    ) -> pl.Series | None:
+        """Which well-formed records have as many cells as the header; None: the frame is wrong.
+
+        Doubled quotes aside, a record is as long as its cells, its delimiters and its quotes. What
+        has been cut off a long record has a delimiter at least, and to a short one delimiters that
+        it does not have are counted.
+        """
+        delimiters = self._layout.width - 1
+        lengths = frame.select(pl.sum_horizontal(pl.all().str.len_bytes())).to_series() + delimiters
+        doubled = pl.Series(dtype=pl.UInt32)
+        if quoted is not None:
+            quote = str(self._layout.dialect.quote_char)
+            indexes = quoted.arg_true()
+            some = texts.gather(indexes)
+            quotes = some.str.count_matches(quote, literal=True)
+            lengths = lengths.scatter(indexes, lengths.gather(indexes) + quotes)
+            doubled = indexes.filter(some.str.contains(quote * 2, literal=True))
+        fits = (lengths == texts.str.len_bytes()).scatter(doubled, False)
+        others = (~fits).arg_true()
+        if not len(others):
+            return fits
+        fit_though = self._delimiters(texts.gather(others)) == delimiters
+        if not others.filter(fit_though).is_in(doubled.implode()).all():
+            return None
+        return fits.scatter(others, fit_though)
+
+    def _delimiters(self, texts: pl.Series) -> pl.Series:
+        """How many delimiters well-formed records have outside of quotes."""
+        if self._layout.dialect.quote_char is not None:
+            quote = re.escape(self._layout.dialect.quote_char)
+            texts = texts.str.replace_all(f"{quote}[^{quote}]*{quote}", "")
+        return texts.str.count_matches(self._layout.dialect.delimiter, literal=True)
 
     def original(self, indexes: Sequence[int]) -> list[tuple[int, bytes]]:
         """Where these records begin in the file, and their bytes there with their line ends."""
-        starts = self._starts
         lines = self.lines.gather(list(indexes)).to_list()
-        after = self._lines_after(indexes)
-        offset, data = self.block.offset, self.block.original
-        return [
-            (offset + starts[first], data[starts[first] : starts[end]])
-            for first, end in zip(lines, after, strict=True)
-        ]
-
-    def _lines_after(self, indexes: Sequence[int]) -> list[int]:
-        """The line after each record. It is not always the next record's: lines are skipped."""
+        # The line after a record is not always the next one's: lines are skipped.
         last_of = dict(self.block.spans.multi)
-        return [last_of.get(line, line) + 1 for line in self.lines.gather(list(indexes)).to_list()]
+        starts = self._offsets(lines)
+        ends = self._offsets([last_of.get(line, line) + 1 for line in lines])
+        offset, data = self.block.offset, self.block.original
+        return [(offset + start, data[start:end]) for start, end in zip(starts, ends, strict=True)]
+
+    def _offsets(self, lines: list[int]) -> list[int]:
+        """Where these physical lines begin in the original bytes."""
+        if self._text is self.block.original:
+            return self._physical.starts.gather(lines).to_list()
+        return [self._original_starts[line] for line in lines]
 
     @cached_property
-    def _starts(self) -> pl.Series | list[int]:
-        """Where each physical line begins in the original bytes, and where the last one ends."""
-        original = self.block.original
-        known = self.block.spans.starts
-        if self._text is original and known is not None:
-            return known
-        if self._text is original and self._regular:
-            line_end = 2 if b"\r" in original else 1
-            ends = (self._physical_lengths.cast(pl.UInt64) + line_end).cum_sum()
-            return pl.concat([pl.Series([0], dtype=pl.UInt64), ends])
-        lines = self._layout.codec.split_lines(original)
+    def _original_starts(self) -> list[int]:
+        lines = self._layout.codec.split_lines(self.block.original)
         return list(accumulate(map(len, lines), initial=0))
 
     def _joined(self, physical: pl.Series) -> tuple[pl.Series, pl.Series]:
@@ -143,13 +207,12 @@ class Records:
         multi = self.block.spans.multi
         if not multi:
             return lines, physical
-        starts = self.block.spans.starts
-        if starts is None or self._text is not self.block.original:
-            starts = list(accumulate(map(len, self._text.splitlines(keepends=True)), initial=0))
-        firsts = [first for first, _ in multi]
+        firsts, lasts = zip(*multi, strict=True)
+        starts = self._physical.starts.gather(list(firsts)).to_list()
+        ends = self._physical.starts.gather([last + 1 for last in lasts]).to_list()
         texts = [
-            strip_line_end(self._text[starts[first] : starts[last + 1]]).decode()
-            for first, last in multi
+            strip_line_end(self._text[start:end]).decode()
+            for start, end in zip(starts, ends, strict=True)
         ]
         rest = [line for first, last in multi for line in range(first + 1, last + 1)]
         is_first = pl.Series([True]).new_from_index(0, len(physical)).scatter(rest, False)
@@ -168,38 +231,27 @@ class Records:
             self.lines = self.lines.filter(~skipped)
             self.texts = self.texts.filter(~skipped)
 
-    def _plain_sound(self) -> pl.Series:
-        grammar, width = self._layout.grammar, self._layout.width
-        delimiter, quote = self._layout.dialect.delimiter, self._layout.dialect.quote_char
-        sound = self.texts.str.count_matches(delimiter, literal=True) == width - 1
-        if quote is None or grammar.quote is None or grammar.quote not in self._text:
-            return sound
-        quoted = self.texts.str.contains(quote, literal=True)
-        indexes = quoted.arg_true()
-        if not len(indexes):
-            return sound
-        texts = self.texts.gather(indexes)
-        escaped, cell = re.escape(quote), f"[^{re.escape(quote)}]*"
-        bare = f"[^{escaped}{re.escape(delimiter)}]*"
-        pattern = f"(?:{escaped}{cell}(?:{escaped}{escaped}{cell})*{escaped}|{bare})"
-        well_formed = texts.str.contains(f"^{pattern}(?:{re.escape(delimiter)}{pattern})*$")
-        outside = texts.str.replace_all(f"{escaped}{cell}{escaped}", "")
-        fits = outside.str.count_matches(delimiter, literal=True) == width - 1
-        return sound.scatter(indexes, well_formed & fits)
-
-    def _parse(self, texts: pl.Series, names: list[str]) -> pl.DataFrame:
-        buffer = BytesIO()
-        buffer.write(self._layout.dialect.delimiter.encode() * (len(names) - 1) + b"\n")
-        texts.to_frame().write_csv(buffer, include_header=False, quote_style="never")
+    def _parse(self, texts: pl.Series) -> pl.DataFrame:
+        dialect, schema = self._layout.dialect, self._schema
+        # The reader expects of all records what the first one has.
+        dummy = dialect.delimiter.encode() * (len(schema) - 1) + b"\n"
+        if len(texts) == self._record_count and self._physical.regular:
+            source = dummy + self._text
+        else:
+            buffer = BytesIO()
+            buffer.write(dummy)
+            texts.to_frame().write_csv(buffer, include_header=False, quote_style="never")
+            source = buffer.getvalue()
         frame = pl.read_csv(
-            buffer.getvalue(),
+            source,
             has_header=False,
-            separator=self._layout.dialect.delimiter,
-            quote_char=self._layout.dialect.quote_char,
-            schema=dict.fromkeys(names, pl.String),
+            separator=dialect.delimiter,
+            quote_char=dialect.quote_char,
+            schema=schema,
             empty_string_is_null=False,
+            truncate_ragged_lines=True,
         )
-        return frame.slice(1)
+        return frame.slice(1).rechunk()
 
 
 def _skipped(texts: pl.Series, layout: Layout) -> pl.Series | None:
@@ -221,20 +273,3 @@ def _skipped(texts: pl.Series, layout: Layout) -> pl.Series | None:
         ]
         blank = blank.scatter(blank.arg_true(), pl.Series(really, dtype=pl.Boolean))
     return blank if skipped is None else skipped | blank
-
-
-def _line_series(text: bytes, *, regular: bool) -> pl.Series:
-    """The physical lines without their line ends (String)."""
-    separator = next((char for char in _SEPARATORS if char.encode() not in text), None)
-    if not regular or separator is None:
-        lines = [strip_line_end(line).decode() for line in text.splitlines(keepends=True)]
-        return pl.Series(lines, dtype=pl.String)
-    frame = pl.read_csv(
-        _DUMMY + text,
-        has_header=False,
-        separator=separator,
-        quote_char=None,
-        schema={"line": pl.String},
-        empty_string_is_null=False,
-    )
-    return frame.to_series().slice(1)

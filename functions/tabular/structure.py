@@ -14,7 +14,6 @@ else they hold; only the odd ones are looked at one by one.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tabular.contract import Dialect
+    from tabular.lines import Lines
 
 MAX_RECORD_BYTES = 4 * 1024 * 1024
 """A longer record is rejected. Large enough for geometry in a cell, small enough to look past a
@@ -47,13 +47,13 @@ class Spans(NamedTuple):
 
     `multi` holds (first line, last line) of records of several lines, counted from 0. `lines` and
     `size` say how many lines and bytes hold whole records; what follows is incomplete.
-    `starts` is where lines begin in the text, if that had to be found out.
+    `physical` are the lines of the text, of which there may be more, if they had to be found out.
     """
 
     multi: list[tuple[int, int]]
     lines: int
     size: int
-    starts: list[int] | None = None
+    physical: Lines | None = None
 
 
 @dataclass(frozen=True)
@@ -208,22 +208,23 @@ class Grammar:
         With `limit`, a line's start within the text, only records that begin before it count, and
         one of several lines that passes it raises MisalignedSplits; `text` beyond may break off.
         """
+        from tabular.lines import Lines  # noqa: PLC0415 Polars, which heads of files do without
+
         within = len(text) if limit is None else limit
-        odd, starts = self._odd_lines(text)
+        odd = self._odd_lines(text)
         if not odd:
-            size = within
-            return Spans([], count_lines(text[:within] if limit else text), size)
+            return Spans([], count_lines(text[:within] if limit else text), within)
+        physical = Lines(text)
         multi: list[tuple[int, int]] = []
         free = 0
-        for line in odd:
+        for line, start in zip(odd, physical.starts.gather(odd).to_list(), strict=True):
             if line < free:
                 continue
-            start = starts[line]
             if start >= within:
                 break
             end = self.record_end(text, start, complete=complete)
             if end == Outcome.INCOMPLETE:
-                return Spans(multi, line, start, starts)
+                return Spans(multi, line, start, physical)
             if end == Outcome.MALFORMED:
                 continue
             if end > within:
@@ -231,36 +232,26 @@ class Grammar:
                     f"The split should end at its byte {within}, within a record of several lines "
                     f"that begins at its byte {start}."
                 )
-            free = bisect_left(starts, end)
+            free = line + count_lines(text[start:end])
             if free - line > 1:
                 multi.append((line, free - 1))
-        return Spans(multi, bisect_left(starts, within), within, starts)
+        return Spans(multi, int(physical.starts.search_sorted(within)), within, physical)
 
-    def _odd_lines(self, text: bytes) -> tuple[list[int], list[int]]:
-        """The lines at which a record of several lines may begin, and where all lines start.
-
-        The second list is only made where the first one holds anything.
-        """
+    def _odd_lines(self, text: bytes) -> list[int]:
+        """The lines at which a record of several lines may begin."""
         if self.escape is not None and self.escape in text:
-            lines = text.splitlines(keepends=True)
             marks = (self.escape, self.quote or self.escape)
-            odd = [n for n, line in enumerate(lines) if any(mark in line for mark in marks)]
-        elif self.quote is None or self.quote not in text:
-            return [], []
-        elif has_regular_line_ends(text) and len(self.quote) == 1:
-            # Down to quotes and line feeds: pairs vanish, what is left is one quote an odd line.
-            bare = text.translate(None, self._neither_quote_nor_line_feed)
-            bare = bare.replace(self.quote * 2, b"")
-            if self.quote not in bare:
-                return [], []
-            odd = [n for n, quotes in enumerate(bare.split(b"\n")) if quotes]
-            lines = text.splitlines(keepends=True)
-        else:
-            lines = text.splitlines(keepends=True)
-            odd = [n for n, line in enumerate(lines) if line.count(self.quote) % 2]
-        if not odd:
-            return [], []
-        return odd, list(accumulate(map(len, lines), initial=0))
+            lines = enumerate(text.splitlines())
+            return [number for number, line in lines if any(mark in line for mark in marks)]
+        if self.quote is None or self.quote not in text:
+            return []
+        if len(self.quote) > 1 or not has_regular_line_ends(text):
+            lines = enumerate(text.splitlines())
+            return [number for number, line in lines if line.count(self.quote) % 2]
+        # Down to quotes and line feeds: pairs vanish, what is left is one quote an odd line.
+        bare = text.translate(None, self._neither_quote_nor_line_feed)
+        line_feeds = bare.replace(self.quote * 2, b"").split(self.quote)[:-1]
+        return list(accumulate(map(len, line_feeds)))
 
     @cached_property
     def _neither_quote_nor_line_feed(self) -> bytes:
