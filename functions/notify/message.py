@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -45,6 +46,8 @@ def success_notification(
         "summary": f"s3://{output_bucket}/{job.results['summary']['summary_key']}",
     }
     errors = output["error_count"]
+    # Until the outcome was recorded: a repeated message tells the same time.
+    duration_ms = _milliseconds(execution.start_time, job.results["record"]["recorded_at"])
     outcome = f"processed, {errors} rejected" if errors else "processed"
     lines = [
         f"Output: {outputs['processed']}",
@@ -56,9 +59,16 @@ def success_notification(
         f"- Records Processed: {output['processed_count']}",
         f"- Errors: {errors}",
         "- Status: succeeded",
+        f"- Bytes Read: {job.source.size}",
+        f"- Bytes Written: {output['processed_bytes']}",
+        f"- Time: {duration_ms / 1000:.1f} s",
     ]
     if errors:
-        lines += ["", "Mend the rejected records' file and upload it to run just these again."]
+        mend = f"raw/{job.source.dataset}/{PurePosixPath(output['rejected_csv_key']).name}"
+        lines += [
+            "",
+            f"To run just the rejected records again, mend a copy and upload it as {mend}",
+        ]
     return _notification(
         job,
         execution,
@@ -72,6 +82,8 @@ def success_notification(
             "record_count": output["record_count"],
             "processed_count": output["processed_count"],
             "error_count": errors,
+            "output_bytes": output["processed_bytes"],
+            "duration_ms": duration_ms,
         },
         attributes={"has_rejects": "true" if errors else "false"},
     )
@@ -89,11 +101,10 @@ def failure_notification(job: Job, execution: Execution, environment: str) -> No
         subject=f"Data Pipeline: {_name(job)} FAILED, {failure.error}",
         title="Data Pipeline: File Failed",
         lines=[
+            "Status: failed",
             f"Error: {failure.error}",
             f"Step: {failure.state}",
             f"Cause: {cause}",
-            "",
-            "- Status: failed",
             "",
             "When the cause is mended, run it again by one of these:",
             "- Redrive on the execution's page in the Step Functions console",
@@ -121,8 +132,10 @@ def _notification(
     if status == "failed":
         notification_id += f".{execution.redrive_count}"
     head = [title, "=" * len(title), "", f"File ID: {job.file_id}", f"Source: {job.source.uri}"]
+    contract = _contract(job)
     tail = [
         "",
+        *([f"Contract: {contract['key']}, version {contract['version']}"] if contract else []),
         f"Processed At: {execution.start_time}",
         f"Attempt: {job.attempt}",
         f"Execution: {execution.arn}",
@@ -138,6 +151,8 @@ def _notification(
             "file_id": job.file_id,
             "dataset": job.source.dataset,
             "source": job.source.uri,
+            "source_bytes": job.source.size,
+            "contract": contract,
             "attempt": job.attempt,
             "replay_of": job.repeated_by(execution.name),
             "execution_arn": execution.arn,
@@ -154,6 +169,19 @@ def _notification(
             **attributes,
         },
     )
+
+
+def _contract(job: Job) -> dict[str, str] | None:
+    """The contract that the file was read by; None without one, or before it was looked for."""
+    parse = job.results.get("parse", {})
+    if not parse.get("contract_key"):
+        return None
+    return {"key": parse["contract_key"], "version": parse["contract_version"]}
+
+
+def _milliseconds(start: str, end: str) -> int:
+    elapsed = datetime.fromisoformat(end) - datetime.fromisoformat(start)
+    return max(0, int(elapsed.total_seconds() * 1000))
 
 
 def _name(job: Job) -> str:

@@ -73,6 +73,12 @@ def finished(attempt: int = 1, **results: Any) -> dict[str, Any]:
     return job(attempt, **{**RESULTS, **results})
 
 
+def recorded(attempt: int = 1, **results: Any) -> dict[str, Any]:
+    """The state document after RecordMetadata, 7.5 s after the execution's start."""
+    record = {"status": "succeeded", "recorded_at": f"2026-03-0{attempt}T08:00:09.614Z"}
+    return finished(attempt, **{"record": record, **results})
+
+
 def execution(attempt: int = 1, *, redrives: int | None = None) -> dict[str, Any]:
     """`$$.Execution` of an attempt; the count of redrives is absent before the first."""
     name = FILE_ID if attempt == 1 else f"{FILE_ID}-r{attempt}"

@@ -27,7 +27,7 @@ MESSAGE_BYTES = 256 * 1024
 
 
 def success(document: dict[str, Any] | None = None) -> Notification:
-    document = document or documents.finished()
+    document = document or documents.recorded()
     execution = Execution.from_context(documents.execution(document["attempt"]))
     return success_notification(Job.from_document(document), execution, "dev", OUTPUT_BUCKET)
 
@@ -47,6 +47,9 @@ def test_a_success_tells_people_what_and_where() -> None:
     assert f"Summary: s3://{OUTPUT_BUCKET}/{documents.SUMMARY['summary_key']}\n" in text
     assert f"Rejected: s3://{OUTPUT_BUCKET}/{documents.OUTPUT['rejected_csv_key']}\n" in text
     assert "- Records Processed: 197\n- Errors: 3\n- Status: succeeded\n" in text
+    assert "- Bytes Read: 34567\n- Bytes Written: 54321\n- Time: 7.5 s\n" in text
+    assert f"upload it as raw/orders/{FILE_ID}.csv\n" in text
+    assert "Contract: contracts/orders.json, version v7\n" in text
     assert "Processed At: 2026-03-01T08:00:02.114Z\n" in text
     assert f"Execution: {documents.execution()['Id']}\n" in text
 
@@ -59,11 +62,14 @@ def test_a_success_tells_machines_the_same() -> None:
     )
     assert (document["record_count"], document["processed_count"]) == (200, 197)
     assert document["error_count"] == 3
+    assert (document["source_bytes"], document["output_bytes"]) == (34567, 54321)
+    assert document["contract"] == {"key": "contracts/orders.json", "version": "v7"}
+    assert document["duration_ms"] == 7500
 
 
 def test_rejects_are_not_mentioned_where_there_are_none() -> None:
     clean = {**documents.OUTPUT, "error_count": 0, "rejected_key": None, "rejected_csv_key": None}
-    told = success(documents.finished(output=clean))
+    told = success(documents.recorded(output=clean))
     assert "Rejected" not in told.text
     assert "Mend" not in told.text
     assert told.document["outputs"]["rejected"] is None
@@ -73,9 +79,13 @@ def test_rejects_are_not_mentioned_where_there_are_none() -> None:
 
 def test_a_failure_tells_what_is_wrong_where_and_how_to_run_it_again() -> None:
     told = failed()
-    assert "Error: EmptyFile\nStep: ParseCsv\nCause: There is no header.\n" in told.text
+    assert (
+        "Status: failed\nError: EmptyFile\nStep: ParseCsv\nCause: There is no header.\n"
+        in told.text
+    )
     assert f"pipectl rerun {FILE_ID}" in told.text
     assert "Redrive" in told.text
+    assert told.document["contract"] is None
     assert told.document["error"] == {
         "code": "EmptyFile",
         "message": "There is no header.",
@@ -102,7 +112,7 @@ def test_subscribers_can_filter_by_attributes() -> None:
 def test_a_subject_is_one_that_sns_takes(name: str) -> None:
     for told in (
         failed(key=f"raw/orders/{name}.csv"),
-        success(documents.finished(source={**SOURCE, "key": f"raw/orders/{name}.csv"})),
+        success(documents.recorded(source={**SOURCE, "key": f"raw/orders/{name}.csv"})),
     ):
         assert len(told.subject) < 100
         assert all(" " <= character <= "~" for character in told.subject)
@@ -134,7 +144,7 @@ def test_the_longest_cause_fits_into_a_message(character: str) -> None:
 
 def test_a_repeat_bears_the_same_id_and_another_attempt_another_one() -> None:
     assert success().notification_id == success().notification_id == f"{FILE_ID}.succeeded"
-    assert success(documents.finished(2)).notification_id == f"{FILE_ID}-r2.succeeded"
+    assert success(documents.recorded(2)).notification_id == f"{FILE_ID}-r2.succeeded"
 
 
 @pytest.fixture
@@ -158,7 +168,7 @@ def ids(messages: list[dict[str, Any]]) -> list[str]:
 
 
 def test_a_success_is_published(topic: Subscriber, logs: Logs) -> None:
-    result = notify(documents.finished(), "succeeded")
+    result = notify(documents.recorded(), "succeeded")
     (message,) = topic.messages()
     assert message["Subject"] == "Data Pipeline: orders 2026-03.csv processed, 3 rejected"
     assert json.loads(message["Message"]) == success().document
@@ -170,16 +180,16 @@ def test_a_success_is_published(topic: Subscriber, logs: Logs) -> None:
 
 
 def test_a_success_is_told_once_however_often_the_step_runs(topic: Subscriber, logs: Logs) -> None:
-    first = notify(documents.finished(), "succeeded")
-    again = notify(documents.finished(), "succeeded", redrives=1)
+    first = notify(documents.recorded(), "succeeded")
+    again = notify(documents.recorded(), "succeeded", redrives=1)
     assert again == first
     assert len(topic.messages()) == 1
     assert logs[-2]["message"] == "already told"
 
 
 def test_the_success_of_another_attempt_is_news(topic: Subscriber, logs: Logs) -> None:
-    notify(documents.finished(), "succeeded")
-    notify(documents.finished(2), "succeeded")
+    notify(documents.recorded(), "succeeded")
+    notify(documents.recorded(2), "succeeded")
     assert ids(topic.messages()) == [f"{FILE_ID}.succeeded", f"{FILE_ID}-r2.succeeded"]
 
 
@@ -188,8 +198,8 @@ def test_after_a_crash_before_the_mark_the_repeat_bears_the_same_id(
 ) -> None:
     fault("UpdateItem", client_error("InternalServerError", "UpdateItem", status=500))
     with pytest.raises(TransientError):
-        notify(documents.finished(), "succeeded")
-    notify(documents.finished(), "succeeded")
+        notify(documents.recorded(), "succeeded")
+    notify(documents.recorded(), "succeeded")
     assert ids(topic.messages()) == [f"{FILE_ID}.succeeded"] * 2
 
 
@@ -214,7 +224,7 @@ def test_the_mark_of_an_earlier_attempt_does_not_silence_a_later_one(
     topic: Subscriber, logs: Logs
 ) -> None:
     mark_item(METADATA_TABLE, FILE_ID, "notified", {"notification_id": f"{FILE_ID}.succeeded"})
-    notify(documents.finished(2), "succeeded")
+    notify(documents.recorded(2), "succeeded")
     assert len(topic.messages()) == 1
 
 
@@ -226,5 +236,5 @@ def test_a_topic_that_does_not_take_it_leaves_no_mark(
 ) -> None:
     fault("Publish", client_error(code, "Publish", status=403))
     with pytest.raises(error):
-        notify(documents.finished(), "succeeded")
+        notify(documents.recorded(), "succeeded")
     assert "notified" not in (read_item(METADATA_TABLE, FILE_ID) or {})

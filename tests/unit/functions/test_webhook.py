@@ -88,7 +88,7 @@ def test_an_alarm_is_posted_as_json(event: Event, server: FakeServer, logs: Logs
 
 def test_a_success_is_posted_with_its_counts(server: FakeServer, logs: Logs) -> None:
     told = success_notification(
-        Job.from_document(documents.finished()),
+        Job.from_document(documents.recorded()),
         Execution.from_context(documents.execution()),
         "dev",
         documents.OUTPUT_BUCKET,
