@@ -11,10 +11,12 @@ import polars as pl
 from tabular.columns import QUOTED_TYPES, Values
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from tabular.contract import Field
 
+_ROWS_A_PIECE = 8192
+"""So many records are put together at a time: few megabytes, which memory caches hold."""
 _NEEDS_ESCAPE = r'["\\\x00-\x1f]'
 
 
@@ -51,7 +53,8 @@ class Envelope:
         buffer = self._free_buffer()
         buffer.seek(0)
         # The texts are whole lines: nothing in them is the CSV writer's business.
-        line.frame().write_csv(buffer, include_header=False, quote_style="never")
+        for lines in line.frames():
+            lines.write_csv(buffer, include_header=False, quote_style="never")
         return buffer.getbuffer()[: buffer.tell()]
 
     def _free_buffer(self) -> BytesIO:
@@ -96,10 +99,11 @@ class _Line:
         self._parts.append(column)
         self._quoted_unless = is_null
 
-    def frame(self) -> pl.DataFrame:
-        """The lines: one String column."""
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """The lines: one String column, piece by piece."""
         self._end_text()
-        return pl.DataFrame(self._columns).select(pl.concat_str(self._parts, ignore_nulls=True))
+        for columns in pl.DataFrame(self._columns).iter_slices(_ROWS_A_PIECE):
+            yield columns.select(pl.concat_str(self._parts, ignore_nulls=True))
 
     def _column(self, series: pl.Series) -> pl.Expr:
         name = str(len(self._columns))
