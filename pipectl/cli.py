@@ -17,7 +17,7 @@ SUBCOMMANDS = {
     "run": "Run files through the whole pipeline on this machine, without AWS.",
     "up": "Keep the pipeline's stack up on this machine, without AWS.",
     "check": "Check files against a contract, without running anything.",
-    "contract": "Draft, check and explain contracts.",
+    "contract": "Draft, check and move contracts.",
     "executions": "List executions with the files that they are of.",
     "show": "Show everything about one execution and its file.",
     "failures": "List failed files: why, where, since when, and how to run them again.",
