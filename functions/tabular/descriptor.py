@@ -21,7 +21,7 @@ from tabular.errors import HeaderMismatch, InvalidContract, UnsupportedEncoding
 from tabular.field_descriptor import field_document, read_field, read_missing_values
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 REFERENCE_NUMBERS = frozenset({"amount", "price", "quantity", "total"})
 """Without a contract, the fields of these names (cleaned) hold numbers; all others hold text."""
@@ -97,13 +97,31 @@ def read_contract(data: bytes) -> Contract:
     try:
         text = data.decode("utf-8-sig")
         document = json.loads(text, parse_float=Decimal, object_pairs_hook=collect)
+        halves = list(_half_characters(document))
     except UnicodeDecodeError as error:
         _refuse([("(document)", f"expected UTF-8, found another byte at offset {error.start}")])
     except (ValueError, RecursionError) as error:
         _refuse([("(document)", f"expected JSON: {error}")])
+    problem = "holds half of a surrogate pair, which is no character"
+    problems += [(path or "(document)", problem) for path in halves]
     if problems:
         _refuse(problems)
     return parse_contract(document)
+
+
+def _half_characters(value: Any, path: str = "") -> Iterator[str]:
+    r"""Paths of texts with a lone surrogate, which JSON can escape (`\ud83d`) and no file holds."""
+    match value:
+        case str():
+            if any("\ud800" <= character <= "\udfff" for character in value):
+                yield path
+        case list():
+            for index, item in enumerate(value):
+                yield from _half_characters(item, f"{path}[{index}]")
+        case dict():
+            for name, item in value.items():
+                yield from _half_characters(name, path)
+                yield from _half_characters(item, f"{path}.{name}" if path else name)
 
 
 def parse_contract(document: Mapping[str, Any]) -> Contract:

@@ -504,6 +504,7 @@ def test_a_schema_that_is_null_is_missing() -> None:
         (b'{"fields": "\xff"}', "expected UTF-8, found another byte at offset 12"),
         (b'{"fields": [], "fields": []}', "fields: stands more than once"),
         (b"[" * 100_000, "expected JSON"),
+        (rb'{"fields": [{"name": "\ud83d"}]}', r"fields\[0\].name: holds half of a surrogate pair"),
     ],
 )
 def test_bytes_that_are_no_contract_are_refused(data: bytes, message: str) -> None:
