@@ -10,8 +10,8 @@ from shared.settings import from_environment
 from shared.step import Task, step
 from tabular.errors import MisalignedSplits, TabularError
 from tabular.layout import Layout
-from tabular.splits import measure
-from tabular.transform import Split
+from tabular.measure import measure
+from tabular.split import Split
 
 
 @dataclass(frozen=True)

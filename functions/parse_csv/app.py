@@ -16,8 +16,8 @@ from shared.settings import from_environment
 from shared.step import Task, step
 from tabular.errors import TabularError
 from tabular.layout import Layout, read_layout
+from tabular.split import Split
 from tabular.splits import plan_splits
-from tabular.transform import Split
 
 # Enough for any header and a sample to tell the delimiter by; one request.
 HEAD_BYTES = 1024 * 1024

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tabular.errors import FileTooLarge
 from tabular.layout import Layout
-from tabular.transform import Split
+from tabular.split import Split
 
 # Measured on one core, for records of 128 bytes with a full contract: `make bench`, and "One-split
 # limit" in docs/scale.md. A unique field or key costs twice as much as all the rest, at a gigabyte:

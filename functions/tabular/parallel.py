@@ -26,8 +26,9 @@ from tabular.blocks import BLOCK_BYTES, read_blocks
 from tabular.layout import Layout
 from tabular.records import Records
 from tabular.rejects import csv_head
+from tabular.split import Split
 from tabular.statistics import merge
-from tabular.transform import Part, Rendered, Renderer, Split, Tally, transform
+from tabular.transform import Part, Rendered, Renderer, Tally, transform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -4,6 +4,8 @@ A boundary is *proposed* from a small window: the line end at which no quote can
 which records look right if none is, and wrong if one is. It is *proven* by reading: the first split
 starts with a record, and `measure` shows for each split that a record ends where it ends. So if all
 are measured, every boundary is true, by induction, whatever the file's quotes are.
+
+All of this looks at little of the file, and does without Polars.
 """
 
 from __future__ import annotations
@@ -11,13 +13,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tabular.blocks import BLOCK_BYTES, Block
-from tabular.records import Records
+from tabular.split import Split
 from tabular.structure import MAX_RECORD_BYTES, Outcome, line_end
-from tabular.transform import Split, split_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tabular.layout import Layout
 
@@ -85,28 +85,6 @@ def plan_splits(layout: Layout, read_range: ReadRange, *, split_bytes: int) -> l
     ]
 
 
-def measure(
-    chunks: Iterable[bytes], layout: Layout, split: Split, *, block_bytes: int = BLOCK_BYTES
-) -> Measure:
-    """Count a split's records and lines, and prove that it ends with a record.
-
-    `chunks` are as for `transform`: from `split.start` on, and beyond its end where a quote is
-    open. Raises MisalignedSplits, or UnreadableFile.
-    """
-    records = lines = 0
-    for block in split_blocks(chunks, layout, split, block_bytes=block_bytes):
-        lines += block.spans.lines
-        records += count_records(block, layout)
-    return Measure(records, lines)
-
-
-def count_records(block: Block, layout: Layout) -> int:
-    """How many data records a block has: `len(Records(...))`, without making them if possible."""
-    if _may_skip(block.original, layout):
-        return len(Records(block, layout))
-    return block.spans.lines - sum(last - first for first, last in block.spans.multi)
-
-
 def number_splits(splits: Sequence[Split], measures: Sequence[Measure]) -> list[Split]:
     """Give each split the numbers of its first row and line, from the measures of all before it."""
     numbered = []
@@ -115,22 +93,6 @@ def number_splits(splits: Sequence[Split], measures: Sequence[Measure]) -> list[
         numbered.append(replace(split, first_row=row, first_line=line))
         row, line = row + measured.record_count, line + measured.line_count
     return numbered
-
-
-def _may_skip(data: bytes, layout: Layout) -> bool:
-    """Whether there may be blank lines or comments that don't count as records."""
-    if not layout.codec.byte_structured:
-        return True
-    if layout.dialect.comment_char or layout.dialect.comment_rows:
-        return True
-    if layout.blank_rows == "reject":
-        return False
-    # Splitting into lines is quicker than a search for two line ends next to each other.
-    lines = data.splitlines()
-    if layout.blank_rows == "skip-rows":
-        empty_cells = layout.grammar.delimiter + (layout.grammar.quote or b"")
-        return not all(line.strip(empty_cells) for line in lines)
-    return b"" in lines or any(map(bytes.isspace, lines))
 
 
 def _find_boundary(layout: Layout, read_range: ReadRange, mark: int) -> int | None:

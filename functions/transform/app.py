@@ -13,7 +13,8 @@ from shared.step import Task, step
 from tabular.contract import OutputFormat
 from tabular.errors import TabularError
 from tabular.layout import Layout
-from tabular.transform import Split, transform
+from tabular.split import Split
+from tabular.transform import transform
 from transform.stamp import stamp_of
 
 

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from tabular.descriptor import parse_contract
 from tabular.layout import Layout, read_layout
+from tabular.split import Split
 from tabular.splits import plan_splits
-from tabular.transform import Split
 from tests.benchmarks.machine import facts
 from tests.benchmarks.measure import measure
 from tests.benchmarks.orders import CONTRACT, generate

@@ -14,8 +14,9 @@ from typing import Any
 
 from shared.storage import LOOKAHEAD_BYTES, RANGE_BYTES
 from tabular.layout import Layout
-from tabular.splits import measure
-from tabular.transform import Split, transform
+from tabular.measure import measure
+from tabular.split import Split
+from tabular.transform import transform
 
 _STARTED = "2026-03-01T08:00:00.000Z"
 _FILE_ID = "0123456789abcdef0123456789abcdef"

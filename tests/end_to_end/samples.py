@@ -8,8 +8,9 @@ from typing import Any
 
 from tabular.layout import read_layout
 from tabular.report import summarize
+from tabular.split import Split
 from tabular.statistics import merge
-from tabular.transform import Split, transform
+from tabular.transform import transform
 
 HEADER = b"id,amount,note\n"
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from slow_reader import read_slowly
 
 from tabular.errors import MisalignedSplits
-from tabular.splits import measure, number_splits, plan_splits
+from tabular.measure import measure
+from tabular.split import Split
+from tabular.splits import number_splits, plan_splits
 from tabular.statistics import merge
-from tabular.transform import Split
 from tests.unit.tabular.engine import contract_of, layout_of, run
 
 HEADER = b"\xef\xbb\xbfid,text\r\n"

@@ -11,7 +11,7 @@ from parse_csv.limits import check_splits, one_split_limit, why_one_split
 from tabular.descriptor import parse_contract
 from tabular.errors import FileTooLarge
 from tabular.layout import Layout, read_layout
-from tabular.transform import Split
+from tabular.split import Split
 
 FIELDS = [{"name": "id", "type": "integer"}, {"name": "mail", "type": "string"}]
 GB = 1_000_000_000

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from tabular.descriptor import parse_contract
 from tabular.layout import read_layout
-from tabular.transform import Part, Split, transform
+from tabular.split import Split
+from tabular.transform import Part, transform
 
 if TYPE_CHECKING:
     from tabular.layout import Layout

@@ -7,8 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-from tabular.splits import measure, plan_splits
-from tabular.transform import Split
+from tabular.measure import measure
+from tabular.split import Split
+from tabular.splits import plan_splits
 from tests.unit.tabular.engine import contract_of, layout_of, run
 
 FIELDS = [{"name": "a", "type": "string"}, {"name": "b", "type": "string"}]
