@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _STRING_OR_SPACE = re.compile(r'("(?:[^"\\]|\\.)*")|[ \t\r\n]+')
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_MAX_DEPTH = 100
+"""Structures nested deeper are refused: how deep Python itself can go depends on who calls."""
 _COORDINATE = re.compile(r"[+-]?(?:[0-9]{1,3}(?:\.[0-9]*)?|\.[0-9]+)")
 _POINT_PARTS = 2
 _MAX_LONGITUDE = 180
@@ -75,11 +79,44 @@ def _point(longitude: Any, latitude: Any, text: str) -> tuple[tuple[Decimal, Dec
 
 
 def _parse(text: str) -> Any:
-    """Parse JSON without its common extensions; None for what is not JSON."""
+    """Parse JSON without its common extensions; None for what is not JSON, or nested too deep."""
+    if _is_too_deep(text):
+        return None
     try:
-        return json.loads(text, parse_float=_finite, parse_int=whole_number, parse_constant=_refuse)
+        value = json.loads(
+            text, parse_float=_finite, parse_int=whole_number, parse_constant=_refuse
+        )
     except (ValueError, DecimalException, RecursionError):
         return None
+    if _ESCAPED_SURROGATE.search(text) and not _is_unicode(value):
+        return None
+    return value
+
+
+def _is_unicode(value: Any) -> bool:
+    """Whether no text in the value has half a surrogate pair, at which readers of JSON stop."""
+    match value:
+        case str():
+            return not any("\ud800" <= character <= "\udfff" for character in value)
+        case list():
+            return all(map(_is_unicode, value))
+        case dict():
+            return all(map(_is_unicode, (*value.keys(), *value.values())))
+    return True
+
+
+def _is_too_deep(text: str) -> bool:
+    if text.count("[") + text.count("{") <= _MAX_DEPTH:
+        return False
+    depth = 0
+    for character in _STRING.sub("", text):
+        if character in "[{":
+            depth += 1
+            if depth > _MAX_DEPTH:
+                return True
+        elif character in "]}":
+            depth -= 1
+    return False
 
 
 def _finite(text: str) -> Decimal:
