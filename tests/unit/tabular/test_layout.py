@@ -99,7 +99,7 @@ def test_utf_16_without_a_mark_is_refused_with_a_suggestion():
         (b"\n\r\n\n", EmptyFile),
         (b"\xef\xbb\xbf", EmptyFile),
         ("\ufeff\r\n".encode("utf-16-le"), EmptyFile),
-        (gzip.compress(b""), EmptyFile),
+        (gzip.compress(b"", mtime=0), EmptyFile),
         (b"PK\x03\x04rest", UnreadableFile),
         (b"%PDF-1.7", UnreadableFile),
     ],
