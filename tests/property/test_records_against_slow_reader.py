@@ -71,7 +71,7 @@ def assert_read_as_slowly(body, block_bytes):
     assert result.part.record_count == len(expected[0]) + len(expected[1])
 
 
-def test_the_slow_reader_reads_what_the_standard_shows():
+def test_the_slow_reader_reads_what_the_standard_shows() -> None:
     assert [r.cells for r in read_slowly(b'a,"b""c"\r\n"d\r\ne",f')] == [
         [b"a", b'b"c'],
         [b"d\r\ne", b"f"],

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from pipectl.commands.check import command
 
@@ -18,7 +19,7 @@ CONTRACT = {
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "contract.json").write_text(json.dumps(CONTRACT))
     (tmp_path / "good.csv").write_bytes(b"id,x\n1,ab\n")
@@ -27,11 +28,11 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def check(*arguments: str):
+def check(*arguments: str) -> Result:
     return CliRunner().invoke(command, arguments)
 
 
-def test_a_valid_file_exits_with_0(folder):
+def test_a_valid_file_exits_with_0(folder: Path) -> None:
     result = check("good.csv", "--contract", "contract.json", "--json")
     assert result.exit_code == 0
     (file,) = json.loads(result.stdout)["files"]
@@ -51,7 +52,7 @@ def test_a_valid_file_exits_with_0(folder):
     assert file["dialect"]["header_rows"] == [1]
 
 
-def test_every_fault_is_listed_with_its_place(folder):
+def test_every_fault_is_listed_with_its_place(folder: Path) -> None:
     result = check("bad.csv", "--contract", "contract.json", "--json")
     assert result.exit_code == 1
     (file,) = json.loads(result.stdout)["files"]
@@ -78,7 +79,7 @@ def test_every_fault_is_listed_with_its_place(folder):
     ]
 
 
-def test_the_limit_cuts_the_list_and_says_so(folder):
+def test_the_limit_cuts_the_list_and_says_so(folder: Path) -> None:
     result = check("bad.csv", "--contract", "contract.json", "--json", "--limit", "1")
     (file,) = json.loads(result.stdout)["files"]
     assert (len(file["errors"]), file["errors_truncated"], file["error_count"]) == (1, True, 1)
@@ -87,21 +88,23 @@ def test_the_limit_cuts_the_list_and_says_so(folder):
 @pytest.mark.parametrize(
     ("name", "code"), [("odd.csv", "HeaderMismatch"), ("no", "SourceNotFound")]
 )
-def test_a_file_that_cannot_be_read_is_named_with_its_error(folder, name, code):
+def test_a_file_that_cannot_be_read_is_named_with_its_error(
+    folder: Path, name: str, code: str
+) -> None:
     result = check(name, "good.csv", "--json")
     assert result.exit_code == 1
     first, second = json.loads(result.stdout)["files"]
     assert (first["valid"], first["file_error"]["code"], second["valid"]) == (False, code, True)
 
 
-def test_a_wrong_contract_is_told_in_the_same_shape(folder):
+def test_a_wrong_contract_is_told_in_the_same_shape(folder: Path) -> None:
     (folder / "contract.json").write_text('{"fields": 1}')
     result = check("good.csv", "--contract", "contract.json", "--json")
     assert result.exit_code == 1
     assert json.loads(result.stdout)["files"][0]["file_error"]["code"] == "InvalidContract"
 
 
-def test_the_contracts_limit_for_rejects_is_part_of_the_verdict(folder):
+def test_the_contracts_limit_for_rejects_is_part_of_the_verdict(folder: Path) -> None:
     contract = {"name": "n", "path": "p.csv", "schema": CONTRACT, "pipeline": {"maxRejectCount": 0}}
     (folder / "contract.json").write_text(json.dumps(contract))
     result = check("bad.csv", "--contract", "contract.json", "--json")
@@ -109,13 +112,13 @@ def test_the_contracts_limit_for_rejects_is_part_of_the_verdict(folder):
     assert (file["file_error"]["code"], file["error_count"]) == ("TooManyRejects", 1)
 
 
-def test_people_get_a_table(folder):
+def test_people_get_a_table(folder: Path) -> None:
     result = check("bad.csv", "good.csv", "--contract", "contract.json")
     assert result.exit_code == 1
     assert "constraint-error" in result.stdout
     assert "invalid" in result.stdout
 
 
-def test_nothing_to_check_is_a_usage_error():
+def test_nothing_to_check_is_a_usage_error() -> None:
     assert check().exit_code == 2
     assert check("x", "--limit", "-1").exit_code == 2

@@ -18,5 +18,5 @@ assert len(number_splits(splits, [Measure(1, 1)] * len(splits))) > 2
 """
 
 
-def test_a_files_head_is_read_and_its_splits_are_planned_without_polars():
+def test_a_files_head_is_read_and_its_splits_are_planned_without_polars() -> None:
     subprocess.run([sys.executable, "-c", PLAN_WITHOUT_POLARS], check=True)

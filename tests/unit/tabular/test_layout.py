@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+from typing import Any
 
 import pytest
 
+from tabular.contract import Contract
 from tabular.errors import (
     EmptyFile,
     HeaderMismatch,
@@ -21,7 +23,9 @@ A = {"name": "a"}
 B = {"name": "b"}
 
 
-def refused(content: bytes, contract=None, name: str = "test.csv") -> TabularError:
+def refused(
+    content: bytes, contract: Contract | None = None, name: str = "test.csv"
+) -> TabularError:
     with pytest.raises(TabularError) as caught:
         layout_of(content, contract, name)
     return caught.value
@@ -40,22 +44,22 @@ def refused(content: bytes, contract=None, name: str = "test.csv") -> TabularErr
         (",", b"a,b"),
     ],
 )
-def test_the_delimiter_is_found(delimiter, content):
+def test_the_delimiter_is_found(delimiter: str, content: bytes) -> None:
     assert layout_of(content).dialect.delimiter == delimiter
 
 
-def test_a_delimiter_in_doubt_is_not_guessed():
+def test_a_delimiter_in_doubt_is_not_guessed() -> None:
     error = refused(b"a,b;c\n1,2;3\n4,5;6\n")
     assert isinstance(error, UnreadableFile)
     assert '"dialect": {"delimiter": ","}' in str(error)
 
 
-def test_the_contracts_names_decide_between_delimiters():
+def test_the_contracts_names_decide_between_delimiters() -> None:
     layout = layout_of(b"a;b,c\n1;2,3\n", contract_of(A, {"name": "b,c"}))
     assert layout.labels == ("a", "b,c")
 
 
-def test_a_title_above_the_header_is_noticed():
+def test_a_title_above_the_header_is_noticed() -> None:
     error = refused(b"Orders of May\na;b\n1;2\n3;4\n5;6\n")
     assert isinstance(error, UnreadableFile)
     assert '"headerRows": [2]' in str(error)
@@ -70,23 +74,23 @@ def test_a_title_above_the_header_is_noticed():
         ("ä,b\n1,2\n".encode("utf-32"), "utf-32-le"),
     ],
 )
-def test_a_byte_order_mark_tells_the_encoding(content, encoding):
+def test_a_byte_order_mark_tells_the_encoding(content: bytes, encoding: str) -> None:
     layout = layout_of(content)
     assert (layout.encoding, layout.bom, layout.labels) == (encoding, True, ("ä", "b"))
 
 
-def test_the_contract_tells_the_encoding_where_there_is_no_mark():
+def test_the_contract_tells_the_encoding_where_there_is_no_mark() -> None:
     layout = layout_of("ä,b\n".encode("cp1252"), contract_of({"name": "ä"}, B, encoding="cp1252"))
     assert (layout.encoding, layout.data_start) == ("cp1252", 4)
 
 
-def test_a_header_in_another_encoding_is_refused_with_a_suggestion():
+def test_a_header_in_another_encoding_is_refused_with_a_suggestion() -> None:
     error = refused("größe,b\n1,2\n".encode("cp1252"))
     assert isinstance(error, UnsupportedEncoding)
     assert '"encoding": "cp1252"' in str(error)
 
 
-def test_utf_16_without_a_mark_is_refused_with_a_suggestion():
+def test_utf_16_without_a_mark_is_refused_with_a_suggestion() -> None:
     error = refused("a,b\n1,2\n".encode("utf-16-le"))
     assert isinstance(error, UnsupportedEncoding)
     assert '"utf-16-le"' in str(error)
@@ -104,24 +108,24 @@ def test_utf_16_without_a_mark_is_refused_with_a_suggestion():
         (b"%PDF-1.7", UnreadableFile),
     ],
 )
-def test_what_is_no_csv_is_refused_by_name(content, kind):
+def test_what_is_no_csv_is_refused_by_name(content: bytes, kind: type[TabularError]) -> None:
     assert type(refused(content)) is kind
 
 
-def test_a_file_of_blank_lines_is_empty_with_a_contract_too():
+def test_a_file_of_blank_lines_is_empty_with_a_contract_too() -> None:
     assert isinstance(refused(b"\n\n", contract_of(A, dialect={})), EmptyFile)
 
 
-def test_a_header_row_that_the_file_does_not_have_is_refused_with_the_rows_it_has():
+def test_a_header_row_that_the_file_does_not_have_is_refused_with_the_rows_it_has() -> None:
     error = refused(b"a,b\n1,2\n", contract_of(A, B, dialect={"headerRows": [7]}))
     assert str(error) == "The header should be row 7, and there are 2 rows in the file."
 
 
-def test_a_name_that_promises_gzip_must_keep_it():
+def test_a_name_that_promises_gzip_must_keep_it() -> None:
     assert isinstance(refused(b"a,b\n", name="x.csv.gz"), UnreadableFile)
 
 
-def test_a_head_without_any_line_end_is_refused():
+def test_a_head_without_any_line_end_is_refused() -> None:
     with pytest.raises(UnreadableFile):
         read_layout(b"a" * 100, size=1000, name="x.csv", contract=None)
 
@@ -135,7 +139,7 @@ def test_a_head_without_any_line_end_is_refused():
         (b"A b,a_b\n", "columns 1 and 2"),
     ],
 )
-def test_a_faulty_header_is_refused_with_its_place(content, words):
+def test_a_faulty_header_is_refused_with_its_place(content: bytes, words: str) -> None:
     error = refused(content)
     assert isinstance(error, HeaderMismatch)
     assert words in str(error)
@@ -158,7 +162,9 @@ def test_a_faulty_header_is_refused_with_its_place(content, words):
         ("partial", b"c,d\n", False),
     ],
 )
-def test_fields_match_decides_which_headers_are_accepted(match, header, accepted):
+def test_fields_match_decides_which_headers_are_accepted(
+    match: str, header: bytes, accepted: bool
+) -> None:
     contract = contract_of(A, B, fieldsMatch=match)
     if accepted:
         layout_of(header, contract)
@@ -175,19 +181,21 @@ def test_fields_match_decides_which_headers_are_accepted(match, header, accepted
         ({"missingColumns": "keep"}, b"b\n", ["a", "b"]),
     ],
 )
-def test_policies_decide_about_extra_and_missing_columns(policies, header, names):
+def test_policies_decide_about_extra_and_missing_columns(
+    policies: dict[str, Any], header: bytes, names: list[str]
+) -> None:
     layout = layout_of(header, contract_of(A, B, pipeline=policies))
     assert [field.output_name for field in layout.fields] == names
 
 
-def test_a_missing_required_column_is_refused_whatever_the_policy():
+def test_a_missing_required_column_is_refused_whatever_the_policy() -> None:
     contract = contract_of(
         {**A, "constraints": {"required": True}}, B, pipeline={"missingColumns": "keep"}
     )
     assert isinstance(refused(b"b\n", contract), HeaderMismatch)
 
 
-def test_a_label_that_differs_in_case_or_spaces_is_pointed_out():
+def test_a_label_that_differs_in_case_or_spaces_is_pointed_out() -> None:
     error = refused(b"A,b\n", contract_of(A, B))
     assert "'A' instead of 'a'" in str(error)
 
@@ -202,17 +210,19 @@ def test_a_label_that_differs_in_case_or_spaces_is_pointed_out():
         ({"header": False}, b"1,2\n", ("a", "b"), 1),
     ],
 )
-def test_the_dialect_tells_where_the_header_is(dialect, content, labels, data_line):
+def test_the_dialect_tells_where_the_header_is(
+    dialect: dict[str, Any], content: bytes, labels: tuple[str, ...], data_line: int
+) -> None:
     fields = [{"name": label} for label in labels]
     layout = layout_of(content, contract_of(*fields, dialect=dialect))
     assert (layout.labels, layout.data_line) == (labels, data_line)
 
 
-def test_blank_lines_before_the_header_do_not_count_without_a_contract():
+def test_blank_lines_before_the_header_do_not_count_without_a_contract() -> None:
     assert layout_of(b"\n\na,b\n").data_line == 4
 
 
-def test_a_layout_survives_its_json_document():
+def test_a_layout_survives_its_json_document() -> None:
     contract = contract_of(
         {
             "name": "d",

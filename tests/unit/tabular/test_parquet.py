@@ -29,7 +29,7 @@ def frame_of(result) -> pl.DataFrame:
     return pl.read_parquet(BytesIO(result.processed))
 
 
-def test_values_keep_their_types_and_digits():
+def test_values_keep_their_types_and_digits() -> None:
     row = b'100.5000,9223372036854775807,2024-02-29,2024-01-01T12:00:00+01:00,true,"{""a"":1}",x\n'
     frame = frame_of(
         run(HEADER + row + b",,,,,,\n1.5e3,-7,,,,,\n", CONTRACT, output_format="parquet")
@@ -56,25 +56,25 @@ def test_a_number_that_would_lose_digits_is_rejected(number):
     assert frame_of(result)["n"].to_list() == [Decimal(1)]
 
 
-def test_an_integer_beyond_64_bits_is_rejected():
+def test_an_integer_beyond_64_bits_is_rejected() -> None:
     result = run(HEADER + b",9223372036854775808,,,,,\n", CONTRACT, output_format="parquet")
     assert result.codes == {1: ["type-error"]}
 
 
-def test_a_file_without_good_records_is_an_empty_table_of_the_same_columns():
+def test_a_file_without_good_records_is_an_empty_table_of_the_same_columns() -> None:
     frame = frame_of(run(HEADER, CONTRACT, output_format="parquet"))
     assert frame.height == 0
     assert frame.columns == ["_file_id", "_row", "n", "i", "d", "t", "b", "o", "s"]
 
 
-def test_many_blocks_are_one_file_in_order():
+def test_many_blocks_are_one_file_in_order() -> None:
     rows = b"".join(b"%d,,,,,,x\n" % number for number in range(500))
     frame = frame_of(run(HEADER + rows, CONTRACT, output_format="parquet", block_bytes=64))
     assert frame["n"].to_list() == list(range(500))
     assert frame["_row"].to_list() == list(range(1, 501))
 
 
-def test_what_reading_raises_is_raised_by_its_name():
+def test_what_reading_raises_is_raised_by_its_name() -> None:
     content = gzip.compress(HEADER + b"1,,,,,,x\n" * 1000, mtime=0)
     layout = layout_of(content, CONTRACT, "t.csv.gz")
     with pytest.raises(UnreadableFile):

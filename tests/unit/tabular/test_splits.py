@@ -43,7 +43,7 @@ def plan(content, contract=None, name="t.csv"):
 ROWS = b"a,b\n" + b"1,2\n" * 50
 
 
-def test_an_ordinary_file_is_cut():
+def test_an_ordinary_file_is_cut() -> None:
     splits = plan(ROWS)
     assert len(splits) > 10
     assert all(before.end == after.start for before, after in pairwise(splits))

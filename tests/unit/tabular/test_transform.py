@@ -18,7 +18,7 @@ AGE = {"name": "age", "type": "integer", "constraints": {"minimum": 0}}
 PEOPLE = contract_of(NAME, AGE)
 
 
-def test_without_a_contract_the_plain_rules_hold():
+def test_without_a_contract_the_plain_rules_hold() -> None:
     result = run(b"Customer Name ,Amount\n  Ann ,100.50\n\nBob,\nCy,x\n")
     assert result.processed.splitlines()[0] == (
         b'{"id":"f-1","original_row":1,"data":{"customer_name":"Ann","amount":100.50},'
@@ -75,7 +75,7 @@ def test_a_row_with_a_fault_costs_that_row_alone(row, codes, line_end):
     )
 
 
-def test_an_unclosed_quote_before_a_blank_line_costs_its_line_alone():
+def test_an_unclosed_quote_before_a_blank_line_costs_its_line_alone() -> None:
     result = run(b'name,age\n"open,1\n\nx,2\n', PEOPLE)
     assert result.codes == {1: ["source-error"], 2: ["blank-row"]}
     assert result.rows == [3]
@@ -91,7 +91,7 @@ def test_blank_rows_follow_the_dialect(skip, codes):
     assert [data["name"] for data in result.data] == ["x", "y"]
 
 
-def test_comments_are_no_records():
+def test_comments_are_no_records() -> None:
     contract = contract_of(NAME, AGE, dialect={"commentChar": "#", "commentRows": [5]})
     result = run(b"name,age\n#no\nx,1\n# no,3\nnot this\ny,\xff\n", contract)
     assert result.rows == [1]
@@ -113,7 +113,7 @@ def test_the_encoding_changes_nothing_but_offsets(encoding, block_bytes):
     assert result.rejected_csv.decode(encoding) == "name,age\r\nÄ,x\r\n"
 
 
-def test_a_letter_whose_second_byte_looks_like_a_delimiter_stays_a_letter():
+def test_a_letter_whose_second_byte_looks_like_a_delimiter_stays_a_letter() -> None:
     text = "name|age\nソ表|1\nポ|x\n"  # in Shift JIS their second bytes are backslashes and bars
     contract = contract_of(NAME, AGE, encoding="shift_jis", dialect={"delimiter": "|"})
     result = run(text.encode("shift_jis"), contract)
@@ -146,7 +146,7 @@ def test_dialects_read_the_same_table(dialect, content):
     assert result.data == [{"name": 'a;"b"\n', "age": 1}]
 
 
-def test_without_a_quote_character_quotes_are_letters():
+def test_without_a_quote_character_quotes_are_letters() -> None:
     contract = contract_of(NAME, AGE, dialect={"quoteChar": None})
     assert run(b'name,age\n"a,1\n', contract).data == [{"name": '"a', "age": 1}]
 
@@ -160,7 +160,7 @@ def test_gzip_changes_nothing(members):
     assert zipped.outputs == plain.outputs
 
 
-def test_damaged_gzip_is_unreadable():
+def test_damaged_gzip_is_unreadable() -> None:
     packed = gzip.compress(b"name,age\n" + b"x,1\n" * 1000)
     layout = layout_of(packed, PEOPLE, "x.csv.gz")
     for damaged in (packed[:-1], packed[:40], packed[:-8] + b"\0" * 8, packed + b"garbage"):
@@ -177,11 +177,11 @@ def test_gzip_that_expands_too_far_is_stopped(monkeypatch):
         list(gunzip([gzip.compress(b"01" * 600)], max_bytes=1000))
 
 
-def test_zeros_after_gzip_data_are_padding():
+def test_zeros_after_gzip_data_are_padding() -> None:
     assert b"".join(gunzip([gzip.compress(b"x"), b"\0" * 10])) == b"x"
 
 
-def test_formulas_in_texts_are_neutralised_only_where_the_contract_says_so():
+def test_formulas_in_texts_are_neutralised_only_where_the_contract_says_so() -> None:
     fields = [NAME, {"name": "n", "type": "number"}]
     content = b"name,n\n=1+1,-5\n"
     off = run(content, contract_of(*fields))
@@ -190,17 +190,17 @@ def test_formulas_in_texts_are_neutralised_only_where_the_contract_says_so():
     assert on.data == [{"name": "'=1+1", "n": -5}]
 
 
-def test_extra_columns_that_are_kept_stand_after_the_contracts():
+def test_extra_columns_that_are_kept_stand_after_the_contracts() -> None:
     contract = contract_of(AGE, pipeline={"extraColumns": "keep"})
     assert run(b"x,age\na,1\n", contract).data == [{"age": 1, "x": "a"}]
 
 
-def test_missing_columns_that_are_kept_are_null():
+def test_missing_columns_that_are_kept_are_null() -> None:
     contract = contract_of(NAME, AGE, pipeline={"missingColumns": "keep"})
     assert run(b"age\n1\n", contract).data == [{"name": None, "age": 1}]
 
 
-def test_mended_rejects_can_be_dropped_in_again():
+def test_mended_rejects_can_be_dropped_in_again() -> None:
     first = run(b"\xef\xbb\xbfTitle\r\nname,age\r\nx,1\r\ny,?\r\nz", PEOPLE_BELOW_A_TITLE)
     assert first.rejected_csv == b"\xef\xbb\xbfTitle\r\nname,age\r\ny,?\r\nz\r\n"
     mended = first.rejected_csv.replace(b"?", b"2").replace(b"z", b"z,3")
@@ -213,17 +213,17 @@ def test_mended_rejects_can_be_dropped_in_again():
 PEOPLE_BELOW_A_TITLE = contract_of(NAME, AGE, dialect={"headerRows": [2]})
 
 
-def test_a_file_with_a_header_alone_has_no_records():
+def test_a_file_with_a_header_alone_has_no_records() -> None:
     result = run(b"name,age", PEOPLE)
     assert (result.part.record_count, result.processed, result.rejected) == (0, b"", b"")
 
 
-def test_a_single_column_keeps_its_records():
+def test_a_single_column_keeps_its_records() -> None:
     result = run(b"only\n1\n\n2\n")
     assert result.data == [{"only": "1"}, {"only": "2"}]
 
 
-def test_names_and_texts_are_escaped_as_json():
+def test_names_and_texts_are_escaped_as_json() -> None:
     contract = contract_of({"name": 'q"\\\n'})
     result = run(b'"q""\\\n"\n"a""\\\x01\t\n\xe2\x82\xac"\n', contract)
     assert json.loads(result.processed)["data"] == {'q"\\\n': 'a"\\\x01\t\n€'}
@@ -235,7 +235,7 @@ def test_no_line_end_for_long_is_no_csv(monkeypatch):
         run(b"name,age\n" + b"x" * 5000, PEOPLE, block_bytes=100, chunk=100)
 
 
-def test_the_number_of_records_is_kept_in_statistics():
+def test_the_number_of_records_is_kept_in_statistics() -> None:
     result = run(b"name,age\nx,1\ny,\nz,z\n", PEOPLE)
     assert result.part.to_document()["record_count"] == 3
     assert result.part.statistics["rejects"] == [["age", "type-error", 1]]

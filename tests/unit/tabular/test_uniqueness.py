@@ -20,24 +20,24 @@ def test_a_unique_value_that_occurs_again_rejects_the_later_row(block_bytes):
     assert [data["id"] for data in result.data] == [1, 2, 3]
 
 
-def test_nulls_are_not_compared():
+def test_nulls_are_not_compared() -> None:
     contract = contract_of(INTEGER, {"name": "x"}, uniqueKeys=[["id", "x"]])
     assert run(b"id,x\n,a\n,a\n1,b\n1,b\n", contract).codes == {4: ["unique-error"]}
 
 
-def test_a_primary_key_of_two_fields_is_compared_as_a_whole():
+def test_a_primary_key_of_two_fields_is_compared_as_a_whole() -> None:
     contract = contract_of({"name": "a"}, {"name": "b"}, primaryKey=["a", "b"])
     result = run(b"a,b\nx,yz\nxy,z\nx,yz\n", contract)
     assert result.codes == {3: ["primary-key"]}
 
 
-def test_a_primary_key_of_one_field_is_named_in_the_fault():
+def test_a_primary_key_of_one_field_is_named_in_the_fault() -> None:
     result = run(b"id\n7\n7\n", contract_of(INTEGER, primaryKey="id"))
     (fault,) = result.rejects[0]["errors"]
     assert (fault["field"], fault["code"], fault["value"]) == ("id", "primary-key", "7")
 
 
-def test_a_key_is_taken_also_by_a_row_that_is_rejected_for_another_reason():
+def test_a_key_is_taken_also_by_a_row_that_is_rejected_for_another_reason() -> None:
     contract = contract_of(
         {**INTEGER, "constraints": {"unique": True}}, {"name": "n", "type": "number"}
     )
@@ -63,7 +63,7 @@ def test_equal_values_are_equal_however_they_are_written(kind, first, second):
     assert run(b"v\n%b\n%b\n" % (first, second), contract).codes == {2: ["unique-error"]}
 
 
-def test_more_keys_than_one_table_holds_are_all_remembered():
+def test_more_keys_than_one_table_holds_are_all_remembered() -> None:
     contract = contract_of({**INTEGER, "constraints": {"unique": True}})
     numbers = b"".join(b"%d\n" % number for number in range(60_000)) * 2
     result = run(b"id\n" + numbers, contract)
