@@ -5,7 +5,7 @@ where the next block begins: it finds the block's end, counts its records and pa
 then transforms the block while others read. The writing token passes from block to block in the
 file's order and says where in the outputs the next block goes. Tokens go through pipes, there is
 no shared memory; the processes are started afresh rather than forked, since a fork would share
-Polars' thread pool.
+Polars' thread pool. They all import Polars at the same time, so this module does it late.
 """
 
 from __future__ import annotations
@@ -16,28 +16,23 @@ import select
 import struct
 import subprocess
 import sys
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tabular import errors
-from tabular.blocks import BLOCK_BYTES, read_blocks
-from tabular.layout import Layout
-from tabular.records import Records
+from tabular.blocks import BLOCK_BYTES
 from tabular.rejects import csv_head
 from tabular.split import Split
-from tabular.statistics import merge
-from tabular.transform import Part, Rendered, Renderer, Tally, transform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from tabular.blocks import Block
+    from tabular.layout import Layout
+    from tabular.transform import Part
 
 WORTHWHILE_BYTES = 24 * 1024 * 1024
 """Below this size another process takes longer to start than it helps."""
-_CHUNK_BYTES = 1024 * 1024
 _LOOK_AROUND_SECONDS = 0.5
 """So often a process that waits for another one looks whether that is still there."""
 
@@ -60,7 +55,7 @@ class Job:
     block_bytes: int = BLOCK_BYTES
 
 
-class _ReadToken(NamedTuple):
+class ReadToken(NamedTuple):
     """Where the next block begins; block -1: there is none."""
 
     block: int
@@ -69,7 +64,7 @@ class _ReadToken(NamedTuple):
     row: int
 
 
-class _WriteToken(NamedTuple):
+class WriteToken(NamedTuple):
     """Where the outputs of a block begin."""
 
     block: int
@@ -79,7 +74,8 @@ class _WriteToken(NamedTuple):
 
 
 _TOKEN = struct.Struct("<4q")
-_END = -1
+END = -1
+"""Instead of a block's number in the reading token: there is none left."""
 
 
 def transform_file(
@@ -113,29 +109,10 @@ def transform_file(
     )
     one = layout.compression or layout.has_uniqueness or layout.size < WORTHWHILE_BYTES
     if one or processes == 1:
-        return _alone(job)
+        from tabular.worker import work_alone  # noqa: PLC0415 see above
+
+        return work_alone(job)
     return _together(job, processes)
-
-
-def _alone(job: Job) -> Part:
-    split = Split.whole(job.layout)
-    with ExitStack() as stack:
-        sinks = [
-            stack.enter_context(Path(name).open("wb")) if name else None
-            for name in (job.processed, job.rejected, job.rejected_csv)
-        ]
-        file = stack.enter_context(Path(job.path).open("rb", buffering=0))
-        return transform(
-            _chunks(file.fileno(), split.start),
-            job.layout,
-            split,
-            file_id=job.file_id,
-            processed_at=job.processed_at,
-            processed=sinks[0],
-            rejected=sinks[1],
-            rejected_csv=sinks[2],
-            block_bytes=job.block_bytes,
-        )
 
 
 def _together(job: Job, processes: int) -> Part:
@@ -143,140 +120,27 @@ def _together(job: Job, processes: int) -> Part:
     for name, content in ((job.processed, b""), (job.rejected, b""), (job.rejected_csv, head)):
         if name:
             Path(name).write_bytes(content)
-    channels = _Channels.make(processes)
+    channels = Channels.make(processes)
     split = Split.whole(job.layout)
-    channels.give_read(_ReadToken(0, split.start, split.first_line, split.first_row))
-    channels.give_write(_WriteToken(0, 0, 0, len(head)))
+    channels.give_read(ReadToken(0, split.start, split.first_line, split.first_row))
+    channels.give_write(WriteToken(0, 0, 0, len(head)))
     helpers: list[subprocess.Popen[bytes]] = []
     try:
         helpers += [_start_helper(job, channels) for _ in range(processes - 1)]
-        parts = [_work(job, channels, lambda: _check_helpers(helpers))]
+        from tabular.worker import merged, work  # noqa: PLC0415 while the helpers do it, too
+
+        parts = [work(job, channels, lambda: _check_helpers(helpers))]
         parts += [_result_of(helper) for helper in helpers]
     finally:
         for helper in helpers:
             helper.kill()
             helper.wait()
         channels.close()
-    return Part(
-        record_count=sum(part.record_count for part in parts),
-        processed_count=sum(part.processed_count for part in parts),
-        error_count=sum(part.error_count for part in parts),
-        line_count=sum(part.line_count for part in parts),
-        statistics=merge(part.statistics for part in parts),
-    )
-
-
-def _work(job: Job, channels: _Channels, look_around: Callable[[], None]) -> Part:
-    """Take blocks until there are none."""
-    renderer, tally = _renderer(job), Tally(job.layout)
-    waiting: list[tuple[int, Rendered]] = []
-    with _Outputs(job) as outputs, Path(job.path).open("rb", buffering=0) as file:
-        while True:
-            token = channels.take_read(look_around)
-            block = None if token.block == _END else _read_block(file.fileno(), job, token)
-            if block is None:
-                channels.give_read(token._replace(block=_END))
-                break
-            records = Records(block, job.layout)
-            channels.give_read(
-                _ReadToken(
-                    token.block + 1,
-                    block.offset + len(block.original),
-                    block.first_line + block.spans.lines,
-                    token.row + len(records),
-                )
-            )
-            batch = renderer.read(records, token.row)
-            tally.add(batch, block)
-            waiting.append((token.block, renderer.render(batch)))
-            # One block may wait for its turn to be written while the next is transformed.
-            while waiting and (len(waiting) > 1 or channels.may_write(waiting[0][0])):
-                _write(waiting.pop(0), outputs, channels, look_around)
-        for pending in waiting:
-            _write(pending, outputs, channels, look_around)
-    return tally.part()
-
-
-def _renderer(job: Job) -> Renderer:
-    return Renderer(
-        job.layout,
-        file_id=job.file_id,
-        processed_at=job.processed_at,
-        output_format="jsonl" if job.processed else None,
-    )
-
-
-def _write(
-    pending: tuple[int, Rendered],
-    outputs: _Outputs,
-    channels: _Channels,
-    look_around: Callable[[], None],
-) -> None:
-    """Pass the writing token on as soon as the sizes are known, then write."""
-    block, rendered = pending
-    token = channels.take_write(block, look_around)
-    channels.give_write(
-        _WriteToken(
-            block + 1,
-            token.processed + len(rendered.processed),
-            token.rejected + len(rendered.rejected),
-            token.rejected_csv + len(rendered.rejected_csv),
-        )
-    )
-    outputs.write(rendered, token)
-
-
-def _read_block(descriptor: int, job: Job, token: _ReadToken) -> Block | None:
-    blocks = read_blocks(
-        _chunks(descriptor, token.offset),
-        job.layout.grammar,
-        job.layout.codec,
-        start=token.offset,
-        end=None,
-        first_line=token.line,
-        block_bytes=job.block_bytes,
-    )
-    return next(blocks, None)
-
-
-def _chunks(descriptor: int, start: int) -> Iterator[bytes]:
-    while chunk := os.pread(descriptor, _CHUNK_BYTES, start):
-        start += len(chunk)
-        yield chunk
-
-
-class _Outputs:
-    """The output files, open for writing at any place."""
-
-    def __init__(self, job: Job) -> None:
-        self._names = (job.processed, job.rejected, job.rejected_csv)
-        self._descriptors: list[int | None] = []
-
-    def __enter__(self) -> _Outputs:
-        self._descriptors = [os.open(name, os.O_WRONLY) if name else None for name in self._names]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for descriptor in self._descriptors:
-            if descriptor is not None:
-                os.close(descriptor)
-
-    def write(self, rendered: Rendered, token: _WriteToken) -> None:
-        """Write a block's outputs to their places."""
-        for descriptor, data, offset in zip(self._descriptors, rendered, token[1:], strict=True):
-            if descriptor is not None:
-                _write_all(descriptor, data, offset)
-
-
-def _write_all(descriptor: int, data: bytes | memoryview, offset: int) -> None:
-    view = memoryview(data)
-    while view:
-        written = os.pwrite(descriptor, view, offset)
-        view, offset = view[written:], offset + written
+    return merged(parts)
 
 
 @dataclass(frozen=True)
-class _Channels:
+class Channels:
     """The pipes that tokens go through: (read end, write end) each.
 
     Every process may take the reading token. The writing token of a block lies in the pipe of the
@@ -287,7 +151,7 @@ class _Channels:
     writing: tuple[tuple[int, int], ...]
 
     @classmethod
-    def make(cls, processes: int) -> _Channels:
+    def make(cls, processes: int) -> Channels:
         """New pipes, enough for so many processes with one block in work and one waiting each."""
         return cls(os.pipe(), tuple(os.pipe() for _ in range(2 * processes + 1)))
 
@@ -301,21 +165,21 @@ class _Channels:
         for end in self.descriptors:
             os.close(end)
 
-    def give_read(self, token: _ReadToken) -> None:
+    def give_read(self, token: ReadToken) -> None:
         """Let anybody read on."""
         os.write(self.reading[1], _TOKEN.pack(*token))
 
-    def take_read(self, look_around: Callable[[], None]) -> _ReadToken:
+    def take_read(self, look_around: Callable[[], None]) -> ReadToken:
         """Wait for the reading token."""
-        return _ReadToken(*_take(self.reading[0], look_around))
+        return ReadToken(*_take(self.reading[0], look_around))
 
-    def give_write(self, token: _WriteToken) -> None:
+    def give_write(self, token: WriteToken) -> None:
         """Let the block that the token names be written."""
         os.write(self._writing(token.block)[1], _TOKEN.pack(*token))
 
-    def take_write(self, block: int, look_around: Callable[[], None]) -> _WriteToken:
+    def take_write(self, block: int, look_around: Callable[[], None]) -> WriteToken:
         """Wait for the writing token of a block."""
-        return _WriteToken(*_take(self._writing(block)[0], look_around))
+        return WriteToken(*_take(self._writing(block)[0], look_around))
 
     def may_write(self, block: int) -> bool:
         """Whether a block's turn to be written has come."""
@@ -336,10 +200,10 @@ def _take(descriptor: int, look_around: Callable[[], None]) -> tuple[int, ...]:
         look_around()
 
 
-def _start_helper(job: Job, channels: _Channels) -> subprocess.Popen[bytes]:
+def _start_helper(job: Job, channels: Channels) -> subprocess.Popen[bytes]:
     """Start a process that works on the same job."""
     helper = subprocess.Popen(
-        [sys.executable, "-m", "tabular.parallel"],
+        [sys.executable, "-m", "tabular.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         pass_fds=channels.descriptors,
@@ -372,33 +236,6 @@ def _result_of(helper: subprocess.Popen[bytes]) -> Part:
         raise WorkerDied(
             failure.get("message", f"A worker process ended with {helper.returncode}.")
         )
+    from tabular.transform import Part  # noqa: PLC0415 see above
+
     return Part(**json.loads(output))
-
-
-def _help() -> int:
-    """Be a helper: read the job from standard input, write the result to standard output."""
-    document = json.load(sys.stdin)
-    layout = Layout.from_document(document["job"].pop("layout"))
-    job = Job(layout=layout, **document["job"])
-    channels = _Channels(
-        tuple(document["channels"]["reading"]), tuple(map(tuple, document["channels"]["writing"]))
-    )
-    parent = os.getppid()
-
-    def look_around() -> None:
-        if os.getppid() != parent:
-            sys.exit(1)
-
-    try:
-        result: dict[str, Any] = _work(job, channels, look_around).to_document()
-        status = 0
-    except errors.TabularError as error:
-        result, status = {"error": type(error).__name__, "message": str(error)}, 1
-    except Exception as error:  # noqa: BLE001 told to the parent, by type only: texts hold values
-        result, status = {"message": f"A worker process failed with {type(error).__name__}."}, 1
-    json.dump(result, sys.stdout)
-    return status
-
-
-if __name__ == "__main__":
-    sys.exit(_help())

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 from tabular.descriptor import parse_contract
 from tabular.layout import read_layout
 from tabular.parallel import transform_file
-from tabular.report import summarize
-from tabular.statistics import merge
 from tests.benchmarks.runs.result import Result
 
 if TYPE_CHECKING:
@@ -39,6 +37,10 @@ def run(source: Path, contract: Path, out: Path, *, processes: int = 1) -> Resul
         rejected_csv=out / "rejected.csv",
         processes=processes,
     )
+    # Only now, so that all processes import Polars at the same time.
+    from tabular.report import summarize  # noqa: PLC0415
+    from tabular.statistics import merge  # noqa: PLC0415
+
     summary = summarize(
         merge([part.statistics]),
         record_count=part.record_count,
