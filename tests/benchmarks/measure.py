@@ -113,11 +113,11 @@ class _MemoryWatch(threading.Thread):
 def _tree(pid: int) -> list[int]:
     found = [pid]
     for parent in found:
-        for children in Path(f"/proc/{parent}/task").glob("*/children"):
-            try:
+        try:
+            for children in Path(f"/proc/{parent}/task").glob("*/children"):
                 found.extend(int(child) for child in children.read_text().split())
-            except OSError:  # it has ended meanwhile
-                continue
+        except OSError:  # the process, or a thread of it, has ended meanwhile
+            continue
     return found
 
 

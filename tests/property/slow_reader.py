@@ -5,7 +5,7 @@ It shares no code and no idea with the engine: a state machine over one characte
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 LIMIT = 4 * 1024 * 1024
 
@@ -38,7 +38,7 @@ def read_slowly(
     return records
 
 
-def _well_formed(data, position, delimiter, quote):
+def _well_formed(data: bytes, position: int, delimiter: bytes, quote: bytes | None) -> Any:
     """The cells, where they end and where the record ends; None if it is malformed."""
     start = position
     cells = []
@@ -57,7 +57,7 @@ def _well_formed(data, position, delimiter, quote):
         position += 1
 
 
-def _quoted_cell(data, position, delimiter, quote):
+def _quoted_cell(data: bytes, position: int, delimiter: bytes, quote: bytes | None) -> Any:
     cell = bytearray()
     position += 1
     while (char := data[position : position + 1]) != b"":
@@ -74,7 +74,7 @@ def _quoted_cell(data, position, delimiter, quote):
     return None
 
 
-def _bare_cell(data, position, delimiter, quote):
+def _bare_cell(data: bytes, position: int, delimiter: bytes, quote: bytes | None) -> Any:
     start = position
     while data[position : position + 1] not in (delimiter, b"\n", b"\r", b""):
         if quote and data[position : position + 1] == quote:
@@ -83,12 +83,12 @@ def _bare_cell(data, position, delimiter, quote):
     return data[start:position], position
 
 
-def _physical_line(data, position):
+def _physical_line(data: bytes, position: int) -> Any:
     end = position
     while end < len(data) and data[end : end + 1] not in (b"\n", b"\r"):
         end += 1
     return end, end + (2 if data[end : end + 2] == b"\r\n" else len(data[end : end + 1]))
 
 
-def _count_line_ends(data):
+def _count_line_ends(data: bytes) -> Any:
     return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").count(b"\n")

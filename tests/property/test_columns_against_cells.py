@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tabular.cells import reader
 from tabular.columns import ColumnReader, Values
+from tabular.contract import Field
 from tabular.envelope import Envelope
 from tests.unit.tabular.engine import contract_of
 
@@ -48,14 +51,14 @@ texts = st.one_of(
 
 
 @st.composite
-def fields(draw):
+def fields(draw: st.DrawFn) -> Any:
     kind = draw(st.sampled_from(TYPES))
-    field = {
+    field: dict[str, Any] = {
         "name": "f",
         "type": kind,
         "format": draw(st.sampled_from(FORMATS.get(kind, ["default"]))),
     }
-    constraints = {}
+    constraints: dict[str, Any] = {}
     if draw(st.booleans()):
         constraints["required"] = True
     if kind == "string" and draw(st.booleans()):
@@ -83,10 +86,17 @@ def fields(draw):
     return contract_of(field, missingValues=draw(st.sampled_from([[], [""], ["", "NA"]]))).fields[0]
 
 
-def json_text(field, values: Values, index: int) -> str:
+def _one_of(values: Values, index: int) -> Values:
+    """The values of one row."""
+    texts, json = (part if part is None else part[index : index + 1] for part in values[:2])
+    assert texts is not None
+    return Values(texts, json, {})
+
+
+def json_text(field: Field, values: Values, index: int) -> str:
     line = Envelope([field], file_id="f", processed_at="").lines(
         pl.Series([1]),
-        [Values(*(part if part is None else part[index : index + 1] for part in values[:2]), {})],
+        [_one_of(values, index)],
     )
     return (
         bytes(line)
@@ -98,7 +108,9 @@ def json_text(field, values: Values, index: int) -> str:
 
 @settings(max_examples=400, deadline=None)
 @given(fields(), st.lists(texts, min_size=1, max_size=12), st.booleans(), st.booleans())
-def test_a_column_reads_like_its_cells(field, cells, neutralise, trim):
+def test_a_column_reads_like_its_cells(
+    field: Field, cells: Any, neutralise: bool, trim: bool
+) -> None:
     if trim:
         object.__setattr__(field, "trim", True)
     read = reader(field, neutralise_formulas=neutralise)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from io import BytesIO
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
-from slow_reader import read_slowly
 
 from tabular.errors import MisalignedSplits
+from tabular.layout import Layout
 from tabular.measure import measure
 from tabular.split import Split
 from tabular.splits import number_splits, plan_splits
 from tabular.statistics import merge
+from tests.property.slow_reader import read_slowly
 from tests.unit.tabular.engine import contract_of, layout_of, run
 
 HEADER = b"\xef\xbb\xbfid,text\r\n"
@@ -27,7 +29,7 @@ ordinary = st.sampled_from([b"plain", b'"two\nlines"', b'"a, b"', b"bad,row", b"
 
 
 @st.composite
-def files(draw, cell=cells, most=30):
+def files(draw: st.DrawFn, cell: Any = cells, most: int = 30) -> Any:
     ends = draw(st.one_of(line_ends.map(lambda end: [end]), st.just([b"\n", b"\r\n", b"\r"])))
     lines = [
         b"%d,%b%b" % (number, draw(cell), draw(st.sampled_from(ends)))
@@ -37,7 +39,7 @@ def files(draw, cell=cells, most=30):
     return content if draw(st.booleans()) else content.rstrip(b"\r\n")
 
 
-def splits_at(layout, boundaries):
+def splits_at(layout: Layout, boundaries: Any) -> Any:
     edges = [layout.data_start, *boundaries, None]
     return [
         Split(index, start, end, 1, layout.data_line)
@@ -45,7 +47,7 @@ def splits_at(layout, boundaries):
     ]
 
 
-def measured(content, layout, splits, block_bytes=8_000_000):
+def measured(content: bytes, layout: Layout, splits: Any, block_bytes: int = 8_000_000) -> Any:
     return number_splits(
         splits,
         [
@@ -55,7 +57,7 @@ def measured(content, layout, splits, block_bytes=8_000_000):
     )
 
 
-def assert_same_as_whole(content, layout, splits):
+def assert_same_as_whole(content: bytes, layout: Layout, splits: Any) -> None:
     whole = run(content, layout=layout)
     parts = [run(content, layout=layout, split=split, chunk=11) for split in splits]
     for kind in range(3):
@@ -64,14 +66,14 @@ def assert_same_as_whole(content, layout, splits):
     assert sum(part.part.record_count for part in parts) == whole.part.record_count
 
 
-def true_boundaries(content, layout):
+def true_boundaries(content: bytes, layout: Layout) -> Any:
     body = content[layout.data_start :]
     return [record.offset + layout.data_start for record in read_slowly(body)][1:]
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.data())
-def test_any_true_boundaries_give_the_result_of_one_split(data):
+def test_any_true_boundaries_give_the_result_of_one_split(data: Any) -> None:
     content = data.draw(files())
     layout = layout_of(content, CONTRACT)
     possible = true_boundaries(content, layout)
@@ -86,7 +88,7 @@ def test_any_true_boundaries_give_the_result_of_one_split(data):
 @settings(max_examples=40, deadline=None)
 @given(st.data())
 @example(None)
-def test_a_false_boundary_is_always_noticed(data):
+def test_a_false_boundary_is_always_noticed(data: Any) -> None:
     content = HEADER + b'1,"a\nb"\n2,c\n' if data is None else data.draw(files())
     layout = layout_of(content, CONTRACT)
     possible = set(range(layout.data_start + 1, len(content))) - set(
@@ -100,11 +102,11 @@ def test_a_false_boundary_is_always_noticed(data):
 
 @settings(max_examples=40, deadline=None)
 @given(files(), st.integers(1, 200))
-def test_a_plan_is_right_or_noticed_to_be_wrong(content, split_bytes):
+def test_a_plan_is_right_or_noticed_to_be_wrong(content: bytes, split_bytes: int) -> None:
     layout = layout_of(content, CONTRACT)
     file = BytesIO(content)
 
-    def read_range(start, length):
+    def read_range(start: int, length: int) -> Any:
         file.seek(start)
         return file.read(length)
 
@@ -120,7 +122,7 @@ def test_a_plan_is_right_or_noticed_to_be_wrong(content, split_bytes):
 
 @settings(max_examples=40, deadline=None)
 @given(files(ordinary, most=60), st.integers(100, 400))
-def test_plans_of_ordinary_files_are_right(content, split_bytes):
+def test_plans_of_ordinary_files_are_right(content: bytes, split_bytes: int) -> None:
     layout = layout_of(content, CONTRACT)
     splits = plan_splits(
         layout, lambda start, length: content[start : start + length], split_bytes=split_bytes

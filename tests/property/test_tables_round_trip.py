@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
@@ -20,7 +21,7 @@ tables = st.integers(1, 5).flatmap(
 
 
 @st.composite
-def written(draw, table, delimiter):
+def written(draw: st.DrawFn, table: list[list[str]], delimiter: str) -> Any:
     """The table as CSV; cells that need no quotes have them as it pleases the writer."""
     line_ends = draw(st.sampled_from([["\n"], ["\r\n"], ["\r"], ["\n", "\r\n", "\r"]]))
     lines = []
@@ -36,14 +37,14 @@ def written(draw, table, delimiter):
     return text if draw(st.booleans()) else text.removesuffix("\n").removesuffix("\r")
 
 
-def contract_for(width: int, delimiter: str):
+def contract_for(width: int, delimiter: str) -> Any:
     names = [{"name": f"c{number}", "type": "string"} for number in range(width)]
     return contract_of(*names, missingValues=[], dialect={"delimiter": delimiter})
 
 
 @settings(max_examples=80, deadline=None)
 @given(st.data(), st.sampled_from(DELIMITERS), st.sampled_from([1, 30, 8_000_000]))
-def test_a_table_is_read_back_as_it_was(data, delimiter, block_bytes):
+def test_a_table_is_read_back_as_it_was(data: Any, delimiter: str, block_bytes: int) -> None:
     table = data.draw(tables)
     width = len(table[0]) if table else 2
     header = [f"c{number}" for number in range(width)]
@@ -98,7 +99,9 @@ FAULTY = [
     st.sampled_from([b"\n", b"\r\n", b"\r"]),
     st.sampled_from([1, 200, 8_000_000]),
 )
-def test_every_row_with_a_fault_costs_itself_alone(rows, line_end, block_bytes):
+def test_every_row_with_a_fault_costs_itself_alone(
+    rows: Any, line_end: bytes, block_bytes: int
+) -> None:
     # A line after the last: at the file's very end a blank line would be no line.
     content = line_end.join([b"id,when,note,price", *(row for row, _ in rows), GOOD])
     result = run(content, TYPED, block_bytes=block_bytes)
@@ -114,7 +117,9 @@ def test_every_row_with_a_fault_costs_itself_alone(rows, line_end, block_bytes):
 @pytest.mark.long
 @settings(max_examples=5_000, deadline=None)
 @given(st.data(), st.sampled_from(DELIMITERS), st.sampled_from([1, 30, 8_000_000]))
-def test_very_many_tables_are_read_back_as_they_were(data, delimiter, block_bytes):
+def test_very_many_tables_are_read_back_as_they_were(
+    data: Any, delimiter: str, block_bytes: int
+) -> None:
     table = data.draw(tables)
     width = len(table[0]) if table else 2
     text = data.draw(written([[f"c{n}" for n in range(width)], *table], delimiter))
@@ -125,7 +130,9 @@ def test_very_many_tables_are_read_back_as_they_were(data, delimiter, block_byte
 
 @settings(max_examples=60, deadline=None)
 @given(st.data(), st.booleans(), st.sampled_from([None, "\\"]))
-def test_dialects_that_are_not_plain_read_plain_texts_the_same(data, skip_initial_space, escape):
+def test_dialects_that_are_not_plain_read_plain_texts_the_same(
+    data: Any, skip_initial_space: bool, escape: Any
+) -> None:
     table = data.draw(tables)
     width = len(table[0]) if table else 2
     text = data.draw(written([[f"c{n}" for n in range(width)], *table], ","))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from tabular import parallel
@@ -14,12 +17,12 @@ CONTENT = b"id,text\n" + b'1,plain\n2,"two\nlines"\nx,bad\n3,"say ""hi"""\n\n4\n
 
 
 @pytest.fixture
-def outputs_of(tmp_path, monkeypatch):
+def outputs_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(parallel, "WORTHWHILE_BYTES", 0)
     source = tmp_path / "source.csv"
     source.write_bytes(CONTENT)
 
-    def outputs(processes: int, block_bytes: int):
+    def outputs(processes: int, block_bytes: int) -> Any:
         folder = tmp_path / f"out-{processes}-{block_bytes}"
         folder.mkdir()
         names = ("processed", "rejected", "rejected_csv")
@@ -37,26 +40,30 @@ def outputs_of(tmp_path, monkeypatch):
     return outputs
 
 
-def test_two_processes_give_the_bytes_of_one(outputs_of):
+def test_two_processes_give_the_bytes_of_one(outputs_of: Any) -> None:
     alone, together = outputs_of(1, 8_000_000), outputs_of(2, 500)
     assert together == alone
     assert alone[0].record_count == 200 * 6
 
 
-def test_three_processes_give_the_bytes_of_one(outputs_of):
+def test_three_processes_give_the_bytes_of_one(outputs_of: Any) -> None:
     assert outputs_of(3, 64) == outputs_of(1, 64)
 
 
-def test_what_a_process_raises_is_raised_by_its_name(outputs_of, monkeypatch):
+def test_what_a_process_raises_is_raised_by_its_name(
+    outputs_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tabular.blocks.MAX_LINE_BYTES", 1)
     with pytest.raises(UnreadableFile):
         outputs_of(2, 1)
 
 
-def test_a_process_that_is_killed_is_noticed(outputs_of, monkeypatch):
+def test_a_process_that_is_killed_is_noticed(
+    outputs_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     start = parallel._start_helper
 
-    def start_and_kill(job, channels):
+    def start_and_kill(job: Any, channels: Any) -> Any:
         helper = start(job, channels)
         # It dies with the reading token in its hands, as if out of memory.
         token = channels.take_read(lambda: None)

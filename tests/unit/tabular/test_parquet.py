@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from tabular.errors import UnreadableFile
-from tests.unit.tabular.engine import contract_of, layout_of, run
+from tests.unit.tabular.engine import Result, contract_of, layout_of, run
 
 CONTRACT = contract_of(
     {"name": "n", "type": "number"},
@@ -25,7 +25,7 @@ CONTRACT = contract_of(
 HEADER = b"n,i,d,t,b,o,s\n"
 
 
-def frame_of(result) -> pl.DataFrame:
+def frame_of(result: Result) -> pl.DataFrame:
     return pl.read_parquet(BytesIO(result.processed))
 
 
@@ -50,7 +50,7 @@ def test_values_keep_their_types_and_digits() -> None:
 
 
 @pytest.mark.parametrize("number", [b"1e20", b"0.0000000000000000001", b"NaN"])
-def test_a_number_that_would_lose_digits_is_rejected(number):
+def test_a_number_that_would_lose_digits_is_rejected(number: bytes) -> None:
     result = run(HEADER + number + b",,,,,,x\n1,,,,,,x\n", CONTRACT, output_format="parquet")
     assert result.codes == {1: ["type-error"]}
     assert frame_of(result)["n"].to_list() == [Decimal(1)]

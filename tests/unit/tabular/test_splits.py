@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ CONTENT = b'a,b\n\n1,2\n  \n""\n,\n"","",\n"x\n\ny",3\n\r\n#c\n\n'
     ],
 )
 @pytest.mark.parametrize("content", [CONTENT, CONTENT.replace(b"\n", b"\r\n"), b"a,b\n1,2\n"])
-def test_a_measure_counts_the_records_that_a_transform_reads(content, contract):
+def test_a_measure_counts_the_records_that_a_transform_reads(content: bytes, contract: Any) -> None:
     layout = layout_of(content, contract)
     split = Split.whole(layout)
     part = run(content, layout=layout).part
@@ -35,7 +36,7 @@ def test_a_measure_counts_the_records_that_a_transform_reads(content, contract):
     assert tuple(measured) == (part.record_count, part.line_count)
 
 
-def plan(content, contract=None, name="t.csv"):
+def plan(content: bytes, contract: Any = None, name: str = "t.csv") -> Any:
     layout = layout_of(content, contract, name)
     return plan_splits(layout, lambda start, size: content[start : start + size], split_bytes=10)
 
@@ -58,6 +59,6 @@ def test_an_ordinary_file_is_cut() -> None:
         (ROWS, contract_of(*FIELDS, dialect={"commentRows": [9]}), "t.csv"),
     ],
 )
-def test_what_cannot_be_cut_is_one_split(content, contract, name):
+def test_what_cannot_be_cut_is_one_split(content: bytes, contract: Any, name: str) -> None:
     (split,) = plan(content, contract, name)
     assert split.end is None

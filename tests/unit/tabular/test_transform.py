@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from typing import Any
 
 import pytest
 
@@ -64,7 +65,9 @@ def test_without_a_contract_the_plain_rules_hold() -> None:
     ],
 )
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
-def test_a_row_with_a_fault_costs_that_row_alone(row, codes, line_end):
+def test_a_row_with_a_fault_costs_that_row_alone(
+    row: bytes, codes: list[str], line_end: bytes
+) -> None:
     content = line_end.join([b"name,age", b'"a ""b""",1', row, b'"two\nlines",3', b"last,4"])
     result = run(content, PEOPLE)
     assert result.codes == {2: codes}
@@ -84,7 +87,7 @@ def test_an_unclosed_quote_before_a_blank_line_costs_its_line_alone() -> None:
 @pytest.mark.parametrize(
     ("skip", "codes"), [(True, {}), (False, {1: ["blank-row"], 3: ["blank-row"]})]
 )
-def test_blank_rows_follow_the_dialect(skip, codes):
+def test_blank_rows_follow_the_dialect(skip: bool, codes: dict[int, list[str]]) -> None:
     contract = contract_of(NAME, AGE, dialect={"skipBlankRows": skip})
     result = run(b'name,age\n\nx,1\n"",\ny,2\n', contract)
     assert result.codes == codes
@@ -101,7 +104,7 @@ def test_comments_are_no_records() -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
 @pytest.mark.parametrize("block_bytes", [1, 40, 8_000_000])
-def test_the_encoding_changes_nothing_but_offsets(encoding, block_bytes):
+def test_the_encoding_changes_nothing_but_offsets(encoding: str, block_bytes: int) -> None:
     text = 'name,age\r\n"Zoë\r\n""Z""",1\r\nÄ,x\r\nÉ,2\r\n'
     contract = contract_of(NAME, AGE, encoding="cp1252" if encoding == "cp1252" else "utf-8")
     content = text.encode(encoding)
@@ -122,7 +125,7 @@ def test_a_letter_whose_second_byte_looks_like_a_delimiter_stays_a_letter() -> N
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "shift_jis", "cp1252"])
-def test_undecodable_bytes_cost_their_row_alone_in_any_encoding(encoding):
+def test_undecodable_bytes_cost_their_row_alone_in_any_encoding(encoding: str) -> None:
     bad = {"utf-16-le": b"\x00\xd8", "shift_jis": b"\x81", "cp1252": b"\x81"}[encoding]
     lines = ["name,age\n", "x,1\n", "y", "\nz,3\n"]
     first, second, third, last = (line.encode(encoding) for line in lines)
@@ -141,7 +144,7 @@ def test_undecodable_bytes_cost_their_row_alone_in_any_encoding(encoding):
         ({"delimiter": "\u00a7"}, 'name\u00a7age\n"a;""b""\n"\u00a71\n'.encode()),
     ],
 )
-def test_dialects_read_the_same_table(dialect, content):
+def test_dialects_read_the_same_table(dialect: dict[str, Any], content: bytes) -> None:
     result = run(content, contract_of(NAME, AGE, dialect=dialect))
     assert result.data == [{"name": 'a;"b"\n', "age": 1}]
 
@@ -152,7 +155,7 @@ def test_without_a_quote_character_quotes_are_letters() -> None:
 
 
 @pytest.mark.parametrize("members", [1, 3])
-def test_gzip_changes_nothing(members):
+def test_gzip_changes_nothing(members: int) -> None:
     content = b"name,age\n" + b"x,1\nbad\n" * 100
     size = len(content) // members + 1
     packed = b"".join(gzip.compress(content[i : i + size]) for i in range(0, len(content), size))
@@ -168,7 +171,7 @@ def test_damaged_gzip_is_unreadable() -> None:
             run(damaged, layout=layout)
 
 
-def test_gzip_that_expands_too_far_is_stopped(monkeypatch):
+def test_gzip_that_expands_too_far_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compression, "RATIO_FREE_BYTES", 1000)
     bomb = gzip.compress(b"0" * 10_000_000)
     with pytest.raises(FileTooLarge):
@@ -229,7 +232,7 @@ def test_names_and_texts_are_escaped_as_json() -> None:
     assert json.loads(result.processed)["data"] == {'q"\\\n': 'a"\\\x01\t\n€'}
 
 
-def test_no_line_end_for_long_is_no_csv(monkeypatch):
+def test_no_line_end_for_long_is_no_csv(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tabular.blocks.MAX_LINE_BYTES", 1000)
     with pytest.raises(TabularError):
         run(b"name,age\n" + b"x" * 5000, PEOPLE, block_bytes=100, chunk=100)

@@ -10,7 +10,7 @@ INTEGER = {"name": "id", "type": "integer"}
 
 
 @pytest.mark.parametrize("block_bytes", [1, 8_000_000])
-def test_a_unique_value_that_occurs_again_rejects_the_later_row(block_bytes):
+def test_a_unique_value_that_occurs_again_rejects_the_later_row(block_bytes: int) -> None:
     contract = contract_of({**INTEGER, "constraints": {"unique": True}})
     result = run(b"id\n1\n2\n1\n3\n01\n", contract, block_bytes=block_bytes)
     assert result.codes == {3: ["unique-error"], 5: ["unique-error"]}
@@ -58,7 +58,9 @@ def test_a_key_is_taken_also_by_a_row_that_is_rejected_for_another_reason() -> N
         ("geopoint", b'"1, 2"', b'"1,2"'),
     ],
 )
-def test_equal_values_are_equal_however_they_are_written(kind, first, second):
+def test_equal_values_are_equal_however_they_are_written(
+    kind: str, first: bytes, second: bytes
+) -> None:
     contract = contract_of({"name": "v", "type": kind, "constraints": {"unique": True}})
     assert run(b"v\n%b\n%b\n" % (first, second), contract).codes == {2: ["unique-error"]}
 
