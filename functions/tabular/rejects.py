@@ -109,8 +109,7 @@ class FaultFinder:
             Fault(
                 None,
                 "extra-cell",
-                f"the row has {len(cells)} cells and the header {len(labels)}: "
-                f"cell {number} is extra",
+                f"the row has {len(cells)} cells, the header {len(labels)}: cell {number} is extra",
                 shown(cell),
             )
             for number, cell in enumerate(cells[len(labels) :], len(labels) + 1)
@@ -119,7 +118,7 @@ class FaultFinder:
             Fault(
                 label,
                 "missing-cell",
-                f"the row has {len(cells)} cells and the header {len(labels)}",
+                f"the row has {len(cells)} of {len(labels)} cells",
                 None,
             )
             for label in labels[len(cells) :]
@@ -130,7 +129,8 @@ class FaultFinder:
         return Fault(
             None,
             "encoding-error",
-            f"the row has bytes that are not valid {self._layout.encoding}",
+            f"the row has bytes that are not valid {self._layout.encoding}; if the whole file is in "
+            'another encoding, name it in the contract, such as "encoding": "cp1252"',
             None,
         )
 
