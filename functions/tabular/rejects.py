@@ -129,8 +129,8 @@ class FaultFinder:
         return Fault(
             None,
             "encoding-error",
-            f"the row has bytes that are not valid {self._layout.encoding}; if the whole file is in "
-            'another encoding, name it in the contract, such as "encoding": "cp1252"',
+            f"the row has bytes that are not valid {self._layout.encoding}; if the whole file is "
+            'in another encoding, name it in the contract, such as "encoding": "cp1252"',
             None,
         )
 
