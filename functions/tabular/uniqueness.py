@@ -1,19 +1,19 @@
 """Records that must differ from each other: `unique`, `primaryKey` and `uniqueKeys`.
 
-What has been seen is kept on disk as a hash table of 16 bytes an entry (96 bits of the key's hash
-and the row's number), a fifth of it free; so memory does not grow with the file, apart from pages
-that the system may take back. Two different keys with one hash: one chance in 10^14 for a hundred
-million rows.
+What has been seen is kept on disk, 16 bytes a row: 96 bits of the key's hash and the row's number,
+in runs sorted by hash, of which eight of about one size become one. In memory is a Bloom filter of
+bounded size, so that hardly any key that is new is looked for on disk. Two different keys with one
+hash: one chance in 10^14 for a hundred million rows.
 """
 
 from __future__ import annotations
 
 import mmap
-import struct
+import secrets
 import tempfile
-from dataclasses import dataclass
+from array import array
+from bisect import bisect_left
 from decimal import Decimal
-from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
@@ -25,18 +25,22 @@ from tabular.faults import Fault, shown
 from tabular.values import canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tabular.columns import Values
     from tabular.faults import FaultCode
     from tabular.layout import Layout
 
-_ENTRY_BYTES = 16
-_HASH = struct.Struct("<QI")
-_FIRST_ENTRIES = 1 << 16
-_FILLED = 0.8
+_WORD_BYTES = 8
+_ENTRY_WORDS = 2
+_MERGED_RUNS = 8
+_MERGED_AT_ONCE = 1 << 20  # entries: bounds the memory that merging takes
+_FIRST_SLOTS = 1 << 20
+_MOST_SLOTS = 1 << 28  # bytes, of all keys together: enough for 32 million rows
+_SLOTS_A_KEY = 8  # with two slots a key, 5 % of new keys are looked for in vain
 _MAX_ROW = 2**32 - 1
 _LOW_32 = 0xFFFFFFFF
+_HASHES = 2**64
 # Types whose plain texts are equal if and only if the values are.
 _PLAIN_TYPES = frozenset({"string", "any", "integer", "boolean", "date", "year", "yearmonth"})
 _PLAIN_NUMBER = r"^-?[0-9]+(?:\.[0-9]+)?$"
@@ -55,7 +59,9 @@ class Uniqueness:
 
     def __init__(self, layout: Layout) -> None:
         self._fields = layout.fields
-        self._seen = [(key, _Seen()) for key in _keys(layout)]
+        keys = _keys(layout)
+        most_slots = _MOST_SLOTS >> (len(keys) - 1).bit_length() if keys else 0
+        self._seen = [(key, _Seen(most_slots)) for key in keys]
 
     def faults(self, values: Sequence[Values], rows: pl.Series) -> dict[int, list[Fault]]:
         """The faults of a batch of records, by their index in it, and remember its keys.
@@ -169,79 +175,169 @@ def _together(texts: Sequence[pl.Series]) -> pl.Series:
 
 
 class _Seen:
-    """A set of hashes with the row that each came from, on disk; it grows by further tables."""
+    """A set of hashes with the row that each came from first."""
 
-    def __init__(self) -> None:
-        self._tables = [_Table.of(_FIRST_ENTRIES)]
+    def __init__(self, most_slots: int) -> None:
+        """`most_slots` bounds the filter."""
+        self._most_slots = most_slots
+        self._levels: list[list[_Run]] = []
+        self._filter = _Filter(_FIRST_SLOTS)
+        # Hashes made for speed: without a secret, a file could be made in which other records are
+        # duplicates. What comes out does not depend on it.
+        self._salts = secrets.token_hex(8), secrets.token_hex(8)
+        self._seeds = secrets.randbits(63), secrets.randbits(63)
 
     def add(self, texts: pl.Series, rows: pl.Series) -> list[tuple[int, int]]:
         """Add texts in order; give (index, row of the first one) of each that was there already."""
-        again = []
-        for index, (text, row) in enumerate(zip(texts.to_list(), rows.to_list(), strict=True)):
-            # A hash made for speed would let a file be made in which other records are duplicates.
-            digest = blake2b(text.encode(), digest_size=_HASH.size).digest()
-            first, second = _HASH.unpack(digest)
-            earlier = self._find_or_add(first or 1, second, row)
-            if earlier:
-                again.append((index, earlier))
-        return again
+        keys = self._keys(texts, rows)
+        known = self._known(keys)
+        keys = keys.with_columns(first=_first_rows(keys) if known is None else known)
+        if known is not None:
+            keys = keys.with_columns(pl.col("first").fill_null(_first_rows(keys)))
+        is_new = keys["first"] == keys["row"]
+        self._remember(keys if is_new.all() else keys.filter(is_new))
+        again = keys.filter(~is_new).sort("index")
+        return list(zip(again["index"].to_list(), again["first"].to_list(), strict=True))
 
-    def _find_or_add(self, first: int, second: int, row: int) -> int:
-        """The row that has the hash, 0 if none had: now this one has."""
-        for table in self._tables[:-1]:
-            earlier = table.find(first, second)
-            if earlier:
-                return earlier
-        table = self._tables[-1]
-        if table.is_full:
-            earlier = table.find(first, second)
-            if earlier:
-                return earlier
-            table = _Table.of(table.size * 2)
-            self._tables.append(table)
-        return table.find_or_add(first, second, row)
+    def _keys(self, texts: pl.Series, rows: pl.Series) -> pl.DataFrame:
+        """`hash`, `more` (32 bits), `row` and `index` (all UInt64), sorted by `hash`, then row."""
+        text = pl.col("text")
+        hashes = [
+            pl.concat_str(pl.lit(salt), text).hash(seed)
+            for salt, seed in zip(self._salts, self._seeds, strict=True)
+        ]
+        frame = pl.DataFrame({"text": texts, "row": rows}).select(
+            hashes[0].alias("hash"),
+            (hashes[1] & _LOW_32).alias("more"),
+            pl.col("row").cast(pl.UInt64),
+            pl.int_range(pl.len(), dtype=pl.UInt64).alias("index"),
+        )
+        return frame.sort("hash", maintain_order=True)
+
+    def _known(self, keys: pl.DataFrame) -> pl.Series | None:
+        """The rows that had the keys in earlier batches, null where none had; None: none had."""
+        suspects = self._filter.may_hold(keys["hash"])
+        places, rows = [], []
+        some = keys[suspects]
+        for place, key, more in zip(suspects, some["hash"], some["more"], strict=True):
+            row = next(filter(None, (run.find(key, more) for run in self._runs())), 0)
+            if row:
+                places.append(place)
+                rows.append(row)
+        if not places:
+            return None
+        nothing = pl.Series([None], dtype=pl.UInt64).new_from_index(0, keys.height)
+        return nothing.scatter(places, pl.Series(rows, dtype=pl.UInt64))
+
+    def _remember(self, keys: pl.DataFrame) -> None:
+        if not keys.height:
+            return
+        entries = keys.select("hash", word=pl.col("more") * (_LOW_32 + 1) + pl.col("row"))
+        new = _Run([entries], keys.height)
+        for level in self._levels:
+            level.append(new)
+            if len(level) < _MERGED_RUNS:
+                break
+            new = _Run(_merged(level), sum(run.size for run in level))
+            level.clear()
+        else:
+            self._levels.append([new])
+        count = sum(run.size for run in self._runs())
+        if count * _SLOTS_A_KEY > self._filter.size and self._filter.size < self._most_slots:
+            self._filter = _Filter(min(self._filter.size * 4, self._most_slots))
+            for run in self._runs():
+                for start in range(0, run.size, _MERGED_AT_ONCE):
+                    self._filter.add(run.entries(start, start + _MERGED_AT_ONCE)["hash"])
+        else:
+            self._filter.add(keys["hash"])
+
+    def _runs(self) -> Iterator[_Run]:
+        for level in self._levels:
+            yield from level
 
 
-@dataclass
-class _Table:
-    """Open addressing in a file that is gone when it is closed: entries of two 64-bit words."""
+def _first_rows(keys: pl.DataFrame) -> pl.Series:
+    """The first row of the batch that has the same key, for keys sorted by hash, then row."""
+    if not (keys["hash"] == keys["hash"].shift(1)).any():
+        return keys["row"]
+    return keys.select(pl.col("row").first().over("hash", "more")).to_series()
 
-    words: memoryview
-    size: int
-    filled: int = 0
 
-    @classmethod
-    def of(cls, size: int) -> _Table:
-        """An empty table of so many entries, a power of two."""
+class _Filter:
+    """Tells of most hashes that they were not added: two slots are taken by each that was."""
+
+    def __init__(self, size: int) -> None:
+        """`size` is a power of two below 2^32."""
+        self.size = size
+        self._slots = pl.zeros(size, dtype=pl.UInt8, eager=True)
+
+    def add(self, hashes: pl.Series) -> None:
+        for places in self._places(hashes):
+            self._slots.scatter(places, 1)
+
+    def may_hold(self, hashes: pl.Series) -> pl.Series:
+        """The indexes of the hashes that may have been added."""
+        first, second = (self._slots.gather(places) for places in self._places(hashes))
+        return (first & second).cast(pl.Boolean).arg_true()
+
+    def _places(self, hashes: pl.Series) -> Iterator[pl.Series]:
+        for part in (hashes, hashes // (_LOW_32 + 1)):
+            yield (part & (self.size - 1)).cast(pl.UInt32)
+
+
+class _Run:
+    """Hashes in ascending order, then a word for each: 32 more bits, and the row.
+
+    The order of entries with one hash is arbitrary. The file is gone when it is closed.
+    """
+
+    def __init__(self, pieces: Iterable[pl.DataFrame], size: int) -> None:
+        """`pieces` hold `size` entries, `hash` and `word`, sorted by hash."""
+        self.size = size
         with tempfile.TemporaryFile(prefix="unique-keys-") as file:
-            file.truncate(size * _ENTRY_BYTES)
-            mapped = mmap.mmap(file.fileno(), size * _ENTRY_BYTES)
-        return cls(memoryview(mapped).cast("Q"), size)
+            file.truncate(size * _ENTRY_WORDS * _WORD_BYTES)
+            mapped = mmap.mmap(file.fileno(), 0)
+        self._words = memoryview(mapped).cast("Q")
+        start = 0
+        for piece in pieces:
+            end = start + piece.height
+            self._words[start:end] = array("Q", piece["hash"].to_list())
+            self._words[size + start : size + end] = array("Q", piece["word"].to_list())
+            start = end
 
-    @property
-    def is_full(self) -> bool:
-        """Whether searching would become slow with more entries."""
-        return self.filled >= self.size * _FILLED
-
-    def find(self, first: int, second: int) -> int:
+    def find(self, key: int, more: int) -> int:
         """The row that has the hash; 0: none."""
-        return self._entry(first, second)[1]
+        place = self.place(key)
+        while place < self.size and self._words[place] == key:
+            word = self._words[self.size + place]
+            if word >> 32 == more:
+                return word & _LOW_32
+            place += 1
+        return 0
 
-    def find_or_add(self, first: int, second: int, row: int) -> int:
-        """The row that has the hash; 0: none had, now `row` has."""
-        place, earlier = self._entry(first, second)
-        if not earlier:
-            self.words[place] = first
-            self.words[place + 1] = second << 32 | row
-            self.filled += 1
-        return earlier
+    def place(self, key: int) -> int:
+        """How many hashes are smaller than `key`."""
+        return bisect_left(self._words, key, 0, self.size)
 
-    def _entry(self, first: int, second: int) -> tuple[int, int]:
-        """Where the hash stands or would stand, and the row there; 0: it is free."""
-        words, last = self.words, 2 * self.size - 2
-        place = (first & (self.size - 1)) * 2
-        while found := words[place]:
-            if found == first and words[place + 1] >> 32 == second:
-                return place, words[place + 1] & _LOW_32
-            place = place + 2 if place < last else 0
-        return place, 0
+    def entries(self, start: int, end: int) -> pl.DataFrame:
+        """The entries from `start` to `end`, as they were given."""
+        end = min(end, self.size)
+        ranges = {"hash": (start, end), "word": (self.size + start, self.size + end)}
+        return pl.DataFrame(
+            {
+                name: pl.Series(array("Q", self._words[a:b].tobytes()), dtype=pl.UInt64)
+                for name, (a, b) in ranges.items()
+            }
+        )
+
+
+def _merged(runs: Sequence[_Run]) -> Iterator[pl.DataFrame]:
+    """The entries of all runs, sorted by hash, a range of hashes at a time."""
+    ranges = -(-sum(run.size for run in runs) // _MERGED_AT_ONCE)
+    starts = [0] * len(runs)
+    for number in range(1, ranges + 1):
+        bound = _HASHES * number // ranges
+        ends = [run.place(bound) if bound < _HASHES else run.size for run in runs]
+        parts = zip(runs, starts, ends, strict=True)
+        yield pl.concat([run.entries(start, end) for run, start, end in parts]).sort("hash")
+        starts = ends

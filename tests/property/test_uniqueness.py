@@ -1,0 +1,38 @@
+"""The rows that repeat a key, and the rows that had it first, are those that a dict finds."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tabular import uniqueness
+from tests.unit.tabular.engine import contract_of, run
+
+CONTRACT = contract_of({"name": "id", "constraints": {"unique": True}}, missingValues=[])
+keys = st.lists(st.integers(0, 300).map(str), min_size=1, max_size=400)
+
+
+@pytest.fixture(autouse=True)
+def _small_structures(monkeypatch):
+    """A filter that fills, grows and stays too small, and merging in several ranges of hashes."""
+    monkeypatch.setattr(uniqueness, "_FIRST_SLOTS", 8)
+    monkeypatch.setattr(uniqueness, "_MOST_SLOTS", 256)
+    monkeypatch.setattr(uniqueness, "_MERGED_AT_ONCE", 16)
+
+
+def repeated(values):
+    first = {}
+    for row, value in enumerate(values, 1):
+        if first.setdefault(value, row) != row:
+            yield row, f'constraint "unique" is true, and row {first[value]} has the same'
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(keys, st.sampled_from([1, 30, 300, 8_000_000]))
+def test_repeated_keys_are_found_with_the_row_that_had_them_first(values, block_bytes):
+    result = run("\n".join(["id", *values]).encode(), CONTRACT, block_bytes=block_bytes)
+    found = [(reject["row"], reject["errors"][0]["message"]) for reject in result.rejects]
+    assert found == list(repeated(values))
