@@ -14,11 +14,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from tabular.contract import ColumnPolicy, Contract, Dialect, Field, FieldsMatch, OutputFormat
-from tabular.dialect_descriptor import dialect_document, null_sequence, read_dialect
+from tabular.dialect_descriptor import null_sequence, read_dialect
 from tabular.document import Node, did_you_mean, shown
 from tabular.encoding import find_encoding
 from tabular.errors import HeaderMismatch, InvalidContract, UnsupportedEncoding
-from tabular.field_descriptor import field_document, read_field, read_missing_values
+from tabular.field_descriptor import read_field, read_missing_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -136,23 +136,6 @@ def parse_contract(document: Mapping[str, Any]) -> Contract:
     if root.problems:
         _refuse(root.problems)
     return contract
-
-
-def to_document(contract: Contract) -> dict[str, Any]:
-    """Write a contract as a Data Resource from which `parse_contract` makes the same contract."""
-    schema = {
-        "fields": [field_document(field) for field in contract.fields],
-        "fieldsMatch": contract.fields_match,
-        "primaryKey": list(contract.primary_key),
-        "uniqueKeys": [list(key) for key in contract.unique_keys],
-    }
-    document = {
-        "schema": {name: value for name, value in schema.items() if value},
-        "dialect": None if contract.dialect is None else dialect_document(contract.dialect),
-        "encoding": contract.encoding,
-        "pipeline": _settings_document(contract),
-    }
-    return {name: value for name, value in document.items() if value is not None}
 
 
 def reference_contract(header: Sequence[str]) -> Contract:
@@ -408,15 +391,3 @@ def _read_policy(
         message = f"expected drop or keep, found 'fail': fieldsMatch {match} lets such columns pass"
         node.wrong(name, message)
     return cast("ColumnPolicy", policy)
-
-
-def _settings_document(contract: Contract) -> dict[str, Any]:
-    document = {
-        "maxRejectPercent": contract.max_reject_percent,
-        "maxRejectCount": contract.max_reject_count,
-        "extraColumns": contract.extra_columns,
-        "missingColumns": contract.missing_columns,
-        "neutraliseFormulas": "prefix" if contract.neutralise_formulas else "off",
-        "outputFormat": contract.output_format,
-    }
-    return {name: value for name, value in document.items() if value is not None}

@@ -1,4 +1,4 @@
-"""One field of a Table Schema descriptor: from document to `Field`, and back."""
+"""One field of a Table Schema descriptor: from document to `Field`."""
 
 from __future__ import annotations
 
@@ -111,58 +111,6 @@ def read_missing_values(node: Node, default: tuple[str, ...]) -> tuple[str, ...]
         )
     texts = node.texts("missingValues")
     return default if texts is None else texts
-
-
-def field_document(field: Field) -> dict[str, Any]:
-    """Write a field as its descriptor, from which `read_field` makes the same field."""
-    document: dict[str, Any] = {"name": field.name, "type": field.type}
-    if field.format != "default":
-        document["format"] = field.format
-    document["missingValues"] = list(field.missing_values)
-    document |= {
-        name: value
-        for name, value in _type_properties(field).items()
-        if name in _TYPE_PROPERTIES.get(field.type, ()) and value is not None
-    }
-    constraints = _constraints_document(field)
-    if constraints:
-        document["constraints"] = constraints
-    document["pipeline"] = {"outputName": field.output_name, "trim": field.trim}
-    return document
-
-
-def _type_properties(field: Field) -> dict[str, Any]:
-    return {
-        "decimalChar": field.decimal_char,
-        "groupChar": field.group_char,
-        "bareNumber": field.bare_number,
-        "trueValues": list(field.true_values),
-        "falseValues": list(field.false_values),
-        "delimiter": field.list_delimiter,
-        "itemType": field.list_item_type,
-    }
-
-
-def _constraints_document(field: Field) -> dict[str, Any]:
-    rules = field.constraints
-    bounds = {
-        "minimum": rules.minimum,
-        "maximum": rules.maximum,
-        "exclusiveMinimum": rules.exclusive_minimum,
-        "exclusiveMaximum": rules.exclusive_maximum,
-    }
-    document: dict[str, Any] = {
-        "required": rules.required or None,
-        "unique": rules.unique or None,
-        "minLength": rules.min_length,
-        "maxLength": rules.max_length,
-        "pattern": rules.pattern,
-        "enum": None if rules.enum is None else [physical(field, item) for item in rules.enum],
-    }
-    document |= {
-        name: None if bound is None else physical(field, bound) for name, bound in bounds.items()
-    }
-    return {name: value for name, value in document.items() if value is not None}
 
 
 def _read_type(node: Node) -> str:

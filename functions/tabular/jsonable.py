@@ -9,15 +9,36 @@ import types
 import typing
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from tabular.temporal import Duration, YearMonth
+from tabular.temporal import Duration, FineDatetime, FineTime, YearMonth
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _T = TypeVar("_T")
+
+
+def _finer(kind: type[Any]) -> Callable[[list[str]], Any]:
+    """Read a datetime or time to the microsecond, and its further digits."""
+
+    def read(parts: list[str]) -> Any:
+        value = kind.fromisoformat(parts[0])
+        value.finer = parts[1]
+        return value
+
+    return read
+
 
 _TAGGED: dict[str, tuple[type, Any, Any]] = {
     "bytes": (bytes, lambda value: base64.b64encode(value).decode(), base64.b64decode),
     "decimal": (Decimal, str, Decimal),
+    "fine-datetime": (
+        FineDatetime,
+        lambda value: [datetime.isoformat(value), value.finer],
+        _finer(FineDatetime),
+    ),
+    "fine-time": (FineTime, lambda value: [time.isoformat(value), value.finer], _finer(FineTime)),
     "datetime": (datetime, datetime.isoformat, datetime.fromisoformat),
     "date": (date, date.isoformat, date.fromisoformat),
     "time": (time, time.isoformat, time.fromisoformat),
@@ -34,7 +55,7 @@ _TAGGED: dict[str, tuple[type, Any, Any]] = {
         lambda members: {key: _decode(item) for key, item in members.items()},
     ),
 }
-"""Tag -> type, how it is written, how it is read. `datetime` is a `date`, hence the order."""
+"""Tag -> type, how it is written, how it is read. Subclasses stand before their classes."""
 
 
 def to_document(instance: Any) -> dict[str, Any]:

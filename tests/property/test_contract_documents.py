@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from tabular.cells import cast
 from tabular.contract import Constraints, Contract, Field
-from tabular.descriptor import parse_contract, read_contract, to_document
+from tabular.descriptor import parse_contract, read_contract
 from tabular.errors import InvalidContract
+from tabular.jsonable import from_document, to_document
 from tabular.temporal import Duration, YearMonth
 from tabular.values import canonical, physical
 from tests.property.fields_and_texts import CONSTRAINED, VARIANTS
@@ -102,7 +103,7 @@ def test_a_contract_with_any_constraint_values_is_the_same_after_writing_and_rea
     constraints = Constraints(enum=(value,), **bound)
     contract = Contract(fields=(replace(field, constraints=constraints),))
 
-    assert parse_contract(json.loads(json.dumps(to_document(contract)))) == contract
+    assert from_document(Contract, json.loads(json.dumps(to_document(contract)))) == contract
 
 
 @settings(max_examples=60, deadline=None)
@@ -134,7 +135,7 @@ def test_a_parsed_contract_is_the_same_after_writing_and_reading(
         }
     )
 
-    assert parse_contract(json.loads(json.dumps(to_document(contract)))) == contract
+    assert from_document(Contract, json.loads(json.dumps(to_document(contract)))) == contract
 
 
 WORDS = st.sampled_from(
@@ -194,7 +195,7 @@ def test_any_document_is_a_contract_or_is_refused_with_its_problems(document: An
         problems = error.problems
     else:
         problems = (("none", ""),)
-        assert parse_contract(to_document(contract)) == contract
+        assert from_document(Contract, to_document(contract)) == contract
 
     assert problems
 
