@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,15 +16,15 @@ keys = st.lists(st.integers(0, 300).map(str), min_size=1, max_size=400)
 
 
 @pytest.fixture(autouse=True)
-def _small_structures(monkeypatch):
+def _small_structures(monkeypatch: pytest.MonkeyPatch) -> None:
     """A filter that fills, grows and stays too small, and merging in several ranges of hashes."""
     monkeypatch.setattr(uniqueness, "_FIRST_SLOTS", 8)
     monkeypatch.setattr(uniqueness, "_MOST_SLOTS", 256)
     monkeypatch.setattr(uniqueness, "_MERGED_AT_ONCE", 16)
 
 
-def repeated(values):
-    first = {}
+def repeated(values: list[str]) -> Iterator[tuple[int, str]]:
+    first: dict[str, int] = {}
     for row, value in enumerate(values, 1):
         if first.setdefault(value, row) != row:
             yield row, f'constraint "unique" is true, and row {first[value]} has the same'
@@ -32,7 +34,9 @@ def repeated(values):
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(keys, st.sampled_from([1, 30, 300, 8_000_000]))
-def test_repeated_keys_are_found_with_the_row_that_had_them_first(values, block_bytes):
+def test_repeated_keys_are_found_with_the_row_that_had_them_first(
+    values: list[str], block_bytes: int
+) -> None:
     result = run("\n".join(["id", *values]).encode(), CONTRACT, block_bytes=block_bytes)
     found = [(reject["row"], reject["errors"][0]["message"]) for reject in result.rejects]
     assert found == list(repeated(values))
