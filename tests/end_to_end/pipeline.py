@@ -130,7 +130,8 @@ class Pipeline:
 
     def source_of(self, name: str) -> Mapping[str, Any]:
         """The source in an execution's input, as the starter wrote it."""
-        self._until(lambda: self._status(self._arn(name)) is not None)
+        # Where hundreds of files are dropped at once, the starter takes a while to come to each.
+        self._until(lambda: self._status(self._arn(name)) is not None, patience=600)
         described = self.deployment.client("stepfunctions").describe_execution(
             executionArn=self._arn(name)
         )
