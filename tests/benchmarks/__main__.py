@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import os
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -27,6 +28,9 @@ def main() -> int:
     with ExitStack() as stack:
         folder = options.data or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
+        # Engines start from bytecode, as installed packages do, whatever this shell forbids.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = str((folder / "bytecode").resolve())
         comparison = Comparison(engines, folder, log=_say)
         try:
             cold = [
