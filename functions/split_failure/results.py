@@ -11,7 +11,7 @@ from typing import Any
 
 
 def failed_children(files: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
-    """The executions in the FAILED files, whose `Error` and `Cause` say why."""
+    """The executions in the FAILED files: those that failed, timed out or were aborted."""
     for children in files:
         yield from children
 
@@ -19,7 +19,8 @@ def failed_children(files: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
 def first_failure(children: Iterable[Mapping[str, Any]]) -> dict[str, str] | None:
     """The error of the first split, in the file's order, that failed in the newest Map Run.
 
-    A redrive makes a Map Run of its own; the executions of one bear its name in their ARN.
+    A redrive makes a Map Run of its own; the executions of one bear its name in their ARN. Splits
+    that were stopped because another one had failed are among the children, and have no error.
     """
     by_run: dict[str, list[Mapping[str, Any]]] = {}
     for child in children:
@@ -27,7 +28,8 @@ def first_failure(children: Iterable[Mapping[str, Any]]) -> dict[str, str] | Non
     if not by_run:
         return None
     newest = max(by_run.values(), key=lambda run: max(str(child["StopDate"]) for child in run))
-    first = min(newest, key=_split_index)
+    failed = [child for child in newest if child.get("Status") != "ABORTED"]
+    first = min(failed or newest, key=_split_index)
     return {"Error": str(first.get("Error", "Unknown")), "Cause": str(first.get("Cause", ""))}
 
 

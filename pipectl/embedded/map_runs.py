@@ -1,8 +1,9 @@
 """Distributed Maps as Step Functions runs them, where moto's engine leaves something out.
 
-moto lets a Map succeed whose children have failed, writes a manifest without result files, reads
-the ResultWriter's parameters from the children's results instead of the state's input, and goes
-from item to item by recursion. Methods of its classes are replaced while the stack is up.
+moto lets a Map succeed whose children have failed, lets the others go on where one of them ends it,
+writes a manifest without result files, reads the ResultWriter's parameters from the children's
+results instead of the state's input, and goes from item to item by recursion. Methods of its
+classes are replaced while the stack is up.
 https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
 """
 
@@ -10,13 +11,16 @@ from __future__ import annotations
 
 import copy
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
 
-_FAILED, _SUCCEEDED = "FAILED", "SUCCEEDED"
+_ABORTED, _FAILED, _SUCCEEDED = "ABORTED", "FAILED", "SUCCEEDED"
+# Which children are told in which files; PENDING would be those that were not started.
+_FILES = {_FAILED: {_FAILED, _ABORTED}, "PENDING": set[str](), _SUCCEEDED: {_SUCCEEDED}}
 
 
 @contextmanager
@@ -56,6 +60,7 @@ def _run_map(state: Any, environment: Any, original: Any) -> None:
         runs = environment.map_run_record_pool_manager.get_all()
         if len(runs) > before:
             newest = max(runs, key=lambda run: run.start_date)
+            _children(newest).wait()
             details = _write_results(writer, environment, newest, given)
     environment.stack.pop()
     environment.stack.append({"MapRunArn": newest.map_run_arn, "ResultWriterDetails": details})
@@ -78,18 +83,55 @@ def _write_results(writer: Any, environment: Any, run: Any, given: Any) -> dict[
         region=environment.aws_execution_details.region,
         state_credentials=None,
     )
-    files: dict[str, list[dict[str, Any]]] = {_FAILED: [], "PENDING": [], _SUCCEEDED: []}
-    for status in (_FAILED, _SUCCEEDED):
-        children = [child for child in _children(run) if child["Status"] == status]
+    files: dict[str, list[dict[str, Any]]] = {name: [] for name in _FILES}
+    for name, statuses in _FILES.items():
+        children = [child for child in _children(run).ended if child["Status"] in statuses]
         if children:
-            key = f"{folder}/{status}_0.json"
+            key = f"{folder}/{name}_0.json"
             body = json.dumps(children).encode()
             s3.put_object(Bucket=bucket, Key=key, Body=body)
-            files[status].append({"Key": key, "Size": len(body)})
+            files[name].append({"Key": key, "Size": len(body)})
     manifest = {"DestinationBucket": bucket, "MapRunArn": run.map_run_arn, "ResultFiles": files}
     key = f"{folder}/manifest.json"
     s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(manifest).encode())
     return {"Bucket": bucket, "Key": key}
+
+
+class _Children:
+    """The executions of one Map Run's items. The first one that fails stops the others."""
+
+    def __init__(self) -> None:
+        self.ended: list[dict[str, Any]] = []
+        self._running: list[Any] = []
+        self._failed = False
+        self._changed = threading.Condition()
+
+    def begin(self, environment: Any) -> None:
+        """Know of an execution that begins; it is stopped at once where the Map Run has failed."""
+        with self._changed:
+            self._running.append(environment)
+            if self._failed:
+                _stop(environment)
+
+    def end(self, environment: Any, child: dict[str, Any]) -> None:
+        """Keep what the ResultWriter tells of an execution that has ended."""
+        with self._changed:
+            self._running.remove(environment)
+            self.ended.append(child)
+            if child["Status"] == _FAILED and not self._failed:
+                self._failed = True
+                for other in self._running:
+                    _stop(other)
+            self._changed.notify_all()
+
+    def wait(self) -> None:
+        """Wait until all executions have ended: a stopped one ends with its task's attempt."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._running)
+
+
+def _stop(environment: Any) -> None:
+    environment.set_stop(stop_date=datetime.now(UTC), cause="The Map Run has failed.", error=None)
 
 
 def _work(worker: Any) -> None:
@@ -106,9 +148,7 @@ def _work(worker: Any) -> None:
 
 def _run_child(worker: Any, env: Any, job: Any) -> None:
     """Run one item's execution, keep what the ResultWriter tells, and fail the Map with it."""
-    from moto.stepfunctions.parser.asl.eval.program_state import ProgramError, ProgramStopped
     from moto.stepfunctions.parser.asl.eval.states import ItemData, MapData
-    from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
     run = worker._map_run_record  # this stands for one of the worker's own methods
     counters = (run.item_counter, run.execution_counter)
@@ -121,37 +161,36 @@ def _run_child(worker: Any, env: Any, job: Any) -> None:
     env.states.reset(job.job_input)
     env.stack.append(env.states.get_input())
     child = _begin(run, job)
+    _children(run).begin(env)
     try:
-        worker._eval_input(env_frame=env)
-        child["Input"] = to_json_str(env.states.get_input())
-        job.job_program.eval(env)
-        ended = env.program_state()
-        unsuccessful = isinstance(ended, ProgramError | ProgramStopped)
-        failure = _error_of(ended) if unsuccessful else None
+        child |= _result(worker, env, job, child)
     except Exception as error:  # noqa: BLE001  # whatever it is, it fails this item's execution
-        failure = {"error": "States.Runtime", "cause": f"{type(error).__name__}: {error}"}
+        cause = f"{type(error).__name__}: {error}"
+        child |= {"Status": _FAILED, "Error": "States.Runtime", "Cause": cause}
     child["StopDate"] = _now()
+    job.job_output = env.states.get_input() if child["Status"] == _SUCCEEDED else _exceeded(env)
     for counter in counters:
         counter.running.offset(-1)
-        (counter.succeeded if failure is None else counter.failed).count()
+        getattr(counter, child["Status"].lower()).count()
         counter.results_written.count()
-    if failure is None:
-        job.job_output = env.states.get_input()
-        child |= {"Status": _SUCCEEDED, "Output": to_json_str(job.job_output)}
-    else:
-        job.job_output = _exceeded(env)
-        child |= {
-            "Status": _FAILED,
-            "Error": failure.get("error"),
-            "Cause": failure.get("cause"),
-        }
-    _children(run).append(child)
+    _children(run).end(env, child)
 
 
-def _error_of(ended: Any) -> dict[str, Any]:
-    if isinstance(ended.error, dict):
-        return dict(ended.error)
-    return {"error": "Aborted", "cause": "The Map Run was stopped."}
+def _result(worker: Any, env: Any, job: Any, child: dict[str, Any]) -> dict[str, Any]:
+    """Run an item's execution to its end; its status, and its output or error."""
+    from moto.stepfunctions.parser.asl.eval.program_state import ProgramError, ProgramStopped
+    from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
+
+    worker._eval_input(env_frame=env)
+    child["Input"] = to_json_str(env.states.get_input())
+    job.job_program.eval(env)
+    ended = env.program_state()
+    if isinstance(ended, ProgramStopped):
+        return {"Status": _ABORTED}
+    if isinstance(ended, ProgramError):
+        error = ended.error or {}
+        return {"Status": _FAILED, "Error": error.get("error"), "Cause": error.get("cause")}
+    return {"Status": _SUCCEEDED, "Output": to_json_str(env.states.get_input())}
 
 
 def _begin(run: Any, job: Any) -> dict[str, Any]:
@@ -165,8 +204,8 @@ def _begin(run: Any, job: Any) -> dict[str, Any]:
     }
 
 
-def _children(run: Any) -> list[dict[str, Any]]:
-    children: list[dict[str, Any]] = run.__dict__.setdefault("children", [])
+def _children(run: Any) -> _Children:
+    children: _Children = run.__dict__.setdefault("children", _Children())
     return children
 
 

@@ -114,3 +114,49 @@ def test_an_execution_that_outlives_its_caller_can_be_stopped(probe: StackProces
     sfn.stop_execution(executionArn=arn)
     stopped = description(probe, arn)
     assert (stopped["status"], stopped["redriveStatus"]) == ("ABORTED", "REDRIVABLE")
+
+
+def test_an_item_that_fails_a_map_stops_the_others(probe: StackProcess) -> None:
+    sfn, bucket = probe.client("stepfunctions"), probe.outputs["OutputBucketName"]
+    role = sfn.describe_state_machine(stateMachineArn=probe.outputs["StateMachineArn"])["roleArn"]
+    act = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": "probe-actor", "Payload.$": "$"},
+        "TimeoutSeconds": 10,
+        "Next": "Rest",
+    }
+    definition = {
+        "StartAt": "Each",
+        "States": {
+            "Each": {
+                "Type": "Map",
+                "ItemProcessor": {
+                    "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                    "StartAt": "Act",
+                    "States": {"Act": act, "Rest": {"Type": "Succeed"}},
+                },
+                "ItemsPath": "$.items",
+                "MaxConcurrency": 2,
+                "ResultWriter": {
+                    "Resource": "arn:aws:states:::s3:putObject",
+                    "Parameters": {"Bucket": bucket, "Prefix": "map"},
+                },
+                "End": True,
+            }
+        },
+    }
+    machine = sfn.create_state_machine(
+        name="probe-map", definition=json.dumps(definition), roleArn=role
+    )["stateMachineArn"]
+    items = [{"do": "sleep", "seconds": 1}, {"do": "throw", "error": "Broken"}]
+    started = sfn.start_execution(stateMachineArn=machine, input=json.dumps({"items": items}))
+
+    execution = description(probe, started["executionArn"])
+
+    assert execution["status"] == "FAILED"
+    [key] = [key for key in probe.output_keys("map/") if "FAILED" in key]
+    children = {child["Name"]: child for child in json.loads(probe.output(key))}
+    assert children["0"]["Status"] == "ABORTED"
+    assert "Error" not in children["0"]
+    assert (children["1"]["Status"], children["1"]["Error"]) == ("FAILED", "Broken")
