@@ -23,12 +23,14 @@ class Batch(NamedTuple):
     """What became of a block's records.
 
     `rows` (UInt64) are the 1-based numbers of the accepted records, `values` their columns in the
-    order of the layout's fields. `originals` are the bytes of the rejected ones in the file.
+    order of the layout's fields, and `escapable` tells which of them may hold what JSON escapes
+    (Boolean; None: any). `originals` are the bytes of the rejected ones in the file.
     """
 
     record_count: int
     rows: pl.Series
     values: list[Values]
+    escapable: pl.Series | None
     rejects: list[Reject]
     originals: list[bytes]
 
@@ -52,27 +54,32 @@ class BatchReader:
 
     def read(self, records: Records, first_row: int) -> Batch:
         """Read a block whose first record has the number `first_row`."""
-        count = len(records)
-        sound = records.sound
-        indexes = pl.int_range(count, dtype=pl.UInt32, eager=True)
-        if not sound.all():
-            indexes = indexes.filter(sound)
-        values, faults = self._read_sound(records, indexes, first_row)
-        rejected = self._unsound(records, sound) | faults
+        indexes, cells = records.cut, records.cells
+        if self._uniqueness is not None:
+            # What the reader has made of records that are not sound is nobody's key.
+            sound = records.sound.gather(indexes)
+            indexes, cells = indexes.filter(sound), cells.filter(sound)
+        values, faults = self._read_cells(cells, indexes, first_row)
+        rejected = faults | self._unsound(records)
+        escapable = records.escapable
         accepted = indexes
-        if faults:
-            keep = ~indexes.is_in(list(faults))
+        if rejected:
+            keep = ~indexes.is_in(list(rejected))
             accepted = indexes.filter(keep)
             values = [_filtered(column, keep) for column in values]
+        if escapable is not None and len(accepted) < len(records):
+            escapable = escapable.gather(accepted)
         rows = accepted.cast(pl.UInt64) + first_row
         rejects, originals = self._rejects(records, rejected, first_row)
-        return Batch(count, rows, values, rejects, originals)
+        return Batch(len(records), rows, values, escapable, rejects, originals)
 
-    def _read_sound(
-        self, records: Records, indexes: pl.Series, first_row: int
+    def _read_cells(
+        self, cells: pl.DataFrame, indexes: pl.Series, first_row: int
     ) -> tuple[list[Values], dict[int, tuple[Fault, ...]]]:
-        """The columns of the sound records, and the faults of some by their index in the block."""
-        cells = records.cells
+        """The columns of these cells, and the faults of some by their record's index in the block.
+
+        `indexes` are those of the cells' records.
+        """
         nothing = pl.Series([None], dtype=pl.String).new_from_index(0, cells.height)
         values = [
             Values(nothing, None, {}) if position is None else reader.read(cells[:, position])
@@ -94,8 +101,8 @@ class BatchReader:
         places = indexes.gather(list(found)).to_list()
         return values, dict(zip(places, found.values(), strict=True))
 
-    def _unsound(self, records: Records, sound: pl.Series) -> dict[int, tuple[Fault, ...]]:
-        indexes = (~sound).arg_true().to_list()
+    def _unsound(self, records: Records) -> dict[int, tuple[Fault, ...]]:
+        indexes = (~records.sound).arg_true().to_list()
         if not indexes:
             return {}
         undecodable = set(records.undecodable.arg_true()) if records.has_undecodable else set()

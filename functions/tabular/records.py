@@ -1,4 +1,4 @@
-"""From a block's bytes to its records, and to the cells of those that are sound.
+"""From a block's bytes to its records, and to their cells.
 
 A record is sound if it has as many cells as the header, well-formed quotes, no NUL, no bytes that
 cannot be decoded, and no more than MAX_RECORD_BYTES. The others are looked at one by one.
@@ -49,12 +49,33 @@ class Records:
     @property
     def sound(self) -> pl.Series:
         """Which records are sound (Boolean)."""
-        return self._sound_cells[0]
+        return self._cut[0]
+
+    @property
+    def cut(self) -> pl.Series:
+        """The indexes (UInt32) of the records that `cells` has: all sound ones, a few others."""
+        return self._cut[1]
 
     @property
     def cells(self) -> pl.DataFrame:
-        """The cells of the sound records: a String column each."""
-        return self._sound_cells[1]
+        """The cells of the records in `cut`: a String column each."""
+        return self._cut[2]
+
+    @cached_property
+    def escapable(self) -> pl.Series | None:
+        """Which records' cells may hold what JSON escapes (Boolean); None: any.
+
+        Where a block's only such characters are quotes and line ends, they are in quoted cells.
+        """
+        layout = self._layout
+        if layout.codec.byte_structured and self._text is not self.block.original:
+            return None  # the marks are those of other bytes
+        if not layout.grammar_utf8.is_plain_in(self._text):
+            return None
+        quote = (layout.dialect.quote_char or "").encode()
+        if self.block.spans.marks.translate(None, b"\r\n" + quote):
+            return None
+        return self._none if self._quoted is None else self._quoted
 
     @property
     def has_undecodable(self) -> bool:
@@ -72,10 +93,11 @@ class Records:
             # A line that belongs to no record was skipped.
             if after and line <= last_of.get(first := self.lines[after - 1], first):
                 indexes.append(after - 1)
-        return pl.Series([False]).new_from_index(0, len(self)).scatter(indexes, True)
+        return self._none.scatter(indexes, True)
 
     @cached_property
-    def _sound_cells(self) -> tuple[pl.Series, pl.DataFrame]:
+    def _cut(self) -> tuple[pl.Series, pl.Series, pl.DataFrame]:
+        """`sound`, `cut` and `cells`."""
         readable = self._readable()
         # Polars' CSV reader reads sound records as plain dialects have them.
         if len(self) and self._layout.grammar_utf8.is_plain_in(self._text):
@@ -87,15 +109,21 @@ class Records:
         fits = [cells is not None and len(cells) == width for cells in rows]
         sound = pl.Series(fits, dtype=pl.Boolean) & readable
         sound_rows = [row for row, wanted in zip(rows, sound, strict=True) if wanted]
-        return sound, pl.DataFrame(sound_rows, schema=self._schema, orient="row")
+        cells = pl.DataFrame(sound_rows, schema=self._schema, orient="row")
+        return sound, sound.arg_true(), cells
 
     @property
     def _schema(self) -> dict[str, type[pl.String]]:
         return {str(position): pl.String for position in range(self._layout.width)}
 
+    @property
+    def _none(self) -> pl.Series:
+        """False for each record."""
+        return pl.Series([False]).new_from_index(0, len(self))
+
     def _readable(self) -> pl.Series:
         """Which records are decoded without loss, not too long and without NUL (Boolean)."""
-        readable = pl.Series([True]).new_from_index(0, len(self))
+        readable = ~self._none
         if self._bad_lines:
             readable &= ~self.undecodable
         if b"\0" in self._text:
@@ -104,13 +132,14 @@ class Records:
             readable &= self.texts.str.len_bytes() <= MAX_RECORD_BYTES
         return readable
 
-    def _read_plain(self, readable: pl.Series) -> tuple[pl.Series, pl.DataFrame] | None:
-        """The sound ones of the readable records, and their cells, by Polars' CSV reader.
+    def _read_plain(self, readable: pl.Series) -> tuple[pl.Series, pl.Series, pl.DataFrame] | None:
+        """`sound`, `cut` and `cells` of the readable records, by Polars' CSV reader.
 
         It pads short records and cuts long ones, without a word, so the cells' lengths are compared
-        with the record's. None where it turns out to read otherwise than the dialect has it.
+        with the record's; what it made of these is among the cells. None where it turns out to read
+        otherwise than the dialect has it.
         """
-        quoted = self._quoted()
+        quoted = self._quoted
         if quoted is not None:
             indexes = quoted.arg_true()
             well_formed = self._well_formed(self.texts.gather(indexes))
@@ -127,9 +156,10 @@ class Records:
         fits = self._fits(texts, frame, quoted)
         if fits is None:
             return None
-        sound = readable.scatter(readable.arg_true(), fits)
-        return sound, frame if fits.all() else frame.filter(fits)
+        cut = readable.arg_true()
+        return readable.scatter(cut, fits), cut, frame
 
+    @cached_property
     def _quoted(self) -> pl.Series | None:
         """Which records hold quotes (Boolean); None: none, or there is no quote character."""
         quote = self._layout.dialect.quote_char

@@ -33,6 +33,7 @@ MAX_RECORD_BYTES = 4 * 1024 * 1024
 split's end for a closing quote."""
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
+_ESCAPED_IN_JSON = {*range(0x20), *b'"\\'}
 
 
 class Outcome(IntEnum):
@@ -48,12 +49,14 @@ class Spans(NamedTuple):
     `multi` holds (first line, last line) of records of several lines, counted from 0. `lines` and
     `size` say how many lines and bytes hold whole records; what follows is incomplete.
     `physical` are the lines of the text, of which there may be more, if they had to be found out.
+    `marks` are `Grammar.marks` of the text.
     """
 
     multi: list[tuple[int, int]]
     lines: int
     size: int
-    physical: Lines | None = None
+    physical: Lines | None
+    marks: bytes
 
 
 @dataclass(frozen=True)
@@ -211,9 +214,11 @@ class Grammar:
         from tabular.lines import Lines  # noqa: PLC0415 Polars, which heads of files do without
 
         within = len(text) if limit is None else limit
-        odd = self._odd_lines(text)
+        marks = self.marks(text)
+        odd = self._odd_lines(text, marks)
         if not odd:
-            return Spans([], count_lines(text[:within] if limit else text), within)
+            lines = count_lines(text[:within] if limit else text)
+            return Spans([], lines, within, None, marks)
         physical = Lines(text)
         multi: list[tuple[int, int]] = []
         free = 0
@@ -224,7 +229,7 @@ class Grammar:
                 break
             end = self.record_end(text, start, complete=complete)
             if end == Outcome.INCOMPLETE:
-                return Spans(multi, line, start, physical)
+                return Spans(multi, line, start, physical, marks)
             if end == Outcome.MALFORMED:
                 continue
             if end > within:
@@ -235,23 +240,35 @@ class Grammar:
             free = line + count_lines(text[start:end])
             if free - line > 1:
                 multi.append((line, free - 1))
-        return Spans(multi, int(physical.starts.search_sorted(within)), within, physical)
+        lines = int(physical.starts.search_sorted(within))
+        return Spans(multi, lines, within, physical, marks)
 
-    def _odd_lines(self, text: bytes) -> list[int]:
+    def marks(self, text: bytes) -> bytes:
+        """What of a text's bytes may matter: quotes, control characters and backslashes, in order.
+
+        One pass over the text, for the search for odd lines and for what JSON would escape.
+        """
+        return text.translate(None, self._unmarked)
+
+    def _odd_lines(self, text: bytes, marks: bytes) -> list[int]:
         """The lines at which a record of several lines may begin."""
         if self.escape is not None and self.escape in text:
-            marks = (self.escape, self.quote or self.escape)
+            openers = (self.escape, self.quote or self.escape)
             lines = enumerate(text.splitlines())
-            return [number for number, line in lines if any(mark in line for mark in marks)]
+            return [number for number, line in lines if any(char in line for char in openers)]
         if self.quote is None or self.quote not in text:
             return []
         if len(self.quote) > 1 or not has_regular_line_ends(text):
             lines = enumerate(text.splitlines())
             return [number for number, line in lines if line.count(self.quote) % 2]
         # Down to quotes and line feeds: pairs vanish, what is left is one quote an odd line.
-        bare = text.translate(None, self._neither_quote_nor_line_feed)
+        bare = marks.translate(None, self._neither_quote_nor_line_feed)
         line_feeds = bare.replace(self.quote * 2, b"").split(self.quote)[:-1]
         return list(accumulate(map(len, line_feeds)))
+
+    @cached_property
+    def _unmarked(self) -> bytes:
+        return bytes(set(range(256)) - _ESCAPED_IN_JSON - set(self.quote or b""))
 
     @cached_property
     def _neither_quote_nor_line_feed(self) -> bytes:

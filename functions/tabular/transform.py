@@ -164,10 +164,13 @@ class Renderer:
     def render(self, batch: Batch) -> Rendered:
         """Write both, each in its form."""
         return Rendered(
-            self._envelope.lines(batch.rows, batch.values) if self._with_lines else b"",
+            self._lines(batch) if self._with_lines else b"",
             b"".join(reject.to_line() for reject in batch.rejects),
             b"".join(csv_row(original, self._layout) for original in batch.originals),
         )
+
+    def _lines(self, batch: Batch) -> memoryview:
+        return self._envelope.lines(batch.rows, batch.values, batch.escapable)
 
 
 class Tally:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tabular.blocks import Block
 
 _CHUNK_BYTES = 1024 * 1024
+_LAST_BLOCK_BYTES = 1024 * 1024  # a smaller one costs more than it evens out
 
 
 def work(job: Job, channels: Channels, look_around: Callable[[], None]) -> Part:
@@ -36,7 +37,11 @@ def work(job: Job, channels: Channels, look_around: Callable[[], None]) -> Part:
     with _Outputs(job) as outputs, Path(job.path).open("rb", buffering=0) as file:
         while True:
             token = channels.take_read(look_around)
-            block = None if token.block == END else _read_block(file.fileno(), job, token)
+            block = (
+                None
+                if token.block == END
+                else _read_block(file.fileno(), job, token, channels.processes)
+            )
             if block is None:
                 channels.give_read(token._replace(block=END))
                 break
@@ -122,7 +127,7 @@ def _write(
     outputs.write(rendered, token)
 
 
-def _read_block(descriptor: int, job: Job, token: ReadToken) -> Block | None:
+def _read_block(descriptor: int, job: Job, token: ReadToken, processes: int) -> Block | None:
     blocks = read_blocks(
         _chunks(descriptor, token.offset),
         job.layout.grammar,
@@ -130,9 +135,15 @@ def _read_block(descriptor: int, job: Job, token: ReadToken) -> Block | None:
         start=token.offset,
         end=None,
         first_line=token.line,
-        block_bytes=job.block_bytes,
+        block_bytes=_block_bytes(job, token.offset, processes),
     )
     return next(blocks, None)
+
+
+def _block_bytes(job: Job, offset: int, processes: int) -> int:
+    """The size of the block that begins at `offset`: small ones last, so that all end together."""
+    share = (job.layout.size - offset) // (2 * processes)
+    return min(job.block_bytes, max(share, _LAST_BLOCK_BYTES))
 
 
 def _chunks(descriptor: int, start: int) -> Iterator[bytes]:
