@@ -66,7 +66,7 @@ class BatchReader:
         if rejected:
             keep = ~indexes.is_in(list(rejected))
             accepted = indexes.filter(keep)
-            values = [_filtered(column, keep) for column in values]
+            values = [column.filter(keep) for column in values]
         if escapable is not None and len(accepted) < len(records):
             escapable = escapable.gather(accepted)
         rows = accepted.cast(pl.UInt64) + first_row
@@ -139,8 +139,3 @@ def _blank_rows(
         for number in blank
         if not any(fault.code == "type-error" for fault in found.get(number, ()))
     }
-
-
-def _filtered(values: Values, keep: pl.Series) -> Values:
-    json = None if values.json is None else values.json.filter(keep)
-    return Values(values.texts.filter(keep), json, {}, values.escape_free)

@@ -69,11 +69,11 @@ def read_blocks(
                 "It was cut off while it was read; run it again."
             )
         cut = len(buffer.data) if final else encoding.lines_end(buffer.data, wanted)
-        original = buffer.head(cut)
+        original = buffer.data[:cut]
         spans, size = _spans(original, grammar, encoding, complete=final)
         if size:
             yield Block(original if size == cut else original[:size], offset, line, spans)
-            del buffer.data[:size]
+            buffer.data = buffer.data[size:]
             offset, line = offset + size, line + spans.lines
         if final:
             return
@@ -105,7 +105,7 @@ def _last_block(
     buffer: _Buffer, grammar: Grammar, encoding: Encoding, *, limit: int, offset: int, line: int
 ) -> Block:
     """The block that ends with the split; what follows it decides about quotes still open there."""
-    original = buffer.head(limit)
+    original = buffer.data[:limit]
     at_file_end = buffer.complete and len(buffer.data) == limit
     if len(original) < limit:
         raise UnreadableFile(
@@ -119,7 +119,7 @@ def _last_block(
     if spans.size < limit and not at_file_end and encoding.byte_structured:
         buffer.fill(limit + MAX_RECORD_BYTES + _LINE_END_BYTES)
         rest = grammar.spans(
-            bytes(buffer.data[spans.size :]),
+            buffer.data[spans.size :],
             complete=buffer.complete,
             limit=limit - spans.size,
         )
@@ -134,20 +134,18 @@ class _Buffer:
     """Bytes read and not yet used, and whether there are more."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
-        self.data = bytearray()
+        self.data = b""
         self.complete = False
         self._chunks = iter(chunks)
 
-    def head(self, size: int) -> bytes:
-        """The first `size` bytes, which stay where they are."""
-        with memoryview(self.data) as view:
-            return bytes(view[:size])
-
     def fill(self, size: int) -> None:
         """Read until `size` bytes are there, or the chunks end."""
-        while len(self.data) < size and not self.complete:
+        pieces, there = [self.data], len(self.data)
+        while there < size and not self.complete:
             chunk = next(self._chunks, None)
             if chunk is None:
                 self.complete = True
             else:
-                self.data += chunk
+                pieces.append(chunk)
+                there += len(chunk)
+        self.data = b"".join(filter(None, pieces))

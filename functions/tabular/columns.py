@@ -11,8 +11,9 @@ import dataclasses
 import re
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, reduce
 from json import loads
+from operator import or_
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
@@ -21,6 +22,8 @@ from tabular.cells import FORMULA_STARTS, Cell, reader
 from tabular.field_statistics import is_numeric
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tabular.contract import Field
     from tabular.faults import Fault
 
@@ -32,6 +35,11 @@ _CACHED_TEXTS = 20_000
 _CACHED_CHARACTERS = 200  # longer texts are hardly ever repeated
 _SURE_INTEGER_DIGITS = 18  # fits 64 bits
 _SURE_NUMBER_LENGTH = 250  # without exponent: surely finite as a double
+# A column of few distinct texts: they are counted, and read instead of the cells. Half of the first
+# cells being different makes it unlikely, more than one in eight of a block's rules it out.
+_FIRST_CELLS = 4096
+_MOST_OF_FIRST = 0.5
+_MOST_OF_BLOCK = 0.125
 
 _DAY = (
     r"(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
@@ -74,13 +82,27 @@ class Values(NamedTuple):
     `texts` (String) are the values' plain texts, null for missing ones; where a cell is faulty,
     anything. `json` are the JSON texts, or None where these are the plain texts, escaped and in
     quotes for QUOTED_TYPES and bare for others. `faults` are the faulty cells by row. `escape_free`
-    tells that no text holds anything that JSON escapes.
+    tells that no text holds anything that JSON escapes. `counts` tells how often each of `texts`
+    occurs, where they have been counted.
     """
 
     texts: pl.Series
     json: pl.Series | None
     faults: dict[int, tuple[Fault, ...]]
     escape_free: bool = False
+    counts: dict[str | None, int] | None = None
+
+    def filter(self, keep: pl.Series) -> Values:
+        """Without the rows for which `keep` (Boolean) is false, and without faults."""
+        counts = self.counts
+        if counts is not None:
+            counts = counts.copy()
+            for text in self.texts.filter(~keep).to_list():
+                counts[text] -= 1
+                if not counts[text]:
+                    del counts[text]
+        json = None if self.json is None else self.json.filter(keep)
+        return Values(self.texts.filter(keep), json, {}, self.escape_free, counts)
 
 
 @dataclasses.dataclass
@@ -90,6 +112,7 @@ class ColumnReader:
     field: Field
     neutralise_formulas: bool = False
     _known: dict[str, Cell] = dataclasses.field(default_factory=dict)
+    _many: bool = False
 
     @cached_property
     def read_text(self) -> Any:
@@ -100,14 +123,65 @@ class ColumnReader:
         """Read a String column without nulls."""
         if self.field.trim:
             texts = texts.str.strip_chars()
+        counts = self._counted(texts)
+        if counts is not None:
+            return self._read_counted(texts, counts)
+        plain, unsure = self._apart(texts)
+        if unsure is None:
+            return Values(plain, None, {}, self._sure_is_escape_free)
+        indexes = unsure.arg_true()
+        some = texts.gather(indexes)
+        readings = {text: self._read_cached(text) for text in some.unique().to_list()}
+        return self._read_unsure(plain, readings, some, indexes)
+
+    def _apart(self, texts: pl.Series) -> tuple[pl.Series, pl.Series | None]:
+        """The texts with nulls for missing values, and which are not sure; None: all are."""
         null = self._null(texts)
         sure = self._sure(texts)
-        plain = texts if null is None else texts.set(null, None)
         if sure is not None and null is not None:
             sure |= null
-        if sure is None or sure.all():
-            return Values(plain, None, {}, self._sure_is_escape_free)
-        return self._read_unsure(texts, plain, ~sure)
+        plain = texts if null is None else texts.set(null, None)
+        return plain, None if sure is None or sure.all() else ~sure
+
+    def _counted(self, texts: pl.Series) -> pl.DataFrame | None:
+        """The distinct `text`s and how often each occurs, `count`; None where there are many."""
+        if self._many or not len(texts):
+            return None
+        first = texts.head(_FIRST_CELLS)
+        if first.n_unique() <= len(first) * _MOST_OF_FIRST:
+            counted = texts.alias("text").value_counts()
+            if counted.height <= len(texts) * _MOST_OF_BLOCK:
+                return counted
+        self._many = True
+        return None
+
+    def _read_counted(self, texts: pl.Series, counted: pl.DataFrame) -> Values:
+        """Read the distinct texts, and then only the cells that don't stand for themselves."""
+        distinct = counted["text"]
+        values, unsure = self._apart(distinct)
+        nulls = distinct.filter(values.is_null()).to_list()
+        plain = texts.set(_among(texts, nulls), None) if nulls else texts
+        readings: dict[str, Cell] = {}
+        if unsure is not None:
+            readings = {text: self._read_cached(text) for text in distinct.filter(unsure).to_list()}
+        others = [text for text, cell in readings.items() if not self._is_itself(text, cell)]
+        indexes = _among(texts, others).arg_true() if others else pl.Series(dtype=pl.UInt32)
+        read = self._read_unsure(plain, readings, texts.gather(indexes), indexes)
+        counts: dict[str | None, int]
+        counts = dict(zip(distinct.to_list(), counted["count"].to_list(), strict=True))
+        moved: list[tuple[str | None, int]] = [(None, counts.pop(text)) for text in nulls]
+        moved += [(_plain_text(readings[text]), counts.pop(text)) for text in others]
+        for value, count in moved:
+            counts[value] = counts.get(value, 0) + count
+        return read._replace(counts=counts)
+
+    def _is_itself(self, text: str, cell: Cell) -> bool:
+        """Whether a text is right, and its value's text is the text itself."""
+        return not cell.faults and _plain_text(cell) == text and not self._is_odd(cell)
+
+    def _is_odd(self, cell: Cell) -> bool:
+        """NaN and the infinities are strings in JSON, among numbers."""
+        return self.field.type not in QUOTED_TYPES and cell.json.startswith('"')
 
     @cached_property
     def _sure_is_escape_free(self) -> bool:
@@ -196,25 +270,21 @@ class ColumnReader:
                 conditions.append(within)
         return conditions
 
-    def _read_unsure(self, texts: pl.Series, plain: pl.Series, unsure: pl.Series) -> Values:
-        indexes = unsure.arg_true()
-        some = texts.gather(indexes)
-        readings = {text: self._read_cached(text) for text in some.unique().to_list()}
+    def _read_unsure(
+        self, plain: pl.Series, readings: dict[str, Cell], some: pl.Series, indexes: pl.Series
+    ) -> Values:
+        """Put what was read of the texts `some`, which stand at `indexes`, into the column."""
         changed = {
             text: value for text, cell in readings.items() if (value := _plain_text(cell)) != text
         }
         if changed:
             values = some.replace(list(changed), pl.Series(list(changed.values()), dtype=pl.String))
             plain = plain.scatter(indexes, values)
-        elif len(some) == len(texts):
-            plain = texts
         faults = self._faults_of(readings, some, indexes)
         escape_free = self._sure_is_escape_free and not any(
             _ESCAPED.search(cell.json[1:-1]) for cell in readings.values()
         )
-        # NaN and the infinities are strings in JSON, among numbers.
-        bare = self.field.type not in QUOTED_TYPES
-        odd = {t: c.json for t, c in readings.items() if bare and c.json.startswith('"')}
+        odd = {text: cell.json for text, cell in readings.items() if self._is_odd(cell)}
         if not odd:
             return Values(plain, None, faults, escape_free)
         json = plain.fill_null("null")
@@ -243,8 +313,16 @@ class ColumnReader:
         return cell
 
 
+_FEW = 4
 _MANY = 2**31
 _EXACT = 2**62
+
+
+def _among(texts: pl.Series, some: Sequence[str]) -> pl.Series:
+    """Which texts are among some (Boolean). A few comparisons are quicker than a search."""
+    if len(some) > _FEW:
+        return texts.is_in(some)
+    return reduce(or_, (texts == text for text in some))
 
 
 def _plain_text(cell: Cell) -> str | None:

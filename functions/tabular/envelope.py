@@ -11,10 +11,12 @@ import polars as pl
 from tabular.columns import QUOTED_TYPES, Values
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from tabular.contract import Field
 
+_ROWS_A_PIECE = 16_384
+"""So many records are put together at a time: their memory is small, and used again and again."""
 _QUOTE = '"'
 _NEEDS_ESCAPE = r'["\\\x00-\x1f]'
 
@@ -55,7 +57,8 @@ class Envelope:
     def _written(self, line: _Line) -> memoryview:
         buffer = self._free_buffer()
         buffer.seek(0)
-        line.frame().write_csv(buffer, include_header=False, separator=_QUOTE, quote_style="never")
+        for frame in line.frames():
+            frame.write_csv(buffer, include_header=False, separator=_QUOTE, quote_style="never")
         return buffer.getbuffer()[: buffer.tell()]
 
     def _free_buffer(self) -> BytesIO:
@@ -104,12 +107,13 @@ class _Line:
         self._parts.append(column)
         self._quoted_unless = is_null
 
-    def frame(self) -> pl.DataFrame:
-        """The lines, cut at quotes."""
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """The lines cut at quotes, piece by piece."""
         self._end_parts()
         names = map(str, range(len(self._written)))
         written = [column.alias(name) for name, column in zip(names, self._written, strict=True)]
-        return pl.DataFrame(self._columns).select(written)
+        for columns in pl.DataFrame(self._columns).iter_slices(_ROWS_A_PIECE):
+            yield columns.select(written)
 
     def _column(self, series: pl.Series) -> pl.Expr:
         name = str(len(self._columns))

@@ -75,20 +75,19 @@ class FieldStatistics:
         else:
             self._add_texts(texts.drop_nulls() if missing else texts)
 
-    def add_counts(self, counts: pl.DataFrame) -> None:
-        """Add distinct texts, and how often each occurs."""
-        present = counts.filter(counts.to_series(0).is_not_null())
-        texts, occurrences = present.to_series(0), present.to_series(1)
-        total = int(occurrences.sum())
-        self.count += total
-        self.nulls += int(counts.to_series(1).sum()) - total
-        if not total:
+    def add_counts(self, counts: Mapping[str | None, int]) -> None:
+        """Add distinct texts, and how often each occurs; None are nulls."""
+        present = {text: times for text, times in counts.items() if text is not None}
+        self.nulls += counts.get(None, 0)
+        self.count += sum(present.values())
+        if not present:
             return
+        texts = pl.Series(list(present), dtype=pl.String)
+        occurrences = pl.Series(list(present.values()), dtype=pl.UInt64)
         if is_numeric(self.type):
             self._add_numbers(texts, None, occurrences)
         else:
-            counted = _counted(texts, occurrences)
-            self._add_counted(counted["value"], counted["count"])
+            self._add_counted(texts, occurrences)
 
     def merge(self, other: FieldStatistics) -> None:
         """Add what `other`, of the same type, has seen."""

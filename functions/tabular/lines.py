@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from functools import cached_property
 from itertools import accumulate
 
@@ -12,7 +13,7 @@ from tabular.structure import has_regular_line_ends, strip_line_end
 _SEPARATORS = "\x01\x02\x03\x1c\x1d\x1e\x1f"
 """One of them that the text doesn't hold makes the CSV reader a reader of lines."""
 _DUMMY = b"x\n"
-"""Goes before what the CSV reader gets: it would take a byte order mark off the first line."""
+"""Goes before a text from which the CSV reader would take a byte order mark, or that is empty."""
 
 
 class Lines:
@@ -33,15 +34,16 @@ class Lines:
         if not self.regular or separator is None:
             lines = [strip_line_end(line).decode() for line in self.text.splitlines(keepends=True)]
             return pl.Series(lines, dtype=pl.String)
+        dummy = _DUMMY if self.text.startswith(BOM_UTF8) or not self.text else b""
         frame = pl.read_csv(
-            _DUMMY + self.text,
+            dummy + self.text,
             has_header=False,
             separator=separator,
             quote_char=None,
             schema={"line": pl.String},
             empty_string_is_null=False,
         )
-        return frame.to_series().slice(1).rechunk()
+        return frame.to_series().slice(1 if dummy else 0).rechunk()
 
     @cached_property
     def starts(self) -> pl.Series:

@@ -59,23 +59,21 @@ class Moments:
         Neither may hold nulls. What is added is the value of the text, once or as often as
         `occurrences` says.
         """
-        if occurrences is not None:
-            self.count += int(occurrences.sum())
-            self._add_decimals(texts.filter(numbers != 0), occurrences.filter(numbers != 0))
-            return
-        self.count += len(numbers)
+        self.count += len(numbers) if occurrences is None else int(occurrences.sum())
         lengths = texts.str.len_bytes()
         longest = lengths.max()
         if not isinstance(longest, int):
             return
-        if longest <= _EXACT_DIGITS:
-            short, short_texts = numbers, texts
-        else:
+        if longest > _EXACT_DIGITS:
             is_short = lengths <= _EXACT_DIGITS
             is_long = ~is_short & (numbers != 0)
-            self._add_long(numbers.filter(is_long), texts.filter(is_long))
-            short, short_texts = numbers.filter(is_short), texts.filter(is_short)
-        self._add_short(short, short_texts)
+            if occurrences is None:
+                self._add_long(numbers.filter(is_long), texts.filter(is_long))
+            else:
+                self._add_decimals(texts.filter(is_long), occurrences.filter(is_long))
+                occurrences = occurrences.filter(is_short)
+            numbers, texts = numbers.filter(is_short), texts.filter(is_short)
+        self._add_short(numbers, texts, occurrences)
 
     def merge(self, other: Moments) -> None:
         """Add what `other` has seen."""
@@ -111,7 +109,9 @@ class Moments:
             squares=_from_decimal_text(document["squares"]),
         )
 
-    def _add_short(self, numbers: pl.Series, texts: pl.Series) -> None:
+    def _add_short(
+        self, numbers: pl.Series, texts: pl.Series, occurrences: pl.Series | None
+    ) -> None:
         """Add cells of at most 15 characters, first at the scale that served the block before.
 
         Let D be a cell's decimal. The computed x * 10^k is off D * 10^k by at most 2^-52 of it. If
@@ -128,28 +128,38 @@ class Moments:
             sizes = whole.abs()
             exact = ((scaled - whole).abs() <= sizes * _TOLERANCE) & (sizes < _EXACT_LIMIT)
             if exact.all():
-                self._add_integers(whole, scale)
+                self._add_integers(whole, scale, occurrences)
                 if attempt:
                     self._scale = scale
                 return
-            self._add_integers(whole.filter(exact), scale)
+            some = None if occurrences is None else occurrences.filter(exact)
+            self._add_integers(whole.filter(exact), scale, some)
             numbers, texts = numbers.filter(~exact), texts.filter(~exact)
-        self._add_decimals(texts)
+            occurrences = None if occurrences is None else occurrences.filter(~exact)
+        self._add_decimals(texts, occurrences)
 
-    def _add_integers(self, scaled: pl.Series, scale: int) -> None:
-        """Add numbers of |x| < 1e15 that are integers at 10^-scale, choosing a width they fit."""
+    def _add_integers(self, scaled: pl.Series, scale: int, occurrences: pl.Series | None) -> None:
+        """Add numbers of |x| < 1e15 that are integers at 10^-scale, choosing a width they fit.
+
+        Their squares are below 1e30, so that 128 bits hold the sum of 10^8 of them.
+        """
         largest = scaled.abs().max()
         if not isinstance(largest, float):
             return
         integers = scaled.cast(pl.Int64)
         bound = int(largest)
-        fits = bound * len(integers) < _INT64_LIMIT
-        total = int((integers if fits else integers.cast(pl.Int128)).sum())
-        if bound * bound * len(integers) >= _INT64_LIMIT:
-            integers = integers.cast(pl.Int128)
-        squares = int((integers * integers).sum())
-        self.total += Fraction(total, 10**scale)
-        self.squares += Fraction(squares, 10 ** (2 * scale))
+        times = len(integers) if occurrences is None else int(occurrences.sum())
+        wide, wider = integers, integers
+        if bound * times >= _INT64_LIMIT:
+            wide = integers.cast(pl.Int128)
+        if bound * bound * times >= _INT64_LIMIT:
+            wider = integers.cast(pl.Int128)
+        weighed, squares = wide, wider * wider
+        if occurrences is not None:
+            weighed = wide * occurrences.cast(wide.dtype)
+            squares = squares * occurrences.cast(wider.dtype)
+        self.total += Fraction(int(weighed.sum()), 10**scale)
+        self.squares += Fraction(int(squares.sum()), 10 ** (2 * scale))
 
     def _add_long(self, numbers: pl.Series, texts: pl.Series) -> None:
         """Add cells of more than 15 characters that are not zero."""

@@ -6,7 +6,7 @@ Use::
     for block in blocks:                                 # accepted records only
         accumulator.add("email", texts)                  # String, nulls where the value is null
         accumulator.add("amount", texts, numbers)        # JSON number texts, and Float64 of them
-        accumulator.add_counts("status", value_counts)   # instead of add, if counted anyway
+        accumulator.add_counts("status", {"new": 7})     # instead of add, if counted anyway
         accumulator.add_rejects({("amount", "type-error"): 3, (None, "extra-cell"): 1})
     part = accumulator.partial()                         # JSON-able, bounded
     whole = merge([part, ...])                           # in any order, of any grouping
@@ -70,12 +70,10 @@ class Accumulator:
         """
         self._fields[name].add(texts, numbers)
 
-    def add_counts(self, name: str, counts: pl.DataFrame) -> None:
-        """Add values that have been counted already: `texts.value_counts()`.
+    def add_counts(self, name: str, counts: Mapping[str | None, int]) -> None:
+        """Add values that have been counted already: texts as in `add`, and how often each occurs.
 
-        The first column holds distinct texts as in `add` (null among them, if there are nulls),
-        the second one how often each occurs. For columns of few distinct values this saves the
-        work of counting twice.
+        For columns of few distinct values this saves the work of counting twice.
         """
         self._fields[name].add_counts(counts)
 

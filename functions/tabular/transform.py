@@ -190,7 +190,10 @@ class Tally:
         self._rejects += len(batch.rejects)
         self._lines += block.spans.lines
         for column, values in zip(self._fields, batch.values, strict=True):
-            self._statistics.add(column.output_name, values.texts)
+            if values.counts is None:
+                self._statistics.add(column.output_name, values.texts)
+            else:
+                self._statistics.add_counts(column.output_name, values.counts)
         faults: dict[tuple[str | None, str], int] = {}
         for fault in itertools.chain.from_iterable(reject.errors for reject in batch.rejects):
             name = fault.field

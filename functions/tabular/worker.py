@@ -75,7 +75,7 @@ def work_alone(job: Job) -> Part:
         ]
         file = stack.enter_context(Path(job.path).open("rb", buffering=0))
         return transform(
-            _chunks(file.fileno(), split.start),
+            _chunks(file.fileno(), split.start, _CHUNK_BYTES),
             job.layout,
             split,
             file_id=job.file_id,
@@ -128,14 +128,15 @@ def _write(
 
 
 def _read_block(descriptor: int, job: Job, token: ReadToken, processes: int) -> Block | None:
+    size = _block_bytes(job, token.offset, processes)
     blocks = read_blocks(
-        _chunks(descriptor, token.offset),
+        _chunks(descriptor, token.offset, size),
         job.layout.grammar,
         job.layout.codec,
         start=token.offset,
         end=None,
         first_line=token.line,
-        block_bytes=_block_bytes(job, token.offset, processes),
+        block_bytes=size,
     )
     return next(blocks, None)
 
@@ -146,8 +147,8 @@ def _block_bytes(job: Job, offset: int, processes: int) -> int:
     return min(job.block_bytes, max(share, _LAST_BLOCK_BYTES))
 
 
-def _chunks(descriptor: int, start: int) -> Iterator[bytes]:
-    while chunk := os.pread(descriptor, _CHUNK_BYTES, start):
+def _chunks(descriptor: int, start: int, size: int) -> Iterator[bytes]:
+    while chunk := os.pread(descriptor, size, start):
         start += len(chunk)
         yield chunk
 

@@ -1,6 +1,7 @@
 """However a file is cut into blocks and splits, the statistics are the same to the byte."""
 
 import json
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -60,7 +61,7 @@ def partial_of(field_type: str, blocks: Pieces) -> dict[str, Any]:
     for values, way in blocks:
         series = pl.Series(values, dtype=pl.String)
         if way == "counts":
-            accumulator.add_counts("x", series.value_counts())
+            accumulator.add_counts("x", Counter(series.to_list()))
         else:
             accumulator.add("x", series)
     document: dict[str, Any] = json.loads(json.dumps(accumulator.partial(), allow_nan=False))
