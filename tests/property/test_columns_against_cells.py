@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import polars as pl
@@ -21,6 +22,8 @@ FORMATS = {
     "time": ["default", "any"],
     "geopoint": ["default", "array"],
 }
+COUNTED = 8
+"""So many copies of each text make a column's texts few enough to be counted."""
 TYPES = ["string", "number", "integer", "boolean", "date", "datetime", "time", "year", "yearmonth"]
 TYPES += ["duration", "object", "array", "list", "geopoint", "any"]
 
@@ -107,18 +110,28 @@ def json_text(field: Field, values: Values, index: int) -> str:
 
 
 @settings(max_examples=400, deadline=None)
-@given(fields(), st.lists(texts, min_size=1, max_size=12), st.booleans(), st.booleans())
+@given(
+    fields(),
+    st.lists(texts, min_size=1, max_size=12),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([1, COUNTED]),
+)
 def test_a_column_reads_like_its_cells(
-    field: Field, cells: Any, neutralise: bool, trim: bool
+    field: Field, cells: Any, neutralise: bool, trim: bool, copies: int
 ) -> None:
     if trim:
         object.__setattr__(field, "trim", True)
     read = reader(field, neutralise_formulas=neutralise)
     columns = ColumnReader(field, neutralise)
+    expected = [read(cell) for cell in cells] * copies
     for _ in range(2):  # the second time repeated texts are known
-        values = columns.read(pl.Series(cells, dtype=pl.String))
-        expected = [read(cell) for cell in cells]
+        values = columns.read(pl.Series(cells * copies, dtype=pl.String))
+        assert (values.counts is not None) == (copies == COUNTED)
         assert values.faults == {n: cell.faults for n, cell in enumerate(expected) if cell.faults}
-        for index, cell in enumerate(expected):
+        for index, cell in enumerate(expected[: len(cells)]):
             if not cell.faults:
                 assert json_text(field, values, index) == cell.json
+        keep = [not cell.faults and index % 3 > 0 for index, cell in enumerate(expected)]
+        kept = values.filter(pl.Series(keep, dtype=pl.Boolean))
+        assert kept.counts in (None, Counter(kept.texts.to_list()))
