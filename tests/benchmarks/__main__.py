@@ -14,10 +14,9 @@ from pathlib import Path
 from tests.benchmarks.comparison import Comparison, NotTheSame
 from tests.benchmarks.engines import ENGINES
 from tests.benchmarks.machine import OtherWork, facts
-from tests.benchmarks.tables import cold_table, warm_table
+from tests.benchmarks.tables import cold_table, replace_measured, warm_table
 
 WARM_MEGABYTES = 0.1
-MARKS = ("<!-- measured -->", "<!-- end of measured -->")
 
 
 def main() -> int:
@@ -55,16 +54,8 @@ def main() -> int:
     measured = "\n\n".join([about, *tables])
     print(measured)
     if options.write:
-        _replace_measured(options.write, measured)
+        replace_measured(options.write, "engines", measured)
     return 0
-
-
-def _replace_measured(page: Path, measured: str) -> None:
-    """Put the figures between the page's two marks."""
-    before, _, rest = page.read_text(encoding="utf-8").partition(MARKS[0])
-    _, _, after = rest.partition(MARKS[1])
-    content = f"{before}{MARKS[0]}\n\n{measured}\n\n{MARKS[1]}{after}"
-    page.write_text(content, encoding="utf-8")
 
 
 def _parser() -> argparse.ArgumentParser:

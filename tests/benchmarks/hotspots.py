@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from tests.benchmarks.orders import generate
 from tests.benchmarks.runs import whole_engine
+from tests.benchmarks.tables import replace_measured
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -29,7 +30,10 @@ _SHOWN_SHARE = 0.01
 def main() -> None:
     """Run the engine once to warm up and once more under observation, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size-mb", type=float, default=50)
+    parser.add_argument("--size-mb", type=float, default=100)
+    parser.add_argument(
+        "--write", type=Path, metavar="PAGE", help="also put the table between the marks of a page"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -38,7 +42,10 @@ def main() -> None:
         sampler = Sampler()
         with sampler:
             whole_engine.run(orders.path, orders.contract_path, folder)
-    print("\n".join(_table(sampler.found)))
+    table = "\n".join(_table(sampler.found))
+    print(table)
+    if options.write:
+        replace_measured(options.write, "hotspots", table)
 
 
 class Sampler:

@@ -24,8 +24,8 @@ from tests.benchmarks.machine import facts
 from tests.benchmarks.measure import measure
 from tests.benchmarks.orders import CONTRACT, generate
 from tests.benchmarks.splits_workflow import measure_workflow, workflow_table
+from tests.benchmarks.tables import replace_measured
 
-MARKS = ("<!-- measured: splits -->", "<!-- end of measured: splits -->")
 _ROOT = Path(__file__).resolve().parents[2]
 _HEAD_BYTES = 1024 * 1024
 # The generated part of a large file, which is then repeated.
@@ -60,7 +60,7 @@ def main() -> int:
     measured = "\n\n".join([about, *tables])
     print(measured)
     if options.write:
-        _replace_measured(options.write, measured)
+        replace_measured(options.write, "splits", measured)
     return 0
 
 
@@ -194,14 +194,6 @@ def _step_row(source: Path, layout: Path, split: Split, step: str) -> str:
         f"| {found['processor_seconds']:.2f} | {size / 1e6 / found['processor_seconds']:.1f} "
         f"| {run.peak_bytes / 1e6:,.0f} | {outputs or '|'} |"
     )
-
-
-def _replace_measured(page: Path, measured: str) -> None:
-    """Put the figures between the page's two marks."""
-    before, _, rest = page.read_text(encoding="utf-8").partition(MARKS[0])
-    _, _, after = rest.partition(MARKS[1])
-    content = f"{before}{MARKS[0]}\n\n{measured}\n\n{MARKS[1]}{after}"
-    page.write_text(content, encoding="utf-8")
 
 
 def _say(message: str) -> None:

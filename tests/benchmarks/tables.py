@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.benchmarks.comparison import ColdTable, Row, WarmTable
 
 _BASE = "reference"
@@ -61,3 +63,11 @@ def _cold_row(row: Row, base: Row | None) -> str:
         f"{about} {row.seconds:.2f} | {row.processor_seconds:.2f} | {row.rate:.1f} | {ratios} | "
         f"{row.peak_megabytes:,.0f} |"
     )
+
+
+def replace_measured(page: Path, kind: str, measured: str) -> None:
+    """Put figures between the two marks that a page has for this kind of them."""
+    begin, end = f"<!-- measured: {kind} -->", f"<!-- end of measured: {kind} -->"
+    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    page.write_text(f"{before}{begin}\n\n{measured}\n\n{end}{after}", encoding="utf-8")

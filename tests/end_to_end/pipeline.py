@@ -187,6 +187,18 @@ class Pipeline:
             QueueUrl=self.outputs["ProcessingQueueUrl"], MessageBody=json.dumps(body)
         )
 
+    def wait_until_all_is_delivered(self, patience: float = WAIT_SECONDS) -> None:
+        """Wait until the processing queue is empty, and nobody works on a message of it."""
+        names: list[Any] = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+
+        def is_empty() -> bool:
+            attributes = self.deployment.client("sqs").get_queue_attributes(
+                QueueUrl=self.outputs["ProcessingQueueUrl"], AttributeNames=names
+            )["Attributes"]
+            return not any(int(attributes[name]) for name in names)
+
+        self._until(is_empty, patience)
+
     def _objects(self, file_id: str) -> dict[str, bytes]:
         s3 = self.deployment.client("s3")
         bucket = self.outputs["OutputBucketName"]

@@ -64,6 +64,7 @@ def _deliver_all(pipeline: Pipeline, *, versions: int, events: int) -> None:
 
     for source in sources:
         pipeline.wait(source.file_id, patience=600)
+    pipeline.wait_until_all_is_delivered(patience=600)
     started = Counter(name[:32] for name in pipeline.names())
     assert all(started[source.file_id] == 1 for source in sources)
     for source in sources:
