@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from tabular.errors import TooManyRejects
 
 
@@ -16,12 +18,13 @@ def check_rejects(
     """Raise `TooManyRejects` where more records were rejected than either limit lets pass.
 
     Limits are inclusive: at `max_percent=5`, 5 rejects of 100 records pass and 6 do not. None is
-    no limit. `whereabouts` is a sentence for the message that tells where the rejects are.
+    no limit, and neither is a negative count. `whereabouts` is a sentence for the message that
+    tells where the rejects are.
     """
-    if max_count is not None and error_count > max_count:
+    if max_count is not None and 0 <= max_count < error_count:
         limit = f"at most {max_count} may be"
-    # Compared as a product: a quotient would round.
-    elif max_percent is not None and error_count * 100 > max_percent * record_count:
+    # As the fraction that was written: the double next to 0.57 is less than that.
+    elif max_percent is not None and error_count * 100 > Fraction(str(max_percent)) * record_count:
         limit = f"at most {max_percent:g}% may be"
     else:
         return
