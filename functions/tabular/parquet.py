@@ -7,7 +7,9 @@ rather than rounded.
 
 from __future__ import annotations
 
+import re
 import tempfile
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 from polars.io.plugins import register_io_source
 
+from tabular.errors import HeaderMismatch
 from tabular.faults import Fault, shown
 
 if TYPE_CHECKING:
@@ -39,19 +42,34 @@ _TYPES: dict[str, pl.DataType] = {
 _FITS = {
     "number": rf"^-?[0-9]{{1,{_WHOLE_DIGITS}}}(?:\.[0-9]{{1,{_SCALE}}})?$",
     "integer": r"^-?[0-9]{1,18}$",
+    "datetime": r"^[1-8][0-9]{3}-[0-9-]{5}T[0-9:]{8}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})?$",
 }
+"""What surely fits, as it is written; every other text is looked at."""
 _MISFIT = {
     "number": f"in Parquet a number has {_WHOLE_DIGITS} digits before and {_SCALE} after the "
     "decimal point",
     "integer": "in Parquet an integer is one of 64 bits",
+    "datetime": "in Parquet a datetime has six digits after the second's point, "
+    "and in UTC a year from 1 to 9999",
 }
+_FINER = re.compile(r"\.[0-9]{6}0*[1-9]")
 _CHUNK_BYTES = 1024 * 1024
 _LEAST, _MOST = -(2**63), 2**63 - 1
 
 
 def parquet_schema(fields: Sequence[Field]) -> dict[str, pl.DataType]:
-    """The columns: `_file_id`, `_row`, and the fields by output name."""
+    """The columns: `_file_id`, `_row`, and the fields by output name.
+
+    Raises HeaderMismatch where a field would have the name of one of the first two.
+    """
     own: dict[str, pl.DataType] = {"_file_id": pl.String(), "_row": pl.Int64()}
+    for field in fields:
+        if field.output_name in own:
+            raise HeaderMismatch(
+                f"The column {field.name!r} would be called {field.output_name!r} in the output, "
+                "and Parquet output has a column of that name already. Rename it, or give it "
+                "another output name in the contract."
+            )
     return own | {field.output_name: _TYPES.get(field.type, pl.String()) for field in fields}
 
 
@@ -123,7 +141,7 @@ def write_parquet(frames: Iterable[pl.DataFrame], fields: Sequence[Field], sink:
 def _typed(field: Field, texts: pl.Series) -> pl.Series:
     """A column of plain texts as the column's type."""
     if field.type in _FITS:
-        return _plainly_written(field, texts).cast(_TYPES[field.type])
+        texts = _plainly_written(field, texts)
     if field.type == "boolean":
         return texts == "true"
     if field.type == "date":
@@ -142,9 +160,15 @@ def _plainly_written(field: Field, texts: pl.Series) -> pl.Series:
 
 
 def _written(field: Field, text: str) -> str | None:
-    """A number without exponent, None if the column cannot hold it."""
+    """A value as its column reads it, None if the column cannot hold it."""
+    if field.type == "datetime":
+        return _in_utc(text)
     if field.type == "integer":
         return text if _LEAST <= Decimal(text) <= _MOST else None
+    return _without_exponent(text)
+
+
+def _without_exponent(text: str) -> str | None:
     value = Decimal(text)
     if not value.is_finite():
         return None
@@ -152,6 +176,16 @@ def _written(field: Field, text: str) -> str | None:
     if len(whole) > _WHOLE_DIGITS or len(part.rstrip("0")) > _SCALE:
         return None
     return f"{'-' if value < 0 else ''}{whole}.{part[:_SCALE] or '0'}"
+
+
+def _in_utc(text: str) -> str | None:
+    if _FINER.search(text):
+        return None
+    value = datetime.fromisoformat(text)
+    try:
+        return (value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value).isoformat()
+    except OverflowError:
+        return None
 
 
 def _datetimes(texts: pl.Series) -> pl.Series:

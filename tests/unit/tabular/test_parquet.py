@@ -10,7 +10,7 @@ from io import BytesIO
 import polars as pl
 import pytest
 
-from tabular.errors import UnreadableFile
+from tabular.errors import HeaderMismatch, UnreadableFile
 from tests.unit.tabular.engine import Result, contract_of, layout_of, run
 
 CONTRACT = contract_of(
@@ -79,3 +79,42 @@ def test_what_reading_raises_is_raised_by_its_name() -> None:
     layout = layout_of(content, CONTRACT, "t.csv.gz")
     with pytest.raises(UnreadableFile):
         run(content[:-4], layout=layout, output_format="parquet")
+
+
+@pytest.mark.parametrize(
+    ("format_", "cell", "moment"),
+    [
+        ("default", b"2024-01-31T15:00:00.1234560Z", datetime(2024, 1, 31, 15, 0, 0, 123456)),
+        ("default", b"0001-01-01T00:00:00-14:00", datetime(1, 1, 1, 14)),
+        ("%Y-%m-%d %H:%M %z", b"2024-01-31 15:00 +05:30:15", datetime(2024, 1, 31, 9, 29, 45)),
+    ],
+)
+def test_an_unusual_datetime_is_the_same_moment(
+    format_: str, cell: bytes, moment: datetime
+) -> None:
+    contract = contract_of({"name": "t", "type": "datetime", "format": format_}, {"name": "s"})
+    result = run(b"t,s\n" + cell + b",x\n", contract, output_format="parquet")
+    assert frame_of(result)["t"].to_list() == [moment]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        b"2024-01-31T15:00:00.1234567Z",
+        b"0001-01-01T00:00:00+14:00",
+        b"9999-12-31T23:00:00-14:00",
+    ],
+)
+def test_a_datetime_that_its_column_cannot_hold_is_rejected(cell: bytes) -> None:
+    result = run(HEADER + b",,," + cell + b",,,\n", CONTRACT, output_format="parquet")
+    assert result.codes == {1: ["type-error"]}
+    assert frame_of(result).height == 0
+
+
+def test_a_column_named_as_one_of_parquets_own_is_refused() -> None:
+    with pytest.raises(HeaderMismatch, match="'row' would be called '_row'"):
+        run(
+            b"row\n1\n",
+            contract_of({"name": "row", "pipeline": {"outputName": "_row"}}),
+            output_format="parquet",
+        )
