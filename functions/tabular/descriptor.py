@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from tabular.contract import ColumnPolicy, Contract, Dialect, Field, FieldsMatch, OutputFormat
 from tabular.dialect_descriptor import null_sequence, read_dialect
-from tabular.document import Node, did_you_mean, shown
+from tabular.document import REFUSED_REFERENCE, Node, did_you_mean, shown
 from tabular.encoding import find_encoding
 from tabular.errors import HeaderMismatch, InvalidContract, UnsupportedEncoding
 from tabular.field_descriptor import read_field, read_missing_values
@@ -51,13 +51,13 @@ _SCHEMA_IGNORED = ("$schema", "name", "title", "description", "homepage", "versi
 _DIALECT_NAMES = ("delimiter", "quoteChar", "escapeChar", "header", "headerRows", "commentChar")
 _REFUSED_IN_SCHEMA = {
     "foreignKeys": "is not supported: this pipeline sees one file at a time; remove it",
-    "$ref": "is not supported: references are not followed; put the content itself here",
+    **REFUSED_REFERENCE,
     "dialect": 'belongs into a Data Resource: {"schema": {...}, "dialect": {...}}',
     "encoding": 'belongs into a Data Resource: {"schema": {...}, "encoding": ...}',
     **dict.fromkeys(_DIALECT_NAMES, "belongs into the dialect of a Data Resource"),
 }
 _REFUSED_IN_RESOURCE = {
-    "$ref": "is not supported: references are not followed; put the content itself here",
+    **REFUSED_REFERENCE,
     "data": "is not supported: a contract describes files, it does not hold data; remove it",
     **dict.fromkeys((*_SCHEMA_PROPERTIES, "foreignKeys"), 'belongs into "schema"'),
     **dict.fromkeys(_DIALECT_NAMES, 'belongs into "dialect"'),
@@ -193,7 +193,38 @@ def _read_resource(root: Node) -> Contract:
         schema.wrong("pipeline", "stands beside the schema as well; keep one of them")
     settings = root if root.has("pipeline") else schema
     contract = _with_settings(_read_schema(schema, more_missing), settings.child("pipeline"))
-    return replace(contract, dialect=dialect, encoding=_read_encoding(root))
+    encoding = _read_encoding(root)
+    if dialect is not None:
+        _check_names_without_case(schema, contract, dialect)
+        _check_encodable(root.child("dialect"), dialect, encoding or "utf-8")
+    return replace(contract, dialect=dialect, encoding=encoding)
+
+
+def _check_names_without_case(schema: Node, contract: Contract, dialect: Dialect) -> None:
+    """Note names that no header can tell from each other, where its case does not matter."""
+    if dialect.case_sensitive_header:
+        return
+    first: dict[str, int] = {}
+    for index, field in enumerate(contract.fields):
+        other = first.setdefault(field.name.casefold(), index)
+        if other != index and field.name != contract.fields[other].name:
+            path = f"fields[{index}].name"
+            schema.wrong(path, f"is, but for case, that of fields[{other}]: caseSensitiveHeader")
+
+
+def _check_encodable(node: Node, dialect: Dialect, encoding: str) -> None:
+    """Note characters of the dialect that no file in the encoding can hold."""
+    characters = {
+        "delimiter": dialect.delimiter,
+        "quoteChar": dialect.quote_char,
+        "escapeChar": dialect.escape_char,
+        "commentChar": dialect.comment_char,
+    }
+    for name, character in characters.items():
+        try:
+            (character or "").encode(encoding)
+        except UnicodeEncodeError:
+            node.wrong(name, f"expected text that {encoding} has, found {shown(character)}")
 
 
 def _schema_of(root: Node) -> Node:
@@ -226,12 +257,12 @@ def _check_kind(root: Node) -> None:
         root.wrong("format", f"expected {', '.join(_FILE_FORMATS)}, found {shown(file_format)}")
 
 
-def _check_profile(root: Node) -> None:
+def _check_profile(node: Node) -> None:
     for name in ("profile", "$schema"):
-        profile = root.properties.get(name)
+        profile = node.properties.get(name)
         known = profile in _KNOWN_PROFILES or str(profile).startswith(_OFFICIAL_PROFILES)
         if profile is not None and not known:
-            root.wrong(name, f"is not supported: custom profiles are not checked: {shown(profile)}")
+            node.wrong(name, f"is not supported: custom profiles are not checked: {shown(profile)}")
 
 
 def _read_dialect(root: Node) -> tuple[Dialect | None, tuple[str, ...]]:
@@ -241,6 +272,7 @@ def _read_dialect(root: Node) -> tuple[Dialect | None, tuple[str, ...]]:
         root.wrong("dialect", "is a path or an address, which is not followed; put it here")
         return None, ()
     node = root.child("dialect")
+    _check_profile(node)
     return read_dialect(node), null_sequence(node)
 
 
@@ -332,7 +364,7 @@ def _read_unique_keys(schema: Node, fields: list[Field]) -> tuple[tuple[str, ...
     keys = schema.properties.get("uniqueKeys")
     if keys is None:
         return ()
-    if not isinstance(keys, list) or not all(isinstance(key, list) for key in keys):
+    if not isinstance(keys, list) or not all(isinstance(key, list) and key for key in keys):
         schema.wrong("uniqueKeys", f"expected a list of lists of field names, found {shown(keys)}")
         return ()
     nodes = {f"uniqueKeys[{index}]": key for index, key in enumerate(keys)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tabular.contract import Dialect
-from tabular.document import Node, shown
+from tabular.document import REFUSED_REFERENCE, Node, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,7 @@ _IGNORED = (
     "sheetName",
     "table",
 )
-_REFUSED = {"encoding": "belongs beside the dialect, not into it"}
+_REFUSED = {**REFUSED_REFERENCE, "encoding": "belongs beside the dialect, not into it"}
 _LINE_ENDS = ("\r\n", "\n", "\r")
 
 

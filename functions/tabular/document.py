@@ -10,6 +10,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+REFUSED_REFERENCE = {
+    "$ref": "is not supported: references are not followed; put the content itself here"
+}
+"""For `Node.check_names`."""
+
 _NEAR = 0.8
 """A property name this similar to a known one (0 to 1, difflib's ratio) is taken for a slip."""
 _SHOWN = 40

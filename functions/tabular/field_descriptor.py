@@ -9,7 +9,7 @@ from typing import Any
 
 from tabular.cells import cast, expected, reader
 from tabular.contract import Constraints, Field
-from tabular.document import Node, did_you_mean, shown
+from tabular.document import REFUSED_REFERENCE, Node, did_you_mean, shown
 from tabular.patterns import compile_pattern
 from tabular.texts import STRING_FORMATS
 from tabular.values import canonical, physical
@@ -52,6 +52,7 @@ _ITEM_TYPES = ("string", "integer", "boolean", "number", "datetime", "date", "ti
 _COMMON_PROPERTIES = ("name", "type", "format", "constraints", "missingValues", "pipeline")
 _IGNORED = ("title", "description", "example", "examples", "rdfType", "floatNumber")
 _REFUSED = {
+    **REFUSED_REFERENCE,
     **{name: f'belongs into "constraints": {{"{name}": ...}}' for name in _ALL_CONSTRAINTS},
     **{
         name: f"applies to {' and '.join(kinds)} fields only"
@@ -66,6 +67,7 @@ _REFUSED = {
     "trim": 'belongs into "pipeline": {"trim": ...}',
 }
 _REFUSED_CONSTRAINTS = {
+    **REFUSED_REFERENCE,
     "jsonSchema": "is not supported: this pipeline does not check JSON Schema; remove it",
 }
 _NUMERAL_CHARACTERS = frozenset("0123456789+-eE")
@@ -78,12 +80,15 @@ def read_field(node: Node, schema_missing: tuple[str, ...]) -> Field:
 
     `schema_missing` are the schema's missing values, which the field's own replace.
     """
-    kind = _read_type(node)
-    properties = (*_COMMON_PROPERTIES, *_TYPE_PROPERTIES.get(kind, ()))
-    node.check_names(properties, refused=_REFUSED, ignored=_IGNORED)
     name = node.text("name", "")
     if not node.has("name"):
         node.wrong("name", "expected the name of a column, found nothing")
+    kind = _read_type(node)
+    if kind is None:
+        # What else may stand here depends on the type.
+        return Field(name=name, output_name=name)
+    properties = (*_COMMON_PROPERTIES, *_TYPE_PROPERTIES.get(kind, ()))
+    node.check_names(properties, refused=_REFUSED, ignored=_IGNORED)
     settings = node.child("pipeline")
     settings.check_names(("outputName", "trim"), refused={}, strict=True)
     field = Field(
@@ -113,11 +118,14 @@ def read_missing_values(node: Node, default: tuple[str, ...]) -> tuple[str, ...]
     return default if texts is None else texts
 
 
-def _read_type(node: Node) -> str:
-    if node.properties.get("type") == "geojson":
-        node.wrong("type", "geojson is not supported: use type object, which checks the JSON alone")
+def _read_type(node: Node) -> str | None:
+    """Read the type; None where it is wrong."""
+    if not node.has("type"):
         return "any"
-    return node.choice("type", _CONSTRAINTS, "any")
+    if node.properties["type"] == "geojson":
+        node.wrong("type", "geojson is not supported: use type object, which checks the JSON alone")
+        return None
+    return node.choice("type", _CONSTRAINTS, "") or None
 
 
 def _read_format(node: Node, kind: str) -> str:

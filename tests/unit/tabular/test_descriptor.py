@@ -434,6 +434,8 @@ WRONG_DOCUMENTS: list[tuple[Any, str, str]] = [
     ),
     ({"fields": [{"name": "a"}], "uniqueKeys": ["a"]}, "uniqueKeys", "list of lists"),
     ({"fields": [{"name": "a"}], "uniqueKeys": [["b"]]}, "uniqueKeys[0]", "names of fields"),
+    ({"fields": [{"name": "a"}], "uniqueKeys": [[]]}, "uniqueKeys", "list of lists"),
+    ({"fields": [{"name": "a", "$ref": "b.json"}]}, "fields[0].$ref", "not followed"),
     ({"fields": [{"name": "a"}, {"name": "a"}]}, "fields[1].name", "same as that of fields[0]"),
     (
         {"fields": [{"name": "a"}, {"name": "b", "pipeline": {"outputName": "a"}}]},
@@ -460,6 +462,8 @@ def test_a_wrong_document_is_told_by_path(document: Any, path: str, message: str
 
 WRONG_RESOURCES: list[tuple[dict[str, Any], str, str]] = [
     ({"dialect": "dialect.json"}, "dialect", "not followed"),
+    ({"dialect": {"$ref": "dialect.json"}}, "dialect.$ref", "not followed"),
+    ({"dialect": {"$schema": "https://example.com"}}, "dialect.$schema", "is not supported"),
     ({"dialect": {"lineTerminator": ";"}}, "dialect.lineTerminator", "expected CRLF, LF or CR"),
     ({"dialect": {"quoteChar": ","}}, "dialect.quoteChar", "expected another character"),
     ({"dialect": {"delimeter": ";"}}, "dialect.delimeter", "did you mean 'delimiter'?"),
@@ -470,6 +474,7 @@ WRONG_RESOURCES: list[tuple[dict[str, Any], str, str]] = [
     ({"type": "json"}, "type", "expected table"),
     ({"data": []}, "data", "is not supported"),
     ({"dialect": {"delimiter": ""}}, "dialect.delimiter", "expected one character"),
+    ({"encoding": "cp1252", "dialect": {"delimiter": "☃"}}, "dialect.delimiter", "cp1252 has"),
     ({"encoding": "base64"}, "encoding", "expected a text encoding"),
     ({"encoding": "utf-7"}, "encoding", "is not supported"),
     ({"encoding": "idna"}, "encoding", "is not supported"),
@@ -485,6 +490,21 @@ def test_a_wrong_resource_is_told_by_path(
     document = {"schema": {"fields": [{"name": "a"}]}, **properties}
 
     assert message in problems_of(document)[path]
+
+
+def test_names_that_differ_in_case_alone_are_refused_where_it_does_not_matter() -> None:
+    schema = {"fields": [{"name": "Ab"}, {"name": "aB"}]}
+
+    assert parse_contract({"schema": schema, "dialect": {}}).fields[1].name == "aB"
+    assert problems_of({"schema": schema, "dialect": {"caseSensitiveHeader": False}}) == {
+        "schema.fields[1].name": "is, but for case, that of fields[0]: caseSensitiveHeader"
+    }
+
+
+def test_of_a_field_with_a_wrong_type_nothing_is_said_that_depends_on_the_type() -> None:
+    field = {"name": "a", "type": "int", "format": "x", "constraints": {"minimum": 1}}
+
+    assert problems_of({"fields": [field]}).keys() == {"fields[0].type"}
 
 
 def test_settings_may_stand_beside_the_schema_or_in_it_but_not_both() -> None:
