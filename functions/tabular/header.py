@@ -35,6 +35,10 @@ def check_labels(labels: Sequence[str]) -> None:
             "Name every column. If the names stand in another row, or in several rows, "
             'say so in the contract: "dialect": {"headerRows": [...]}.'
         )
+    _check_twice(labels)
+
+
+def _check_twice(labels: Sequence[str]) -> None:
     twice = [label for label, count in Counter(labels).items() if count > 1]
     if twice:
         label = twice[0]
@@ -53,6 +57,7 @@ def match_columns(labels: Sequence[str], contract: Contract) -> tuple[Column, ..
     ones are null unless a policy says otherwise. Raises HeaderMismatch.
     """
     labels = _in_contract_case(labels, contract)
+    _check_twice(labels)
     fields = {field.name: field for field in contract.fields}
     extra = [label for label in labels if label not in fields]
     missing = [name for name in fields if name not in labels]
@@ -107,17 +112,17 @@ def _check_matching(
             f"{_lookalike(required, extra)}"
         )
     if match == "exact":
-        _check_order(
-            [label for label in labels if label in names], [n for n in names if n in labels]
-        )
+        _check_order(labels, names)
 
 
 def _is_required(field: Field, contract: Contract) -> bool:
     return field.constraints.required or field.name in contract.primary_key
 
 
-def _check_order(labels: list[str], names: list[str]) -> None:
-    for number, (label, name) in enumerate(zip(labels, names, strict=True), 1):
+def _check_order(labels: Sequence[str], names: list[str]) -> None:
+    known = [(number, label) for number, label in enumerate(labels, 1) if label in names]
+    present = [name for name in names if name in labels]
+    for (number, label), name in zip(known, present, strict=True):
         if label != name:
             raise HeaderMismatch(
                 f"Column {number} of the header should be {name!r} and is {label!r}: the contract "

@@ -188,6 +188,18 @@ def test_policies_decide_about_extra_and_missing_columns(
     assert [field.output_name for field in layout.fields] == names
 
 
+def test_two_columns_that_case_alone_tells_apart_are_refused_where_it_does_not_matter() -> None:
+    contract = contract_of(A, fieldsMatch="subset", dialect={"caseSensitiveHeader": False})
+    error = refused(b"A,x,a\n1,2,3\n", contract)
+    assert isinstance(error, HeaderMismatch)
+    assert "'a' more than once: in columns 1, 3" in str(error)
+
+
+def test_a_column_in_the_wrong_place_is_counted_as_the_file_has_it() -> None:
+    error = refused(b"x,b,a\n", contract_of(A, B, pipeline={"extraColumns": "drop"}))
+    assert "Column 2 of the header should be 'a' and is 'b'" in str(error)
+
+
 def test_a_missing_required_column_is_refused_whatever_the_policy() -> None:
     contract = contract_of(
         {**A, "constraints": {"required": True}}, B, pipeline={"missingColumns": "keep"}
