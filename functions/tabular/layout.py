@@ -285,20 +285,20 @@ class _HeadReader:
     def labels(self, *, skip_blank: bool) -> list[str]:
         """The header's names, and `position` after it.
 
-        Header rows are counted from 1 over all rows of the file. Where such a row is a comment,
-        the header is the next row that is none; without a contract, blank lines before the header
-        do not count.
+        Header rows are counted from 1 over all rows of the file, comment rows by the line on which
+        they begin, as among the data. Where a header row is a comment, the header is the next row
+        that is none; without a contract, blank lines before the header do not count.
         """
         dialect = self._grammar.dialect
         wanted = sorted(dialect.header_rows)
         rows: list[list[str]] = []
         number = 0
-        for record in self._records():
+        for line, record in self._records():
             number += 1
             if skip_blank and not record.strip():
                 number -= 1
                 continue
-            if number < wanted[len(rows)] or self._is_comment(record, number):
+            if number < wanted[len(rows)] or self._is_comment(record, line):
                 continue
             rows.append(self._cells(record, number))
             if len(rows) == len(wanted):
@@ -310,21 +310,24 @@ class _HeadReader:
             f"The header should be row {wanted[-1]}, and there are {number} rows in {where}."
         )
 
-    def _records(self) -> Iterator[bytes]:
+    def _records(self) -> Iterator[tuple[int, bytes]]:
+        """The records, each with the number of its first line."""
+        line = 1
         while self.position < len(self._text):
             start = self.position
             end = self._grammar.record_end(self._text, start, complete=self._complete)
             if end in (Outcome.MALFORMED, Outcome.INCOMPLETE):
                 end = line_end(self._text, start)
             self.position = end
-            yield strip_line_end(self._text[start:end])
+            yield line, strip_line_end(self._text[start:end])
+            line += count_lines(self._text[start:end])
 
-    def _is_comment(self, record: bytes, number: int) -> bool:
+    def _is_comment(self, record: bytes, line: int) -> bool:
         dialect = self._grammar.dialect
         mark = dialect.comment_char
         if mark and record.startswith(mark.encode(self._grammar.encoding)):
             return True
-        return number in dialect.comment_rows
+        return line in dialect.comment_rows
 
     def _cells(self, record: bytes, number: int) -> list[str]:
         cells = self._grammar.cells(record)

@@ -219,6 +219,12 @@ def test_a_label_that_differs_in_case_or_spaces_is_pointed_out() -> None:
         ({"headerRows": [1, 2]}, b"x,y\na,b\n1,2\n", ("x a", "y b"), 3),
         ({"commentChar": "#"}, b"#c\n#d\na,b\n", ("a", "b"), 4),
         ({"commentRows": [1], "headerRows": [2]}, b"c\na,b\n", ("a", "b"), 3),
+        (
+            {"commentRows": [3], "headerRows": [2, 4]},
+            b'"t\nu"\nc\na,b\n,d\n',
+            ("a", "b d"),
+            6,
+        ),
         ({"header": False}, b"1,2\n", ("a", "b"), 1),
     ],
 )
