@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tabular.temporal import Duration, FineDatetime, FineTime, YearMonth, instant, since_midnight
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from tabular.contract import Field
 
@@ -132,8 +132,23 @@ def _physical_yearmonth(field: Field, value: YearMonth) -> str:
 
 
 def _physical_duration(_: Field, value: Duration) -> str:
+    """Write a duration as people do: P1DT12H, not PT129600.0S."""
+    years, months = divmod(abs(value.months), 12)
+    # Taken apart as text: arithmetic on Decimal would round to 28 digits.
+    whole, _point, fraction = f"{value.seconds.copy_abs():f}".partition(".")
+    minutes, seconds = divmod(int(whole), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    fraction = fraction.rstrip("0")
+    second = f"{seconds}.{fraction}" if fraction else f"{seconds or ''}"
+    day = _with_units({"Y": years, "M": months, "D": days})
+    clock = _with_units({"H": hours, "M": minutes, "S": second})
     sign = "-" if value.months < 0 or value.seconds < 0 else ""
-    return f"{sign}P{abs(value.months)}MT{value.seconds.copy_abs():f}S"
+    return f"{sign}P{day}{clock and 'T'}{clock}" if day or clock else "PT0S"
+
+
+def _with_units(amounts: Mapping[str, int | str]) -> str:
+    return "".join(f"{amount}{unit}" for unit, amount in amounts.items() if amount)
 
 
 def _physical_json(_: Field, value: Any) -> str:
