@@ -6,17 +6,19 @@ the file is refused with the words to put into the contract.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from tabular.contract import Dialect
 from tabular.errors import UnreadableFile
-from tabular.structure import Grammar
+from tabular.structure import Grammar, count_lines
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
 CANDIDATES = (",", ";", "\t", "|")
+_EXCEL_HINT = re.compile(rb"sep=([,;\t|])[\r\n]", re.IGNORECASE)
 _SAMPLE_RECORDS = 200
 _CLEARLY = 0.25
 """So much larger must the share of fitting records be for one delimiter to win over another."""
@@ -24,11 +26,12 @@ _MOSTLY = 0.8
 
 
 class _Reading(NamedTuple):
-    """How the file looks under one delimiter."""
+    """How the file looks under one delimiter: its header, and what comes after it."""
 
     delimiter: str
     labels: list[str]
-    widths: list[int]  # of the records after the header
+    rows: list[int]  # blank ones are left out, but counted
+    widths: list[int]
 
     @property
     def fitting(self) -> float:
@@ -41,16 +44,24 @@ class _Reading(NamedTuple):
 def detect_dialect(text: bytes, *, complete: bool, known: Collection[str] = ()) -> Dialect:
     """Find the delimiter among comma, semicolon, tab and bar.
 
-    `text` is the head of the file from its header on, in UTF-8; `complete` says that it is the
-    whole file; `known` are the names of the contract's fields, if there is one. A file without any
-    of the four has one column. Raises UnreadableFile where the delimiter is in doubt.
+    `text` is the head of the file in UTF-8; `complete` says that it is the whole file; `known` are
+    the names of the contract's fields, if there is one. A file without any of the four has one
+    column. Raises UnreadableFile where the delimiter is in doubt, or the header's row.
     """
-    readings = [_read(text, delimiter, complete=complete) for delimiter in CANDIDATES]
+    content = text.lstrip(b"\r\n")
+    above = count_lines(text[: len(text) - len(content)])
+    hint = _EXCEL_HINT.match(content)
+    if hint is not None:
+        raise UnreadableFile(
+            "The first line only tells Excel the delimiter. Say so in the dataset's contract: "
+            f"{_dialect(hint[1].decode(), above + 2)}."
+        )
+    readings = [_read(content, delimiter, complete=complete) for delimiter in CANDIDATES]
     named = [sum(label in known for label in reading.labels) for reading in readings]
     if max(named) > 0 and named.count(max(named)) == 1:
         return Dialect(delimiter=readings[named.index(max(named))].delimiter)
     usable = [reading for reading in readings if len(reading.labels) > 1]
-    _check_title(readings, usable)
+    _check_title(readings, usable, above)
     if not usable:
         return Dialect()
     usable.sort(key=lambda reading: reading.fitting, reverse=True)
@@ -64,8 +75,11 @@ def detect_dialect(text: bytes, *, complete: bool, known: Collection[str] = ()) 
     return Dialect(delimiter=usable[0].delimiter)
 
 
-def _check_title(readings: list[_Reading], usable: list[_Reading]) -> None:
-    """Refuse a file whose records agree on a delimiter that its first line does not fit."""
+def _check_title(readings: list[_Reading], usable: list[_Reading], above: int) -> None:
+    """Refuse a file whose records agree on a delimiter that its first line does not fit.
+
+    `above` is how many blank lines stand above that one.
+    """
     if any(reading.fitting > 0 for reading in usable):
         return
     for reading in readings:
@@ -73,21 +87,32 @@ def _check_title(readings: list[_Reading], usable: list[_Reading]) -> None:
             continue
         (width, count), *_ = Counter(reading.widths).most_common(1)
         if width > max(1, len(reading.labels)) and count >= _MOSTLY * len(reading.widths):
+            row = above + reading.rows[reading.widths.index(width)]
             raise UnreadableFile(
                 f"The first line has {len(reading.labels)} columns and the lines after it have "
                 f"{width}, with {_word(reading.delimiter)} as delimiter: it looks like a title "
                 "above the header. Say in the dataset's contract which row is the header: "
-                f'"dialect": {{"delimiter": "{_escaped(reading.delimiter)}", "headerRows": [2]}}.'
+                f"{_dialect(reading.delimiter, row)}."
             )
 
 
 def _read(text: bytes, delimiter: str, *, complete: bool) -> _Reading:
     grammar = Grammar(Dialect(delimiter=delimiter))
     records = grammar.records(text, complete=complete, most=_SAMPLE_RECORDS + 1)
-    cells = [grammar.cells(record) for record in records if record.strip()]
-    header = cells[0] if cells else None
-    widths = [len(record) if record else 0 for record in cells[1:]]
-    return _Reading(delimiter, header or [], widths)
+    cells = {
+        row: grammar.cells(record) or [] for row, record in enumerate(records, 1) if record.strip()
+    }
+    rows = list(cells)
+    return _Reading(
+        delimiter,
+        cells[rows[0]] if rows else [],
+        rows[1:],
+        [len(cells[row]) for row in rows[1:]],
+    )
+
+
+def _dialect(delimiter: str, row: int) -> str:
+    return f'"dialect": {{"delimiter": "{_escaped(delimiter)}", "headerRows": [{row}]}}'
 
 
 def _word(delimiter: str) -> str:

@@ -37,6 +37,7 @@ _MAGIC = {
     b"\x28\xb5\x2f\xfd": "a file compressed with Zstandard",
     b"BZh": "a file compressed with bzip2",
     b"\xfd7zXZ": "a file compressed with xz",
+    GZIP_MAGIC: "a file compressed with gzip twice",
 }
 
 _NO_CONTENT = "The file has no content but blank lines: there is no header."
@@ -240,7 +241,7 @@ def _settle_dialect(
     if encoding.byte_structured and encoding.name != "utf-8":
         text = encoding.to_utf8(text)[0]
     known = {field.name for field in contract.fields} if contract else ()
-    return detect_dialect(text.lstrip(b"\r\n"), complete=complete, known=known)
+    return detect_dialect(text, complete=complete, known=known)
 
 
 def _blank_rows(contract: Contract | None, dialect: Dialect) -> BlankRows:

@@ -59,10 +59,22 @@ def test_the_contracts_names_decide_between_delimiters() -> None:
     assert layout.labels == ("a", "b,c")
 
 
-def test_a_title_above_the_header_is_noticed() -> None:
-    error = refused(b"Orders of May\na;b\n1;2\n3;4\n5;6\n")
+@pytest.mark.parametrize(
+    ("above", "row"),
+    [
+        (b"Orders of May\n", 2),
+        (b"Orders of May\r\n\r\n", 3),
+        (b"\n\nOrders of May\nAll shops\n", 5),
+        (b"sep=;\r\n", 2),
+    ],
+)
+def test_a_title_above_the_header_is_noticed(above: bytes, row: int) -> None:
+    content = above + b"a;b\n1;2\n3;4\n5;6\n7;8\n9;10\n"
+    error = refused(content)
     assert isinstance(error, UnreadableFile)
-    assert '"headerRows": [2]' in str(error)
+    dialect = {"delimiter": ";", "headerRows": [row]}
+    assert json.dumps(dialect) in str(error)
+    assert layout_of(content, contract_of(A, B, dialect=dialect)).labels == ("a", "b")
 
 
 @pytest.mark.parametrize(
@@ -104,6 +116,7 @@ def test_utf_16_without_a_mark_is_refused_with_a_suggestion() -> None:
         (b"\xef\xbb\xbf", EmptyFile),
         ("\ufeff\r\n".encode("utf-16-le"), EmptyFile),
         (gzip.compress(b"", mtime=0), EmptyFile),
+        (gzip.compress(gzip.compress(b"a,b\n", mtime=0), mtime=0), UnreadableFile),
         (b"PK\x03\x04rest", UnreadableFile),
         (b"%PDF-1.7", UnreadableFile),
     ],
