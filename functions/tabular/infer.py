@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -92,20 +92,21 @@ def infer_contract(
     given = Contract(fields=(), fields_match="subset", dialect=dialect, encoding=encoding)
     layout = read_layout(head, size=size, name=name, contract=given)
     notes: list[str] = []
-    columns, records = _read_columns(layout, head, size, most_records, notes)
+    columns, records, blank = _read_columns(layout, head, size, most_records, notes)
     fields = [_infer_field(column, notes) for column in columns]
-    document = _resource(name, layout, fields, encoding)
+    found = replace(layout.dialect, skip_blank_rows=blank > 0)
+    document = _resource(name, found, fields, encoding or layout.encoding)
     parse_contract(document)
     return Inference(document, tuple(notes), records)
 
 
 def _resource(
-    name: str, layout: Layout, fields: list[dict[str, Any]], encoding: str | None
+    name: str, found: Dialect, fields: list[dict[str, Any]], encoding: str
 ) -> dict[str, Any]:
     usual = dialect_document(Dialect())
     dialect = {
         key: value
-        for key, value in dialect_document(layout.dialect).items()
+        for key, value in dialect_document(found).items()
         if key == "delimiter" or value != usual.get(key)
     }
     stem = name.rpartition("/")[2].partition(".")[0].lower()
@@ -113,7 +114,7 @@ def _resource(
         "$schema": "https://datapackage.org/profiles/2.0/dataresource.json",
         "name": re.sub(r"[^a-z0-9._-]+", "-", stem).strip("-") or "dataset",
         "path": name.rpartition("/")[2],
-        "encoding": encoding or layout.encoding,
+        "encoding": encoding,
         "dialect": dialect,
         "schema": {"fields": fields},
     }
@@ -121,11 +122,15 @@ def _resource(
 
 def _read_columns(
     layout: Layout, head: bytes, size: int, most: int, notes: list[str]
-) -> tuple[list[_Column], int]:
+) -> tuple[list[_Column], int, int]:
+    """The columns, of how many records, and how many blank ones were passed over."""
     labels: Sequence[str] = layout.labels
     counts: list[Counter[str]] = [Counter() for _ in labels]
-    records = passed_over = undecodable = 0
+    records = blank = passed_over = undecodable = 0
     for cells in islice(_records(layout, head, size), most):
+        if cells is not None and not any(cells):
+            blank += 1
+            continue
         if not layout.dialect.header and not labels and cells:
             labels = [f"field{number}" for number in range(1, len(cells) + 1)]
             counts = [Counter() for _ in labels]
@@ -140,20 +145,35 @@ def _read_columns(
             count[cell] += 1
     if not labels:
         raise EmptyFile("The file has neither a header nor records to infer a contract from.")
+    notes += _blank_note(blank)
     if passed_over:
         notes.append(
             f"Passed over, as malformed or not {len(labels)} cells wide: {passed_over} of the "
             "sample's records."
         )
-    if undecodable:
-        notes.append(
-            f"Passed over, as not valid {layout.encoding}: {undecodable} of the sample's records. "
-            f"The whole file may be in another encoding, such as {suggest_encoding(head)}."
-        )
+    notes += _undecodable_note(undecodable, layout, head)
     if not records:
         notes.append("The sample has no record that can be read: all types are open.")
     columns = zip(labels, counts, strict=True)
-    return [_Column(label, texts, records) for label, texts in columns], records
+    return [_Column(label, texts, records) for label, texts in columns], records, blank
+
+
+def _blank_note(blank: int) -> list[str]:
+    if not blank:
+        return []
+    return [
+        f"Blank: {blank} of the sample's records. skipBlankRows in the dialect passes over such "
+        "records; without it they are rejected."
+    ]
+
+
+def _undecodable_note(undecodable: int, layout: Layout, head: bytes) -> list[str]:
+    if not undecodable:
+        return []
+    return [
+        f"Passed over, as not valid {layout.encoding}: {undecodable} of the sample's records. "
+        f"The whole file may be in another encoding, such as {suggest_encoding(head)}."
+    ]
 
 
 def _records(layout: Layout, head: bytes, size: int) -> Iterator[list[str] | None]:
@@ -170,7 +190,7 @@ def _records(layout: Layout, head: bytes, size: int) -> Iterator[list[str] | Non
     comment = (layout.dialect.comment_char or "").encode()
     text, _ = layout.codec.to_utf8(body)
     for record in grammar.records(text, complete=complete, most=-1):
-        if record.strip() and not (comment and record.startswith(comment)):
+        if not (comment and record.startswith(comment)):
             yield grammar.cells(record)
 
 

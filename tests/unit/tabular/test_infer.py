@@ -12,6 +12,7 @@ from tabular.contract import Dialect
 from tabular.descriptor import parse_contract
 from tabular.errors import HeaderMismatch, UnreadableFile
 from tabular.infer import Inference, infer_contract
+from tests.unit.tabular.engine import run
 
 
 def infer(text: str | bytes, **settings: Any) -> Inference:
@@ -186,9 +187,23 @@ def test_malformed_records_and_comments_are_passed_over() -> None:
     inference = infer(text, dialect=Dialect(comment_char="#"))
 
     assert inference.records == 2
-    assert inference.notes == (
+    assert inference.notes[1:] == (
         "Passed over, as malformed or not 2 cells wide: 2 of the sample's records.",
     )
+
+
+def test_the_contract_of_a_sample_with_blank_rows_lets_them_pass() -> None:
+    content = b'a,b\n\n1,2\n,\n"",""\n3,\n\n'
+    inference = infer(content)
+    result = run(content, parse_contract(inference.document))
+
+    assert inference.notes == (
+        "Blank: 4 of the sample's records. skipBlankRows in the dialect passes over such "
+        "records; without it they are rejected.",
+    )
+    assert result.data == [{"a": 1, "b": 2}, {"a": 3, "b": None}]
+    assert result.rejects == []
+    assert "skipBlankRows" not in infer("a,b\n1,2\n").document["dialect"]
 
 
 def test_a_sample_is_the_head_of_a_larger_or_compressed_file() -> None:
