@@ -15,6 +15,7 @@ from tabular.descriptor import parse_contract
 from tabular.dialect_descriptor import dialect_document
 from tabular.errors import TabularError
 from tabular.faults import FaultCode
+from tabular.parquet import parquet_schema
 from tests.unit.tabular.engine import run
 
 PAGE = (Path(__file__).parents[3] / "docs" / "contracts.md").read_text(encoding="utf-8")
@@ -70,6 +71,17 @@ def test_a_cell_becomes_the_json_that_the_page_shows(
     _, json_shown, faults = read_cell(field, code(cell))
 
     assert (json_shown, faults) == (code(json_text), ())
+
+
+@pytest.mark.parametrize(("kind", "column", "refused"), rows(example("parquet")))
+def test_a_type_has_the_parquet_column_that_the_page_shows(
+    kind: str, column: str, refused: str
+) -> None:
+    contract = parse_contract({"fields": [{"name": "a", "type": kind}, {"name": "b"}]})
+    content = f"a,b\n{code(refused)},x\n".encode()
+
+    assert str(parquet_schema(contract.fields)["a"]) == column
+    assert run(content, contract, output_format="parquet").part.error_count == bool(refused)
 
 
 @pytest.mark.parametrize("fault_code", get_args(FaultCode))
