@@ -126,13 +126,15 @@ class FaultFinder:
         return extra + missing
 
     def _encoding_fault(self) -> Fault:
-        return Fault(
-            None,
-            "encoding-error",
-            f"the row has bytes that are not valid {self._layout.encoding}; if the whole file is "
-            'in another encoding, name it in the contract, such as "encoding": "cp1252"',
-            None,
-        )
+        encoding = self._layout.encoding
+        message = f"the row has bytes that are not valid {encoding}"
+        if not self._layout.bom:  # which nothing in the contract outweighs
+            other = "utf-8" if encoding == "cp1252" else "cp1252"
+            message += (
+                "; if the whole file is in another encoding, name it in the contract, such as "
+                f'"encoding": "{other}"'
+            )
+        return Fault(None, "encoding-error", message, None)
 
     def _quote_message(self) -> str:
         return "a quote is not closed, or stands where none may be"

@@ -94,6 +94,22 @@ def test_blank_rows_follow_the_dialect(skip: bool, codes: dict[int, list[str]]) 
     assert [data["name"] for data in result.data] == ["x", "y"]
 
 
+@pytest.mark.parametrize(
+    ("encoding", "mark", "advice"),
+    [
+        ("utf-8", b"", ', such as "encoding": "cp1252"'),
+        ("cp1252", b"", ', such as "encoding": "utf-8"'),
+        ("cp1252", b"\xef\xbb\xbf", "not valid utf-8"),
+    ],
+)
+def test_an_undecodable_row_is_told_what_another_encoding_would_take(
+    encoding: str, mark: bytes, advice: str
+) -> None:
+    contract = contract_of(NAME, AGE, encoding=encoding)
+    (reject,) = run(mark + b"name,age\n\x81,1\n", contract).rejects
+    assert reject["errors"][0]["message"].endswith(advice)
+
+
 def test_comments_are_no_records() -> None:
     contract = contract_of(NAME, AGE, dialect={"commentChar": "#", "commentRows": [5]})
     result = run(b"name,age\n#no\nx,1\n# no,3\nnot this\ny,\xff\n", contract)
