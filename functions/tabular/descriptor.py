@@ -33,6 +33,10 @@ _RESOURCE_IGNORED = (
     "name",
     "type",
     "path",
+    "extrapaths",
+    "innerpath",
+    "scheme",
+    "compression",
     "title",
     "description",
     "homepage",
@@ -73,6 +77,7 @@ _SETTINGS = (
 _KNOWN_PROFILES = ("data-resource", "tabular-data-resource", "default", "table-schema")
 _OFFICIAL_PROFILES = ("https://datapackage.org/profiles/", "https://specs.frictionlessdata.io/")
 _FILE_FORMATS = ("csv", "tsv", "txt")
+_COMPRESSIONS = ("gz", "no")
 _FIELDS_MATCH = ("exact", "equal", "subset", "superset", "partial")
 _MAY_HAVE_EXTRA = ("subset", "partial")
 _MAY_LACK = ("superset", "partial")
@@ -255,6 +260,7 @@ def _check_kind(root: Node) -> None:
     file_format = root.properties.get("format")
     if file_format is not None and str(file_format).lower() not in _FILE_FORMATS:
         root.wrong("format", f"expected {', '.join(_FILE_FORMATS)}, found {shown(file_format)}")
+    root.choice("compression", _COMPRESSIONS, "no")
 
 
 def _check_profile(node: Node) -> None:

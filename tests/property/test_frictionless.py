@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from datetime import date, time, timedelta
 from decimal import Decimal
@@ -13,6 +14,7 @@ import isodate  # type: ignore[import-untyped]
 import pytest
 from frictionless import Field as PeerField
 from frictionless import Schema as PeerSchema
+from frictionless import describe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +24,7 @@ from tabular.descriptor import parse_contract
 from tabular.temporal import Duration
 from tests.property.fields_and_texts import CONSTRAINED, SEEDS, VARIANTS, texts_near
 from tests.property.frictionless_differences import DIFFERENCES, explained
+from tests.unit.tabular.engine import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,6 +138,20 @@ def test_missing_values_of_schema_and_field_mean_what_they_mean_to_frictionless(
 
     assert [cell.value for cell in cells] == values
     assert [rules_broken(cell) for cell in cells] == [set(note or ()) for note in notes]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.csv.gz"])
+def test_a_file_passes_the_contract_in_which_frictionless_describes_it(
+    tmp_path: Path, name: str
+) -> None:
+    content = "day;n\n2024-01-31;1\n".replace(";", "\t" if "tsv" in name else ";").encode()
+    stored = gzip.compress(content, mtime=0) if name.endswith("gz") else content
+    (tmp_path / name).write_bytes(stored)
+
+    described = json.loads(describe(name, basepath=str(tmp_path)).to_json())
+
+    assert run(stored, parse_contract(described), name=name).data == [{"day": "2024-01-31", "n": 1}]
 
 
 @pytest.mark.parametrize("name", sorted({difference.name for difference in DIFFERENCES}))
