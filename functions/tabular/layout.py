@@ -219,10 +219,13 @@ def _find_encoding(content: bytes, contract: Contract | None) -> tuple[Encoding,
     named = contract.encoding if contract else None
     encoding = find_encoding(named or "utf-8")
     first_line = content[: line_end(content, 0)]
-    if encoding.unit == 1 and b"\0" in first_line:
+    nulls = first_line.count(0)
+    has_header = contract is None or contract.dialect is None or contract.dialect.header
+    # In a line of data, a few NULs are a fault of its row alone.
+    if encoding.unit == 1 and nulls > (0 if has_header else len(first_line) // 4):
         low_first = first_line[1::2].count(0) >= first_line[::2].count(0)
         raise UnsupportedEncoding(
-            f"The first line has {first_line.count(0)} NULs in {len(first_line)} bytes: the file "
+            f"The first line has {nulls} NULs in {len(first_line)} bytes: the file "
             "is binary, or UTF-16 without a byte order mark. If it is that, put "
             f'"encoding": "utf-16-{"le" if low_first else "be"}" into the dataset\'s contract.'
         )

@@ -17,7 +17,7 @@ from tabular.errors import (
     UnsupportedEncoding,
 )
 from tabular.layout import Layout, read_layout
-from tests.unit.tabular.engine import contract_of, layout_of
+from tests.unit.tabular.engine import contract_of, layout_of, run
 
 A = {"name": "a"}
 B = {"name": "b"}
@@ -106,6 +106,12 @@ def test_utf_16_without_a_mark_is_refused_with_a_suggestion() -> None:
     error = refused("a,b\n1,2\n".encode("utf-16-le"))
     assert isinstance(error, UnsupportedEncoding)
     assert '"utf-16-le"' in str(error)
+
+
+def test_a_nul_in_a_first_line_of_data_is_a_fault_of_that_row_alone() -> None:
+    contract = contract_of(A, B, dialect={"header": False})
+    assert run(b"x\0,1\ny,2\n", contract).codes == {1: ["source-error"]}
+    assert isinstance(refused("x,1\n".encode("utf-16-le"), contract), UnsupportedEncoding)
 
 
 @pytest.mark.parametrize(
