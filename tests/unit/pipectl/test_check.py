@@ -112,6 +112,17 @@ def test_the_contracts_limit_for_rejects_is_part_of_the_verdict(folder: Path) ->
     assert (file["file_error"]["code"], file["error_count"]) == ("TooManyRejects", 1)
 
 
+def test_what_the_contracts_parquet_cannot_hold_is_a_fault(folder: Path) -> None:
+    schema = {"fields": [{"name": "n", "type": "number"}]}
+    contract = {"name": "n", "schema": schema, "pipeline": {"outputFormat": "parquet"}}
+    (folder / "contract.json").write_text(json.dumps(contract))
+    (folder / "large.csv").write_text("n\n1e25\n1\n")
+    (file,) = json.loads(check("large.csv", "--contract", "contract.json", "--json").stdout)[
+        "files"
+    ]
+    assert (file["valid"], [error["row"] for error in file["errors"]]) == (False, [1])
+
+
 def test_people_get_a_table(folder: Path) -> None:
     result = check("bad.csv", "good.csv", "--contract", "contract.json")
     assert result.exit_code == 1

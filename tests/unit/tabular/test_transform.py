@@ -118,6 +118,27 @@ def test_comments_are_no_records() -> None:
     assert result.rejects[0]["line"] == 6
 
 
+def test_a_comment_is_its_line_whatever_quotes_it_opens() -> None:
+    contract = contract_of(NAME, AGE, dialect={"commentChar": "#"})
+    result = run(b'name,age\n#see,"x\na,1\n#y"\nb,2\n', contract)
+    assert result.data == [{"name": "a", "age": 1}, {"name": "b", "age": 2}]
+
+
+def test_a_row_of_spaces_that_are_dropped_is_blank() -> None:
+    dialect = {"skipInitialSpace": True, "skipBlankRows": True}
+    result = run(b"name\n \nx\n", contract_of(NAME, missingValues=[], dialect=dialect))
+    assert result.data == [{"name": "x"}]
+
+
+@pytest.mark.parametrize("pattern", ["[A-z]+", "[0-z]+", "[ -z]+"])
+@pytest.mark.parametrize("text", ["a\\b", 'a"b'])
+def test_what_a_range_of_characters_lets_pass_is_escaped(pattern: str, text: str) -> None:
+    contract = contract_of({**NAME, "constraints": {"pattern": pattern}}, AGE)
+    quoted = text.replace('"', '""')
+    result = run(f'name,age\n"{quoted}",1\n'.encode(), contract)
+    assert [record["name"] for record in result.data] == [text] * result.part.processed_count
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
 @pytest.mark.parametrize("block_bytes", [1, 40, 8_000_000])
 def test_the_encoding_changes_nothing_but_offsets(encoding: str, block_bytes: int) -> None:
