@@ -22,12 +22,13 @@ def parse_since(text: str, now: datetime) -> datetime:
         if duration:
             return now - timedelta(seconds=int(duration[1]) * _SECONDS[duration[2]])
         moment = datetime.fromisoformat(text.strip())
+        # In UTC, which the first and the last day that there are may not have.
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise ValueError(
             f"'{text}' is neither a time such as 2026-03-01 or 2026-03-01T08:00Z, nor a duration"
             " such as 90m, 2h or 3d."
         ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 class _Since(click.ParamType):
