@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from pipectl.operate.executions import Described, Listed, attempt_of
 from pipectl.operate.items import Item, is_later
-from pipectl.operate.letters import Letter
-from shared.job import Source, failed_state, readable_cause
+from pipectl.operate.letters import UNREADABLE, Letter
+from shared.job import Job, Source
 
 # https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
 REDRIVABLE_FOR = timedelta(days=14)
@@ -148,9 +148,10 @@ def from_item(item: Item) -> FailedFile:
 def from_execution(described: Described) -> FailedFile | None:
     """The failure of an execution that left no item; None where it is of no file."""
     try:
-        source = Source.from_document(described.document["source"])
-    except (KeyError, TypeError, ValueError):
+        job = Job.from_document(described.document)
+    except UNREADABLE:
         return None
+    source = job.source
     ended = (described.ended_at or described.started_at).isoformat()
     return FailedFile(
         file_id=source.file_id,
@@ -162,7 +163,7 @@ def from_execution(described: Described) -> FailedFile | None:
         state=None,
         failed_at=ended,
         failing_since=ended,
-        attempts=int(described.document.get("attempt", 1)),
+        attempts=job.attempt,
         redrives=described.redrive_count,
         execution_arn=described.arn,
         started_at=described.started_at.isoformat(),
@@ -172,33 +173,35 @@ def from_execution(described: Described) -> FailedFile | None:
 
 def from_letter(letter: Letter, source: Source) -> FailedFile:
     """The failure that a message in the dead-letter queue tells of one of its files."""
-    failure = letter.document.get("failure") or {}
-    caught = failure.get("caught") or {}
-    execution = failure.get("execution") or {}
     sent = letter.sent_at.isoformat()
-    if letter.kind == "state_document" and caught:
-        code = str(caught.get("Error", "Unknown"))
-        message = readable_cause(str(caught.get("Cause", "")))
-        state = failed_state(letter.document)
-    else:
-        code = "NotStarted"
-        message = "The starter could not start an execution; its log says why."
-        state = None
+    told: dict[str, Any] = {
+        "code": "NotStarted",
+        "message": "The starter could not start an execution; its log says why.",
+        "state": None,
+        "attempts": 0,
+        "redrives": 0,
+        "execution_arn": None,
+        "started_at": sent,
+    }
+    if letter.job and letter.job.failure and letter.execution:
+        told = {
+            "code": letter.job.failure.error,
+            "message": letter.job.failure.cause,
+            "state": letter.job.failure.state,
+            "attempts": letter.job.attempt,
+            "redrives": letter.execution.redrive_count,
+            "execution_arn": letter.execution.arn,
+            "started_at": letter.execution.start_time,
+        }
     return FailedFile(
         file_id=source.file_id,
         source_bucket=source.bucket,
         source_key=source.key,
         dataset=source.dataset,
-        code=code,
-        message=message,
-        state=state,
         failed_at=sent,
         failing_since=sent,
-        attempts=letter.attempt if execution else 0,
-        redrives=int(execution.get("RedriveCount") or 0),
-        execution_arn=execution.get("Id"),
-        started_at=str(execution.get("StartTime", sent)),
         known_from="message",
+        **told,
     )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote_plus
 
-from shared.job import Job, Source, new_job
+from shared.job import Execution, Job, Source, new_job
 
 if TYPE_CHECKING:
     from pipectl.operate.stack import Stack
@@ -21,13 +21,22 @@ Kind = Literal["state_document", "s3_event", "unknown"]
 # was killed.
 _HELD_SECONDS = 120
 
+# What reading a document raises that is not what it should be.
+UNREADABLE = (
+    *(ArithmeticError, AttributeError, LookupError),
+    *(RecursionError, TypeError, ValueError),
+)
+
 # The most that SQS takes in one call.
 _BATCH = 10
 
 
 @dataclass(frozen=True)
 class Letter:
-    """One message. `sources` are the files it is of: one, or those of an S3 event's records."""
+    """One message. `sources` are the files it is of: one, or those of an S3 event's records.
+
+    A state document has a `job`, and an `execution` where it tells of a failure in one.
+    """
 
     message_id: str
     receipt: str
@@ -35,32 +44,25 @@ class Letter:
     body: str
     kind: Kind = "unknown"
     sources: tuple[Source, ...] = ()
-    document: Mapping[str, Any] = field(default_factory=dict)
+    job: Job | None = None
+    execution: Execution | None = None
 
     @property
     def file_ids(self) -> tuple[str, ...]:
         """The files it is of; none where the message can't be read."""
         return tuple(source.file_id for source in self.sources)
 
-    @property
-    def attempt(self) -> int:
-        """The attempt that a state document is of; 1 for an event."""
-        return int(self.document.get("attempt", 1)) if self.kind == "state_document" else 1
-
 
 def read_letter(message: Mapping[str, Any]) -> Letter:
     """Read a message as SQS gives it."""
     sent = int(message.get("Attributes", {}).get("SentTimestamp", 0)) / 1000
-    kind, sources, document = _read_body(message["Body"])
-    return Letter(
+    letter = Letter(
         message_id=message["MessageId"],
         receipt=message["ReceiptHandle"],
         sent_at=datetime.fromtimestamp(sent, UTC),
         body=message["Body"],
-        kind=kind,
-        sources=sources,
-        document=document,
     )
+    return replace(letter, **_read_body(letter.body))
 
 
 def settled(letters: Sequence[Letter], items: Mapping[str, Mapping[str, Any]]) -> list[Letter]:
@@ -149,18 +151,25 @@ def _succeeded_after(moment: datetime, item: Mapping[str, Any] | None) -> bool:
     )
 
 
-def _read_body(body: str) -> tuple[Kind, tuple[Source, ...], Mapping[str, Any]]:
-    """What the starter would make of a message's body, without its checks."""
+def _read_body(body: str) -> dict[str, Any]:
+    """What the starter would make of a message's body, without its checks; nothing if unknown."""
     try:
         document = json.loads(body)
         if "Records" in document:
-            return "s3_event", tuple(map(_uploaded, document["Records"])), document
+            return {"kind": "s3_event", "sources": tuple(map(_uploaded, document["Records"]))}
         job = Job.from_document(document)
         if job.source.file_id != job.file_id:
-            return "unknown", (), {}
-        return "state_document", (job.source,), document
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return "unknown", (), {}
+            return {}
+        context = document["failure"]["execution"] if job.failure else None
+        execution = Execution.from_context(context) if context else None
+    except UNREADABLE:
+        return {}
+    return {
+        "kind": "state_document",
+        "sources": (job.source,),
+        "job": job,
+        "execution": execution,
+    }
 
 
 def _uploaded(record: Mapping[str, Any]) -> Source:

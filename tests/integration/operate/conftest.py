@@ -117,7 +117,7 @@ class Dataset:
     def letters(self, file_id: str) -> list[Mapping[str, Any]]:
         """The file's state documents in the dead-letter queue."""
         letters = DeadLetters(Stack(self.stack.deployment)).peek()
-        return [letter.document for letter in letters if letter.file_ids == (file_id,)]
+        return [json.loads(letter.body) for letter in letters if letter.file_ids == (file_id,)]
 
     def wait_for_letter(self, file_id: str) -> None:
         """Wait until a message about the file is in the dead-letter queue."""

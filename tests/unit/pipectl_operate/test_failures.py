@@ -210,10 +210,22 @@ def test_a_message_of_a_file_that_has_succeeded_is_resolved_by_an_attempt() -> N
 
 @pytest.mark.parametrize(
     "body",
-    ["nonsense", "[1]", "{}", {"Records": 1}, {"file_id": "x"}, {"Records": [{"s3": {}}]}],
+    [
+        *("nonsense", "[1]", "{}", {"Records": 1}, {"file_id": "x"}, {"Records": [{"s3": {}}]}),
+        json.dumps(s3_event(source(size=10))).replace('"size": 10', '"size": 1e999'),
+        {**state_document(source()), "attempt": float("inf")},
+        {**state_document(source()), "failure": {"caught": {}, "execution": "none"}},
+        {**state_document(source()), "parse": "none"},
+    ],
 )
 def test_a_message_that_cannot_be_read_is_of_no_file(body: Any) -> None:
     assert (letter(body).kind, letter(body).file_ids) == ("unknown", ())
+
+
+@pytest.mark.parametrize("failure", [None, "none", [1], {}])
+def test_a_document_without_a_failure_that_can_be_read_was_not_started(failure: Any) -> None:
+    [found] = merged([], [], [letter({**state_document(source()), "failure": failure})])
+    assert (found.code, found.execution_arn, found.attempts) == ("NotStarted", None, 0)
 
 
 def test_a_document_of_another_file_than_it_says_is_of_no_file() -> None:
