@@ -52,6 +52,8 @@ def survey(stack: Stack, selection: Selection) -> Survey:
     written = [file_id for letter in letters for file_id in letter.file_ids]
     known |= items.get({*named, *written} - known.keys())
     unrecorded = _unrecorded(executions, unsuccessful, known)
+    # The name of one that was started by hand does not tell its file, which may have succeeded.
+    known |= items.get({one.file_id for one in unrecorded if one.file_id} - known.keys())
     found = merged(known.values(), unrecorded, letters)
     chosen = [failure for failure in found if selection.includes(failure)]
     versions = items.of_sources(failure.source for failure in chosen)

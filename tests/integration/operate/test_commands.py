@@ -115,6 +115,24 @@ def test_failures_say_why_and_what_can_be_done(dataset: Dataset, command: Comman
     assert "InvalidContract in ParseCsv" in line
 
 
+def test_a_file_that_has_succeeded_has_not_failed_whatever_an_execution_of_another_name_did(
+    dataset: Dataset, command: Command
+) -> None:
+    dataset.set_contract(type_of_id="integer")
+    file_id = dataset.run()
+    dataset.set_contract(type_of_id="integr")
+    by_hand = f"by-hand-{dataset.name}"
+    dataset.start_again(file_id, by_hand)
+    assert dataset.ended(by_hand)["status"] == "FAILED"
+    failures = ("failures", "--json", "--source", dataset.glob)
+
+    [left_over] = command(*failures).document["failures"]
+    assert left_over["resolved_by"]["how"] == "attempt"
+    dataset.move_back(file_id)
+    dataset.wait_for_empty_queue()
+    assert command(*failures).document["failures"] == []
+
+
 def test_failures_that_a_later_version_has_made_obsolete_say_so(
     dataset: Dataset, command: Command
 ) -> None:
