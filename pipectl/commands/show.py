@@ -114,8 +114,11 @@ def _show_others(found: Portrait) -> None:
             status=1,
         )
     for mend in document["mends"]:
-        counts = f"{mend['processed_count']} processed, {mend['error_count']} rejected"
-        what = counts if mend["status"] == "succeeded" else "nothing"
+        what = f"{mend['processed_count']} processed, {mend['error_count']} rejected"
+        if mend["status"] != "succeeded":
+            what = "nothing"
+        elif not mend["stands"]:
+            what = "replaced since"
         _line("Mended by", f"{mend['file_id']}  {mend['status']}, {what}")
 
 

@@ -27,7 +27,7 @@ def upload_rejects(stack: Stack, file_id: str, mended: Path | None, *, force: bo
     problem = obstacle(file_id, item)
     if item is not None and problem is None and mended is None and not force:
         place = f"{stack.output('InputBucketName')}/{mend_key(item)}"
-        problem = mended_already(items.of_sources([place])[place])
+        problem = mended_already(standing_mend(stack, items.of_sources([place])[place]))
     if item is None or problem is not None:
         raise PipectlError(problem or f"Nothing is known of the file {file_id}.")
     bucket, key = stack.output("InputBucketName"), mend_key(item)
@@ -63,16 +63,27 @@ def mend_key(item: Item) -> str:
     return f"raw/{item['dataset']}/{item['file_id']}.csv"
 
 
-def mended_already(mends: Iterable[Item]) -> str | None:
+def standing_mend(stack: Stack, mends: Iterable[Item]) -> Item | None:
+    """The mend whose records are in the output: a later one replaces it, or the file's own run."""
+    succeeded = [mend for mend in mends if mend["status"] == "succeeded"]
+    if not succeeded:
+        return None
+    last = max(succeeded, key=lambda mend: str(mend["recorded_at"]))
+    listed = stack.client("s3").list_objects_v2(
+        Bucket=last["output_bucket"], Prefix=last["output_key"], MaxKeys=1
+    )
+    return last if listed["KeyCount"] else None
+
+
+def mended_already(mend: Item | None) -> str | None:
     """Why the rejected rows should not be run again as they are: a mend gave records."""
-    for mend in mends:
-        if mend["status"] == "succeeded" and mend.get("processed_count"):
-            return (
-                f"A mend of it, {mend['file_id']}, has given {mend['processed_count']} records,"
-                " which the rejected rows as they are would replace. Give mended ones with --with,"
-                " or run them all the same with --force."
-            )
-    return None
+    if mend is None or not mend.get("processed_count"):
+        return None
+    return (
+        f"A mend of it, {mend['file_id']}, has given {mend['processed_count']} records,"
+        " which the rejected rows as they are would replace. Give mended ones with --with,"
+        " or run them all the same with --force."
+    )
 
 
 def obstacle(file_id: str, item: Item | None) -> str | None:

@@ -12,7 +12,7 @@ from pipectl.follow import Failure, Run, Visit, read_history
 from pipectl.operate import links
 from pipectl.operate.executions import Described, Executions, attempt_of
 from pipectl.operate.items import Item, Items, is_later
-from pipectl.operate.mend import mend_key
+from pipectl.operate.mend import mend_key, standing_mend
 from pipectl.operate.parallel import side_by_side
 from pipectl.operate.plan import attempts_in
 from shared.job import Source
@@ -42,6 +42,7 @@ class Portrait:
     item: Item | None
     versions: Sequence[Item]
     mends: Sequence[Item]
+    standing_mend: Item | None
     stack: Stack
 
     @property
@@ -101,6 +102,7 @@ class Portrait:
                     "uploaded_at": item["uploaded_at"],
                     "processed_count": item.get("processed_count"),
                     "error_count": item.get("error_count"),
+                    "stands": item is self.standing_mend,
                 }
                 for item in self.mends
             ],
@@ -167,6 +169,7 @@ def portrait(stack: Stack, target: Target) -> Portrait:
         item=item,
         versions=sorted(related[of_source], key=lambda one: str(one["uploaded_at"])),
         mends=sorted(related[of_mends], key=lambda one: str(one["uploaded_at"])),
+        standing_mend=standing_mend(stack, related[of_mends]),
         stack=stack,
     )
 

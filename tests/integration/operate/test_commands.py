@@ -298,6 +298,30 @@ def test_rejected_rows_run_again_under_another_contract(dataset: Dataset, comman
     assert command("rerun", "--rejected", file_id).exit_code == 1
 
 
+def test_mends_that_were_replaced_are_told_from_the_one_that_stands(
+    dataset: Dataset, command: Command, tmp_path: Path
+) -> None:
+    dataset.set_contract(type_of_id="integer")
+    file_id = dataset.run(b"id\n1\nx\n")
+    mended = tmp_path / "mended.csv"
+    mended.write_bytes(b"id\n2\n")
+    again = ("rerun", "--rejected", file_id, "--with", str(mended))
+    assert [command(*again).exit_code for _ in range(2)] == [0, 0]
+    assert _standing(command, file_id) == [False, True]
+
+    # The whole file under another contract, and back under the first one.
+    for type_of_id in ("string", "integer"):
+        dataset.set_contract(type_of_id=type_of_id)
+        assert command("rerun", "--force", file_id).exit_code == 0
+    assert _standing(command, file_id) == [False, False]
+    as_they_are = command("rerun", "--rejected", file_id)
+    assert as_they_are.exit_code == 0, as_they_are.stderr
+
+
+def _standing(command: Command, file_id: str) -> list[bool]:
+    return [one["stands"] for one in command("show", file_id, "--json").document["mends"]]
+
+
 def test_a_failed_file_has_no_rejected_rows(dataset: Dataset, command: Command) -> None:
     [file_id] = broken(dataset, "file.csv")
     done = command("rerun", "--rejected", file_id)
