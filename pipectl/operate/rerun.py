@@ -202,7 +202,10 @@ class Rerunner:
             source=self._source(file_id, execution, item),
             attempts=attempts,
             execution=execution,
-            running=running.get(file_id),
+            # It may have been redriven since the running ones were listed.
+            running=execution.name
+            if execution is not None and execution.running
+            else running.get(file_id),
             succeeded=(item is not None and item["status"] == "succeeded"),
             present_definition=execution is None
             or not execution.redrivable
@@ -254,7 +257,12 @@ class Rerunner:
         except ClientError as error:
             if error_code(error) != "ExecutionNotRedrivable":
                 raise
-            # It was when it was planned; somebody may have been faster.
+            # It was when it was planned.
+            present = self._executions.describe(execution.arn)
+            if present is not None and present.redrive_count > execution.redrive_count:
+                rerun.how = "follow"
+                rerun.because = "somebody else has redriven it meanwhile"
+                return
             rerun.how = "new_attempt"
             rerun.because = "Step Functions would not redrive it after all"
             self._send(rerun, standing)

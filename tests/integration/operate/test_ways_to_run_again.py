@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pipectl.embedded.process import StackProcess
+from pipectl.operate.rerun import Rerunner
+from pipectl.operate.stack import Stack
+from pipectl.operate.targets import read_target
 from tests.integration.operate.conftest import Command, Dataset
 
 BY_HAND = "5b1f0e3c-7a52-4d1e-9c6a-0d9d3c1b7f42"
@@ -86,6 +89,23 @@ def test_rerun_redrives_where_it_can(dataset: Dataset, command: Command) -> None
     assert dataset.statuses(file_id) == {"1.0": "failed", "1.1": "succeeded"}
     assert dataset.successes_told(file_id) == 1
     assert dataset.letters(file_id) == []
+
+
+def test_rerun_follows_a_redrive_that_somebody_else_was_faster_with(
+    embedded: StackProcess, dataset: Dataset
+) -> None:
+    dataset.set_contract(type_of_id="integr")
+    file_id = dataset.run()
+    dataset.set_contract(type_of_id="integer")
+    rerunner = Rerunner(Stack(embedded.deployment))
+    [rerun] = rerunner.planned([read_target(file_id)])
+    assert rerun.how == "redrive"
+    dataset.redrive(file_id)
+    rerunner.start([rerun])
+    rerunner.wait([rerun], lambda _: None)
+
+    assert (rerun.how, rerun.status) == ("follow", "succeeded")
+    assert dataset.statuses(file_id) == {"1.0": "failed", "1.1": "succeeded"}
 
 
 def test_rerun_makes_a_new_attempt_where_it_is_asked_to(dataset: Dataset, command: Command) -> None:
