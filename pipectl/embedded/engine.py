@@ -23,6 +23,8 @@ from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl
     ErrorEqualsDecl,
 )
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.eval.environment import Environment
+from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.asl.utils import boto_client, json_path
@@ -109,6 +111,20 @@ def uncaught_errors() -> AbstractContextManager[Any]:
             original(declaration, environment)
 
     return patch.object(ErrorEqualsDecl, "_eval_body", evaluate)
+
+
+def aborted_stays_aborted() -> AbstractContextManager[Any]:
+    """Let an execution that was stopped end as ABORTED, whatever its last state comes to.
+
+    moto lets that state end, finds that none may follow, and fails the execution for it.
+    """
+    original = Environment.set_error
+
+    def set_error(environment: Environment, error: Any) -> None:
+        if not isinstance(environment.program_state(), ProgramStopped):
+            original(environment, error)
+
+    return patch.object(Environment, "set_error", set_error)
 
 
 def current_states(account: str, region: str) -> dict[str, str]:

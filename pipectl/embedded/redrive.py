@@ -72,7 +72,7 @@ def _find(arn: str) -> Any:
 def _continue(execution: Any, moment: datetime) -> None:
     before = execution.exec_worker
     definition = json.loads(execution.state_machine.definition)
-    state, document = _ended_in(before.env.event_manager.get_event_history(), definition)
+    state, document = ended_in(before.env.event_manager.get_event_history(), definition)
     definition["StartAt"] = state
     execution.redrive_count = getattr(execution, "redrive_count", 0) + 1
     execution.redrive_date = moment
@@ -84,17 +84,23 @@ def _continue(execution: Any, moment: datetime) -> None:
     events.emit_status(execution)
 
 
-def _ended_in(history: list[Any], definition: dict[str, Any]) -> tuple[str, Any]:
-    """The state of the workflow itself that was not left, and the document it was entered with."""
+def ended_in(history: list[Any], definition: dict[str, Any]) -> tuple[str, Any]:
+    """The state of the workflow itself that was not left, and the document it was entered with.
+
+    An execution that was stopped may have left its last state: that one is repeated.
+    """
     entered: dict[str, Any] = {}
-    for event in history:
+    started, *rest = history
+    last = definition["StartAt"], json.loads(started["executionStartedEventDetails"]["input"])
+    for event in rest:
         if "stateEnteredEventDetails" in event:
             details = event["stateEnteredEventDetails"]
             if details["name"] in definition["States"]:
-                entered[details["name"]] = json.loads(details["input"])
+                last = details["name"], json.loads(details["input"])
+                entered[last[0]] = last[1]
         if "stateExitedEventDetails" in event:
             entered.pop(event["stateExitedEventDetails"]["name"], None)
-    return next(reversed(entered.items()))
+    return next(reversed(entered.items()), last)
 
 
 class _RedrivenWorker(ExecutionWorker):

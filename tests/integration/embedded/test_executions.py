@@ -103,7 +103,9 @@ def test_the_same_start_at_once_starts_one_execution(probe: StackProcess) -> Non
     assert [e["name"] for e in executions["executions"]].count(name) == 1
 
 
-def test_an_execution_that_outlives_its_caller_can_be_stopped(probe: StackProcess) -> None:
+def test_an_execution_that_outlives_its_caller_can_be_stopped_and_redriven(
+    probe: StackProcess,
+) -> None:
     sfn = probe.client("stepfunctions")
     arn = sfn.start_execution(
         stateMachineArn=probe.outputs["StateMachineArn"],
@@ -114,6 +116,10 @@ def test_an_execution_that_outlives_its_caller_can_be_stopped(probe: StackProces
     sfn.stop_execution(executionArn=arn)
     stopped = description(probe, arn)
     assert (stopped["status"], stopped["redriveStatus"]) == ("ABORTED", "REDRIVABLE")
+    sfn.redrive_execution(executionArn=arn)
+
+    names = [visit.name for visit in history(probe, description(probe, arn)).visits]
+    assert names[:3] == ["Before", "Act", "Act"]
 
 
 def test_an_item_that_fails_a_map_stops_the_others(probe: StackProcess) -> None:
