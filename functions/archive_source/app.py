@@ -25,7 +25,8 @@ class Settings:
 def handler(task: Task) -> dict[str, Any]:
     """Copy the file's version, then delete exactly that version; repeating it changes nothing.
 
-    A re-run reads the file from its new place. Raises `SourceNotFound` where it is in neither.
+    A re-run reads the file from its new place. Raises `SourceNotFound` where it is in neither,
+    `RecordOutdated` where the item does not tell the file's success any more.
     """
     settings = from_environment(Settings)
     source = task.job.source

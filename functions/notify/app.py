@@ -9,7 +9,7 @@ from typing import Any
 from notify.message import Notification, failure_notification, success_notification
 from shared.clients import sns
 from shared.errors import aws_errors
-from shared.metadata import mark_item, read_item
+from shared.metadata import mark_item, read_success
 from shared.observability import logger
 from shared.settings import from_environment
 from shared.step import Task, step
@@ -27,7 +27,10 @@ class Settings:
 
 @step()
 def handler(task: Task) -> dict[str, Any]:
-    """Publish the notification. A success that the item says was told already is not told again."""
+    """Publish the notification. A success that the item says was told already is not told again.
+
+    Raises `RecordOutdated` where the item does not tell the success any more.
+    """
     settings = from_environment(Settings)
     if task.payload["outcome"] == "failed":
         notification = failure_notification(task.job, task.execution, settings.environment)
@@ -35,7 +38,7 @@ def handler(task: Task) -> dict[str, Any]:
     notification = success_notification(
         task.job, task.execution, settings.environment, settings.output_bucket
     )
-    item = read_item(settings.metadata_table, task.job.file_id) or {}
+    item = read_success(settings.metadata_table, task.job.file_id)
     told: dict[str, Any] = item.get("notified", {})
     # An execution's name, and so the id, is free again after 90 days; its start is not.
     same = {

@@ -74,6 +74,10 @@ class TransientError(PipelineError):
     """A service was busy or out of reach; trying the same again later is the right answer."""
 
 
+class RecordOutdated(PipelineError):
+    """The metadata item does not say any more that the file has succeeded, as was recorded."""
+
+
 class InternalError(PipelineError):
     """Something unexpected; the message gives its type and place only, for data stays out."""
 

@@ -114,10 +114,11 @@ class Pipeline:
             redrive_count=described.get("redriveCount", 0),
         )
 
-    def stop(self, name: str) -> None:
-        """Abort an execution as soon as it runs."""
+    def stop(self, name: str, in_state: str | None = None) -> None:
+        """Abort an execution as soon as it runs, or has come to a state."""
         arn = self._arn(name)
         self._until(lambda: self._status(arn) == "RUNNING")
+        self._until(lambda: in_state is None or in_state in self._entered(arn))
         self.deployment.client("stepfunctions").stop_execution(executionArn=arn)
 
     def names(self) -> list[str]:
@@ -221,6 +222,12 @@ class Pipeline:
             return str(client.describe_execution(executionArn=arn)["status"])
         except client.exceptions.ExecutionDoesNotExist:
             return None
+
+    def _entered(self, arn: str) -> list[str]:
+        """The states that an execution has entered so far."""
+        history = self.deployment.client("stepfunctions").get_execution_history(executionArn=arn)
+        entered = [event.get("stateEnteredEventDetails") for event in history["events"]]
+        return [details["name"] for details in entered if details]
 
     def _until(self, holds: Callable[[], bool], patience: float = WAIT_SECONDS) -> None:
         deadline = time.monotonic() + patience

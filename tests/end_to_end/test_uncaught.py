@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 
 import pytest
 
+from pipectl.embedded.process import StackProcess
 from tests.end_to_end.pipeline import Pipeline
 from tests.end_to_end.samples import orders
 
 # Enough work that the execution can be stopped in its middle.
 LONG = orders(60_000)
+
+
+@pytest.fixture(scope="module")
+def patient() -> Iterator[Pipeline]:
+    """A stack that waits between tries as long as AWS does."""
+    with StackProcess(parameters={"ArchiveSource": "true"}, time_factor=1) as stack:
+        yield Pipeline(stack)
 
 
 def test_an_aborted_execution_is_queued_told_recorded_and_can_be_redriven(
@@ -32,6 +41,28 @@ def test_an_aborted_execution_is_queued_told_recorded_and_can_be_redriven(
     again = pipeline.redrive(outcome)
     assert again.item["status"] == "succeeded"
     assert again.item["redrive_count"] == 1
+
+
+@pytest.mark.parametrize("state", ["Notify", "ArchiveSource"])
+def test_an_execution_aborted_behind_its_record_is_recorded_anew_when_it_is_redriven(
+    patient: Pipeline, state: str
+) -> None:
+    # It waits there to try again.
+    function = {"Notify": "notify", "ArchiveSource": "archive-source"}[state]
+    patient.stack.add_fault(f"data-pipeline-{function}-dev", "throttle", 6)
+    source = patient.drop(b"a\n1\n")
+    patient.stop(source.file_id, state)
+    patient.stack.clear_faults()
+    outcome = patient.settled(source.file_id)
+    assert outcome.item["error"]["code"] == "Aborted"
+
+    again = patient.redrive(outcome)
+
+    assert again.execution.status == "succeeded"
+    assert again.item["status"] == "succeeded"
+    told = [note["attributes"]["status"] for note in patient.notifications(source.file_id)]
+    assert sorted(told) == ["failed", "succeeded"]
+    assert "archive" in again.item
 
 
 @pytest.mark.parametrize("attempts", [1, 2])

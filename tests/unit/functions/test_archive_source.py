@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from archive_source.app import handler
-from shared.errors import InternalError, SourceNotFound, TransientError
+from shared.errors import InternalError, RecordOutdated, SourceNotFound, TransientError
 from shared.job import new_job
 from shared.metadata import read_item, write_item
 from tests.unit.functions import documents
@@ -33,7 +33,8 @@ def processed(s3: S3Client, key: str = "raw/orders/a.csv") -> dict[str, Any]:
         sequencer="0055",
         event_time="2026-03-01T08:00:00.000Z",
     )
-    write_item(METADATA_TABLE, {"file_id": job.file_id, "revision": 1}, replaces=None)
+    item = {"file_id": job.file_id, "revision": 1, "status": "succeeded"}
+    write_item(METADATA_TABLE, item, replaces=None)
     source = {**job.source.__dict__}
     return {**documents.job(), "file_id": job.file_id, "source": source}
 
@@ -94,6 +95,16 @@ def test_nothing_is_deleted_before_the_copy_is_there_and_recorded(
     assert content(buckets, "raw/orders/a.csv") == CONTENT
     archive(document)
     assert versions(buckets, "raw/orders/a.csv") == []
+
+
+def test_nothing_is_deleted_where_the_item_does_not_tell_the_success(
+    buckets: S3Client, table: Table, logs: Logs
+) -> None:
+    document = processed(buckets)
+    table.put_item(Item={"file_id": document["file_id"], "revision": 2, "status": "failed"})
+    with pytest.raises(RecordOutdated):
+        archive(document)
+    assert content(buckets, "raw/orders/a.csv") == CONTENT
 
 
 def test_a_file_that_is_in_neither_place_is_source_not_found(

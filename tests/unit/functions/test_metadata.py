@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from shared.errors import InternalError, TransientError
-from shared.metadata import mark_item, read_item, write_item
+from shared.errors import InternalError, RecordOutdated, TransientError
+from shared.metadata import mark_item, read_item, read_success, write_item
 from tests.unit.functions.conftest import Fault, client_error
 from tests.unit.functions.documents import METADATA_TABLE
 
@@ -36,27 +36,36 @@ def test_a_write_in_between_is_tried_again(table: Any, read: dict[str, Any] | No
 
 
 def test_a_mark_changes_one_attribute_and_the_revision(table: Any) -> None:
-    write_item(METADATA_TABLE, FIRST, replaces=None)
+    write_item(METADATA_TABLE, SECOND, replaces=None)
     mark_item(METADATA_TABLE, "f1", "notified", {"notification_id": "n1"})
     assert read_item(METADATA_TABLE, "f1") == {
-        **FIRST,
-        "revision": 2,
+        **SECOND,
+        "revision": 3,
         "notified": {"notification_id": "n1"},
     }
 
 
 def test_a_mark_between_reading_and_writing_is_not_lost(table: Any) -> None:
-    write_item(METADATA_TABLE, FIRST, replaces=None)
+    write_item(METADATA_TABLE, SECOND, replaces=None)
     read = read_item(METADATA_TABLE, "f1")
     mark_item(METADATA_TABLE, "f1", "notified", {"notification_id": "n1"})
     with pytest.raises(TransientError):
-        write_item(METADATA_TABLE, SECOND, replaces=read)
+        write_item(METADATA_TABLE, {**SECOND, "revision": 3}, replaces=read)
 
 
 def test_a_mark_makes_no_item(table: Any) -> None:
-    with pytest.raises(InternalError, match="ConditionalCheckFailedException"):
+    with pytest.raises(RecordOutdated):
         mark_item(METADATA_TABLE, "f1", "notified", {"notification_id": "n1"})
     assert read_item(METADATA_TABLE, "f1") is None
+
+
+def test_the_item_of_a_file_that_failed_since_is_outdated(table: Any) -> None:
+    write_item(METADATA_TABLE, FIRST, replaces=None)
+    with pytest.raises(RecordOutdated):
+        mark_item(METADATA_TABLE, "f1", "notified", {"notification_id": "n1"})
+    with pytest.raises(RecordOutdated):
+        read_success(METADATA_TABLE, "f1")
+    assert read_item(METADATA_TABLE, "f1") == FIRST
 
 
 @pytest.mark.parametrize("code", ["ProvisionedThroughputExceededException", "ThrottlingException"])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from notify.app import handler
 from notify.message import CAUSE_LENGTH, Notification, failure_notification, success_notification
-from shared.errors import InternalError, TransientError
+from shared.errors import InternalError, RecordOutdated, TransientError
 from shared.job import Execution, Job
 from shared.metadata import mark_item, read_item, write_item
 from tests.unit.functions import documents
@@ -147,11 +147,14 @@ def test_a_repeat_bears_the_same_id_and_another_attempt_another_one() -> None:
     assert success(documents.recorded(2)).notification_id == f"{FILE_ID}-r2.succeeded"
 
 
+RECORDED: dict[str, Any] = {"file_id": FILE_ID, "revision": 1, "status": "succeeded"}
+
+
 @pytest.fixture
 def topic(monkeypatch: pytest.MonkeyPatch, subscriber: Subscriber, table: Table) -> Subscriber:
     monkeypatch.setenv("ENVIRONMENT", "dev")
     monkeypatch.setenv("OUTPUT_BUCKET", OUTPUT_BUCKET)
-    write_item(METADATA_TABLE, {"file_id": FILE_ID, "revision": 1}, replaces=None)
+    write_item(METADATA_TABLE, RECORDED, replaces=None)
     return subscriber
 
 
@@ -217,7 +220,17 @@ def test_a_failure_needs_no_item(topic: Subscriber, logs: Logs, table: Table) ->
 
 def test_a_failure_leaves_the_item_as_it_is(topic: Subscriber, logs: Logs) -> None:
     notify(failed_document(), "failed")
-    assert read_item(METADATA_TABLE, FILE_ID) == {"file_id": FILE_ID, "revision": 1}
+    assert read_item(METADATA_TABLE, FILE_ID) == RECORDED
+
+
+def test_a_success_that_the_item_does_not_tell_is_not_told(
+    topic: Subscriber, logs: Logs, table: Table
+) -> None:
+    # As after an abort behind RecordMetadata, and a redrive.
+    table.put_item(Item={**RECORDED, "status": "failed"})
+    with pytest.raises(RecordOutdated):
+        notify(documents.recorded(), "succeeded")
+    assert topic.messages() == []
 
 
 def test_the_mark_of_an_earlier_attempt_does_not_silence_a_later_one(
