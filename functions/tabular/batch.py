@@ -8,7 +8,7 @@ import polars as pl
 
 from tabular.columns import ColumnReader, Values
 from tabular.faults import Fault
-from tabular.parquet import misfits
+from tabular.parquet import misfits, parquet_schema
 from tabular.rejects import FaultFinder, Reject
 from tabular.uniqueness import Uniqueness
 
@@ -42,7 +42,12 @@ class BatchReader:
     """Reads blocks of one file, and keeps what it learned about repeated texts."""
 
     def __init__(self, layout: Layout, *, for_parquet: bool = False) -> None:
-        """With `for_parquet`, values that Parquet columns cannot hold are faults."""
+        """With `for_parquet`, values that Parquet columns cannot hold are faults.
+
+        Raises HeaderMismatch where there can be no such columns at all.
+        """
+        if for_parquet:
+            parquet_schema(layout.fields)
         self._layout = layout
         self._for_parquet = for_parquet
         neutralise = layout.contract.neutralise_formulas

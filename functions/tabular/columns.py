@@ -31,6 +31,8 @@ QUOTED_TYPES = frozenset({"string", "any", "date", "datetime", "time", "yearmont
 """Their values are strings in JSON; those of the other types are written bare."""
 
 _ESCAPED = re.compile(r'["\\\x00-\x1f]')
+_PRINTED_ESCAPED = '"\\'
+_RANGE = re.compile(r"(?=(.)-(.))")
 _CACHED_TEXTS = 20_000
 _CACHED_CHARACTERS = 200  # longer texts are hardly ever repeated
 _SURE_INTEGER_DIGITS = 18  # fits 64 bits
@@ -191,7 +193,14 @@ class ColumnReader:
             return not any(_ESCAPED.search(str(value)) for value in rules.enum)
         if rules.pattern is not None:
             # The patterns that count here have a backslash only to escape what is none.
-            return "." not in rules.pattern and '"' not in rules.pattern
+            ranges = _RANGE.findall(rules.pattern)
+            return (
+                "." not in rules.pattern
+                and '"' not in rules.pattern
+                and not any(
+                    first <= char <= last for first, last in ranges for char in _PRINTED_ESCAPED
+                )
+            )
         return bool(_SURE.get((self.field.type, self.field.format)))
 
     def _null(self, texts: pl.Series) -> pl.Series | None:

@@ -84,6 +84,12 @@ class Grammar:
         return escape.encode(self.encoding) if escape else None
 
     @cached_property
+    def comment(self) -> bytes | None:
+        """What comments begin with, None where there are none. A comment is its physical line."""
+        mark = self.dialect.comment_char
+        return mark.encode(self.encoding) if mark else None
+
+    @cached_property
     def is_plain(self) -> bool:
         """Whether cells are written as RFC 4180 has it, apart from which delimiter and quote."""
         dialect = self.dialect
@@ -121,6 +127,11 @@ class Grammar:
         `complete` says that the file ends where `text` does. INCOMPLETE is only said otherwise,
         and never where more than MAX_RECORD_BYTES of text are there.
         """
+        undecided = not complete and len(text) - start <= MAX_RECORD_BYTES
+        if self.comment and text.startswith(self.comment, start):
+            end = line_end(text, start)
+            is_cut_off = undecided and end == len(text) and not text.endswith(b"\n")
+            return Outcome.INCOMPLETE if is_cut_off else end
         match = self._record.match(text, start)
         if match is not None:
             end = match.end()
@@ -128,7 +139,6 @@ class Grammar:
             if end == len(text) and not complete and match["end"] in (b"", b"\r"):
                 return Outcome.INCOMPLETE
             return Outcome.MALFORMED if end - start > MAX_RECORD_BYTES else end
-        undecided = not complete and len(text) - start <= MAX_RECORD_BYTES
         if undecided and self._open.match(text, start):
             return Outcome.INCOMPLETE
         return Outcome.MALFORMED

@@ -151,9 +151,10 @@ class Renderer:
         processed_at: str,
         output_format: OutputFormat | None = "jsonl",
     ) -> None:
-        """`output_format` None says that processed records are not wanted."""
+        """`output_format` None: processed records are not wanted, but judged as the contract's."""
+        judged = output_format or layout.contract.output_format
         self._layout = layout
-        self._reader = BatchReader(layout, for_parquet=output_format == "parquet")
+        self._reader = BatchReader(layout, for_parquet=judged == "parquet")
         self._envelope = Envelope(layout.fields, file_id=file_id, processed_at=processed_at)
         self._with_lines = output_format == "jsonl"
 
