@@ -11,6 +11,7 @@ from pipectl.operate.moments import lasted, shown
 from pipectl.operate.stack import StackChoice, stack_options
 
 if TYPE_CHECKING:
+    from pipectl.operate.plan import Plan
     from pipectl.operate.portrait import Portrait
 
 
@@ -53,7 +54,8 @@ def _show(found: Portrait) -> None:
     if found.error:
         where = f" in {found.error.state}" if found.error.state else ""
         _line("Error", f"{found.error.code}{where}: {found.error.message}")
-        _line("Again by", _again_by(found))
+        if found.again:
+            _line("Again by", _again_by(found.again, found))
     _line("Console", found.console())
     click.echo()
     _show_states(found)
@@ -154,11 +156,12 @@ def _logs(found: Portrait) -> list[tuple[str, str]]:
     return [(state["name"], state["log"]) for state in (failed or states[-1:])]
 
 
-def _again_by(found: Portrait) -> str:
-    if found.execution.redrivable:
+def _again_by(again: Plan, found: Portrait) -> str:
+    if again.how == "redrive":
         return f"pipectl rerun {found.execution.name}  (a redrive)"
-    reason = found.execution.redrive_reason
-    return f"pipectl rerun {found.source.file_id}  (a new attempt: {reason})"
+    if again.how == "new_attempt":
+        return f"pipectl rerun {found.source.file_id}  (a new attempt: {again.because})"
+    return f"nothing to do: {again.because}"
 
 
 def _error(error: dict[str, Any] | None) -> str:

@@ -37,6 +37,7 @@ _one_at_a_time = threading.Lock()
 def extend(gateway: Gateway) -> None:
     """Let the gateway answer redrives, and tell of them where executions are described."""
     gateway.operations["AWSStepFunctions.RedriveExecution"] = _redrive
+    gateway.operations["AWSStepFunctions.DescribeStateMachineForExecution"] = _describe_machine
     gateway.amendments["AWSStepFunctions.DescribeExecution"] = _amend_description
     gateway.amendments["AWSStepFunctions.ListExecutions"] = _amend_list
 
@@ -55,6 +56,27 @@ def _redrive(request: dict[str, Any]) -> Answer:
     return Answer(HTTPStatus.OK, body.encode())
 
 
+def _describe_machine(request: dict[str, Any]) -> Answer:
+    """The workflow as the execution was started with it; moto tells the present one."""
+    execution = _find(request["executionArn"])
+    if execution is None:
+        return _refusal("ExecutionDoesNotExist", "Execution Does Not Exist: '{}'", request)
+    document = {
+        "stateMachineArn": execution.state_machine.arn,
+        "name": execution.state_machine.name,
+        "definition": _definition(execution),
+        "roleArn": execution.role_arn,
+        "updateDate": execution.start_date.timestamp(),
+    }
+    return Answer(HTTPStatus.OK, json.dumps(document).encode())
+
+
+def _definition(execution: Any) -> str:
+    """The definition that the execution was started with, which its redrives keep."""
+    details = execution.exec_worker._evaluation_details  # moto has no public name for it
+    return str(details.state_machine_details.definition)
+
+
 def _refusal(code: str, text: str, request: dict[str, Any]) -> Answer:
     document = {"__type": code, "message": text.format(request["executionArn"])}
     return Answer(HTTPStatus.BAD_REQUEST, json.dumps(document).encode())
@@ -71,7 +93,7 @@ def _find(arn: str) -> Any:
 
 def _continue(execution: Any, moment: datetime) -> None:
     before = execution.exec_worker
-    definition = json.loads(execution.state_machine.definition)
+    definition = json.loads(_definition(execution))
     state, document = ended_in(before.env.event_manager.get_event_history(), definition)
     definition["StartAt"] = state
     execution.redrive_count = getattr(execution, "redrive_count", 0) + 1

@@ -14,7 +14,7 @@ from pipectl.operate.executions import Described, Executions, attempt_of
 from pipectl.operate.items import Item, Items, is_later
 from pipectl.operate.mend import mend_key, standing_mend
 from pipectl.operate.parallel import side_by_side
-from pipectl.operate.plan import attempts_in
+from pipectl.operate.plan import Plan, Standing, attempts_in, plan
 from shared.job import Source
 
 if TYPE_CHECKING:
@@ -31,7 +31,10 @@ OUTPUTS = {
 
 @dataclass(frozen=True)
 class Portrait:
-    """One execution in detail, and the file that it is of: its attempts, versions and mends."""
+    """One execution in detail, and the file that it is of: its attempts, versions and mends.
+
+    `again` is how `pipectl rerun` would run it again, where it has failed.
+    """
 
     source: Source
     execution: Described
@@ -43,6 +46,7 @@ class Portrait:
     versions: Sequence[Item]
     mends: Sequence[Item]
     standing_mend: Item | None
+    again: Plan | None
     stack: Stack
 
     @property
@@ -170,8 +174,30 @@ def portrait(stack: Stack, target: Target) -> Portrait:
         versions=sorted(related[of_source], key=lambda one: str(one["uploaded_at"])),
         mends=sorted(related[of_mends], key=lambda one: str(one["uploaded_at"])),
         standing_mend=standing_mend(stack, related[of_mends]),
+        again=_again(executions, execution, source, attempts, item),
         stack=stack,
     )
+
+
+def _again(
+    executions: Executions,
+    execution: Described,
+    source: Source,
+    attempts: Sequence[Described],
+    item: Item | None,
+) -> Plan | None:
+    if execution.status in ("running", "succeeded"):
+        return None
+    standing = Standing(
+        source,
+        attempts=len(attempts),
+        execution=execution,
+        running=next((one.name for one in attempts if one.running), None),
+        succeeded=item is not None and item["status"] == "succeeded",
+        present_definition=not execution.redrivable
+        or executions.has_present_definition(execution.arn),
+    )
+    return plan(standing, new=False, force=False, now=datetime.now(UTC))
 
 
 @dataclass(frozen=True)

@@ -124,6 +124,7 @@ def test_a_file_that_has_succeeded_has_not_failed_whatever_an_execution_of_anoth
     by_hand = f"by-hand-{dataset.name}"
     dataset.start_again(file_id, by_hand)
     assert dataset.ended(by_hand)["status"] == "FAILED"
+    assert "nothing to do: it has succeeded" in command("show", by_hand).stdout
     failures = ("failures", "--json", "--source", dataset.glob)
 
     [left_over] = command(*failures).document["failures"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 from pipectl.embedded.process import StackProcess
+from pipectl.operate.failures import DEFINITION_CHANGED
 from pipectl.operate.rerun import Rerunner
 from pipectl.operate.stack import Stack
 from pipectl.operate.targets import read_target
@@ -120,6 +123,30 @@ def test_rerun_makes_a_new_attempt_where_it_is_asked_to(dataset: Dataset, comman
     assert dataset.item(file_id)["replay_of"] == file_id
     assert dataset.successes_told(file_id) == 1
     assert dataset.letters(file_id) == []
+
+
+def test_rerun_makes_a_new_attempt_where_the_definition_has_changed(
+    embedded: StackProcess, dataset: Dataset, command: Command
+) -> None:
+    dataset.set_contract(type_of_id="integr")
+    file_id = dataset.run()
+    dataset.set_contract(type_of_id="integer")
+    states = embedded.client("stepfunctions")
+    before = states.describe_state_machine(stateMachineArn=dataset.machine)["definition"]
+    changed = json.dumps({**json.loads(before), "Comment": "changed"})
+    states.update_state_machine(stateMachineArn=dataset.machine, definition=changed)
+    try:
+        [failure] = command("failures", "--json", "--source", dataset.glob).document["failures"]
+        shown = command("show", file_id).stdout
+        result = command("rerun", file_id)
+    finally:
+        states.update_state_machine(stateMachineArn=dataset.machine, definition=before)
+
+    assert failure["not_redrivable_because"] == DEFINITION_CHANGED
+    assert f"pipectl rerun {file_id}  (a new attempt: {DEFINITION_CHANGED})" in shown
+    assert f"new attempt, because {DEFINITION_CHANGED}" in result.stderr
+    assert dataset.statuses(file_id) == {"1.0": "failed", "2.0": "succeeded"}
+    assert dataset.item(file_id)["replay_of"] == file_id
 
 
 def test_every_way_one_after_the_other_is_in_the_history(
