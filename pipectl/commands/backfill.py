@@ -46,7 +46,8 @@ def command(
     """Run the objects in raw/ that have no successful run, through the processing queue.
 
     Such are files from before the stack was there or whose event was lost, and failed ones. Files
-    that have succeeded or are running are left alone, so it can be repeated.
+    that have succeeded or are running are left alone, so it can be repeated; so are failed ones of
+    which a later version has succeeded.
 
     Exit status: 0 what was to be sent is sent, 1 it is not, 2 the command line is wrong.
     """
@@ -54,7 +55,9 @@ def command(
 
     stack = choice.open()
     found = find(stack, prefix=checked_prefix(prefix), since=since, all_versions=all_versions)
-    states = ("never_run",) if skip_failed else ("never_run", "failed")
+    states = ["never_run"]
+    if not skip_failed:
+        states += ["failed", "superseded"] if all_versions else ["failed"]
     waiting = [one for one in found if one.state in states]
     chosen = [one for one in waiting if one.notified or unmatched]
     left = [one for one in waiting if not (one.notified or unmatched)]
@@ -67,6 +70,7 @@ def command(
             "unmatched": [one.to_document() for one in left],
             "succeeded": sum(one.state == "succeeded" for one in found),
             "running": sum(one.state == "running" for one in found),
+            "superseded": sum(one.state == "superseded" for one in found),
         }
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:

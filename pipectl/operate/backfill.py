@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipectl.operate.executions import Executions
-from pipectl.operate.items import Item, Items
+from pipectl.operate.items import Item, Items, is_later
 from pipectl.operate.parallel import side_by_side
 from pipectl.operate.plan import Standing, attempts_in, message
 from pipectl.operate.survey import running_files
@@ -20,7 +20,7 @@ from shared.job import Source, iso, new_job
 if TYPE_CHECKING:
     from pipectl.operate.stack import Stack
 
-State = Literal["never_run", "failed", "running", "succeeded"]
+State = Literal["never_run", "failed", "superseded", "running", "succeeded"]
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
 _BATCH = 10
@@ -65,7 +65,7 @@ class Filter:
 def find(stack: Stack, *, prefix: str, since: datetime | None, all_versions: bool) -> list[Found]:
     """The objects under a prefix with what has become of each, in the order of their upload.
 
-    One call a thousand versions, and one a hundred files for their metadata.
+    One call a thousand versions, one a hundred files for their metadata, and one a failed file.
     """
     bucket = stack.output("InputBucketName")
     s3 = stack.client("s3")
@@ -75,7 +75,10 @@ def find(stack: Stack, *, prefix: str, since: datetime | None, all_versions: boo
     filters = read_filters(s3.get_bucket_notification_configuration(Bucket=bucket))
     items = Items(stack).get(source.file_id for source in sources)
     running = running_files(Executions(stack))
-    return judged(sources, items, running, filters)
+    found = judged(sources, items, running, filters)
+    failed = [items[one.source.file_id] for one in found if one.state == "failed"]
+    mark_superseded(found, items, Items(stack).of_sources(item["source"] for item in failed))
+    return found
 
 
 def send(stack: Stack, chosen: Iterable[Found]) -> None:
@@ -137,6 +140,20 @@ def judged(
         for source in sources
     ]
     return sorted(found, key=lambda one: (one.source.event_time, one.source.key))
+
+
+def mark_superseded(
+    found: Iterable[Found], items: Mapping[str, Item], versions: Mapping[str, Sequence[Item]]
+) -> None:
+    """Tell failed objects of whose key a later version has succeeded, which may be archived."""
+    for one in found:
+        if one.state == "failed":
+            own = items[one.source.file_id]
+            if any(
+                version["status"] == "succeeded" and is_later(version, own)
+                for version in versions[own["source"]]
+            ):
+                one.state = "superseded"
 
 
 def read_filters(configuration: Mapping[str, Any]) -> list[Filter]:

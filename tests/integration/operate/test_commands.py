@@ -354,6 +354,25 @@ def test_backfill_runs_what_never_succeeded_and_lists_what_no_notification_match
     assert (left["objects"], left["unmatched"], left["succeeded"]) == ([], [], 3)
 
 
+def test_backfill_leaves_a_failed_version_alone_when_a_later_one_has_left_the_bucket(
+    embedded: StackProcess, dataset: Dataset, command: Command
+) -> None:
+    [failed] = broken(dataset, "file.csv")
+    dataset.set_contract(type_of_id="integer")
+    later = dataset.run(name="file.csv")
+    item = dataset.item(later)
+    # As the archive does, which makes the failed version the present object.
+    embedded.client("s3").delete_object(
+        Bucket=item["source_bucket"], Key=item["source_key"], VersionId=item["source_version_id"]
+    )
+    backfill = ("backfill", "--json", "--dry-run", "--prefix", f"raw/{dataset.name}/")
+
+    found = command(*backfill).document
+    assert (found["objects"], found["superseded"]) == ([], 1)
+    [asked_for] = command(*backfill, "--all-versions").document["objects"]
+    assert (asked_for["file_id"], asked_for["state"]) == (failed, "superseded")
+
+
 def test_backfill_takes_earlier_versions_when_asked(dataset: Dataset, command: Command) -> None:
     dataset.set_contract(type_of_id="integer")
     first, second = dataset.drop(name="a.txt"), dataset.drop(name="a.txt")
