@@ -69,14 +69,15 @@ def _make_up_for(
     execution: Mapping[str, Any],
     settings: Settings,
 ) -> None:
+    # What failed in the lane is done now, so the item must not call it undone any more.
+    failure = {part: of for part, of in document["failure"].items() if part not in undone}
+    job = {**document, "failure": failure}
+    payload = {"job": job, "execution": execution, "outcome": "failed"}
     if "dead_letter" in undone:
-        _send(settings.dead_letter_queue_url, document)
-    for name, function in (
-        ("notification", settings.notify_function),
-        ("record", settings.record_metadata_function),
-    ):
-        if name in undone:
-            _invoke(function, {"job": document, "execution": execution, "outcome": "failed"})
+        _send(settings.dead_letter_queue_url, job)
+    if "notification" in undone:
+        _invoke(settings.notify_function, payload)
+    _invoke(settings.record_metadata_function, payload)
 
 
 def _is_recorded(

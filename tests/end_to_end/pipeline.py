@@ -101,6 +101,11 @@ class Pipeline:
         )
         return self.outcome(file_id)
 
+    def made_up_for(self, file_id: str) -> Outcome:
+        """Wait until nothing that a failure should leave is said to be missing any more."""
+        self._until(lambda: "not_done" not in self.item(file_id))
+        return self.outcome(file_id)
+
     def wait(self, name: str, patience: float = WAIT_SECONDS) -> Execution:
         """Wait until the execution of this name has ended."""
         arn = self._arn(name)

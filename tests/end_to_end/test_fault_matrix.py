@@ -143,7 +143,8 @@ def test_a_part_of_the_failure_lane_that_is_down_is_made_up_for(
     assert outcome.run.failure.code == "SourceChanged"
     assert part in pipeline.cause(outcome)
     pipeline.stack.clear_faults()
-    outcome = pipeline.settled(outcome.file_id)
+    pipeline.settled(outcome.file_id)
+    outcome = pipeline.made_up_for(outcome.file_id)
     _check_failed(pipeline, outcome, "Summarize", "SourceChanged")
     _check_succeeded(pipeline, pipeline.redrive(outcome), SMALL)
 

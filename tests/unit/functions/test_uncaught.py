@@ -91,22 +91,27 @@ class Lane:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, status: str, item: Any = None) -> None:
         self.sent: list[Mapping[str, Any]] = []
         self.invoked: list[str] = []
+        self.payloads: list[Any] = []
         described = {
             "executionArn": EXECUTION["Id"],
             "name": "name",
             "status": status,
             "startDate": datetime(2026, 3, 1, tzinfo=UTC),
         }
-        document = {"file_id": "0" * 32}
-        monkeypatch.setattr(app, "_history", lambda _arn: [entered(1, document)])
+        self.document: dict[str, Any] = {"file_id": "0" * 32}
+        monkeypatch.setattr(app, "_history", lambda _arn: [entered(1, self.document)])
         monkeypatch.setattr(app, "_describe", lambda _arn: described)
         monkeypatch.setattr(app, "read_item", lambda _table, _file: item)
         monkeypatch.setattr(app, "_send", lambda _url, sent: self.sent.append(sent))
-        monkeypatch.setattr(app, "_invoke", lambda name, _payload: self.invoked.append(name))
+        monkeypatch.setattr(app, "_invoke", self.invoke)
         for name in ("dead_letter_queue_url", "metadata_table"):
             monkeypatch.setenv(name.upper(), name)
         monkeypatch.setenv("NOTIFY_FUNCTION", "notify")
         monkeypatch.setenv("RECORD_METADATA_FUNCTION", "record")
+
+    def invoke(self, name: str, payload: Any) -> None:
+        self.invoked.append(name)
+        self.payloads.append(payload)
 
 
 def event(status: str) -> dict[str, Any]:
@@ -121,6 +126,15 @@ def test_a_failure_that_nobody_saw_is_queued_told_and_recorded(
     assert app.handler(event("ABORTED"), None)["done"] == ["dead_letter", "notification", "record"]
     assert [document["failure"]["caught"]["Error"] for document in lane.sent] == ["Aborted"]
     assert lane.invoked == ["notify", "record"]
+
+
+def test_what_is_made_up_for_is_recorded_as_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    lane = Lane(monkeypatch, "FAILED")
+    results: dict[str, Any] = {"dead_letter": {"message_id": "1"}, "record": {"status": "failed"}}
+    lane.document |= in_lane(**results, notification={"Error": "X", "Cause": ""})
+    assert app.handler(event("FAILED"), None)["done"] == ["notification"]
+    assert (lane.sent, lane.invoked) == ([], ["notify", "record"])
+    assert lane.payloads[-1]["job"] == {**lane.document, **in_lane(**results)}
 
 
 @pytest.mark.parametrize("now", ["RUNNING", "SUCCEEDED"])
