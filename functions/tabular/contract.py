@@ -31,6 +31,12 @@ class Dialect:
     skip_blank_rows: bool = False
     case_sensitive_header: bool = True
 
+    @property
+    def blank_characters(self) -> str:
+        """What a row without content is made of: delimiters, quotes, and spaces if dropped."""
+        space = " " if self.skip_initial_space else ""
+        return self.delimiter + (self.quote_char or "") + space
+
 
 @dataclass(frozen=True)
 class Constraints:

@@ -49,6 +49,6 @@ def _may_skip(data: bytes, layout: Layout) -> bool:
     # Splitting into lines is quicker than a search for two line ends next to each other.
     lines = data.splitlines()
     if layout.blank_rows == "skip-rows":
-        empty_cells = layout.grammar.delimiter + (layout.grammar.quote or b"")
-        return not all(line.strip(empty_cells) for line in lines)
+        blank = layout.dialect.blank_characters.encode(layout.grammar.encoding)
+        return not all(line.strip(blank) for line in lines)
     return b"" in lines or any(map(bytes.isspace, lines))

@@ -294,8 +294,7 @@ def _skipped(texts: pl.Series, layout: Layout) -> pl.Series | None:
         return skipped
     blank_characters = " \t" if dialect.delimiter != "\t" else " "
     if layout.blank_rows == "skip-rows":
-        dropped = " " if dialect.skip_initial_space else ""
-        blank_characters = dialect.delimiter + (dialect.quote_char or "") + dropped
+        blank_characters = dialect.blank_characters
     # Characters alone do not tell: `""""` is a cell that holds a quote.
     blank = texts.str.strip_chars(blank_characters) == ""
     if layout.blank_rows == "skip-rows" and blank.any():

@@ -73,11 +73,10 @@ def _measured_records(results: Mapping[str, Mapping[str, Any]]) -> int | None:
 def _check_limits(whole: WholeFile, contract: Contract, settings: Settings) -> None:
     percent = contract.max_reject_percent
     count = contract.max_reject_count
-    default_count = settings.max_reject_count if settings.max_reject_count >= 0 else None
     check_rejects(
         whole.record_count,
         whole.error_count,
         max_percent=settings.max_reject_percent if percent is None else percent,
-        max_count=default_count if count is None else count,
+        max_count=settings.max_reject_count if count is None else count,
         whereabouts="The rejects of this attempt are in its work folder.",
     )

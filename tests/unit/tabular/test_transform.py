@@ -11,6 +11,8 @@ import pytest
 from tabular import compression
 from tabular.compression import gunzip
 from tabular.errors import FileTooLarge, TabularError, UnreadableFile
+from tabular.measure import measure
+from tabular.split import Split
 from tabular.structure import MAX_RECORD_BYTES
 from tests.unit.tabular.engine import contract_of, layout_of, run
 
@@ -126,8 +128,12 @@ def test_a_comment_is_its_line_whatever_quotes_it_opens() -> None:
 
 def test_a_row_of_spaces_that_are_dropped_is_blank() -> None:
     dialect = {"skipInitialSpace": True, "skipBlankRows": True}
-    result = run(b"name\n \nx\n", contract_of(NAME, missingValues=[], dialect=dialect))
-    assert result.data == [{"name": "x"}]
+    body = b"name\n \nx\n"
+    contract = contract_of(NAME, missingValues=[], dialect=dialect)
+    assert run(body, contract).data == [{"name": "x"}]
+    layout = layout_of(body, contract)
+    split = Split.whole(layout)
+    assert measure([body[split.start :]], layout, split).record_count == 1
 
 
 @pytest.mark.parametrize("pattern", ["[A-z]+", "[0-z]+", "[ -z]+"])
