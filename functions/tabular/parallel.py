@@ -74,7 +74,6 @@ class WriteToken(NamedTuple):
 
 
 _TOKEN = struct.Struct("<4q")
-_PIPES_A_PROCESS = 2
 END = -1
 """Instead of a block's number in the reading token: there is none left."""
 
@@ -154,12 +153,7 @@ class Channels:
     @classmethod
     def make(cls, processes: int) -> Channels:
         """New pipes, enough for so many processes with one block in work and one waiting each."""
-        return cls(os.pipe(), tuple(os.pipe() for _ in range(_PIPES_A_PROCESS * processes + 1)))
-
-    @property
-    def processes(self) -> int:
-        """How many processes share the work."""
-        return len(self.writing) // _PIPES_A_PROCESS
+        return cls(os.pipe(), tuple(os.pipe() for _ in range(2 * processes + 1)))
 
     @property
     def descriptors(self) -> list[int]:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from tabular.blocks import Block
 
 _CHUNK_BYTES = 1024 * 1024
-_LAST_BLOCK_BYTES = 1024 * 1024  # a smaller one costs more than it evens out
 
 
 def work(job: Job, channels: Channels, look_around: Callable[[], None]) -> Part:
@@ -37,11 +36,7 @@ def work(job: Job, channels: Channels, look_around: Callable[[], None]) -> Part:
     with _Outputs(job) as outputs, Path(job.path).open("rb", buffering=0) as file:
         while True:
             token = channels.take_read(look_around)
-            block = (
-                None
-                if token.block == END
-                else _read_block(file.fileno(), job, token, channels.processes)
-            )
+            block = None if token.block == END else _read_block(file.fileno(), job, token)
             if block is None:
                 channels.give_read(token._replace(block=END))
                 break
@@ -127,24 +122,17 @@ def _write(
     outputs.write(rendered, token)
 
 
-def _read_block(descriptor: int, job: Job, token: ReadToken, processes: int) -> Block | None:
-    size = _block_bytes(job, token.offset, processes)
+def _read_block(descriptor: int, job: Job, token: ReadToken) -> Block | None:
     blocks = read_blocks(
-        _chunks(descriptor, token.offset, size),
+        _chunks(descriptor, token.offset, job.block_bytes),
         job.layout.grammar,
         job.layout.codec,
         start=token.offset,
         end=None,
         first_line=token.line,
-        block_bytes=size,
+        block_bytes=job.block_bytes,
     )
     return next(blocks, None)
-
-
-def _block_bytes(job: Job, offset: int, processes: int) -> int:
-    """The size of the block that begins at `offset`: small ones last, so that all end together."""
-    share = (job.layout.size - offset) // (2 * processes)
-    return min(job.block_bytes, max(share, _LAST_BLOCK_BYTES))
 
 
 def _chunks(descriptor: int, start: int, size: int) -> Iterator[bytes]:
