@@ -1,13 +1,15 @@
 """Runs a command and measures it from outside: wall time, processor time, memory of all processes.
 
 Memory is the largest sum of resident memory over the process and its descendants, sampled every
-20 ms from /proc. Mapped files, which are the program and its libraries, count once, as they are the
-same for all; pages that forked processes share count for each. Peaks shorter than the interval can
-escape; the process's own high-water mark, which the kernel keeps, is the least that is given.
+20 ms from /proc; new descendants are searched every 200 ms. Mapped files, which are the program and
+its libraries, count once, as they are the same for all; pages that forked processes share count for
+each. Peaks shorter than the interval can escape; the process's own high-water mark, which the
+kernel keeps, is the least that is given.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import subprocess
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 INTERVAL = 0.02
+_LOOKS_A_SEARCH = 10
 _SIZES = re.compile(r"^Rss(Anon|File|Shmem):\s*(\d+) kB", re.MULTILINE)
 
 
@@ -100,8 +103,13 @@ class _MemoryWatch(threading.Thread):
         self._ended = threading.Event()
 
     def run(self) -> None:
-        while not self._ended.wait(INTERVAL):
-            resident = [_resident(pid) for pid in _tree(self._pid)]
+        for sample in itertools.count():
+            if self._ended.wait(INTERVAL):
+                return
+            # Looking for new processes costs more than looking at them.
+            if sample % _LOOKS_A_SEARCH == 0:
+                processes = _tree(self._pid)
+            resident = [_resident(pid) for pid in processes]
             own = sum(own for own, _ in resident)
             self.peak = max(self.peak, own + max(mapped for _, mapped in resident))
 
