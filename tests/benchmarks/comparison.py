@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.benchmarks.measure import measure
+from tests.benchmarks.measure import measure, touch_memory
 from tests.benchmarks.orders import generate
 
 if TYPE_CHECKING:
@@ -166,6 +166,7 @@ class Comparison:
 
     def _run(self, engine: Engine, orders: Orders, *, repeat: int = 1) -> Measurement:
         """One measured run. Its outputs are on the disk of the data, and are thrown away."""
+        touch_memory()
         with tempfile.TemporaryDirectory(dir=self._folder) as out:
             run = measure(
                 engine.start(orders, Path(out), repeat=repeat),

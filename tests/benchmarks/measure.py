@@ -13,6 +13,7 @@ import itertools
 import os
 import re
 import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 INTERVAL = 0.02
 _LOOKS_A_SEARCH = 10
+_TOUCHED_BYTES = 6 * 10**9
 _SIZES = re.compile(r"^Rss(Anon|File|Shmem):\s*(\d+) kB", re.MULTILINE)
 
 
@@ -73,6 +75,15 @@ def measure(
         peak_bytes=max(watch.peak, usage.ru_maxrss * 1024),
         output=output,
     )
+
+
+def touch_memory() -> None:
+    """Use as much memory as an engine may need, for a moment.
+
+    Virtual machines give memory back that has been free for a while, and getting it again takes a
+    second a gigabyte: more than the quickest engines take, and not their doing.
+    """
+    subprocess.run([sys.executable, "-c", f"b'1' * {_TOUCHED_BYTES}"], check=True)
 
 
 class _Reader(threading.Thread):

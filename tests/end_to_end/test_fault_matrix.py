@@ -7,7 +7,7 @@ success with the same bytes, and nothing is told twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -48,6 +48,7 @@ QUICK = {
     ("Notify", "error500", 7),
     ("RecordMetadata", "SourceChanged", 1),
 }
+QUICK_STATES = {"TransformSplits", "WriteOutput", "ArchiveSource"}
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,20 @@ def _cases() -> Iterator[object]:
     for state in FUNCTIONS:
         for kind in FAULTS:
             for times in sorted({1, _enough(state, kind)}):
-                quick = (state, kind, times) in QUICK
-                marks = [] if quick else [pytest.mark.long]
                 yield pytest.param(
-                    Case(state, kind, times), id=f"{state}-{kind}-{times}", marks=marks
+                    Case(state, kind, times),
+                    id=f"{state}-{kind}-{times}",
+                    marks=_marks((state, kind, times), QUICK),
                 )
+
+
+def _sampled(value: str, quick: Collection[str]) -> object:
+    return pytest.param(value, marks=_marks(value, quick))
+
+
+def _marks(value: object, quick: Collection[object]) -> list[pytest.MarkDecorator]:
+    """All but those of the quick sample take too long for the quick tests."""
+    return [] if value in quick else [pytest.mark.long]
 
 
 @pytest.fixture(autouse=True)
@@ -102,7 +112,7 @@ def test_a_fault_of_a_step(pipeline: Pipeline, case: Case) -> None:
     _check_succeeded(pipeline, outcome, body)
 
 
-@pytest.mark.parametrize("state", FUNCTIONS)
+@pytest.mark.parametrize("state", [_sampled(state, QUICK_STATES) for state in FUNCTIONS])
 def test_a_new_attempt_gives_the_same_apart_from_its_time(pipeline: Pipeline, state: str) -> None:
     body = LARGE if state.endswith("Splits") else SMALL
     pipeline.stack.add_fault(f"data-pipeline-{FUNCTIONS[state]}-dev", "SourceChanged")
@@ -126,7 +136,7 @@ LANE = {
 LANE_FAULTS = {"throttle": 7, "error500": 7, "access-denied": 1}
 
 
-@pytest.mark.parametrize("kind", LANE_FAULTS)
+@pytest.mark.parametrize("kind", [_sampled(kind, {"access-denied"}) for kind in LANE_FAULTS])
 @pytest.mark.parametrize("part", LANE)
 def test_a_part_of_the_failure_lane_that_is_down_is_made_up_for(
     pipeline: Pipeline, part: str, kind: str
