@@ -14,7 +14,8 @@ from shared import keys, storage
 from shared.job import Location, readable_cause
 from shared.settings import from_environment
 from shared.step import Task, step
-from tabular.errors import TabularError
+from tabular.contract import Contract
+from tabular.errors import HeaderMismatch, TabularError
 from tabular.layout import Layout, read_layout
 from tabular.split import Split
 from tabular.splits import plan_splits
@@ -42,7 +43,7 @@ def handler(task: Task) -> dict[str, Any]:
     job = task.job
     contract = read_contract(settings.input_bucket, job.source.dataset)
     location, head = locate(job, HEAD_BYTES)
-    layout = read_layout(head, size=location.size, name=location.key, contract=contract.terms)
+    layout = _read_layout(head, location, contract.terms, settings, job.file_id)
     misaligned = task.payload["job"].get("misaligned") if task.payload.get("one_split") else None
     splits = _plan(layout, location, settings, misaligned)
     mended = mended_file(settings.metadata_table, job.source)
@@ -68,6 +69,22 @@ def handler(task: Task) -> dict[str, Any]:
         "mended_rejects": mended_rejects(settings.output_bucket, mended),
         "output_name": output_name(job.file_id, mended),
     }
+
+
+def _read_layout(
+    head: bytes, location: Location, terms: Contract | None, settings: Settings, file_id: str
+) -> Layout:
+    """The layout; where the contract refuses a header, the plan holds it for whoever looks.
+
+    Messages never repeat labels: a file may have no header, and they are then a person's data.
+    """
+    try:
+        return read_layout(head, size=location.size, name=location.key, contract=terms)
+    except HeaderMismatch as error:
+        if error.header is not None:
+            plan = {"header": list(error.header)}
+            storage.write_document(settings.output_bucket, keys.plan_key(file_id), plan)
+        raise
 
 
 def _plan(

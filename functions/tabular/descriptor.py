@@ -162,10 +162,11 @@ def _reference_field(name: str) -> Field:
 
 
 def _check_names(names: list[str]) -> None:
+    places: dict[str, int] = {}
     for position, name in enumerate(names, start=1):
         if not name:
             raise HeaderMismatch(f"In the header, column {position} has no name. Give it one.")
-        first = names.index(name) + 1
+        first = places.setdefault(name, position)
         if first < position:
             raise HeaderMismatch(
                 f"In the header, columns {first} and {position} have the same name once spaces and "
@@ -327,8 +328,9 @@ def _read_schema(schema: Node, more_missing: tuple[str, ...]) -> Contract:
         schema.wrong("fields", "expected at least one field")
     _check_unique_names(schema, fields)
     primary_key = _read_key(schema, "primaryKey", fields)
+    keys = frozenset(primary_key)
     return Contract(
-        fields=tuple(_required(field) if field.name in primary_key else field for field in fields),
+        fields=tuple(_required(field) if field.name in keys else field for field in fields),
         fields_match=_read_fields_match(schema),
         primary_key=primary_key,
         unique_keys=_read_unique_keys(schema, fields),

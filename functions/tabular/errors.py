@@ -1,8 +1,9 @@
 """What can be wrong with a whole file. A row's faults are data, see `faults.Fault`, not exceptions.
 
 The class names are API: the workflow matches them in `ErrorEquals`, operators filter by them.
-A message says what is wrong, where, and what to do. It never holds a cell's value, because it
-travels into queue messages, mail and logs.
+A message says what is wrong, where, and what to do. It travels into queue messages, mail and logs,
+so it never repeats text of the file: neither a cell's value nor a label of the header. Where a file
+has no header, its first record is taken for one.
 """
 
 from __future__ import annotations
@@ -44,6 +45,12 @@ class InvalidContract(TabularError):
 
 class HeaderMismatch(TabularError):
     """The header is not one that the contract, or any record format, allows."""
+
+    # `header` are the file's own labels where they are certainly a header; None where they may be a
+    # record. They are for reports: the message never repeats them.
+    def __init__(self, message: str, *, header: Sequence[str] | None = None) -> None:
+        super().__init__(message)
+        self.header = None if header is None else tuple(header)
 
 
 class TooManyRejects(TabularError):

@@ -1,22 +1,28 @@
-"""Which column of the file is which field of the contract."""
+"""Which column of the file is which field of the contract.
+
+No message here repeats a label of the file: where a file has no header, its labels are a record.
+Messages give column numbers, and names that the contract has.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from tabular.contract import Field
 from tabular.errors import HeaderMismatch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from tabular.contract import Contract
 
 _LISTED = 8
-"""So many names stand in a message; a header may have hundreds."""
+"""Names and numbers listed in a message; a header may have thousands."""
 _EXTRA_ALLOWED = ("subset", "partial")
 _MISSING_ALLOWED = ("superset", "partial")
+_CERTAIN_NAMES = 2
+_CERTAIN_SHARE = 2 / 3
+"""Labels are certainly a header if at least two of them, and two of three, are the contract's."""
 
 
 class Column(NamedTuple):
@@ -38,17 +44,6 @@ def check_labels(labels: Sequence[str]) -> None:
     _check_twice(labels)
 
 
-def _check_twice(labels: Sequence[str]) -> None:
-    twice = [label for label, count in Counter(labels).items() if count > 1]
-    if twice:
-        label = twice[0]
-        where = [number for number, other in enumerate(labels, 1) if other == label]
-        raise HeaderMismatch(
-            f"The header names {label!r} more than once: in columns {_numbers(where)}. "
-            "Give every column a name of its own."
-        )
-
-
 def match_columns(labels: Sequence[str], contract: Contract) -> tuple[Column, ...]:
     """Find the contract's fields among the file's labels; the columns stand in output order.
 
@@ -58,21 +53,33 @@ def match_columns(labels: Sequence[str], contract: Contract) -> tuple[Column, ..
     """
     labels = _in_contract_case(labels, contract)
     _check_twice(labels)
-    fields = {field.name: field for field in contract.fields}
-    extra = [label for label in labels if label not in fields]
-    missing = [name for name in fields if name not in labels]
+    names = {field.name for field in contract.fields}
+    positions = {label: position for position, label in enumerate(labels)}
+    extra = [position for position, label in enumerate(labels) if label not in names]
+    missing = [field for field in contract.fields if field.name not in positions]
     _check_matching(labels, extra, missing, contract)
 
-    positions = {label: position for position, label in enumerate(labels)}
     columns = [
         Column(positions.get(field.name), field)
         for field in contract.fields
         if field.name in positions or contract.missing_columns != "drop"
     ]
     if contract.extra_columns == "keep":
-        columns += [Column(positions[label], Field(label, label)) for label in extra]
+        columns += [Column(place, Field(labels[place], labels[place])) for place in extra]
     _check_output_names(columns)
     return tuple(columns)
+
+
+def _check_twice(labels: Sequence[str]) -> None:
+    places: dict[str, list[int]] = {}
+    for number, label in enumerate(labels, 1):
+        places.setdefault(label, []).append(number)
+    same = next((numbers for numbers in places.values() if len(numbers) > 1), None)
+    if same:
+        raise HeaderMismatch(
+            f"Columns {_numbers(same)} of the header have the same name. "
+            "Give every column a name of its own."
+        )
 
 
 def _in_contract_case(labels: Sequence[str], contract: Contract) -> list[str]:
@@ -84,73 +91,102 @@ def _in_contract_case(labels: Sequence[str], contract: Contract) -> list[str]:
 
 
 def _check_matching(
-    labels: Sequence[str], extra: list[str], missing: list[str], contract: Contract
+    labels: Sequence[str], extra: list[int], missing: list[Field], contract: Contract
 ) -> None:
-    match, names = contract.fields_match, [field.name for field in contract.fields]
+    match = contract.fields_match
+    known = len(labels) - len(extra)
+    header = _certain_header(labels, known)
     if missing and match not in _MISSING_ALLOWED and contract.missing_columns == "fail":
         raise HeaderMismatch(
             f"The header lacks {_names(missing)}, which the contract expects."
-            f"{_lookalike(missing, extra)} The header has {_names(labels)}."
+            f"{_lookalike(missing, extra, labels)} {_unmatched(labels, extra)}",
+            header=header,
         )
     if extra and match not in _EXTRA_ALLOWED and contract.extra_columns == "fail":
         raise HeaderMismatch(
-            f"The contract does not know {_names(extra)} in column "
-            f"{_numbers([labels.index(label) + 1 for label in extra])} of the header. Remove them, "
-            'add them to the contract\'s fields, or set its policy for extra columns to "drop" '
-            'or "keep".'
+            f"The contract has no field for column {_numbers(_one_based(extra))} of the "
+            f"{len(labels)} columns in the header. Remove them, add them to the contract's "
+            'fields, or set "extraColumns" in its pipeline settings to "drop" or "keep".',
+            header=header,
         )
-    if match == "partial" and len(missing) == len(names):
-        raise HeaderMismatch(f"The header {_names(labels)} has no field of the contract at all.")
-    required = [
-        field.name
-        for field in contract.fields
-        if field.name in missing and _is_required(field, contract)
-    ]
+    if match == "partial" and not known:
+        raise HeaderMismatch(
+            f"The header has none of the contract's fields: {_names(contract.fields)}. "
+            f"{_unmatched(labels, extra)}"
+        )
+    keys = frozenset(contract.primary_key)
+    required = [f for f in missing if f.constraints.required or f.name in keys]
     if required:
         raise HeaderMismatch(
             f"The header lacks {_names(required)}, which the contract requires."
-            f"{_lookalike(required, extra)}"
+            f"{_lookalike(required, extra, labels)}",
+            header=header,
         )
     if match == "exact":
-        _check_order(labels, names)
+        _check_order(labels, contract, header)
 
 
-def _is_required(field: Field, contract: Contract) -> bool:
-    return field.constraints.required or field.name in contract.primary_key
+def _certain_header(labels: Sequence[str], known: int) -> tuple[str, ...] | None:
+    """The labels if they are certainly a header, and not the first record of a file without one."""
+    is_certain = known >= _CERTAIN_NAMES and known >= _CERTAIN_SHARE * len(labels)
+    return tuple(labels) if is_certain else None
 
 
-def _check_order(labels: Sequence[str], names: list[str]) -> None:
+def _unmatched(labels: Sequence[str], extra: list[int]) -> str:
+    """Say which columns are no field of the contract, and what none at all may mean."""
+    if not extra:
+        return f"The header has {len(labels)} columns, all of which the contract knows."
+    if len(extra) < len(labels):
+        return f"Column {_numbers(_one_based(extra))} of {len(labels)} is not in the contract."
+    return (
+        f"None of the {len(labels)} columns is in the contract: the file may have no header, "
+        "another delimiter, or belong to another dataset."
+    )
+
+
+def _check_order(labels: Sequence[str], contract: Contract, header: tuple[str, ...] | None) -> None:
+    names = {field.name for field in contract.fields}
+    there = set(labels)
     known = [(number, label) for number, label in enumerate(labels, 1) if label in names]
-    present = [name for name in names if name in labels]
+    present = [field.name for field in contract.fields if field.name in there]
     for (number, label), name in zip(known, present, strict=True):
         if label != name:
             raise HeaderMismatch(
                 f"Column {number} of the header should be {name!r} and is {label!r}: the contract "
                 'wants its fields in order. If any order will do, put "fieldsMatch": "equal" into '
-                "it."
+                "it.",
+                header=header,
             )
 
 
 def _check_output_names(columns: list[Column]) -> None:
-    first: dict[str, str] = {}
+    """Refuse an extra column that is called as the contract calls a field in the output.
+
+    The contract's own output names differ from each other, and so do the labels.
+    """
+    first: dict[str, Field] = {}
     for column in columns:
         output = column.field.output_name
         if output in first:
             raise HeaderMismatch(
-                f"The columns {first[output]!r} and {column.field.name!r} would both be called "
-                f"{output!r} in the output. Rename one, or give it another output name in the "
-                "contract."
+                f"Column {(column.position or 0) + 1} of the header, which the contract has no "
+                f"field for, has the name {output!r} that the contract gives to the field "
+                f"{first[output].name!r} in the output. Rename the column, or give the field "
+                "another output name in the contract."
             )
-        first[output] = column.field.name
+        first[output] = column.field
 
 
-def _lookalike(missing: Sequence[str], extra: Sequence[str]) -> str:
-    """Point at a label that differs in case or invisible characters only."""
-    plain = {_plain(label): label for label in extra}
-    for name in missing:
-        label = plain.get(_plain(name))
-        if label is not None:
-            return f" It has {label!r} instead of {name!r}."
+def _lookalike(missing: Iterable[Field], extra: Iterable[int], labels: Sequence[str]) -> str:
+    """Point at a column whose name differs in case, white space or invisible characters only."""
+    plain = {_plain(labels[place]): place for place in extra}
+    for field in missing:
+        place = plain.get(_plain(field.name))
+        if place is not None:
+            return (
+                f" The name of column {place + 1} differs from {field.name!r} in case, white "
+                "space or invisible characters only."
+            )
     return ""
 
 
@@ -158,9 +194,13 @@ def _plain(label: str) -> str:
     return "".join(label.split()).casefold().strip("\ufeff\u200b")
 
 
-def _names(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return ", ".join(map(repr, names[:_LISTED])) + more
+def _one_based(places: Iterable[int]) -> list[int]:
+    return [place + 1 for place in places]
+
+
+def _names(fields: Sequence[Field]) -> str:
+    more = f" and {len(fields) - _LISTED} more" if len(fields) > _LISTED else ""
+    return ", ".join(repr(field.name) for field in fields[:_LISTED]) + more
 
 
 def _numbers(numbers: Sequence[int]) -> str:

@@ -63,12 +63,13 @@ def parquet_schema(fields: Sequence[Field]) -> dict[str, pl.DataType]:
     Raises HeaderMismatch where a field would have the name of one of the first two.
     """
     own: dict[str, pl.DataType] = {"_file_id": pl.String(), "_row": pl.Int64()}
-    for field in fields:
+    for number, field in enumerate(fields, 1):
         if field.output_name in own:
+            # By its number: the field's own name may be one of the file's.
             raise HeaderMismatch(
-                f"The column {field.name!r} would be called {field.output_name!r} in the output, "
-                "and Parquet output has a column of that name already. Rename it, or give it "
-                "another output name in the contract."
+                f"Column {number} of the output would be called {field.output_name!r}, and Parquet "
+                "output has a column of that name already. Rename it, or give the field another "
+                "output name in the contract."
             )
     return own | {field.output_name: _TYPES.get(field.type, pl.String()) for field in fields}
 

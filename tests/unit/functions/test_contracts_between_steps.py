@@ -16,7 +16,7 @@ from shared.errors import PipelineError
 from shared.job import RESULTS, Job, new_job
 from shared.metadata import read_item
 from shared.step import Task
-from tabular.errors import MisalignedSplits
+from tabular.errors import HeaderMismatch, MisalignedSplits
 from tests.unit.functions import documents, workflow
 from tests.unit.functions.conftest import Logs, Subscriber
 from tests.unit.functions.documents import INPUT_BUCKET, METADATA_TABLE, OUTPUT_BUCKET
@@ -191,6 +191,33 @@ def test_a_file_of_several_splits_gives_the_same_records(
     assert document["output"]["record_count"] == document["numbers"]["record_count"] == 400
     assert [record["data"] for record in records(pipeline, document)] == expected
     assert [record["original_row"] for record in records(pipeline, document)] == [*range(1, 401)]
+
+
+@pytest.mark.parametrize(
+    ("header", "plan"),
+    [
+        (b"name,email,sum,date\n", {"header": ["name", "email", "sum", "date"]}),
+        (b"Jane S3CRET,s3cret@example.com,1,2024-01-15\n", None),
+    ],
+)
+def test_a_refused_header_is_in_the_plan_where_it_is_one_and_nowhere_else(
+    pipeline: S3Client, logs: Logs, header: bytes, plan: Document | None
+) -> None:
+    fields = [{"name": name} for name in ("name", "email", "amount", "date")]
+    pipeline.put_object(
+        Bucket=INPUT_BUCKET, Key="contracts/people.json", Body=json.dumps({"fields": fields})
+    )
+    document = uploaded(pipeline, header + REFERENCE.partition(b"\n")[2])
+    with pytest.raises(HeaderMismatch) as caught:
+        invoke("ParseCsv", document)
+    assert not any(text in str(caught.value) for text in ("sum", "S3CRET", "s3cret"))
+    assert "S3CRET" not in str(logs)
+    key = f"work/{document['file_id']}/plan.json"
+    if plan is None:
+        assert pipeline.list_objects_v2(Bucket=OUTPUT_BUCKET, Prefix="work/")["KeyCount"] == 0
+    else:
+        body = pipeline.get_object(Bucket=OUTPUT_BUCKET, Key=key)["Body"].read()
+        assert json.loads(body) == plan
 
 
 def measured(s3: S3Client, document: Document) -> Document:
