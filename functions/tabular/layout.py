@@ -6,6 +6,7 @@ Settled once from the file's head and the dataset's contract; every split then r
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -29,16 +30,17 @@ MAX_HEAD_BYTES = 4 * 1024 * 1024
 """So much of a compressed file's content is looked at."""
 
 _MAGIC = {
-    b"PK\x03\x04": "a ZIP archive or an Excel workbook (.xlsx)",
-    b"\xd0\xcf\x11\xe0": "an Excel workbook (.xls)",
-    b"%PDF": "a PDF document",
-    b"PAR1": "a Parquet file",
-    b"SQLite format 3": "an SQLite database",
-    b"\x28\xb5\x2f\xfd": "a file compressed with Zstandard",
-    b"BZh": "a file compressed with bzip2",
-    b"\xfd7zXZ": "a file compressed with xz",
-    GZIP_MAGIC: "a file compressed with gzip twice",
+    rb"PK\x03\x04": "a ZIP archive or an Excel workbook (.xlsx)",
+    rb"\xd0\xcf\x11\xe0": "an Excel workbook (.xls)",
+    rb"%PDF-[0-9]": "a PDF document",
+    rb"PAR1\x15": "a Parquet file",
+    rb"SQLite format 3\x00": "an SQLite database",
+    rb"\x28\xb5\x2f\xfd": "a file compressed with Zstandard",
+    rb"BZh[1-9]1AY&SY": "a file compressed with bzip2",
+    rb"\xfd7zXZ\x00": "a file compressed with xz",
+    re.escape(GZIP_MAGIC): "a file compressed with gzip twice",
 }
+"""How files that are no CSV begin, with bytes that no header has: `PAR1` may be a column's name."""
 
 _NO_CONTENT = "The file has no content but blank lines: there is no header."
 
@@ -207,7 +209,7 @@ def _decompressed(head: bytes, size: int, name: str) -> tuple[bytes, bool, str |
 
 def _check_magic(content: bytes) -> None:
     for magic, what in _MAGIC.items():
-        if content.startswith(magic):
+        if re.match(magic, content):
             raise UnreadableFile(f"This is not a CSV file but {what}. Export it as CSV in UTF-8.")
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from codecs import BOM_UTF8
 from functools import cached_property
 from itertools import accumulate
 
 import polars as pl
 
+from tabular.csv_reader import read_rows
 from tabular.structure import has_regular_line_ends, strip_line_end
 
 _SEPARATORS = "\x01\x02\x03\x1c\x1d\x1e\x1f"
 """One of them that the text doesn't hold makes the CSV reader a reader of lines."""
-_DUMMY = b"x\n"
-"""Goes before a text from which the CSV reader would take a byte order mark, or that is empty."""
 
 
 class Lines:
@@ -34,16 +32,7 @@ class Lines:
         if not self.regular or separator is None:
             lines = [strip_line_end(line).decode() for line in self.text.splitlines(keepends=True)]
             return pl.Series(lines, dtype=pl.String)
-        dummy = _DUMMY if self.text.startswith(BOM_UTF8) or not self.text else b""
-        frame = pl.read_csv(
-            dummy + self.text,
-            has_header=False,
-            separator=separator,
-            quote_char=None,
-            schema={"line": pl.String},
-            empty_string_is_null=False,
-        )
-        return frame.to_series().slice(1 if dummy else 0).rechunk()
+        return read_rows(self.text, width=1, separator=separator, quote=None).to_series()
 
     @cached_property
     def starts(self) -> pl.Series:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from tabular.csv_reader import read_rows, schema_of
 from tabular.lines import Lines
 from tabular.structure import MAX_RECORD_BYTES, strip_line_end
 
@@ -109,12 +110,8 @@ class Records:
         fits = [cells is not None and len(cells) == width for cells in rows]
         sound = pl.Series(fits, dtype=pl.Boolean) & readable
         sound_rows = [row for row, wanted in zip(rows, sound, strict=True) if wanted]
-        cells = pl.DataFrame(sound_rows, schema=self._schema, orient="row")
+        cells = pl.DataFrame(sound_rows, schema=schema_of(width), orient="row")
         return sound, sound.arg_true(), cells
-
-    @property
-    def _schema(self) -> dict[str, type[pl.String]]:
-        return {str(position): pl.String for position in range(self._layout.width)}
 
     @property
     def _none(self) -> pl.Series:
@@ -262,26 +259,19 @@ class Records:
             self.texts = self.texts.filter(~skipped)
 
     def _parse(self, texts: pl.Series) -> pl.DataFrame:
-        dialect, schema = self._layout.dialect, self._schema
-        # The reader expects of all records what the first one has.
-        dummy = dialect.delimiter.encode() * (len(schema) - 1) + b"\n"
+        dialect = self._layout.dialect
         if len(texts) == self._record_count and self._physical.regular:
-            source = dummy + self._text
+            source: bytes | memoryview = self._text
         else:
             buffer = BytesIO()
-            buffer.write(dummy)
             texts.to_frame().write_csv(buffer, include_header=False, quote_style="never")
-            source = buffer.getvalue()
-        frame = pl.read_csv(
+            source = buffer.getbuffer()
+        return read_rows(
             source,
-            has_header=False,
+            width=self._layout.width,
             separator=dialect.delimiter,
-            quote_char=dialect.quote_char,
-            schema=schema,
-            empty_string_is_null=False,
-            truncate_ragged_lines=True,
+            quote=dialect.quote_char,
         )
-        return frame.slice(1).rechunk()
 
 
 def _skipped(texts: pl.Series, layout: Layout) -> pl.Series | None:

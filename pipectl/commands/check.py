@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -124,7 +125,24 @@ def _check(path: Path, contract: Contract | None, limit: int) -> Verdict:
     except OSError as error:
         message = f"{path} cannot be read: {error.strerror}."
         verdict.file_error = {"code": "SourceNotFound", "message": message}
+    except (KeyboardInterrupt, SystemExit, click.Abort):
+        raise
+    # One file never costs the verdicts of the others. Not Exception: a panic in Polars is none.
+    except BaseException as error:  # noqa: BLE001
+        verdict.file_error = {"code": "InternalError", "message": _unexpected(error)}
     return verdict
+
+
+def _unexpected(error: BaseException) -> str:
+    """An error of the engine's own, without its message, which may hold a cell."""
+    frames = [
+        f"{Path(frame.filename).name}:{frame.lineno}:{frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__)
+    ]
+    return (
+        f"Unexpected {type(error).__name__} at {' > '.join(frames)}. This is a defect of the "
+        "pipeline, not of the file: report it with the file, or a part of it that shows the same."
+    )
 
 
 def _check_into(verdict: Verdict, path: Path, contract: Contract | None, limit: int) -> None:

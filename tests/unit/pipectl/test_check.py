@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from polars.exceptions import PanicException
 
 from pipectl.commands.check import command
 
@@ -133,3 +134,23 @@ def test_people_get_a_table(folder: Path) -> None:
 def test_nothing_to_check_is_a_usage_error() -> None:
     assert check().exit_code == 2
     assert check("x", "--limit", "-1").exit_code == 2
+
+
+def test_one_file_that_breaks_the_engine_costs_no_other_file_its_verdict(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path, *_: object, **__: object) -> None:
+        raise {"odd.csv": PanicException, "good.csv": TypeError}[path.name]("a cell: 4711")
+
+    monkeypatch.setattr("tabular.parallel.transform_file", fail)
+    (folder / "odd.csv").write_bytes(b"id,x\n1,ab\n")
+    result = check("odd.csv", "good.csv", "bad.csv.missing", "--json")
+    assert result.exit_code == 1
+    files = json.loads(result.stdout)["files"]
+    assert [file["file_error"]["code"] for file in files] == [
+        "InternalError",
+        "InternalError",
+        "SourceNotFound",
+    ]
+    assert "Unexpected PanicException at " in files[0]["file_error"]["message"]
+    assert "4711" not in result.output
