@@ -10,7 +10,7 @@ from shared import keys, storage
 from shared.job import failed_state
 from shared.settings import from_environment
 from shared.step import Task, step
-from split_failure.results import failed_children, first_failure
+from split_failure.results import CHILD_FAILED, first_failure, is_failed_file
 
 
 @dataclass(frozen=True)
@@ -24,19 +24,17 @@ class Settings:
 def handler(task: Task) -> dict[str, Any]:
     """Return the `Error` and `Cause` of the first split that failed in the newest Map Run.
 
-    Where no split did (the Map could not read its items, say), these are the Map's own.
+    Where no split did (the Map could not read its items, say), these are the Map's own: the
+    results of a Map Run from before a redrive are still there, but say nothing about this one.
     """
     settings = from_environment(Settings)
     document: Mapping[str, Any] = task.payload["job"]
-    prefix = keys.map_results_prefix(task.job.file_id, task.execution.name, failed_state(document))
-    files = [
-        found.key
-        for found in storage.list_objects(settings.output_bucket, f"{prefix}/")
-        if found.key.rpartition("/")[2].startswith("FAILED_")
-    ]
-    results = storage.read_documents(settings.output_bucket, files)
     caught = document["failure"]
-    return first_failure(failed_children(results)) or {
-        "Error": caught.get("Error", "Unknown"),
-        "Cause": caught.get("Cause", ""),
-    }
+    own = {"Error": caught.get("Error", "Unknown"), "Cause": caught.get("Cause", "")}
+    if own["Error"] != CHILD_FAILED:
+        return own
+    prefix = keys.map_results_prefix(task.job.file_id, task.execution.name, failed_state(document))
+    found = storage.list_objects(settings.output_bucket, f"{prefix}/")
+    files = [location.key for location in found if is_failed_file(location.key)]
+    results = storage.read_documents(settings.output_bucket, files)
+    return first_failure(zip(files, results, strict=True)) or own

@@ -1,43 +1,61 @@
-"""What a Distributed Map's ResultWriter reports on the executions of its splits.
+"""What a Distributed Map's ResultWriter reports about the executions of its splits.
 
+Each Map Run has a folder of its own, `<prefix>/<map run id>/`. The files in it are the only place
+that names the Map Run: a child's ARN is `execution:<state machine>/<label>:<uuid>`.
 https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
+# The error of a Map in which a child failed. Any other error is the Map's own.
+CHILD_FAILED = "States.ExceedToleratedFailureThreshold"
 
-def failed_children(files: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
-    """The executions in the FAILED files: those that failed, timed out or were aborted."""
-    for children in files:
-        yield from children
+Child = Mapping[str, Any]
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-def first_failure(children: Iterable[Mapping[str, Any]]) -> dict[str, str] | None:
+def is_failed_file(key: str) -> bool:
+    """Whether a result file lists children that failed, timed out or were aborted."""
+    return key.rpartition("/")[2].startswith("FAILED_")
+
+
+def first_failure(files: Iterable[tuple[str, Iterable[Child]]]) -> dict[str, str] | None:
     """The error of the first split, in the file's order, that failed in the newest Map Run.
 
-    A redrive makes a Map Run of its own; the executions of one bear its name in their ARN. Splits
-    that were stopped because another one had failed are among the children, and have no error.
+    `files` are the FAILED result files of a Map state: each one's key and its children. Every
+    redrive adds a Map Run; the newest one is the one whose children ended last. Splits that were
+    stopped because another one had failed are among the children, and have no error.
     """
-    by_run: dict[str, list[Mapping[str, Any]]] = {}
-    for child in children:
-        by_run.setdefault(_map_run(child), []).append(child)
-    if not by_run:
+    by_run: dict[str, list[Child]] = {}
+    for key, children in files:
+        by_run.setdefault(key.rpartition("/")[0], []).extend(children)
+    runs = [children for children in by_run.values() if children]
+    if not runs:
         return None
-    newest = max(by_run.values(), key=lambda run: max(str(child["StopDate"]) for child in run))
+    newest = max(runs, key=lambda children: max(map(_ended, children)))
     failed = [child for child in newest if child.get("Status") != "ABORTED"]
-    first = min(failed or newest, key=_split_index)
+    first = min(failed or newest, key=_order)
     return {"Error": str(first.get("Error", "Unknown")), "Cause": str(first.get("Cause", ""))}
 
 
-def _map_run(child: Mapping[str, Any]) -> str:
-    # arn:aws:states:<region>:<account>:execution:<machine>/<label>:<map run>:<execution>, or
-    # without the Map Run: then all are of one.
-    return str(child["ExecutionArn"]).rpartition(":")[0]
+def _ended(child: Child) -> datetime:
+    # Compared as times, not as text: AWS writes `...:00Z` and `...:00.123Z`.
+    return datetime.fromisoformat(child["StopDate"]) if child.get("StopDate") else _NEVER
 
 
-def _split_index(child: Mapping[str, Any]) -> int:
-    return int(json.loads(child["Input"])["split"]["index"])
+def _order(child: Child) -> tuple[bool, int, datetime, str]:
+    """Children in the order of their splits; those of unknown split last, in order of their end.
+
+    AWS leaves `Input` out where `InputDetails` says that it is not included.
+    """
+    try:
+        index = int(json.loads(child["Input"])["split"]["index"])
+    except (KeyError, TypeError, ValueError):
+        return True, 0, _ended(child), str(child.get("Name", ""))
+    return False, index, _NEVER, ""

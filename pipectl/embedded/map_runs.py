@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 import json
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -167,7 +168,7 @@ def _run_child(worker: Any, env: Any, job: Any) -> None:
     except Exception as error:  # noqa: BLE001  # whatever it is, it fails this item's execution
         cause = f"{type(error).__name__}: {error}"
         child |= {"Status": _FAILED, "Error": "States.Runtime", "Cause": cause}
-    child["StopDate"] = _now()
+    child |= _ended(child["Status"])
     job.job_output = env.states.get_input() if child["Status"] == _SUCCEEDED else _exceeded(env)
     for counter in counters:
         counter.running.offset(-1)
@@ -194,14 +195,27 @@ def _result(worker: Any, env: Any, job: Any, child: dict[str, Any]) -> dict[str,
 
 
 def _begin(run: Any, job: Any) -> dict[str, Any]:
-    machine = run.map_run_arn.replace(":mapRun:", ":execution:")
+    """A child as AWS reports it: of its Map Run, neither the name nor the ARN says anything."""
+    name = str(uuid.uuid4())
+    machine = run.map_state_machine_arn
     return {
-        "ExecutionArn": f"{machine}:{job.job_index}",
-        "Name": str(job.job_index),
-        "StateMachineArn": run.map_state_machine_arn,
-        "StartDate": _now(),
+        "ExecutionArn": f"{machine.replace(':stateMachine:', ':execution:')}:{name}",
         "Input": json.dumps(job.job_input),
+        "InputDetails": {"Included": True},
+        "Name": name,
+        "OutputDetails": {"Included": True},
+        "RedriveCount": 0,
+        "StartDate": _now(),
+        "StateMachineArn": machine,
     }
+
+
+def _ended(status: str) -> dict[str, Any]:
+    ended = {"StopDate": _now(), "RedriveStatus": "REDRIVABLE_BY_MAP_RUN"}
+    if status == _SUCCEEDED:
+        reason = "Execution is SUCCEEDED and cannot be redriven"
+        ended |= {"RedriveStatus": "NOT_REDRIVABLE", "RedriveStatusReason": reason}
+    return ended
 
 
 def _children(run: Any) -> _Children:
@@ -242,4 +256,4 @@ def _exceeded(env: Any) -> Exception:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -56,6 +56,12 @@ def test_a_split_that_fails_gives_the_execution_its_own_error(pipeline: Pipeline
     assert outcome.item["error"]["state"] == "TransformSplits"
     assert "SplitFailure" in outcome.states
 
+    # A redrive that fails again is reported under the newest Map Run's error.
+    pipeline.stack.add_fault("data-pipeline-transform-dev", "SourceNotFound")
+    outcome = pipeline.redrive(outcome)
+    assert outcome.item["error"]["code"] == "SourceNotFound"
+    assert outcome.item["error"]["state"] == "TransformSplits"
+
 
 @pytest.mark.parametrize("fault", ["throttle", "crash"])
 def test_a_split_is_tried_again_after_a_passing_fault(pipeline: Pipeline, fault: str) -> None:

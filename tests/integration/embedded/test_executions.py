@@ -162,7 +162,26 @@ def test_an_item_that_fails_a_map_stops_the_others(probe: StackProcess) -> None:
 
     assert execution["status"] == "FAILED"
     [key] = [key for key in probe.output_keys("map/") if "FAILED" in key]
-    children = {child["Name"]: child for child in json.loads(probe.output(key))}
-    assert children["0"]["Status"] == "ABORTED"
-    assert "Error" not in children["0"]
-    assert (children["1"]["Status"], children["1"]["Error"]) == ("FAILED", "Broken")
+    children = {json.loads(child["Input"])["do"]: child for child in json.loads(probe.output(key))}
+    stopped, broken = children["sleep"], children["throw"]
+    assert stopped["Status"] == "ABORTED"
+    assert "Error" not in stopped
+    assert (broken["Status"], broken["Error"]) == ("FAILED", "Broken")
+    manifest = json.loads(probe.output(f"{key.rpartition('/')[0]}/manifest.json"))
+    assert [file["Key"] for file in manifest["ResultFiles"]["FAILED"]] == [key]
+    _check_as_aws_reports(broken, machine, manifest["MapRunArn"], key)
+
+
+def _check_as_aws_reports(child: dict[str, Any], machine: str, map_run: str, key: str) -> None:
+    """A child's name is a UUID, and only the folder of the result files names its Map Run."""
+    run_id = map_run.rpartition(":")[2]
+    of_map = child["StateMachineArn"]
+    assert of_map.startswith(f"{machine}/")
+    assert map_run == f"{of_map.replace(':stateMachine:', ':mapRun:')}:{run_id}"
+    assert key == f"map/{run_id}/FAILED_0.json"
+    assert str(uuid.UUID(child["Name"])) == child["Name"] != run_id
+    execution = of_map.replace(":stateMachine:", ":execution:")
+    assert child["ExecutionArn"] == f"{execution}:{child['Name']}"
+    assert child["InputDetails"] == child["OutputDetails"] == {"Included": True}
+    assert (child["RedriveCount"], child["RedriveStatus"]) == (0, "REDRIVABLE_BY_MAP_RUN")
+    assert child["StopDate"].endswith("Z")
