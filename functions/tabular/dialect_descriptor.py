@@ -143,6 +143,11 @@ def _check(node: Node, dialect: Dialect) -> None:
         if character in ("\r", "\n", "\0"):
             node.wrong(name, "expected a character that is not a line end or NUL")
     for name in ("quoteChar", "escapeChar"):
+        if not (roles[name] or "").isascii():
+            node.wrong(
+                name,
+                f"expected an ASCII character, such as '\"' or '\\\\', found {shown(roles[name])}",
+            )
         if roles[name] == dialect.delimiter:
             node.wrong(name, "expected another character than the delimiter")
     if dialect.header and set(dialect.header_rows) & set(dialect.comment_rows):

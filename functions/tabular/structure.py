@@ -289,7 +289,8 @@ class Grammar:
         """The pattern of a cell. All repeats are possessive: time is linear in the text."""
         delimiter = re.escape(self.delimiter)
         escape = re.escape(self.escape) if self.escape else None
-        escaped = b"|%b." % escape if escape else b""
+        # An escaped CR LF is one line end.
+        escaped = b"|%b(?:\r\n|.)" % escape if escape else b""
         if self.quote is None:
             return b"(?:(?!%b)[^\r\n%b]%b)*+" % (delimiter, escape or b"", escaped)
         bare_stop = b"(?!%b|%b)[^\r\n%b]" % (delimiter, re.escape(self.quote), escape or b"")
@@ -325,7 +326,7 @@ class Grammar:
         """The beginning of a record that may turn out well: the text ends in a quoted cell."""
         if self.quote is None:
             return re.compile(
-                b"(?:%b.|[^\r\n])*+(?:%b)?\\Z" % ((re.escape(self.escape or b""),) * 2)
+                b"(?:%b(?:\r\n|.)|[^\r\n])*+(?:%b)?\\Z" % ((re.escape(self.escape or b""),) * 2)
             )
         space = b" *+" if self.dialect.skip_initial_space else b""
         tail = b"(?:%b)?" % b"|".join(

@@ -264,6 +264,13 @@ def test_dialects_of_both_versions_are_read(document: dict[str, Any], dialect: D
     assert from_document(Contract, json.loads(json.dumps(to_document(contract)))) == contract
 
 
+@pytest.mark.parametrize("name", ["quoteChar", "escapeChar"])
+def test_quotes_and_escapes_beyond_ascii_are_refused(name: str) -> None:
+    document = {"schema": {"fields": [{"name": "a"}]}, "dialect": {name: "\u00ab"}}
+
+    assert problems_of(document)[f"dialect.{name}"].startswith("expected an ASCII character")
+
+
 def test_a_descriptor_of_version_1_is_read() -> None:
     contract = parse_contract(
         {

@@ -192,6 +192,22 @@ def test_dialects_read_the_same_table(dialect: dict[str, Any], content: bytes) -
     assert result.data == [{"name": 'a;"b"\n', "age": 1}]
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("quote", ['"', None])
+@pytest.mark.parametrize("block_bytes", [1, 2, 5, 8, 8_000_000])
+def test_an_escaped_line_end_is_part_of_its_cell(
+    line_end: str, quote: str | None, block_bytes: int
+) -> None:
+    dialect = {"escapeChar": "\\", "quoteChar": quote}
+    rows = ["name,age", f"a\\{line_end}b,1", f"c\\,{line_end}d,2", f"e\\{line_end},3", "f,4", ""]
+    content = line_end.join(rows).encode()
+    result = run(content, contract_of(NAME, AGE, dialect=dialect), block_bytes=block_bytes)
+    names = [data["name"] for data in result.data]
+    assert names == [f"a{line_end}b", "d", f"e{line_end}", "f"]
+    assert result.codes == {2: ["missing-cell"]}
+    assert result.part.line_count == content.count(line_end.encode()) - 1
+
+
 def test_without_a_quote_character_quotes_are_letters() -> None:
     contract = contract_of(NAME, AGE, dialect={"quoteChar": None})
     assert run(b'name,age\n"a,1\n', contract).data == [{"name": '"a', "age": 1}]
