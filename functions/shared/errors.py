@@ -58,12 +58,53 @@ _MISSING_CODES = frozenset({"404", "405", "MethodNotAllowed", "NoSuchKey", "NoSu
 _CHANGED_CODES = frozenset({"412", "PreconditionFailed"})
 
 
+# Of characters. A message can quote a key of 1,024 bytes or a contract of any size, and Step
+# Functions refuses a cause of more than 32,768: this one fits with every character escaped as
+# JSON does at worst (6 for 1), and still fits on a screen. `tabular.errors` has the same limit.
+MAX_MESSAGE = 4000
+
+
 class PipelineError(Exception):
-    """Base of the errors that a step raises on purpose."""
+    """Base of the errors that a step raises on purpose; a message has at most `MAX_MESSAGE`."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(_bounded(message))
+
+
+def _bounded(message: str) -> str:
+    """The message, without its middle if it is too long: the end says what to do."""
+    if len(message) <= MAX_MESSAGE:
+        return message
+    half = (MAX_MESSAGE - len(" ... ")) // 2
+    return f"{message[:half]} ... {message[-half:]}"
+
+
+class SettingsError(PipelineError):
+    """An environment variable that a function needs is missing or cannot be read."""
 
 
 class SourceNotFound(PipelineError):
     """The uploaded object, or the version that the event named, is not there any more."""
+
+
+class SourceArchived(PipelineError):
+    """The object is in an archive storage class, such as Glacier, and has to be restored first."""
+
+
+class SourceEncrypted(PipelineError):
+    """The object is encrypted with a key that its uploader supplied (SSE-C) and AWS forgot."""
+
+
+class SourceKeyDenied(PipelineError):
+    """The object is encrypted with a KMS key that the function's role must not, or can't, use."""
+
+
+class KeyTooLong(PipelineError):
+    """The file's key leaves no room for the keys that S3 objects made of it would have."""
+
+
+class InvalidDatasetName(PipelineError):
+    """The dataset's folder has a name that no object key should hold, such as a line break."""
 
 
 class SourceChanged(PipelineError):

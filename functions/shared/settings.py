@@ -8,11 +8,9 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
+from shared.errors import SettingsError
+
 Model = TypeVar("Model")
-
-
-class SettingsError(Exception):
-    """An environment variable that a function needs is missing or cannot be read."""
 
 
 def from_environment(model: type[Model], environment: Mapping[str, str] | None = None) -> Model:

@@ -14,12 +14,35 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+# Of characters. A message can quote a contract's names and patterns, whose length nobody limits;
+# `shared.errors` says where the number comes from.
+MAX_MESSAGE = 4000
+
+
 class TabularError(Exception):
-    """A file as a whole cannot be processed; trying the same file again changes nothing."""
+    """A file as a whole cannot be processed; trying the same file again changes nothing.
+
+    A message has at most `MAX_MESSAGE` characters.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(_bounded(message))
+
+
+def _bounded(message: str) -> str:
+    """The message, without its middle if it is too long: the end says what to do."""
+    if len(message) <= MAX_MESSAGE:
+        return message
+    half = (MAX_MESSAGE - len(" ... ")) // 2
+    return f"{message[:half]} ... {message[-half:]}"
 
 
 class EmptyFile(TabularError):
     """The file has no bytes, or nothing but blank lines and comments: there is no header."""
+
+
+class UnsupportedFormat(TabularError):
+    """The file is plainly something other than CSV, such as a workbook or a ZIP archive."""
 
 
 class UnsupportedEncoding(TabularError):

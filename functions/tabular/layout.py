@@ -16,7 +16,13 @@ from tabular.contract import Contract, Dialect
 from tabular.descriptor import reference_contract
 from tabular.detection import detect_dialect
 from tabular.encoding import BOMS, Encoding, find_encoding, suggest_encoding
-from tabular.errors import EmptyFile, HeaderMismatch, UnreadableFile, UnsupportedEncoding
+from tabular.errors import (
+    EmptyFile,
+    HeaderMismatch,
+    UnreadableFile,
+    UnsupportedEncoding,
+    UnsupportedFormat,
+)
 from tabular.header import Column, check_labels, match_columns
 from tabular.jsonable import from_document, to_document
 from tabular.structure import Grammar, Outcome, count_lines, line_end, strip_line_end
@@ -142,7 +148,7 @@ def read_layout(head: bytes, *, size: int, name: str, contract: Contract | None)
 
     `head` are its first bytes (a megabyte is plenty; all of a small file), `size` is its whole
     size in bytes, `name` its name, `contract` the dataset's, None if it has none.
-    Raises EmptyFile, UnreadableFile, UnsupportedEncoding or HeaderMismatch.
+    Raises EmptyFile, UnsupportedFormat, UnreadableFile, UnsupportedEncoding or HeaderMismatch.
     """
     if not head:
         raise EmptyFile(f"The file {name} is empty. Upload it again with a header and records.")
@@ -210,7 +216,9 @@ def _decompressed(head: bytes, size: int, name: str) -> tuple[bytes, bool, str |
 def _check_magic(content: bytes) -> None:
     for magic, what in _MAGIC.items():
         if re.match(magic, content):
-            raise UnreadableFile(f"This is not a CSV file but {what}. Export it as CSV in UTF-8.")
+            raise UnsupportedFormat(
+                f"This is not a CSV file but {what}. Export it as CSV in UTF-8 and upload that."
+            )
 
 
 def _find_encoding(content: bytes, contract: Contract | None) -> tuple[Encoding, int]:

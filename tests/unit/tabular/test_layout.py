@@ -14,6 +14,7 @@ from tabular.errors import (
     HeaderMismatch,
     TabularError,
     UnreadableFile,
+    UnsupportedFormat,
     UnsupportedEncoding,
 )
 from tabular.layout import Layout, read_layout
@@ -122,9 +123,9 @@ def test_a_nul_in_a_first_line_of_data_is_a_fault_of_that_row_alone() -> None:
         (b"\xef\xbb\xbf", EmptyFile),
         ("\ufeff\r\n".encode("utf-16-le"), EmptyFile),
         (gzip.compress(b"", mtime=0), EmptyFile),
-        (gzip.compress(gzip.compress(b"a,b\n", mtime=0), mtime=0), UnreadableFile),
-        (b"PK\x03\x04rest", UnreadableFile),
-        (b"%PDF-1.7", UnreadableFile),
+        (gzip.compress(gzip.compress(b"a,b\n", mtime=0), mtime=0), UnsupportedFormat),
+        (b"PK\x03\x04rest", UnsupportedFormat),
+        (b"%PDF-1.7", UnsupportedFormat),
     ],
 )
 def test_what_is_no_csv_is_refused_by_name(content: bytes, kind: type[TabularError]) -> None:
