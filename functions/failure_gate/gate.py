@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from shared.errors import PipelineError
 from shared.job import Failure
 
 # Names that are reserved for Step Functions and Lambda: raised by the gate, they would be refused
@@ -25,7 +26,7 @@ def error_to_raise(failure: Failure) -> Exception:
     reason = ": ".join(part for part in (full_name, failure.cause) if part)
     undone = ", ".join(failure.not_done)
     not_done = f" Not done by the failure lane: {undone}." if undone else ""
-    kind: type[Exception] = type(name, (Exception,), {"__module__": __name__})
+    kind: type[Exception] = type(name, (PipelineError,), {"__module__": __name__})
     return kind(f"{reason} (in {failure.state}){not_done}")
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
-from pathlib import PurePath
-from typing import Any, Self
+from typing import Any, ParamSpec, Self, TypeVar
 
 from shared.errors import InternalError, PipelineError
 from shared.job import Execution, Job
-from shared.observability import logger
+from shared.observability import logger, place_of
 
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 Handler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
 
 _LOG_KEYS = ("file_id", "attempt", "execution")
@@ -39,19 +39,51 @@ class Task:
         )
 
 
+def guarded(
+    *passes: type[Exception],
+) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
+    """Make a handler raise errors of the pipeline, those named in `passes`, and no others.
+
+    Anything else becomes `InternalError` with type and every frame's place only: a library's
+    message may carry a cell's value, and causes travel into queue, mail and logs.
+    """
+    expected: tuple[type[Exception], ...] = (PipelineError, *passes)
+
+    def decorate(
+        handle: Callable[Parameters, Result],
+    ) -> Callable[Parameters, Result]:
+        @wraps(handle)
+        def handler(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+            try:
+                return handle(*args, **kwargs)
+            except expected:
+                raise
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            # Not Exception: a panic in Rust, which polars is written in, is a BaseException.
+            except BaseException as error:  # noqa: BLE001  # raised again, without its words
+                kind, place = type(error).__name__, place_of(error)
+                logger().error("failed unexpectedly", extra={"error": kind, "at": place})
+                raise InternalError(f"Unexpected {kind} at {place}.") from None
+
+        return handler
+
+    return decorate
+
+
 def step(
     *passes: type[Exception],
 ) -> Callable[[Callable[[Task], dict[str, Any]]], Handler]:
     """Make a Lambda handler of a function from `Task` to the step's result.
 
     Errors of the pipeline, and those named in `passes`, reach the workflow under their own name.
-    Anything else becomes `InternalError` with type and place only: a library's message may carry
-    a cell's value, and causes travel into queue, mail and logs.
+    Anything else becomes `InternalError`, as `guarded` says.
     """
     expected: tuple[type[Exception], ...] = (PipelineError, *passes)
 
     def decorate(work: Callable[[Task], dict[str, Any]]) -> Handler:
         @wraps(work)
+        @guarded(*passes)
         def handler(payload: Mapping[str, Any], _context: object) -> dict[str, Any]:
             # A warm environment still knows the file before this one.
             logger().remove_keys(_LOG_KEYS)
@@ -64,33 +96,12 @@ def step(
                 )
                 result = work(task)
             except expected as error:
-                logger().warning("step failed", extra={"error": type(error).__name__})
+                extra = {"error": type(error).__name__, "reason": str(error)}
+                logger().warning("step failed", extra=extra)
                 raise
-            except (KeyboardInterrupt, SystemExit):
-                raise
-            # Not Exception: a panic in Rust, which polars is written in, is a BaseException.
-            except BaseException as error:  # noqa: BLE001  # raised again, without its words
-                place = _place(error)
-                logger().error(
-                    "step failed unexpectedly", extra={"error": type(error).__name__, "at": place}
-                )
-                raise InternalError(f"Unexpected {type(error).__name__} at {place}.") from None
             logger().info("step done", extra={"result": result})
             return result
 
         return handler
 
     return decorate
-
-
-def _place(error: BaseException) -> str:
-    """Where an error was raised: the step's own line, and the innermost one if it is another."""
-    # The outermost frame is this module's.
-    frames = traceback.extract_tb(error.__traceback__)[1:]
-    own_and_innermost = dict.fromkeys(_line(frame) for frame in (frames[:1] + frames[-1:]))
-    return ", in ".join(own_and_innermost) or "an unknown place"
-
-
-def _line(frame: traceback.FrameSummary) -> str:
-    """A frame as `folder/file.py:line`: every step's file is called app.py."""
-    return f"{'/'.join(PurePath(frame.filename).parts[-2:])}:{frame.lineno}"

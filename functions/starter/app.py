@@ -13,8 +13,9 @@ from aws_lambda_powertools.utilities.batch import (
 )
 
 from shared.errors import PipelineError
-from shared.observability import logger
+from shared.observability import logger, place_of
 from shared.settings import from_environment
+from shared.step import guarded
 from starter.launch import TooManyAttempts, launch
 from starter.messages import UnknownMessage, requests_of
 
@@ -36,6 +37,7 @@ class Settings:
     metadata_table: str
 
 
+@guarded()
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     """Handle each message for itself: one that fails is delivered again alone, then set aside."""
     settings = from_environment(Settings)
@@ -63,7 +65,8 @@ def _handle(record: SQSRecord, *, settings: Settings) -> None:
         logger().error("message not handled", extra={**log, **reason})
         raise
     except Exception as error:
-        logger().error("message not handled", extra={**log, "error": type(error).__name__})
+        unexpected = {"error": type(error).__name__, "at": place_of(error)}
+        logger().error("message not handled", extra={**log, **unexpected})
         raise
     if not requests:
         logger().info("nothing to start", extra=log)

@@ -18,6 +18,7 @@ from shared.job import iso
 from shared.metadata import read_item
 from shared.observability import logger
 from shared.settings import from_environment
+from shared.step import guarded
 from uncaught.document import LANE, last_document, left_undone, with_failure
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Settings:
     record_metadata_function: str
 
 
+@guarded()
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """Queue, tell and record the failure, each unless the lane has; raises where one fails.
 

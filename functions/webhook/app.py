@@ -11,6 +11,7 @@ from typing import Any
 
 from shared.observability import logger
 from shared.settings import from_environment
+from shared.step import guarded
 from webhook.post import body_of
 
 # Lambda invokes an SNS subscriber again after an error: two more times, then its failure
@@ -29,6 +30,7 @@ class Settings:
     webhook_url: str
 
 
+@guarded(WebhookRefused)
 def handler(event: Mapping[str, Any], _context: object) -> None:
     """Post every message of the event; raises WebhookRefused where one was not accepted."""
     settings = from_environment(Settings)

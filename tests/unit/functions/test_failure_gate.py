@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from failure_gate.app import handler
+from shared.errors import InternalError
 from tests.unit.functions import documents, workflow
 from tests.unit.functions.conftest import Logs
 
@@ -106,7 +107,7 @@ def test_too_many_rejects_start_over_when_redriven(logs: Logs) -> None:
 
 
 def test_a_document_without_a_failure_is_refused(logs: Logs) -> None:
-    with pytest.raises(ValueError, match="without a failure"):
+    with pytest.raises(InternalError, match="without a failure"):
         enter(REACHED)
 
 

@@ -7,7 +7,8 @@ from typing import Literal
 
 import pytest
 
-from shared.settings import SettingsError, from_environment
+from shared.errors import SettingsError
+from shared.settings import from_environment
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.errors import SettingsError
 from shared.metadata import Item
-from shared.settings import SettingsError
 from starter.app import handler
 from starter.launch import MAX_ATTEMPTS
 from starter.messages import UnknownMessage, requests_of

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import polars
 import pytest
 
-from shared.errors import InternalError, SourceNotFound, TransientError
-from shared.step import Task, step
+from shared.errors import (
+    InternalError,
+    SettingsError,
+    SourceNotFound,
+    TransientError,
+)
+from shared.settings import from_environment
+from shared.step import Task, guarded, step
+from tests.infrastructure import deployed
 from tests.unit.functions import documents
 from tests.unit.functions.conftest import Event, Logs
 
@@ -95,22 +105,78 @@ def test_any_other_error_loses_its_words(error: BaseException, logs: Logs) -> No
     assert logs[-1]["error"] == type(error).__name__
 
 
-def test_the_place_is_the_steps_line_and_the_innermost(logs: Logs) -> None:
+def test_every_frame_is_named_by_file_line_and_function(logs: Logs) -> None:
+    def read(text: str) -> dict[str, Any]:
+        return dict(json.loads(text))
+
     @step()
     def handler(_task: Task) -> dict[str, Any]:
-        return dict(json.loads(SECRET))
+        return read(SECRET)
 
-    with pytest.raises(InternalError, match=r"functions/test_step\.py:\d+, in json/decoder\.py:"):
+    frames = (
+        r"functions/test_step\.py:\d+:handler, functions/test_step\.py:\d+:read, "
+        r"json/__init__\.py:\d+:loads, json/decoder\.py:\d+:decode, "
+        r"json/decoder\.py:\d+:raw_decode\.$"
+    )
+    with pytest.raises(InternalError, match=frames):
         handler(documents.payload(documents.job()), None)
+    assert re.search(frames[:-3], logs[-1]["at"])
 
 
-def test_a_place_in_the_step_itself_is_told_once(logs: Logs) -> None:
-    with pytest.raises(InternalError, match=r" at functions/test_step\.py:\d+\.$"):
-        raising(ValueError(SECRET))(documents.payload(documents.job()), None)
+def test_a_recursion_without_end_is_one_place(logs: Logs) -> None:
+    def recurse() -> dict[str, Any]:
+        return recurse()
+
+    @step()
+    def handler(_task: Task) -> dict[str, Any]:
+        return recurse()
+
+    with pytest.raises(
+        InternalError, match=r"RecursionError .*:recurse \(\d+ times\)\.$"
+    ) as caught:
+        handler(documents.payload(documents.job()), None)
+    assert len(str(caught.value)) < 1000
+
+
+def test_a_missing_setting_reaches_cause_and_log(logs: Logs) -> None:
+    @dataclass(frozen=True)
+    class Settings:
+        output_bucket: str
+
+    @step()
+    def handler(_task: Task) -> dict[str, Any]:
+        return vars(from_environment(Settings, {}))
+
+    with pytest.raises(SettingsError, match="OUTPUT_BUCKET is not set"):
+        handler(documents.payload(documents.job()), None)
+    assert logs[-1]["error"] == "SettingsError"
+    assert "OUTPUT_BUCKET is not set" in logs[-1]["reason"]
+
+
+def test_a_guarded_handler_of_another_kind_loses_a_librarys_words(logs: Logs) -> None:
+    @guarded(EngineError)
+    def handler(event: str, _context: object) -> None:
+        raise EngineError(event) if event == "known" else ValueError(event)
+
+    with pytest.raises(InternalError, match=r"Unexpected ValueError at .*:handler\.") as caught:
+        handler(SECRET, None)
+    assert SECRET not in str(caught.value) + json.dumps(logs)
+    with pytest.raises(EngineError):
+        handler("known", None)
+
+
+@pytest.mark.parametrize("function", deployed.functions())
+def test_every_function_raises_errors_of_the_pipeline_only(function: str) -> None:
+    module, _, name = str(deployed.functions()[function]["Handler"]).rpartition(".")
+    handler = getattr(importlib.import_module(module), name)
+    # The outermost code is the guard's, whatever name it bears.
+    assert handler.__code__.co_filename == step.__code__.co_filename
 
 
 def test_a_payload_that_is_no_task_is_an_internal_error(logs: Logs) -> None:
-    with pytest.raises(InternalError, match="KeyError at shared/step"):
+    with pytest.raises(
+        InternalError, match=r"KeyError at shared/step\.py:\d+:handler, shared/step"
+    ):
         raising(AssertionError())({"job": {"file_id": SECRET}}, None)
     assert SECRET not in json.dumps(logs)
 

@@ -16,8 +16,8 @@ from urllib.response import addinfourl
 import pytest
 
 from notify.message import failure_notification, success_notification
+from shared.errors import SettingsError
 from shared.job import Execution, Job
-from shared.settings import SettingsError
 from tests.unit.functions import documents
 from tests.unit.functions.conftest import Event, Logs
 from webhook.app import TIMEOUT_SECONDS, WebhookRefused, handler

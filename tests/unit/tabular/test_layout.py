@@ -14,8 +14,8 @@ from tabular.errors import (
     HeaderMismatch,
     TabularError,
     UnreadableFile,
-    UnsupportedFormat,
     UnsupportedEncoding,
+    UnsupportedFormat,
 )
 from tabular.layout import Layout, read_layout
 from tests.unit.tabular.engine import contract_of, layout_of, run
