@@ -12,7 +12,7 @@ from shared.step import Task, step
 from tabular.contract import Contract
 from tabular.errors import TabularError
 from tabular.layout import Layout
-from tabular.threshold import check_rejects
+from tabular.threshold import check_rejects, may_reject_all
 from write_output.parts import WholeFile, add_up
 from write_output.publish import Publication, check_mend, publish
 
@@ -78,5 +78,6 @@ def _check_limits(whole: WholeFile, contract: Contract, settings: Settings) -> N
         whole.error_count,
         max_percent=settings.max_reject_percent if percent is None else percent,
         max_count=settings.max_reject_count if count is None else count,
+        may_reject_all=may_reject_all(contract),
         whereabouts="The rejects of this attempt are in its work folder.",
     )

@@ -149,7 +149,7 @@ def _check_into(verdict: Verdict, path: Path, contract: Contract | None, limit: 
     """Fill the verdict. What is known before a file-level error stays in it."""
     from tabular.layout import read_layout
     from tabular.parallel import transform_file
-    from tabular.threshold import check_rejects
+    from tabular.threshold import check_rejects, may_reject_all
 
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
@@ -175,6 +175,7 @@ def _check_into(verdict: Verdict, path: Path, contract: Contract | None, limit: 
         part.error_count,
         max_percent=contract.max_reject_percent if contract else None,
         max_count=contract.max_reject_count if contract else None,
+        may_reject_all=may_reject_all(contract),
     )
 
 

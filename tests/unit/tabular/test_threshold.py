@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tabular.errors import TooManyRejects
-from tabular.threshold import check_rejects
+from tabular.threshold import check_rejects, may_reject_all
+from tests.unit.tabular.engine import contract_of
 
 
 @pytest.mark.parametrize(
@@ -16,8 +17,9 @@ from tabular.threshold import check_rejects
         (100, 5, {"max_percent": 5.0}),
         (10_000, 57, {"max_percent": 0.57}),
         (10, 3, {"max_count": 3}),
-        (10, 10, {"max_percent": 100.0}),
-        (10, 10, {}),
+        (10, 9, {"max_percent": 100.0}),
+        (10, 10, {"max_percent": 100.0, "may_reject_all": True}),
+        (10, 9, {}),
         (0, 0, {"max_percent": 0.0, "max_count": 0}),
     ],
 )
@@ -34,6 +36,9 @@ def test_as_many_rejects_as_the_limit_says_pass(
         (10_000, 58, {"max_percent": 0.57}, "at most 0.57% may be"),
         (10, 4, {"max_count": 3}, "4 of 10 records were rejected, at most 3 may be"),
         (10, 1, {"max_count": 0}, "at most 0 may be"),
+        (10, 10, {"max_percent": 100.0}, '"maxRejectPercent": 100 in the dataset'),
+        (1, 1, {}, "1 of 1 records were rejected"),
+        (10, 10, {"max_count": 10}, "10 of 10 records were rejected"),
     ],
 )
 def test_one_more_than_the_limit_says_does_not(
@@ -46,3 +51,20 @@ def test_one_more_than_the_limit_says_does_not(
 def test_a_count_of_minus_one_is_no_limit() -> None:
     check_rejects(10, 0, max_count=-1)
     check_rejects(10, 9, max_count=-1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "may"),
+    [
+        (None, False),
+        ({}, False),
+        ({"maxRejectPercent": 99.9}, False),
+        ({"maxRejectCount": -1}, False),
+        ({"maxRejectPercent": 100}, True),
+    ],
+)
+def test_only_a_contract_of_100_percent_lets_every_record_be_rejected(
+    settings: dict[str, Any] | None, may: bool
+) -> None:
+    contract = None if settings is None else contract_of({"name": "a"}, pipeline=settings)
+    assert may_reject_all(contract) is may
