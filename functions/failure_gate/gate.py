@@ -7,10 +7,11 @@ from typing import Any
 
 from shared.errors import PipelineError
 from shared.job import Failure
+from shared.steps import REPEATED_RESULTS
 
 # Names that are reserved for Step Functions and Lambda: raised by the gate, they would be refused
 # or match the gate's own Retry.
-_RESERVED_PREFIXES = ("States.", "Lambda.", "Sandbox.", "Runtime.")
+_RESERVED_PREFIXES = ("States.", "Lambda.", "Sandbox.", "Runtime.", "Function.", "Extension.")
 
 
 def error_to_raise(failure: Failure) -> Exception:
@@ -37,6 +38,6 @@ def resumed(document: Mapping[str, Any], failure: Failure) -> dict[str, Any]:
     because the lane has turned the item `failed`, and the first result that is missing tells which
     state fails next.
     """
-    left_out = {"failure", "resumed", "record", "notification", "archive"}
+    left_out = REPEATED_RESULTS | {"failure", "resumed"}
     kept = {name: value for name, value in document.items() if name not in left_out}
     return {**kept, "resumed": {"error": failure.error, "state": failure.state}}

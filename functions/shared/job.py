@@ -14,23 +14,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from shared import keys
-
-# Each step's result in the document, beside the state that puts it there, in the chain's order.
-RESULTS = {
-    "parse": "ParseCsv",
-    "measure": "MeasureSplits",
-    "numbers": "NumberSplits",
-    "transform": "Transform",
-    "output": "WriteOutput",
-    "summary": "Summarize",
-    "record": "RecordMetadata",
-    "notification": "Notify",
-    "archive": "ArchiveSource",
-}
-
-# The failure lane's own results; where a part of it failed, the caught error stands instead.
-_LANE_RESULTS = ("dead_letter", "notification", "record")
+from shared import keys, steps
 
 
 @dataclass(frozen=True)
@@ -156,7 +140,7 @@ class Job:
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
         """Read the state document; raises KeyError where a base field is missing."""
-        results = {name: document[name] for name in RESULTS if name in document}
+        results = {name: document[name] for name in steps.RESULTS if name in document}
         return cls(
             file_id=str(document["file_id"]),
             attempt=int(document["attempt"]),
@@ -225,26 +209,6 @@ def new_job(
     return Job(file_id=source.file_id, attempt=1, source=source)
 
 
-def failed_state(document: Mapping[str, Any]) -> str:
-    """The state that failed: the first one of the chain whose result is missing.
-
-    Catch tells the error, not the state. The workflow's ResumeAt and HowManySplits choose alike.
-    """
-    if "parse" in document and "transform" not in document:
-        if document["parse"]["splits"] == 1:
-            return "Transform"
-        if "misaligned" in document:
-            return "PlanOneSplit"
-        if "measure" in document and "numbers" in document:
-            return "TransformSplits"
-    return next((state for name, state in RESULTS.items() if _is_missing(name, document)), "Done")
-
-
-def _is_missing(name: str, document: Mapping[str, Any]) -> bool:
-    passed_over = name in {"measure", "numbers"} and "transform" in document
-    return name not in document and not passed_over
-
-
 def _read_failure(document: Mapping[str, Any]) -> Failure | None:
     failure = document.get("failure")
     if failure is None or "caught" not in failure:
@@ -254,9 +218,9 @@ def _read_failure(document: Mapping[str, Any]) -> Failure | None:
     return Failure(
         error=str(caught.get("Error", "Unknown")),
         cause=readable_cause(str(caught.get("Cause", ""))),
-        state=failed_state(document),
+        state=steps.failed_state(document),
         redrive_count=Execution.from_context(failure["execution"]).redrive_count,
-        not_done=tuple(name for name in _LANE_RESULTS if "Error" in failure.get(name, {})),
+        not_done=tuple(name for name in steps.LANE_RESULTS if "Error" in failure.get(name, {})),
     )
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared import keys, storage
-from shared.job import failed_state
 from shared.settings import from_environment
 from shared.step import Task, step
+from shared.steps import failed_state
 from split_failure.results import CHILD_FAILED, first_failure, is_failed_file
 
 

@@ -6,8 +6,10 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from shared.steps import LANE_RESULTS
+
 # The lane's parts, in its order; each leaves its result in the document's `failure`.
-LANE = ("dead_letter", "notification", "record")
+LANE = LANE_RESULTS
 
 
 def last_document(events: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:

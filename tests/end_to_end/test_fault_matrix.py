@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from shared.steps import RETRIES
 from tests.end_to_end.pipeline import Outcome, Pipeline
 from tests.end_to_end.samples import expected, orders
 
@@ -30,9 +31,11 @@ FUNCTIONS = {
     "Notify": "notify",
     "ArchiveSource": "archive-source",
 }
+# More than a state has retries when it is throttled.
+THROTTLES = RETRIES["ParseCsv"][0].attempts + 1
 # By kind of fault: so many in a row use up the state's retries, and the name it then fails under.
 FAULTS = {
-    "throttle": (7, "TooManyRequestsException"),
+    "throttle": (THROTTLES, "TooManyRequestsException"),
     "error500": (7, "ServiceException"),
     "timeout": (2, "Timedout"),
     "crash": (2, "ExitError"),
@@ -41,7 +44,7 @@ FAULTS = {
 }
 # A sample of all for the quick tests: each state, each fault, both outcomes.
 QUICK = {
-    ("ParseCsv", "throttle", 1),
+    ("ParseCsv", "throttle", THROTTLES),
     ("ParseCsv", "access-denied", 1),
     ("TransformSplits", "crash", 3),
     ("WriteOutput", "timeout", 2),
@@ -133,7 +136,7 @@ LANE = {
     "notification": "data-pipeline-notify-dev",
     "record": "data-pipeline-record-metadata-dev",
 }
-LANE_FAULTS = {"throttle": 7, "error500": 7, "access-denied": 1}
+LANE_FAULTS = {"throttle": THROTTLES, "error500": 7, "access-denied": 1}
 
 
 @pytest.mark.parametrize("kind", [_sampled(kind, {"access-denied"}) for kind in LANE_FAULTS])
@@ -161,7 +164,7 @@ def test_a_part_of_the_failure_lane_that_is_down_is_made_up_for(
 
 def test_a_broken_gate_fails_the_execution_all_the_same(pipeline: Pipeline) -> None:
     pipeline.stack.add_fault("data-pipeline-summarize-dev", "SourceChanged")
-    pipeline.stack.add_fault("data-pipeline-failure-gate-dev", "crash")
+    pipeline.stack.add_fault("data-pipeline-failure-gate-dev", "crash", 2)
 
     outcome = pipeline.run(SMALL)
 

@@ -10,19 +10,11 @@ from typing import Any
 
 import pytest
 
-from shared.job import RESULTS
 from tests.infrastructure import deployed, lint, workflow
 
 FUNCTIONS = deployed.ROOT / "functions"
 ERRORS = workflow.error_classes(FUNCTIONS)
 LAMBDA = "arn:aws:states:::lambda:invoke"
-LAMBDA_SERVICE_ERRORS = {
-    "Lambda.ServiceException",
-    "Lambda.AWSLambdaException",
-    "Lambda.SdkClientException",
-    "Lambda.TooManyRequestsException",
-}
-ENDED_WITHOUT_ANSWER = {"States.Timeout", "Sandbox.Timedout", "Lambda.Unknown", "Runtime.ExitError"}
 
 State = dict[str, Any]
 
@@ -88,20 +80,6 @@ class TestDefinition:
 
 
 class TestRetries:
-    @pytest.mark.parametrize("name", sorted(set(_lambda_tasks()) - {"FailureGate"}))
-    def test_busy_services_and_the_projects_own_transient_error_are_tried_again(
-        self, name: str
-    ) -> None:
-        services, ended = _lambda_tasks()[name]["Retry"]
-        assert set(services["ErrorEquals"]) == LAMBDA_SERVICE_ERRORS | {"TransientError"}
-        assert services["MaxAttempts"] >= 3
-        assert set(ended["ErrorEquals"]) == ENDED_WITHOUT_ANSWER
-        assert ended["MaxAttempts"] == 1
-
-    def test_the_gate_is_tried_again_on_errors_of_the_lambda_service_only(self) -> None:
-        (rule,) = _lambda_tasks()["FailureGate"]["Retry"]
-        assert set(rule["ErrorEquals"]) == LAMBDA_SERVICE_ERRORS
-
     def test_no_permanent_error_is_tried_again(self) -> None:
         retried = {
             error
@@ -110,31 +88,6 @@ class TestRetries:
             for error in rule["ErrorEquals"]
         }
         assert retried & ERRORS == {"TransientError"}
-
-
-class TestResuming:
-    def test_a_redrive_continues_at_the_first_step_whose_result_is_missing(self) -> None:
-        rules = deployed.definition()["States"]["ResumeAt"]["Choices"]
-        missing = {
-            rule["Not"]["Variable"].removeprefix("$."): rule["Next"]
-            for rule in rules
-            if "Not" in rule
-        }
-        assert list(missing) == [result for result in RESULTS if result in missing]
-        assert {"parse", "transform", "output", "summary"} <= set(missing)
-        assert deployed.definition()["States"]["ResumeAt"]["Default"] == "RecordMetadata"
-
-    def test_what_a_mended_contract_may_cure_starts_over_to_read_it_again(self) -> None:
-        first = deployed.definition()["States"]["ResumeAt"]["Choices"][0]
-        assert first["Next"] == "StartOver"
-        assert {rule["StringEquals"] for rule in first["Or"]} == {
-            "TooManyRejects",
-            "UnreadableFile",
-            "UnsupportedEncoding",
-            "HeaderMismatch",
-            "FileTooLarge",
-        }
-        assert deployed.definition()["States"]["StartOver"]["Next"] == "ParseCsv"
 
 
 def _seed(change: Callable[[State], object]) -> list[str]:

@@ -16,12 +16,17 @@ from typing import Any
 # are not here: States.ALL does not match them, and naming the first one has no effect.
 AWS_ERRORS = frozenset(
     {
+        "Function.Unknown",
         "Lambda.AWSLambdaException",
+        "Lambda.ClientExecutionTimeoutException",
         "Lambda.SdkClientException",
         "Lambda.ServiceException",
         "Lambda.TooManyRequestsException",
         "Lambda.Unknown",
         "Runtime.ExitError",
+        "Runtime.OutOfMemory",
+        "Runtime.Unknown",
+        "Sandbox.Failure",
         "Sandbox.Timedout",
         "States.ALL",
         "States.ExceedToleratedFailureThreshold",

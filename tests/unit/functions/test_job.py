@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.job import Execution, Job, Source, failed_state, iso, new_job, readable_cause
-from tests.unit.functions import documents, workflow
+from shared.job import Execution, Job, Source, iso, new_job, readable_cause
+from tests.unit.functions import documents
 from tests.unit.functions.conftest import Event
 from tests.unit.functions.documents import FILE_ID, SOURCE
 from tests.unit.functions.properties import quickly
@@ -171,51 +171,3 @@ def test_an_error_that_is_not_described_yet_is_no_failure() -> None:
 )
 def test_a_cause_is_read_as_its_sentence(cause: str, sentence: str) -> None:
     assert readable_cause(cause) == sentence
-
-
-ONE = {"parse": documents.PARSE}
-MANY: dict[str, Any] = {"parse": {**documents.PARSE, "splits": 3}}
-MEASURED = {**MANY, "measure": {}}
-NUMBERED = {**MEASURED, "numbers": {}}
-LATE = {"output": documents.OUTPUT, "summary": documents.SUMMARY}
-
-
-@pytest.mark.parametrize(
-    ("results", "state"),
-    [
-        ({}, "ParseCsv"),
-        (ONE, "Transform"),
-        ({**ONE, "transform": {}}, "WriteOutput"),
-        ({**ONE, "transform": {}, "output": documents.OUTPUT}, "Summarize"),
-        ({**ONE, "transform": {}, **LATE}, "RecordMetadata"),
-        ({**MANY}, "MeasureSplits"),
-        ({**MEASURED}, "NumberSplits"),
-        ({**NUMBERED}, "TransformSplits"),
-        ({**NUMBERED, "transform": {}}, "WriteOutput"),
-        ({**MEASURED, "misaligned": {}}, "PlanOneSplit"),
-        ({**MEASURED, "misaligned": {}, "parse": documents.PARSE}, "Transform"),
-        (
-            {**MEASURED, "misaligned": {}, "parse": documents.PARSE, "transform": {}},
-            "WriteOutput",
-        ),
-    ],
-)
-def test_the_state_that_failed_is_where_the_workflow_resumes(
-    results: dict[str, Any], state: str
-) -> None:
-    document = {**documents.job(), **results}
-    assert failed_state(document) == state
-    resumed = {**document, "resumed": {"error": "InternalError", "state": state}}
-    assert workflow.next_task("ResumeAt", resumed) == state
-
-
-@pytest.mark.parametrize(
-    ("results", "state"),
-    [
-        ({"record": {}}, "Notify"),
-        ({"record": {}, "notification": {}}, "ArchiveSource"),
-        ({"record": {}, "notification": {}, "archive": {}}, "Done"),
-    ],
-)
-def test_the_last_states_are_told_apart(results: dict[str, Any], state: str) -> None:
-    assert failed_state({**documents.finished(), **results}) == state

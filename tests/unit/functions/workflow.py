@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -81,15 +81,37 @@ def fields(selector: Mapping[str, str]) -> set[str]:
     return {_field(path) for path in selector.values() if _is_path(path)}
 
 
-def next_task(choice: str, document: Mapping[str, Any]) -> str:
+def next_task(choice: str, document: Mapping[str, Any], states: Mapping[str, Any] = STATES) -> str:
     """The first state that is no Choice, starting at one, for a document."""
-    state = STATES[choice]
+    state = states[choice]
     if state["Type"] != "Choice":
         return choice
     for rule in state["Choices"]:
         if _holds(rule, document):
-            return next_task(rule["Next"], document)
-    return next_task(state["Default"], document)
+            return next_task(rule["Next"], document, states)
+    return next_task(state["Default"], document, states)
+
+
+def walk(
+    start: str,
+    document: Mapping[str, Any],
+    results: Mapping[str, Any],
+    errors: Mapping[str, str],
+    states: Mapping[str, Any] = STATES,
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each Task and Map on a file's way to success, with the document that it is entered with.
+
+    `results` gives a state's result where a later choice depends on it. `errors` gives the error
+    that a state raises instead; the state's Catch for it says where that leads.
+    """
+    name, document = next_task(start, document, states), dict(document)
+    while states[name]["Type"] != "Succeed":
+        yield name, dict(document)
+        state = states[name]
+        if name in errors:
+            state = next(rule for rule in state["Catch"] if errors[name] in rule["ErrorEquals"])
+        document[state["ResultPath"].removeprefix("$.")] = results.get(name, {})
+        name = next_task(state["Next"], document, states)
 
 
 def _filled(template: Any, values: Mapping[str, Any]) -> Any:
