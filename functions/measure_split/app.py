@@ -9,9 +9,9 @@ from shared import keys, storage
 from shared.settings import from_environment
 from shared.step import Task, step
 from tabular.errors import MisalignedSplits, TabularError
-from tabular.layout import Layout
-from tabular.measure import measure
-from tabular.split import Split
+from tabular.reading.layout import Layout
+from tabular.reading.measure import measure
+from tabular.reading.split import Split
 
 
 @dataclass(frozen=True)

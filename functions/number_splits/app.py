@@ -9,8 +9,8 @@ from shared import keys, storage
 from shared.settings import from_environment
 from shared.step import Task, step
 from tabular.errors import MisalignedSplits, TabularError
-from tabular.split import Split
-from tabular.splits import Measure, number_splits
+from tabular.reading.split import Split
+from tabular.reading.splits import Measure, number_splits
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from shared import keys, storage
 from shared.job import Location, readable_cause
 from shared.settings import from_environment
 from shared.step import Task, step
-from tabular.contract import Contract
 from tabular.errors import HeaderMismatch, TabularError
-from tabular.layout import Layout, read_layout
-from tabular.split import Split
-from tabular.splits import plan_splits
+from tabular.model import Contract
+from tabular.reading.layout import Layout, read_layout
+from tabular.reading.split import Split
+from tabular.reading.splits import plan_splits
 
 # Enough for any header and a sample to tell the delimiter by; one request.
 HEAD_BYTES = 1024 * 1024

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shared import keys, storage
-from tabular import descriptor
-from tabular.contract import Contract
+from tabular.contract import descriptor
 from tabular.errors import InvalidContract
+from tabular.model import Contract
 
 
 @dataclass(frozen=True)

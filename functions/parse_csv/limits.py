@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tabular.errors import FileTooLarge
-from tabular.layout import Layout
-from tabular.split import Split
+from tabular.reading.layout import Layout
+from tabular.reading.split import Split
 
 # Measured on one core, for records of 128 bytes with a full contract: `make bench`, and "One-split
 # limit" in docs/scale.md. A unique field or key costs twice as much as all the rest, at a gigabyte:

@@ -8,9 +8,9 @@ from typing import Any
 from shared import keys, storage
 from shared.settings import from_environment
 from shared.step import Task, step
-from tabular.layout import Layout
-from tabular.report import summarize
-from tabular.statistics import merge
+from tabular.reading.layout import Layout
+from tabular.statistics.accumulator import merge
+from tabular.statistics.summary import summarize
 
 
 @dataclass(frozen=True)

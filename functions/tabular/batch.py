@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
-from tabular.columns import ColumnReader, Values
 from tabular.faults import Fault
-from tabular.parquet import misfits, parquet_schema
-from tabular.rejects import FaultFinder, Reject
 from tabular.uniqueness import Uniqueness
+from tabular.values.columns import ColumnReader, Values
+from tabular.writing.parquet import misfits, parquet_schema
+from tabular.writing.rejects import FaultFinder, Reject
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tabular.layout import Layout
-    from tabular.records import Records
+    from tabular.reading.layout import Layout
+    from tabular.reading.records import Records
 
 
 class Batch(NamedTuple):

@@ -9,31 +9,23 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tabular.batch import Batch, BatchReader
-from tabular.blocks import BLOCK_BYTES, Block, read_blocks
-from tabular.compression import gunzip
-from tabular.envelope import Envelope
-from tabular.errors import UnreadableFile
-from tabular.parquet import parquet_frame, write_parquet
-from tabular.records import Records
-from tabular.rejects import csv_head, csv_row
-from tabular.statistics import Accumulator
+from tabular.reading.blocks import BLOCK_BYTES, Block, split_blocks
+from tabular.reading.records import Records
+from tabular.statistics.accumulator import Accumulator
+from tabular.writing.jsonl import Envelope
+from tabular.writing.parquet import parquet_frame, write_parquet
+from tabular.writing.rejects import csv_head, csv_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tabular.contract import OutputFormat
-    from tabular.layout import Layout
-    from tabular.split import Split
-
-
-class Sink(Protocol):
-    """Where bytes go."""
-
-    def write(self, data: bytes | memoryview, /) -> object:
-        """Take the bytes."""
+    from tabular.model import OutputFormat
+    from tabular.reading.layout import Layout
+    from tabular.reading.split import Split
+    from tabular.sink import Sink
 
 
 @dataclass(frozen=True)
@@ -111,25 +103,6 @@ def transform(
         for _ in batches():
             pass
     return tally.part()
-
-
-def split_blocks(
-    chunks: Iterable[bytes], layout: Layout, split: Split, *, block_bytes: int = BLOCK_BYTES
-) -> Iterator[Block]:
-    """Cut a split's bytes into blocks of whole records; see `transform` for `chunks` and errors."""
-    start = split.start
-    if layout.compression:
-        chunks = _without(gunzip(chunks), layout.data_start)
-        start = layout.data_start
-    yield from read_blocks(
-        chunks,
-        layout.grammar,
-        layout.codec,
-        start=start,
-        end=split.end,
-        first_line=split.first_line,
-        block_bytes=block_bytes,
-    )
 
 
 class Rendered(NamedTuple):
@@ -211,14 +184,3 @@ class Tally:
             line_count=self._lines,
             statistics=self._statistics.partial(),
         )
-
-
-def _without(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
-    """The chunks without their first `size` bytes."""
-    left = size
-    for chunk in chunks:
-        if left < len(chunk):
-            yield chunk[left:]
-        left = max(0, left - len(chunk))
-    if left:
-        raise UnreadableFile("The file ends before its first record, where it began before.")

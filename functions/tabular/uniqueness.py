@@ -18,18 +18,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
-from tabular.cells import cast
-from tabular.contract import Field
 from tabular.errors import FileTooLarge
 from tabular.faults import Fault, shown
-from tabular.values import canonical
+from tabular.model import Field
+from tabular.values.canonical import canonical
+from tabular.values.cells import cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from tabular.columns import Values
     from tabular.faults import FaultCode
-    from tabular.layout import Layout
+    from tabular.reading.layout import Layout
+    from tabular.values.columns import Values
 
 _WORD_BYTES = 8
 _ENTRY_WORDS = 2

@@ -10,10 +10,10 @@ from shared import keys, storage
 from shared.observability import logger
 from shared.settings import from_environment
 from shared.step import Task, step
-from tabular.contract import OutputFormat
 from tabular.errors import TabularError
-from tabular.layout import Layout
-from tabular.split import Split
+from tabular.model import OutputFormat
+from tabular.reading.layout import Layout
+from tabular.reading.split import Split
 from tabular.transform import transform
 from transform.stamp import stamp_of
 

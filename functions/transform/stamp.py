@@ -11,7 +11,7 @@ from typing import Any
 
 import tabular
 from shared.step import Task
-from tabular.split import Split
+from tabular.reading.split import Split
 
 
 def stamp_of(task: Task, layout: dict[str, Any], split: Split, output_format: str) -> str:

@@ -9,10 +9,10 @@ from typing import Any
 from shared import keys, storage
 from shared.settings import from_environment
 from shared.step import Task, step
-from tabular.contract import Contract
 from tabular.errors import TabularError
-from tabular.layout import Layout
-from tabular.threshold import check_rejects, may_reject_all
+from tabular.model import Contract
+from tabular.reading.layout import Layout
+from tabular.statistics.threshold import check_rejects, may_reject_all
 from write_output.parts import WholeFile, add_up
 from write_output.publish import Publication, check_mend, publish
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipectl.operate.moments import SINCE, shown
-from pipectl.operate.stack import StackChoice, stack_options
+from pipectl.client.stack import StackChoice, stack_options
+from pipectl.times import SINCE, shown
 
 if TYPE_CHECKING:
     from pipectl.operate.backfill import Found
@@ -80,7 +80,7 @@ def command(
 
 
 def _show(chosen: list[Found], left: list[Found], *, dry_run: bool) -> None:
-    from pipectl.operate import tables
+    from pipectl import tables
 
     header = ("UPLOADED (UTC)", "STATE", "BYTES", "SENT", "KEY", "FILE")
     for objects, title in ((chosen, ""), (left, "\nNo notification matches these names:")):

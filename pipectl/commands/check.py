@@ -15,7 +15,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tabular.contract import Contract
+    from tabular.model import Contract
 
 _HEAD_BYTES = 1024 * 1024
 _DEFAULT_LIMIT = 1000
@@ -103,7 +103,7 @@ def command(files: tuple[Path, ...], contract_path: Path | None, as_json: bool, 
 
 
 def _read_contract(path: Path | None) -> Contract | None:
-    from tabular.descriptor import read_contract
+    from tabular.contract.descriptor import read_contract
     from tabular.errors import InvalidContract
 
     if path is None:
@@ -147,9 +147,9 @@ def _unexpected(error: BaseException) -> str:
 
 def _check_into(verdict: Verdict, path: Path, contract: Contract | None, limit: int) -> None:
     """Fill the verdict. What is known before a file-level error stays in it."""
-    from tabular.layout import read_layout
-    from tabular.parallel import transform_file
-    from tabular.threshold import check_rejects, may_reject_all
+    from pipectl.local.processes import transform_file
+    from tabular.reading.layout import read_layout
+    from tabular.statistics.threshold import check_rejects, may_reject_all
 
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)

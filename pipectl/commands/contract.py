@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipectl.client.stack import StackChoice, stack_options
 from pipectl.errors import PipectlError
-from pipectl.operate.stack import StackChoice, stack_options
 
 if TYPE_CHECKING:
-    from tabular.contract import Contract, Dialect
+    from tabular.model import Contract, Dialect
 
 _OPTIONS_FOR_CONTRACT = (
     " Here, --encoding, --delimiter, --header-row and --no-header say what a contract would."
@@ -59,8 +59,8 @@ def infer(
 
     Exit status: 0 a contract was written, 1 the file can't be read, 2 the command line is wrong.
     """
+    from pipectl.local.infer import infer_contract
     from tabular.errors import TabularError
-    from tabular.infer import infer_contract
 
     dialect = _dialect(delimiter, header_rows, no_header=no_header)
     if encoding is not None:
@@ -118,7 +118,7 @@ def push(*, choice: StackChoice, file: Path, dataset: str | None) -> None:
 
     Exit status: 0 it is there, 1 it is wrong or could not be put, 2 the command line is wrong.
     """
-    from pipectl.uploads import dataset_for, put_contract
+    from pipectl.client.uploads import dataset_for, put_contract
 
     verdict = _check(file)
     if not verdict.valid:
@@ -139,7 +139,7 @@ def pull(*, choice: StackChoice, dataset: str, out: Path | None) -> None:
 
     Exit status: 0 here it is, 1 there is none or it could not be read, 2 the command line is wrong.
     """
-    from pipectl.uploads import dataset_for
+    from pipectl.client.uploads import dataset_for
 
     dataset_for(dataset, None)
     stack = choice.open()
@@ -190,7 +190,7 @@ class _Verdict:
 
 
 def _check(path: Path) -> _Verdict:
-    from tabular.descriptor import read_contract
+    from tabular.contract.descriptor import read_contract
     from tabular.errors import InvalidContract
 
     try:
@@ -220,7 +220,7 @@ def _dialect(
 
 def _read_option(option: str, **properties: Any) -> Contract:
     """A contract with what an option says; what it may not say is wrong on the command line."""
-    from tabular.descriptor import parse_contract
+    from tabular.contract.descriptor import parse_contract
     from tabular.errors import InvalidContract
 
     try:

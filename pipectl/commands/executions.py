@@ -8,8 +8,8 @@ from itertools import islice
 
 import click
 
-from pipectl.operate.moments import SINCE, lasted, shown
-from pipectl.operate.stack import StackChoice, stack_options
+from pipectl.client.stack import StackChoice, stack_options
+from pipectl.times import SINCE, lasted, shown
 
 _STATUSES = ("running", "succeeded", "failed", "timed_out", "aborted")
 
@@ -51,7 +51,7 @@ def command(
 
     Exit status: 0 here they are, 1 the stack can't be read, 2 the command line is wrong.
     """
-    from pipectl.operate import tables
+    from pipectl import tables
     from pipectl.operate.overview import rows
 
     stack = choice.open()

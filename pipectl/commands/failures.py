@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipectl.operate.moments import SINCE, ago
-from pipectl.operate.stack import StackChoice, stack_options
+from pipectl.client.stack import StackChoice, stack_options
+from pipectl.times import SINCE, ago
 
 if TYPE_CHECKING:
+    from pipectl.client.dead_letters import Letter
     from pipectl.operate.failures import FailedFile
-    from pipectl.operate.letters import Letter
 
 
 @click.command(epilog="Example: pipectl failures --error TooManyRejects --since 7d")
@@ -39,7 +39,7 @@ def command(
     command line is wrong.
     """
     from pipectl.operate.failures import Selection
-    from pipectl.operate.survey import survey
+    from pipectl.operate.find_failures import survey
 
     found = survey(choice.open(), Selection(error, since, source))
     if as_json:
@@ -55,7 +55,7 @@ def command(
 
 
 def _show(failures: list[FailedFile]) -> None:
-    from pipectl.operate import tables
+    from pipectl import tables
 
     if not failures:
         click.echo("No failed files.", err=True)

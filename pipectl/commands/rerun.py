@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from pipectl.client.stack import StackChoice, stack_options
 from pipectl.errors import UsageError
-from pipectl.operate.moments import SINCE, lasted
-from pipectl.operate.stack import StackChoice, stack_options
+from pipectl.times import SINCE, lasted
 
 if TYPE_CHECKING:
+    from pipectl.client.stack import Stack
+    from pipectl.client.targets import Target
     from pipectl.operate.rerun import Rerun, Rerunner
-    from pipectl.operate.stack import Stack
-    from pipectl.operate.targets import Target
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def command(
     Exit status: 0 all succeeded (or were started, without waiting), 1 any did not, 2 the command
     line is wrong.
     """
-    from pipectl.operate.targets import read_target
+    from pipectl.client.targets import read_target
 
     wish = _Wish(
         targets=tuple(map(read_target, targets)),
@@ -192,7 +192,7 @@ def _rerun_named(stack: Stack, wish: _Wish) -> _Outcome:
 
 
 def _rerun_rejected(stack: Stack, wish: _Wish) -> _Outcome:
-    from pipectl.operate.mend import upload_rejects
+    from pipectl.operate.corrections import upload_rejects
     from pipectl.operate.rerun import Rerunner
 
     rerun = upload_rejects(stack, str(wish.targets[0].file_id), wish.mended, force=wish.force)
@@ -226,9 +226,9 @@ def _rerun_all(stack: Stack, wish: _Wish) -> _Outcome:
 def _foreseen(stack: Stack, wish: _Wish) -> list[Rerun]:
     """The failed files that are meant, with what will be done; the first are the canaries."""
     from pipectl.operate.failures import Selection
+    from pipectl.operate.find_failures import survey
     from pipectl.operate.plan import foreseen
     from pipectl.operate.rerun import told
-    from pipectl.operate.survey import survey
 
     chosen = [
         failure
@@ -244,7 +244,7 @@ def _foreseen(stack: Stack, wish: _Wish) -> list[Rerun]:
 
 
 def _targets(reruns: Iterable[Rerun]) -> list[Target]:
-    from pipectl.operate.targets import read_target
+    from pipectl.client.targets import read_target
 
     return [read_target(rerun.file_id) for rerun in reruns]
 
@@ -301,7 +301,7 @@ def _name(rerun: Rerun) -> str:
 
 
 def _show(reruns: Sequence[Rerun], stack: Stack) -> None:
-    from pipectl.operate import tables
+    from pipectl import tables
 
     if not reruns:
         click.echo("No failed files.", err=True)

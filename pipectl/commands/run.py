@@ -62,10 +62,10 @@ def command(
     """
     from rich.console import Console
 
-    from pipectl.display import Progress, show_table
+    from pipectl.client.uploads import dataset_for, plan
     from pipectl.embedded.template import notified_suffixes
-    from pipectl.local_run import run_files
-    from pipectl.uploads import dataset_for, plan
+    from pipectl.local.display import Progress, show_table
+    from pipectl.local.run import run_files
 
     if split_size is not None:
         parameters = {**parameters, "SplitSizeBytes": str(split_size)}

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipectl.operate.moments import lasted, shown
-from pipectl.operate.stack import StackChoice, stack_options
+from pipectl.client.stack import StackChoice, stack_options
+from pipectl.times import lasted, shown
 
 if TYPE_CHECKING:
+    from pipectl.operate.details import Portrait
     from pipectl.operate.plan import Plan
-    from pipectl.operate.portrait import Portrait
 
 
 @click.command(epilog="Example: pipectl show 5f0c2b7e9d1a4c3e8b6f7a9d0c1e2f3a")
@@ -26,8 +26,8 @@ def command(*, choice: StackChoice, target: str, as_json: bool) -> None:
 
     Exit status: 0 here it is, 1 there is none or it can't be read, 2 the command line is wrong.
     """
-    from pipectl.operate.portrait import portrait
-    from pipectl.operate.targets import read_target
+    from pipectl.client.targets import read_target
+    from pipectl.operate.details import portrait
 
     wanted = read_target(target)
     found = portrait(choice.open(), wanted)
@@ -38,8 +38,8 @@ def command(*, choice: StackChoice, target: str, as_json: bool) -> None:
 
 
 def _show(found: Portrait) -> None:
-    from pipectl.operate import tables
-    from pipectl.operate.portrait import replay_of
+    from pipectl import tables
+    from pipectl.operate.details import replay_of
 
     execution = found.execution
     title = tables.status_in_colour(execution.status)
@@ -64,7 +64,7 @@ def _show(found: Portrait) -> None:
 
 
 def _show_states(found: Portrait) -> None:
-    from pipectl.operate import tables
+    from pipectl import tables
 
     tables.show(
         ("STATE", "STATUS", "ENTERED (UTC)", "TOOK", "TRIES", "RUN", "ERROR"),
@@ -86,7 +86,7 @@ def _show_states(found: Portrait) -> None:
 
 def _show_others(found: Portrait) -> None:
     """The file's other attempts, versions and mends, where there are any."""
-    from pipectl.operate import tables
+    from pipectl import tables
 
     if len(found.attempts) > 1:
         click.echo()

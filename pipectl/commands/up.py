@@ -150,7 +150,7 @@ _EXAMPLES = (
 
 def _report_executions(stack: EmbeddedStack, ending: threading.Event) -> None:
     """Print a line for each execution that has ended, until the end is asked for."""
-    from pipectl.follow import Executions
+    from pipectl.client.history import Executions
 
     executions = Executions(stack.deployment)
     reported: set[tuple[str, int]] = set()

@@ -17,7 +17,7 @@ from pipectl.embedded.workers import Function
 from pipectl.errors import PipectlError
 
 if TYPE_CHECKING:
-    from pipectl.aws import Deployment
+    from pipectl.client.deployment import Deployment
 
 # Without effect on the embedded AWS: moto checks no permissions, and of a bucket's policy it sees
 # the action but not the condition, so "deny plain HTTP" would deny everything.

@@ -17,18 +17,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipectl.client.history import Execution, Executions
+from pipectl.client.results import Collector, FileResult, parsed
+from pipectl.client.uploads import Upload
 from pipectl.embedded.state_file import RunningStack
 from pipectl.errors import PipectlError
-from pipectl.follow import Execution, Executions
 from pipectl.options import PROJECT
-from pipectl.results import Collector, FileResult, parsed
-from pipectl.uploads import Upload
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from pipectl.aws import Deployment
+    from pipectl.client.deployment import Deployment
 
 # Far more than it takes, even on a machine that does many other things.
 START_SECONDS = 120

@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipectl.aws import Deployment
+from pipectl.client.deployment import Deployment
 from pipectl.embedded import workers
 from pipectl.embedded.faults import Faults
 from pipectl.embedded.template import ACCOUNT, REGION, Template, Translation
@@ -126,7 +126,7 @@ class EmbeddedStack:
 
     def current_states(self) -> dict[str, str]:
         """The state that each execution is in or ended in, by the execution's ARN."""
-        from pipectl.embedded import engine
+        from pipectl.embedded.moto_patches import engine
 
         return engine.current_states(ACCOUNT, REGION)
 
@@ -144,9 +144,9 @@ class EmbeddedStack:
         self._serve(translation)
 
     def _serve(self, translation: Translation) -> None:
-        from pipectl.embedded import engine, events, map_runs, message_move, redrive
         from pipectl.embedded.gateway import Gateway
         from pipectl.embedded.lambda_service import LambdaService
+        from pipectl.embedded.moto_patches import engine, events, map_runs, message_move, redrive
         from pipectl.embedded.server import Server
 
         server = Server(HOST, self._port)

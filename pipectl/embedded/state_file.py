@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from pipectl.aws import Deployment
+from pipectl.client.deployment import Deployment
 from pipectl.errors import PipectlError
 from pipectl.options import PROJECT
 

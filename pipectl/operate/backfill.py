@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipectl.operate.executions import Executions
-from pipectl.operate.items import Item, Items, is_later
-from pipectl.operate.parallel import side_by_side
+from pipectl.client.executions import Executions
+from pipectl.client.metadata import Item, Items, is_later
+from pipectl.client.side_by_side import side_by_side
+from pipectl.operate.find_failures import running_files
 from pipectl.operate.plan import Standing, attempts_in, message
-from pipectl.operate.survey import running_files
 from shared import keys
 from shared.job import Source, iso, new_job
 
 if TYPE_CHECKING:
-    from pipectl.operate.stack import Stack
+    from pipectl.client.stack import Stack
 
 State = Literal["never_run", "failed", "superseded", "running", "succeeded"]
 

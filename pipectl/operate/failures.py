@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
-from pipectl.operate.executions import Described, Listed, attempt_of
-from pipectl.operate.items import Item, is_later
-from pipectl.operate.letters import UNREADABLE, Letter
+from pipectl.client.dead_letters import UNREADABLE, Letter
+from pipectl.client.executions import Described, Listed, attempt_of
+from pipectl.client.metadata import Item, is_later
 from shared.job import Job, Source
 
 # https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html

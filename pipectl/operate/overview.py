@@ -8,14 +8,14 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from pipectl.operate.executions import Described, Executions, Listed, attempt_of
+from pipectl.client.executions import Described, Executions, Listed, attempt_of
+from pipectl.client.metadata import Item, Items
+from pipectl.client.side_by_side import side_by_side
 from pipectl.operate.failures import matches
-from pipectl.operate.items import Item, Items
-from pipectl.operate.parallel import side_by_side
 from shared.job import iso
 
 if TYPE_CHECKING:
-    from pipectl.operate.stack import Stack
+    from pipectl.client.stack import Stack
 
 # As many as a page of Step Functions' list holds; their items are read together.
 _AT_ONCE = 1000

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from pipectl.operate.executions import Described, attempt_of
+from pipectl.client.executions import Described, attempt_of
 from pipectl.operate.failures import DEFINITION_CHANGED, REDRIVABLE_FOR, FailedFile
 from shared.job import Source
 

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipectl.aws_errors import error_code, explain
+from pipectl.client.aws_errors import error_code, explain
+from pipectl.client.dead_letters import DeadLetters, settled
+from pipectl.client.executions import Described, Executions, attempt_name
+from pipectl.client.history import Failure, readable
+from pipectl.client.metadata import Item, Items, source_of
+from pipectl.client.side_by_side import side_by_side
+from pipectl.client.targets import Target
 from pipectl.errors import PipectlError
-from pipectl.follow import Failure, readable
-from pipectl.operate.executions import Described, Executions, attempt_name
-from pipectl.operate.items import Item, Items, source_of
-from pipectl.operate.letters import DeadLetters, settled
-from pipectl.operate.parallel import side_by_side
+from pipectl.operate.find_failures import running_files
 from pipectl.operate.plan import How, Plan, Standing, attempts_in, message, plan
-from pipectl.operate.survey import running_files
-from pipectl.operate.targets import Target
 from shared.job import Source
 
 if TYPE_CHECKING:
-    from pipectl.operate.stack import Stack
+    from pipectl.client.stack import Stack
 
 # How often executions are looked at, in seconds; on AWS that is a call each time.
 _AWS_TICK = 2.0

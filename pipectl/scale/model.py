@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pipectl.scale.durations import Invocations, seconds_of
 from pipectl.scale.requests import File, Requests, requests_of
 from pipectl.scale.route import Route, route
-from tabular.splits import MAX_SPLITS
+from tabular.reading.splits import MAX_SPLITS
 
 if TYPE_CHECKING:
     from pipectl.scale.assumptions import Assumptions

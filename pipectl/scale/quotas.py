@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pipectl.scale.durations import seconds_of
 from pipectl.scale.prices import S3_READS, S3_WRITES
 from pipectl.scale.requests import total
-from tabular.splits import MAX_SPLITS
+from tabular.reading.splits import MAX_SPLITS
 
 if TYPE_CHECKING:
     from pipectl.scale.assumptions import Assumptions

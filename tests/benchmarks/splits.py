@@ -16,10 +16,10 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tabular.descriptor import parse_contract
-from tabular.layout import Layout, read_layout
-from tabular.split import Split
-from tabular.splits import plan_splits
+from tabular.contract.descriptor import parse_contract
+from tabular.reading.layout import Layout, read_layout
+from tabular.reading.split import Split
+from tabular.reading.splits import plan_splits
 from tests.benchmarks.machine import facts
 from tests.benchmarks.measure import measure
 from tests.benchmarks.orders import CONTRACT, generate

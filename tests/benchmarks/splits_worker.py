@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from shared.storage import LOOKAHEAD_BYTES, RANGE_BYTES
-from tabular.layout import Layout
-from tabular.measure import measure
-from tabular.split import Split
+from tabular.reading.layout import Layout
+from tabular.reading.measure import measure
+from tabular.reading.split import Split
 from tabular.transform import transform
 
 _STARTED = "2026-03-01T08:00:00.000Z"

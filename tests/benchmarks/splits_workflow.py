@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipectl.client.history import Execution, Executions
 from pipectl.embedded.stack import EmbeddedStack
-from pipectl.follow import Execution, Executions
 from tests.benchmarks.measure import measure
 from tests.benchmarks.splits_recorder import Recorder
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
+from pipectl.client.history import STATUS, Execution, Executions, Run
+from pipectl.client.results import plain
 from pipectl.embedded.process import StackProcess
-from pipectl.follow import STATUS, Execution, Executions, Run
-from pipectl.results import plain
 from shared.job import Location, Source
 
 WAIT_SECONDS = 20

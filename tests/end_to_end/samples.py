@@ -6,10 +6,10 @@ import io
 from dataclasses import dataclass
 from typing import Any
 
-from tabular.layout import read_layout
-from tabular.report import summarize
-from tabular.split import Split
-from tabular.statistics import merge
+from tabular.reading.layout import read_layout
+from tabular.reading.split import Split
+from tabular.statistics.accumulator import merge
+from tabular.statistics.summary import summarize
 from tabular.transform import transform
 
 HEADER = b"id,amount,note\n"

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from pipectl.client.history import Execution, Executions
 from pipectl.embedded.process import StackProcess
 from pipectl.embedded.stack import TEMPLATE
-from pipectl.follow import Execution, Executions
 
 FILE = b"a,amount\nx,1\n"
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tabular.contract import Field
+    from tabular.model import Field
 
 _SPACE = " \t\r\n\x0b\x0c\x1c-\x1f\x85\xa0"
 

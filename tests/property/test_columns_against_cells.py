@@ -9,10 +9,10 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tabular.cells import reader
-from tabular.columns import ColumnReader, Values
-from tabular.contract import Field
-from tabular.envelope import Envelope
+from tabular.model import Field
+from tabular.values.cells import reader
+from tabular.values.columns import ColumnReader, Values
+from tabular.writing.jsonl import Envelope
 from tests.unit.tabular.engine import contract_of
 
 FORMATS = {

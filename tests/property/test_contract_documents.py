@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tabular.cells import cast
-from tabular.contract import Constraints, Contract, Field
-from tabular.descriptor import parse_contract, read_contract
+from tabular.contract.descriptor import parse_contract, read_contract
+from tabular.contract.jsonable import from_document, to_document
 from tabular.errors import InvalidContract
-from tabular.jsonable import from_document, to_document
-from tabular.temporal import Duration, YearMonth
-from tabular.values import canonical, physical
+from tabular.model import Constraints, Contract, Field
+from tabular.values.canonical import canonical, physical
+from tabular.values.cells import cast
+from tabular.values.dates import Duration, YearMonth
 from tests.property.fields_and_texts import CONSTRAINED, VARIANTS
 
 ORDERED = ("number", "integer", "date", "datetime", "time", "year", "yearmonth", "duration")

@@ -18,10 +18,10 @@ from frictionless import describe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tabular.cells import Cell, reader
-from tabular.contract import Field
-from tabular.descriptor import parse_contract
-from tabular.temporal import Duration
+from tabular.contract.descriptor import parse_contract
+from tabular.model import Field
+from tabular.values.cells import Cell, reader
+from tabular.values.dates import Duration
 from tests.property.fields_and_texts import CONSTRAINED, SEEDS, VARIANTS, texts_near
 from tests.property.frictionless_differences import DIFFERENCES, explained
 from tests.unit.tabular.engine import run

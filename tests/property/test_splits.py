@@ -11,11 +11,11 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from tabular.errors import MisalignedSplits
-from tabular.layout import Layout
-from tabular.measure import measure
-from tabular.split import Split
-from tabular.splits import number_splits, plan_splits
-from tabular.statistics import merge
+from tabular.reading.layout import Layout
+from tabular.reading.measure import measure
+from tabular.reading.split import Split
+from tabular.reading.splits import number_splits, plan_splits
+from tabular.statistics.accumulator import merge
 from tests.property.slow_reader import read_slowly
 from tests.unit.tabular.engine import contract_of, layout_of, run
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tabular import field_statistics, sketches
-from tabular.contract import Field
-from tabular.statistics import Accumulator, finish, merge
+from tabular.model import Field
+from tabular.statistics import field_statistics, sketches
+from tabular.statistics.accumulator import Accumulator, finish, merge
 
 Pieces = list[tuple[list[Any], str]]
 

@@ -6,7 +6,7 @@ import polars as pl
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tabular.moments import Moments
+from tabular.statistics.exact_sums import Moments
 
 DIGITS = st.text("0123456789", min_size=1, max_size=26)
 PLAIN = st.builds("{}{}.{}".format, st.sampled_from(["", "-"]), DIGITS, DIGITS)

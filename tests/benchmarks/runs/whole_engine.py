@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tabular.descriptor import parse_contract
-from tabular.layout import read_layout
-from tabular.parallel import transform_file
+from pipectl.local.processes import transform_file
+from tabular.contract.descriptor import parse_contract
+from tabular.reading.layout import read_layout
 from tests.benchmarks.runs.result import Result
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def run(source: Path, contract: Path, out: Path, *, processes: int = 1) -> Resul
         processes=processes,
     )
     # Only now, so that all processes import Polars at the same time.
-    from tabular.report import summarize  # noqa: PLC0415
-    from tabular.statistics import merge  # noqa: PLC0415
+    from tabular.statistics.accumulator import merge  # noqa: PLC0415
+    from tabular.statistics.summary import summarize  # noqa: PLC0415
 
     summary = summarize(
         merge([part.statistics]),

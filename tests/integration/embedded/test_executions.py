@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from pipectl.client.history import Run, read_history
 from pipectl.embedded.process import StackProcess
-from pipectl.follow import Run, read_history
 
 
 def ended(probe: StackProcess, document: dict[str, Any], patience: float = 20) -> dict[str, Any]:

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from pipectl.cli import main
+from pipectl.client.dead_letters import DeadLetters
+from pipectl.client.metadata import Items
+from pipectl.client.stack import Stack
 from pipectl.embedded.process import StackProcess
 from pipectl.embedded.state_file import RunningStack
-from pipectl.operate.items import Items
-from pipectl.operate.letters import DeadLetters
-from pipectl.operate.stack import Stack
 from shared.job import Source
 
 WAIT_SECONDS = 60

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
+from pipectl.client.stack import Stack
+from pipectl.client.targets import read_target
 from pipectl.embedded.process import StackProcess
 from pipectl.operate.failures import DEFINITION_CHANGED
 from pipectl.operate.rerun import Rerunner
-from pipectl.operate.stack import Stack
-from pipectl.operate.targets import read_target
 from tests.integration.operate.conftest import Command, Dataset
 
 BY_HAND = "5b1f0e3c-7a52-4d1e-9c6a-0d9d3c1b7f42"

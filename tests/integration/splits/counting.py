@@ -9,8 +9,8 @@ import json
 import time
 from typing import Any
 
+from pipectl.client.history import Execution, Executions
 from pipectl.embedded.stack import EmbeddedStack
-from pipectl.follow import Execution, Executions
 from tests.benchmarks.splits_recorder import Recorder
 
 SPLIT_SIZE = 32 * 1024

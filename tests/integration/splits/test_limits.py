@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from parse_csv.limits import check_splits, one_split_limit, why_one_split
-from tabular.descriptor import parse_contract
+from tabular.contract.descriptor import parse_contract
 from tabular.errors import FileTooLarge
-from tabular.layout import Layout, read_layout
-from tabular.split import Split
+from tabular.reading.layout import Layout, read_layout
+from tabular.reading.split import Split
 
 FIELDS = [{"name": "id", "type": "integer"}, {"name": "mail", "type": "string"}]
 GB = 1_000_000_000

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tabular.descriptor import parse_contract
-from tabular.layout import read_layout
-from tabular.splits import plan_splits
+from tabular.contract.descriptor import parse_contract
+from tabular.reading.layout import read_layout
+from tabular.reading.splits import plan_splits
 from tests.benchmarks.orders import CONTRACT, generate
 from tests.integration.splits import files as cut
 from tests.integration.splits.test_generated_files import table
 
 if TYPE_CHECKING:
-    from tabular.contract import Contract
+    from tabular.model import Contract
 
 WINDOW = 64 * 1024
 

@@ -142,7 +142,7 @@ def test_one_file_that_breaks_the_engine_costs_no_other_file_its_verdict(
     def fail(path: Path, *_: object, **__: object) -> None:
         raise {"odd.csv": PanicException, "good.csv": TypeError}[path.name]("a cell: 4711")
 
-    monkeypatch.setattr("tabular.parallel.transform_file", fail)
+    monkeypatch.setattr("pipectl.local.processes.transform_file", fail)
     (folder / "odd.csv").write_bytes(b"id,x\n1,ab\n")
     result = check("odd.csv", "good.csv", "bad.csv.missing", "--json")
     assert result.exit_code == 1

@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 from moto import mock_aws
 
-from pipectl.aws import Deployment
+from pipectl.client.deployment import Deployment
+from pipectl.client.stack import Stack, StackChoice
 from pipectl.commands.contract import command
-from pipectl.operate.stack import Stack, StackChoice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipectl.display import Progress, show_table
-from pipectl.follow import Execution, Failure, read_history
-from pipectl.results import FileResult
-from pipectl.uploads import Upload
+from pipectl.client.history import Execution, Failure, read_history
+from pipectl.client.results import FileResult
+from pipectl.client.uploads import Upload
+from pipectl.local.display import Progress, show_table
 
 NOTHING = dict.fromkeys(("processed", "rejected", "summary"))
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from pipectl.client.history import Execution, Failure, Run
+from pipectl.client.results import FileResult
+from pipectl.client.uploads import Upload
 from pipectl.commands.check import command as check
-from pipectl.follow import Execution, Failure, Run
-from pipectl.results import FileResult
-from pipectl.uploads import Upload
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "local.md").read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryContext
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramError, ProgramStopped
 
-from pipectl.embedded.engine import aborted_stays_aborted
+from pipectl.embedded.moto_patches.engine import aborted_stays_aborted
 
 ERROR: Any = {"error": "States.Runtime", "cause": "No state may follow."}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pipectl.follow import Failure, read_history
+from pipectl.client.history import Failure, read_history
 
 Event = tuple[str, dict[str, Any]]
 

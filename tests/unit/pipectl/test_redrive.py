@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pipectl.embedded.redrive import ended_in
+from pipectl.embedded.moto_patches.redrive import ended_in
 
 WORKFLOW: dict[str, Any] = {"StartAt": "Split", "States": {"Split": {}, "Join": {}}}
 

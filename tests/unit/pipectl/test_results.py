@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipectl.follow import Execution, Failure, read_history
-from pipectl.results import FileResult, message_text, plain
-from pipectl.uploads import Upload
+from pipectl.client.history import Execution, Failure, read_history
+from pipectl.client.results import FileResult, message_text, plain
+from pipectl.client.uploads import Upload
 
 
 def test_dynamodb_values_become_json() -> None:

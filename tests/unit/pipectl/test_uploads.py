@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pipectl.client.uploads import dataset_for, plan
 from pipectl.errors import UsageError
-from pipectl.uploads import dataset_for, plan
 
 SUFFIXES = [".csv", ".CSV", ".csv.gz", ".tsv"]
 

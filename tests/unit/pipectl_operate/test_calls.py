@@ -11,11 +11,11 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from pipectl.aws import Deployment
-from pipectl.operate.executions import Executions
-from pipectl.operate.items import Items
-from pipectl.operate.letters import DeadLetters, Letter, settled
-from pipectl.operate.stack import Stack
+from pipectl.client.dead_letters import DeadLetters, Letter, settled
+from pipectl.client.deployment import Deployment
+from pipectl.client.executions import Executions
+from pipectl.client.metadata import Items
+from pipectl.client.stack import Stack
 from shared.job import Source
 
 MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:data-pipeline-dev"

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from pipectl.operate.executions import Described
+from pipectl.client.dead_letters import Letter, read_letter
+from pipectl.client.executions import Described
+from pipectl.client.metadata import Item, is_later, source_of
 from pipectl.operate.failures import (
     DEFINITION_CHANGED,
     FailedFile,
@@ -20,8 +22,6 @@ from pipectl.operate.failures import (
     with_later_version,
     with_redrivability,
 )
-from pipectl.operate.items import Item, is_later, source_of
-from pipectl.operate.letters import Letter, read_letter
 from shared.job import Source
 
 ARN = "arn:aws:states:eu-central-1:123456789012:execution:data-pipeline-dev"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipectl.operate.moments import ago, lasted, parse_since, shown
+from pipectl.times import ago, lasted, parse_since, shown
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 

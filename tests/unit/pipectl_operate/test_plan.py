@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipectl.operate.executions import Described, attempt_name, attempt_of
+from pipectl.client.executions import Described, attempt_name, attempt_of
 from pipectl.operate.failures import DEFINITION_CHANGED
 from pipectl.operate.plan import Plan, Standing, attempts_in, message, plan
 from shared.job import Source

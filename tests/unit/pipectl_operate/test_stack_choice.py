@@ -11,11 +11,11 @@ import pytest
 from botocore import exceptions
 from botocore.exceptions import ClientError
 
-from pipectl.aws import Deployment
-from pipectl.aws_errors import explain, explained
+from pipectl.client.aws_errors import explain, explained
+from pipectl.client.deployment import Deployment
+from pipectl.client.links import console_url, log_url
+from pipectl.client.stack import Place, Stack, StackChoice
 from pipectl.errors import PipectlError, UsageError
-from pipectl.operate.links import console_url, log_url
-from pipectl.operate.stack import Place, Stack, StackChoice
 
 ARN = "arn:aws:states:eu-central-1:123456789012:execution:data-pipeline-dev:abc"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from pipectl.client.targets import Target, read_target
 from pipectl.errors import UsageError
-from pipectl.operate.targets import Target, read_target
 
 FILE_ID = "0123456789abcdef" * 2
 ARN = "arn:aws:states:eu-central-1:123456789012:execution:data-pipeline-dev"

@@ -16,8 +16,8 @@ from pipectl.scale.assumptions import Assumptions
 from pipectl.scale.deployed import Deployed
 from pipectl.scale.prices import PRICES
 from pipectl.scale.quotas import QUOTAS, Quota
-from tabular.descriptor import parse_contract
-from tabular.layout import read_layout
+from tabular.contract.descriptor import parse_contract
+from tabular.reading.layout import read_layout
 
 PAGE = (Path(__file__).parents[3] / "docs" / "scale.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```console\n\$ (.*)\n((?s:.*?))```", PAGE)

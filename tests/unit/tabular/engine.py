@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from tabular.descriptor import parse_contract
-from tabular.layout import read_layout
-from tabular.split import Split
+from tabular.contract.descriptor import parse_contract
+from tabular.reading.layout import read_layout
+from tabular.reading.split import Split
 from tabular.transform import Part, transform
 
 if TYPE_CHECKING:
-    from tabular.layout import Layout
+    from tabular.reading.layout import Layout
 
 
 @dataclass

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from tabular.cells import Cell, cast, read_cell, reader
-from tabular.contract import Constraints, Field
 from tabular.faults import SHOWN_CHARACTERS, Fault
-from tabular.temporal import Duration, YearMonth
-from tabular.values import canonical
+from tabular.model import Constraints, Field
+from tabular.values.canonical import canonical
+from tabular.values.cells import Cell, cast, read_cell, reader
+from tabular.values.dates import Duration, YearMonth
 
 
 def field(kind: str, **properties: Any) -> Field:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from tabular.contract import Constraints, Contract, Dialect, Field
-from tabular.descriptor import parse_contract, read_contract, reference_contract
+from tabular.contract.descriptor import parse_contract, read_contract, reference_contract
+from tabular.contract.jsonable import from_document, to_document
 from tabular.errors import HeaderMismatch, InvalidContract
-from tabular.jsonable import from_document, to_document
-from tabular.temporal import Duration
+from tabular.model import Constraints, Contract, Dialect, Field
+from tabular.values.dates import Duration
 
 
 def only_field(**properties: Any) -> Field:

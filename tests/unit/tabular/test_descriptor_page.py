@@ -9,13 +9,13 @@ from typing import get_args
 
 import pytest
 
-from tabular.cells import read_cell
-from tabular.contract import Dialect
-from tabular.descriptor import parse_contract
-from tabular.dialect_descriptor import dialect_document
+from tabular.contract.descriptor import parse_contract
+from tabular.contract.dialect_descriptor import dialect_document
 from tabular.errors import TabularError
 from tabular.faults import FaultCode
-from tabular.parquet import parquet_schema
+from tabular.model import Dialect
+from tabular.values.cells import read_cell
+from tabular.writing.parquet import parquet_schema
 from tests.unit.tabular.engine import run
 
 PAGE = (Path(__file__).parents[3] / "docs" / "contracts.md").read_text(encoding="utf-8")

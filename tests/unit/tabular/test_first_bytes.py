@@ -9,7 +9,7 @@ import pytest
 
 import tabular
 from tabular.errors import UnreadableFile
-from tabular.split import Split
+from tabular.reading.split import Split
 from tests.unit.tabular.engine import contract_of, layout_of, run
 
 TWO_TEXTS = contract_of(

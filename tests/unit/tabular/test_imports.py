@@ -9,8 +9,8 @@ PLAN_WITHOUT_POLARS = f"""
 import sys
 sys.path[:0] = {sys.path!r}
 sys.modules["polars"] = None  # importing it fails
-from tabular.layout import read_layout
-from tabular.splits import Measure, number_splits, plan_splits
+from tabular.reading.layout import read_layout
+from tabular.reading.splits import Measure, number_splits, plan_splits
 data = b'name,age\\n"x",1\\n' + b"x,1\\n" * 1000
 layout = read_layout(data, size=len(data), name="a.csv", contract=None)
 splits = plan_splits(layout, lambda start, size: data[start : start + size], split_bytes=1000)

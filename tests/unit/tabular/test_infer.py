@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from tabular.cells import reader
-from tabular.contract import Dialect
-from tabular.descriptor import parse_contract
+from pipectl.local.infer import Inference, infer_contract
+from tabular.contract.descriptor import parse_contract
 from tabular.errors import HeaderMismatch, UnreadableFile
-from tabular.infer import Inference, infer_contract
+from tabular.model import Dialect
+from tabular.values.cells import reader
 from tests.unit.tabular.engine import run
 
 

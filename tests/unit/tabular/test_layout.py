@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from tabular.contract import Contract
 from tabular.errors import (
     EmptyFile,
     HeaderMismatch,
@@ -17,7 +16,8 @@ from tabular.errors import (
     UnsupportedEncoding,
     UnsupportedFormat,
 )
-from tabular.layout import Layout, read_layout
+from tabular.model import Contract
+from tabular.reading.layout import Layout, read_layout
 from tests.unit.tabular.engine import contract_of, layout_of, run
 
 A = {"name": "a"}

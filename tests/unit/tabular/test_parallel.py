@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tabular import parallel
+from pipectl.local import processes
+from pipectl.local.processes import transform_file
 from tabular.errors import UnreadableFile
-from tabular.parallel import transform_file
 from tests.unit.tabular.engine import contract_of, layout_of
 
 CONTRACT = contract_of({"name": "id", "type": "integer"}, {"name": "text", "type": "string"})
@@ -18,7 +18,7 @@ CONTENT = b"id,text\n" + b'1,plain\n2,"two\nlines"\nx,bad\n3,"say ""hi"""\n\n4\n
 
 @pytest.fixture
 def outputs_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(parallel, "WORTHWHILE_BYTES", 0)
+    monkeypatch.setattr(processes, "WORTHWHILE_BYTES", 0)
     source = tmp_path / "source.csv"
     source.write_bytes(CONTENT)
 
@@ -53,7 +53,7 @@ def test_three_processes_give_the_bytes_of_one(outputs_of: Any) -> None:
 def test_what_a_process_raises_is_raised_by_its_name(
     outputs_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tabular.blocks.MAX_LINE_BYTES", 1)
+    monkeypatch.setattr("tabular.reading.blocks.MAX_LINE_BYTES", 1)
     with pytest.raises(UnreadableFile):
         outputs_of(2, 1)
 
@@ -61,7 +61,7 @@ def test_what_a_process_raises_is_raised_by_its_name(
 def test_a_process_that_is_killed_is_noticed(
     outputs_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start = parallel._start_helper
+    start = processes._start_helper
 
     def start_and_kill(job: Any, channels: Any) -> Any:
         helper = start(job, channels)
@@ -71,6 +71,6 @@ def test_a_process_that_is_killed_is_noticed(
         assert token.block == 0
         return helper
 
-    monkeypatch.setattr(parallel, "_start_helper", start_and_kill)
-    with pytest.raises(parallel.WorkerDied):
+    monkeypatch.setattr(processes, "_start_helper", start_and_kill)
+    with pytest.raises(processes.WorkerDied):
         outputs_of(2, 500)

@@ -6,9 +6,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tabular.contract import Field
-from tabular.report import summarize
-from tabular.statistics import Accumulator
+from tabular.model import Field
+from tabular.statistics.accumulator import Accumulator
+from tabular.statistics.summary import summarize
 
 FIELDS = [
     Field("name", "name", "string"),

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tabular.sketches import (
+from tabular.statistics.sketches import (
     KEPT_HASHES,
     MAX_BUCKETS,
     DistinctSketch,

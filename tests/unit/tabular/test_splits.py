@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tabular.measure import measure
-from tabular.split import Split
-from tabular.splits import plan_splits
+from tabular.reading.measure import measure
+from tabular.reading.split import Split
+from tabular.reading.splits import plan_splits
 from tests.unit.tabular.engine import contract_of, layout_of, run
 
 FIELDS = [{"name": "a", "type": "string"}, {"name": "b", "type": "string"}]

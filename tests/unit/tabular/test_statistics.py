@@ -13,9 +13,9 @@ import orjson
 import polars as pl
 import pytest
 
-from tabular.contract import Field
-from tabular.field_statistics import EXACT_DISTINCT
-from tabular.statistics import Accumulator, finish, merge, reject_counts
+from tabular.model import Field
+from tabular.statistics.accumulator import Accumulator, finish, merge, reject_counts
+from tabular.statistics.field_statistics import EXACT_DISTINCT
 
 
 def statistics_of(field_type: str, *blocks: Sequence[str | None]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tabular.errors import TooManyRejects
-from tabular.threshold import check_rejects, may_reject_all
+from tabular.statistics.threshold import check_rejects, may_reject_all
 from tests.unit.tabular.engine import contract_of
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from tabular import compression
-from tabular.compression import gunzip
 from tabular.errors import FileTooLarge, TabularError, UnreadableFile
-from tabular.measure import measure
-from tabular.split import Split
-from tabular.structure import MAX_RECORD_BYTES
+from tabular.reading import compression
+from tabular.reading.compression import gunzip
+from tabular.reading.grammar import MAX_RECORD_BYTES
+from tabular.reading.measure import measure
+from tabular.reading.split import Split
 from tests.unit.tabular.engine import contract_of, layout_of, run
 
 NAME = {"name": "name", "type": "string"}
@@ -292,7 +292,7 @@ def test_names_and_texts_are_escaped_as_json() -> None:
 
 
 def test_no_line_end_for_long_is_no_csv(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tabular.blocks.MAX_LINE_BYTES", 1000)
+    monkeypatch.setattr("tabular.reading.blocks.MAX_LINE_BYTES", 1000)
     with pytest.raises(TabularError):
         run(b"name,age\n" + b"x" * 5000, PEOPLE, block_bytes=100, chunk=100)
 

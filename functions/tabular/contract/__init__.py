@@ -1,0 +1,1 @@
+"""From a contract's document to its model, and back."""

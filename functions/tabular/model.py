@@ -1,0 +1,100 @@
+"""The contract of a dataset as the engine uses it: fields, constraints, dialect and policies.
+
+`descriptor.parse_contract` makes these from a Frictionless Data Resource or Table Schema document.
+Everything here is checked and cast already: whoever holds a `Contract` can rely on it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+FieldsMatch = Literal["exact", "equal", "subset", "superset", "partial"]
+ColumnPolicy = Literal["fail", "drop", "keep"]
+OutputFormat = Literal["jsonl", "parquet"]
+
+INTEGER_TYPES = frozenset({"integer", "year"})
+_NUMERIC_TYPES = INTEGER_TYPES | {"number"}
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How the text is cut into records and cells (Data Package v2, Table Dialect)."""
+
+    delimiter: str = ","
+    quote_char: str | None = '"'
+    double_quote: bool = True
+    escape_char: str | None = None
+    skip_initial_space: bool = False
+    header: bool = True
+    header_rows: tuple[int, ...] = (1,)
+    header_join: str = " "
+    comment_rows: tuple[int, ...] = ()
+    comment_char: str | None = None
+    skip_blank_rows: bool = False
+    case_sensitive_header: bool = True
+
+    @property
+    def blank_characters(self) -> str:
+        """What a row without content is made of: delimiters, quotes, and spaces if dropped."""
+        space = " " if self.skip_initial_space else ""
+        return self.delimiter + (self.quote_char or "") + space
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """What a cell's value must satisfy; bounds and enum hold values cast to the field's type."""
+
+    required: bool = False
+    unique: bool = False
+    min_length: int | None = None
+    max_length: int | None = None
+    minimum: Any = None
+    maximum: Any = None
+    exclusive_minimum: Any = None
+    exclusive_maximum: Any = None
+    pattern: str | None = None
+    enum: tuple[Any, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column: its name in the header, its type, and the name it has in the output."""
+
+    name: str
+    output_name: str
+    type: str = "any"
+    format: str = "default"
+    missing_values: tuple[str, ...] = ("",)
+    trim: bool = False
+    decimal_char: str = "."
+    group_char: str | None = None
+    bare_number: bool = True
+    true_values: tuple[str, ...] = ("true", "True", "TRUE", "1")
+    false_values: tuple[str, ...] = ("false", "False", "FALSE", "0")
+    list_delimiter: str = ","
+    list_item_type: str = "string"
+    constraints: Constraints = Constraints()
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A dataset's fields and rules. `dialect` and `encoding` are None where the file must tell."""
+
+    fields: tuple[Field, ...]
+    fields_match: FieldsMatch = "exact"
+    primary_key: tuple[str, ...] = ()
+    unique_keys: tuple[tuple[str, ...], ...] = ()
+    dialect: Dialect | None = None
+    encoding: str | None = None
+    max_reject_percent: float | None = None
+    max_reject_count: int | None = None
+    extra_columns: ColumnPolicy = "fail"
+    missing_columns: ColumnPolicy = "fail"
+    neutralise_formulas: bool = False
+    output_format: OutputFormat | None = None
+
+
+def is_numeric(field_type: str) -> bool:
+    """Whether values of this Table Schema type are JSON numbers in the output."""
+    return field_type in _NUMERIC_TYPES

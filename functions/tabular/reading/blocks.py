@@ -1,0 +1,184 @@
+"""From a stream of bytes to blocks of whole records, each knowing its place in the file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from tabular.errors import MisalignedSplits, UnreadableFile
+from tabular.reading.compression import gunzip
+from tabular.reading.grammar import MAX_RECORD_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tabular.encoding import Encoding
+    from tabular.reading.grammar import Grammar, Spans
+    from tabular.reading.layout import Layout
+    from tabular.reading.split import Split
+
+BLOCK_BYTES = 6 * 1024 * 1024
+"""Large enough that the fixed work per block hardly counts (4 and 8 MiB are as fast), small enough
+for the memory of two processes (8 MiB take 130 MB more)."""
+MAX_LINE_BYTES = 64 * 1024 * 1024
+"""Lines beyond MAX_RECORD_BYTES are rejected one by one; without any line end in this much, the
+file is not a CSV, and going on would only fill the memory."""
+_LINE_END_BYTES = 2
+
+
+class Block(NamedTuple):
+    """Whole records as they stand in the file.
+
+    `original` are the file's own bytes, `offset` is where they begin in the (decompressed) file,
+    `first_line` the 1-based number of their first physical line, and `spans` says which lines make
+    one record.
+    """
+
+    original: bytes
+    offset: int
+    first_line: int
+    spans: Spans
+
+
+def split_blocks(
+    chunks: Iterable[bytes], layout: Layout, split: Split, *, block_bytes: int = BLOCK_BYTES
+) -> Iterator[Block]:
+    """Cut a split's bytes into blocks of whole records; for `chunks` see `transform`."""
+    start = split.start
+    if layout.compression:
+        chunks = _without(gunzip(chunks), layout.data_start)
+        start = layout.data_start
+    yield from read_blocks(
+        chunks,
+        layout.grammar,
+        layout.codec,
+        start=start,
+        end=split.end,
+        first_line=split.first_line,
+        block_bytes=block_bytes,
+    )
+
+
+def read_blocks(
+    chunks: Iterable[bytes],
+    grammar: Grammar,
+    encoding: Encoding,
+    *,
+    start: int,
+    end: int | None,
+    first_line: int,
+    block_bytes: int = BLOCK_BYTES,
+) -> Iterator[Block]:
+    """Cut the bytes from `start` to `end` (None: the file's end) into blocks of whole records.
+
+    `chunks` begin at `start` and may go on beyond `end`: they are read lazily, no further than
+    MAX_RECORD_BYTES past it, and only where a quote is open there. Blocks are about `block_bytes`
+    long. Raises MisalignedSplits where `end` is not the end of a record, UnreadableFile where
+    there is no line end in MAX_LINE_BYTES, or the file ends before `end`.
+    """
+    buffer = _Buffer(chunks)
+    offset, line, wanted = start, first_line, block_bytes
+    while True:
+        limit = None if end is None else end - offset
+        buffer.fill(wanted if limit is None else min(wanted, limit + 1))
+        if limit is not None and limit <= wanted:
+            if limit:
+                yield _last_block(buffer, grammar, encoding, limit=limit, offset=offset, line=line)
+            return
+        final = buffer.complete and len(buffer.data) <= wanted
+        if final and limit is not None:
+            raise UnreadableFile(
+                f"The file ends at byte {offset + len(buffer.data)}, before the split's end {end}. "
+                "It was cut off while it was read; run it again."
+            )
+        cut = len(buffer.data) if final else encoding.lines_end(buffer.data, wanted)
+        original = buffer.data[:cut]
+        spans, size = _spans(original, grammar, encoding, complete=final)
+        if size:
+            yield Block(original if size == cut else original[:size], offset, line, spans)
+            buffer.data = buffer.data[size:]
+            offset, line = offset + size, line + spans.lines
+        if final:
+            return
+        wanted = block_bytes if size else _longer(wanted, cut, offset)
+
+
+def _longer(wanted: int, cut: int, offset: int) -> int:
+    """How much to look at after so much held no whole record."""
+    if not cut and wanted >= MAX_LINE_BYTES:
+        raise UnreadableFile(
+            f"There is no line end in {MAX_LINE_BYTES} bytes after byte {offset}: "
+            "the file is not a CSV, or its encoding is another one."
+        )
+    return wanted * 2
+
+
+def _spans(
+    original: bytes, grammar: Grammar, encoding: Encoding, *, complete: bool
+) -> tuple[Spans, int]:
+    """The records of whole lines, and how many of the file's bytes they are."""
+    text = encoding.structure(original)
+    spans = grammar.spans(text, complete=complete)
+    if text is original or spans.size == len(text):
+        return spans, len(original) if spans.size == len(text) else spans.size
+    return spans, sum(map(len, encoding.split_lines(original)[: spans.lines]))
+
+
+def _last_block(
+    buffer: _Buffer, grammar: Grammar, encoding: Encoding, *, limit: int, offset: int, line: int
+) -> Block:
+    """The block that ends with the split; what follows it decides about quotes still open there."""
+    original = buffer.data[:limit]
+    at_file_end = buffer.complete and len(buffer.data) == limit
+    if len(original) < limit:
+        raise UnreadableFile(
+            f"The file ends at byte {offset + len(original)}, before the split's end at byte "
+            f"{offset + limit}. It was cut off while it was read; run it again."
+        )
+    half_line_end = original.endswith(b"\r") and buffer.data[limit : limit + 1] == b"\n"
+    if not at_file_end and (half_line_end or not original.endswith((b"\n", b"\r"))):
+        raise MisalignedSplits(f"The split's end at byte {offset + limit} is not a line's end.")
+    spans = grammar.spans(encoding.structure(original), complete=at_file_end)
+    if spans.size < limit and not at_file_end and encoding.byte_structured:
+        buffer.fill(limit + MAX_RECORD_BYTES + _LINE_END_BYTES)
+        rest = grammar.spans(
+            buffer.data[spans.size :],
+            complete=buffer.complete,
+            limit=limit - spans.size,
+        )
+        moved = [(first + spans.lines, last + spans.lines) for first, last in rest.multi]
+        spans = spans._replace(
+            multi=spans.multi + moved, lines=spans.lines + rest.lines, size=limit
+        )
+    return Block(original, offset, line, spans)
+
+
+class _Buffer:
+    """Bytes read and not yet used, and whether there are more."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self.data = b""
+        self.complete = False
+        self._chunks = iter(chunks)
+
+    def fill(self, size: int) -> None:
+        """Read until `size` bytes are there, or the chunks end."""
+        pieces, there = [self.data], len(self.data)
+        while there < size and not self.complete:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                self.complete = True
+            else:
+                pieces.append(chunk)
+                there += len(chunk)
+        self.data = b"".join(filter(None, pieces))
+
+
+def _without(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """The chunks without their first `size` bytes."""
+    left = size
+    for chunk in chunks:
+        if left < len(chunk):
+            yield chunk[left:]
+        left = max(0, left - len(chunk))
+    if left:
+        raise UnreadableFile("The file ends before its first record, where it began before.")

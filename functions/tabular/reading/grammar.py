@@ -1,0 +1,345 @@
+"""Where records begin and end: the one place that knows quotes, line ends and what is malformed.
+
+A record ends at the first line end outside a quoted cell. Line ends are LF, CR LF and CR, mixed as
+the file likes. A quoted cell is closed by a quote that a delimiter, a line end or the end of the
+file follows. A record in which a quote stands elsewhere, or whose quoted cell is not closed within
+`MAX_RECORD_BYTES` of the record's start, is malformed: it is its first physical line, and the next
+record begins with the next line. So damage never reaches further than the line it stands on.
+
+It follows that a record of several lines has an odd number of quotes on its first line (every cell
+before the open one is well-formed). Lines with an even number are records by themselves, whatever
+else they hold; only the odd ones are looked at one by one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+from itertools import accumulate
+from typing import TYPE_CHECKING, NamedTuple
+
+from tabular.errors import MisalignedSplits
+from tabular.reading.line_ends import count_lines, has_regular_line_ends, line_end, strip_line_end
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tabular.model import Dialect
+    from tabular.reading.lines import Lines
+
+MAX_RECORD_BYTES = 4 * 1024 * 1024
+"""A longer record is rejected. Large enough for geometry in a cell, small enough to look past a
+split's end for a closing quote."""
+
+_ESCAPED_IN_JSON = {*range(0x20), *b'"\\'}
+
+
+class Outcome(IntEnum):
+    """What `Grammar.record_end` says where there is no end."""
+
+    MALFORMED = -1
+    INCOMPLETE = -2
+
+
+class Spans(NamedTuple):
+    """The records of a text: one a line, apart from those that span several.
+
+    `multi` holds (first line, last line) of records of several lines, counted from 0. `lines` and
+    `size` say how many lines and bytes hold whole records; what follows is incomplete.
+    `physical` are the lines of the text, of which there may be more, if they had to be found out.
+    `marks` are `Grammar.marks` of the text.
+    """
+
+    multi: list[tuple[int, int]]
+    lines: int
+    size: int
+    physical: Lines | None
+    marks: bytes
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """How a dialect's records look, in the bytes of one encoding."""
+
+    dialect: Dialect
+    encoding: str = "utf-8"
+
+    @cached_property
+    def delimiter(self) -> bytes:
+        """The delimiter's bytes."""
+        return self.dialect.delimiter.encode(self.encoding)
+
+    @cached_property
+    def quote(self) -> bytes | None:
+        """The quote's bytes, None where cells are never quoted."""
+        quote = self.dialect.quote_char
+        return quote.encode(self.encoding) if quote else None
+
+    @cached_property
+    def escape(self) -> bytes | None:
+        """The escape character's bytes, None where there is none."""
+        escape = self.dialect.escape_char
+        return escape.encode(self.encoding) if escape else None
+
+    @cached_property
+    def comment(self) -> bytes | None:
+        """What comments begin with, None where there are none. A comment is its physical line."""
+        mark = self.dialect.comment_char
+        return mark.encode(self.encoding) if mark else None
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether cells are written as RFC 4180 has it, apart from which delimiter and quote."""
+        dialect = self.dialect
+        return (
+            dialect.escape_char is None
+            and not dialect.skip_initial_space
+            and (dialect.quote_char is None or dialect.double_quote)
+            and len(self.delimiter) == 1
+            and (self.quote is None or len(self.quote) == 1)
+        )
+
+    def is_plain_in(self, text: bytes) -> bool:
+        """Whether this text, for all that it holds, could be of a plain dialect."""
+        if self.is_plain:
+            return True
+        if len(self.delimiter) != 1 or (self.quote is not None and len(self.quote) != 1):
+            return False
+        oddities = [self.escape] if self.escape is not None else []
+        if self.quote is not None and not self.dialect.double_quote:
+            oddities.append(self.quote * 2)
+        if self.dialect.skip_initial_space:
+            oddities += [b"\n ", b"\r ", self.delimiter + b" "]
+            if text.startswith(b" "):
+                return False
+        return not any(oddity in text for oddity in oddities)
+
+    @property
+    def spans_lines(self) -> bool:
+        """Whether a record can span several lines at all."""
+        return self.quote is not None or self.escape is not None
+
+    def record_end(self, text: bytes, start: int, *, complete: bool) -> int:
+        """Where the record that begins at `start` ends, its line end included; or an Outcome.
+
+        `complete` says that the file ends where `text` does. INCOMPLETE is only said otherwise,
+        and never where more than MAX_RECORD_BYTES of text are there.
+        """
+        undecided = not complete and len(text) - start <= MAX_RECORD_BYTES
+        if self.comment and text.startswith(self.comment, start):
+            end = line_end(text, start)
+            is_cut_off = undecided and end == len(text) and not text.endswith(b"\n")
+            return Outcome.INCOMPLETE if is_cut_off else end
+        match = self._record.match(text, start)
+        if match is not None:
+            end = match.end()
+            # At the text's end a missing line end may follow, and a CR be half of a CR LF.
+            if end == len(text) and not complete and match["end"] in (b"", b"\r"):
+                return Outcome.INCOMPLETE
+            return Outcome.MALFORMED if end - start > MAX_RECORD_BYTES else end
+        if undecided and self._open.match(text, start):
+            return Outcome.INCOMPLETE
+        return Outcome.MALFORMED
+
+    def is_well_formed(self, record: bytes) -> bool:
+        """Whether this text, without its line end, is one record."""
+        match = self._record.match(record)
+        return match is not None and match.end() == len(record) and not match["end"]
+
+    def records(self, text: bytes, *, complete: bool, most: int) -> Iterator[bytes]:
+        """Cut the first `most` records off a text that begins with one, without line ends.
+
+        Record by record, so for heads of files only. An incomplete last record is left out.
+        """
+        start = 0
+        while most and start < len(text):
+            end = self.record_end(text, start, complete=complete)
+            if end == Outcome.INCOMPLETE:
+                return
+            if end == Outcome.MALFORMED:
+                end = line_end(text, start)
+            yield strip_line_end(text[start:end])
+            start, most = end, most - 1
+
+    def cells(self, record: bytes) -> list[str] | None:
+        """Cut a record without its line end into cells; None if it is malformed.
+
+        What is not valid in the grammar's encoding becomes U+FFFD.
+        """
+        if self.is_plain and (self.quote is None or self.quote not in record):
+            return record.decode(self.encoding, "replace").split(self.dialect.delimiter)
+        if not self.is_well_formed(record):
+            return None
+        text = record.decode(self.encoding, "replace")
+        return [self._cell_text(cell) for cell in self._split(text)]
+
+    def _split(self, text: str) -> list[str]:
+        """Cut a well-formed record at its delimiters; the cells keep their quotes."""
+        cells, start = [], 0
+        delimiter = self.dialect.delimiter
+        while True:
+            match = self._text_cell.match(text, start)
+            end = match.end() if match else len(text)
+            cells.append(text[start:end])
+            if end >= len(text):
+                return cells
+            start = end + len(delimiter)
+
+    def _cell_text(self, cell: str) -> str:
+        """Take quotes and escapes off a cell."""
+        dialect = self.dialect
+        if dialect.skip_initial_space:
+            cell = cell.lstrip(" ")
+        quote, escape = dialect.quote_char, dialect.escape_char
+        quoted = bool(quote) and cell.startswith(str(quote))
+        if quote and quoted:
+            cell = cell[len(quote) : -len(quote)]
+        if escape is not None and escape in cell:
+            return self._escaped_text.sub(lambda match: match[1] or match[2], cell)
+        if quote and quoted and dialect.double_quote:
+            return cell.replace(quote * 2, quote)
+        return cell
+
+    @cached_property
+    def _text_cell(self) -> re.Pattern[str]:
+        return re.compile(Grammar(self.dialect, "utf-8")._cell.decode(), re.DOTALL)
+
+    @cached_property
+    def _escaped_text(self) -> re.Pattern[str]:
+        """An escaped character (group 1), or a doubled quote (group 2 is the quote)."""
+        escape, quote = (
+            re.escape(c or "") for c in (self.dialect.escape_char, self.dialect.quote_char)
+        )
+        doubled = f"({quote}){quote}" if quote and self.dialect.double_quote else "(?!)()"
+        return re.compile(f"{escape}(.)|{doubled}", re.DOTALL)
+
+    def spans(self, text: bytes, *, complete: bool, limit: int | None = None) -> Spans:
+        """Find the records of `text`, which begins with a record and ends with a physical line.
+
+        With `limit`, a line's start within the text, only records that begin before it count, and
+        one of several lines that passes it raises MisalignedSplits; `text` beyond may break off.
+        """
+        from tabular.reading.lines import Lines  # noqa: PLC0415 Polars, which heads of files do without
+
+        within = len(text) if limit is None else limit
+        marks = self.marks(text)
+        odd = self._odd_lines(text, marks)
+        if not odd:
+            lines = count_lines(text[:within] if limit else text)
+            return Spans([], lines, within, None, marks)
+        physical = Lines(text)
+        multi: list[tuple[int, int]] = []
+        free = 0
+        for line, start in zip(odd, physical.starts.gather(odd).to_list(), strict=True):
+            if line < free:
+                continue
+            if start >= within:
+                break
+            end = self.record_end(text, start, complete=complete)
+            if end == Outcome.INCOMPLETE:
+                return Spans(multi, line, start, physical, marks)
+            if end == Outcome.MALFORMED:
+                continue
+            if end > within:
+                raise MisalignedSplits(
+                    f"The split should end at its byte {within}, within a record of several lines "
+                    f"that begins at its byte {start}."
+                )
+            free = line + count_lines(text[start:end])
+            if free - line > 1:
+                multi.append((line, free - 1))
+        lines = int(physical.starts.search_sorted(within))
+        return Spans(multi, lines, within, physical, marks)
+
+    def marks(self, text: bytes) -> bytes:
+        """What of a text's bytes may matter: quotes, control characters and backslashes, in order.
+
+        One pass over the text, for the search for odd lines and for what JSON would escape.
+        """
+        return text.translate(None, self._unmarked)
+
+    def _odd_lines(self, text: bytes, marks: bytes) -> list[int]:
+        """The lines at which a record of several lines may begin."""
+        if self.escape is not None and self.escape in text:
+            openers = (self.escape, self.quote or self.escape)
+            lines = enumerate(text.splitlines())
+            return [number for number, line in lines if any(char in line for char in openers)]
+        if self.quote is None or self.quote not in text:
+            return []
+        if len(self.quote) > 1 or not has_regular_line_ends(text):
+            lines = enumerate(text.splitlines())
+            return [number for number, line in lines if line.count(self.quote) % 2]
+        # Down to quotes and line feeds: pairs vanish, what is left is one quote an odd line.
+        bare = marks.translate(None, self._neither_quote_nor_line_feed)
+        line_feeds = bare.replace(self.quote * 2, b"").split(self.quote)[:-1]
+        return list(accumulate(map(len, line_feeds)))
+
+    @cached_property
+    def _unmarked(self) -> bytes:
+        return bytes(set(range(256)) - _ESCAPED_IN_JSON - set(self.quote or b""))
+
+    @cached_property
+    def _neither_quote_nor_line_feed(self) -> bytes:
+        return bytes(set(range(256)) - set(self.quote or b"") - {ord("\n")})
+
+    @cached_property
+    def _cell(self) -> bytes:
+        """The pattern of a cell. All repeats are possessive: time is linear in the text."""
+        delimiter = re.escape(self.delimiter)
+        escape = re.escape(self.escape) if self.escape else None
+        # An escaped CR LF is one line end.
+        escaped = b"|%b(?:\r\n|.)" % escape if escape else b""
+        if self.quote is None:
+            return b"(?:(?!%b)[^\r\n%b]%b)*+" % (delimiter, escape or b"", escaped)
+        bare_stop = b"(?!%b|%b)[^\r\n%b]" % (delimiter, re.escape(self.quote), escape or b"")
+        if len(self.delimiter) == len(self.quote) == 1:
+            bare_stop = b"[^\r\n%b%b%b]++" % (delimiter, re.escape(self.quote), escape or b"")
+        space = b" *+" if self.dialect.skip_initial_space else b""
+        closed = b"(?=%b|[\r\n]|\\Z)" % delimiter
+        return b"(?>%b%b%b|(?:%b%b)*+)" % (space, self._quoted(), closed, bare_stop, escaped)
+
+    def _quoted(self, *, closed: bool = True) -> bytes:
+        quote = re.escape(self.quote or b"")
+        escape = re.escape(self.escape) if self.escape else b""
+        inner = [b"[^%b%b]++" % (quote, escape)]
+        if len(self.quote or b"") > 1:
+            inner = [b"(?!%b)[^%b]" % (quote, escape)]
+        if escape and escape != quote:
+            inner.append(escape + b".")
+        if self.dialect.double_quote:
+            inner.append(quote * 2)
+        return quote + b"(?:" + b"|".join(inner) + b")*+" + (quote if closed else b"")
+
+    @cached_property
+    def _record(self) -> re.Pattern[bytes]:
+        """A whole record with its line end, which is empty at the end of the text."""
+        return re.compile(
+            b"%b(?:%b%b)*+(?P<end>\r\n|\r|\n|\\Z)"
+            % (self._cell, re.escape(self.delimiter), self._cell),
+            re.DOTALL,
+        )
+
+    @cached_property
+    def _open(self) -> re.Pattern[bytes]:
+        """The beginning of a record that may turn out well: the text ends in a quoted cell."""
+        if self.quote is None:
+            return re.compile(
+                b"(?:%b(?:\r\n|.)|[^\r\n])*+(?:%b)?\\Z" % ((re.escape(self.escape or b""),) * 2)
+            )
+        space = b" *+" if self.dialect.skip_initial_space else b""
+        tail = b"(?:%b)?" % b"|".join(
+            re.escape(char) for char in (self.escape, self.quote) if char is not None
+        )
+        return re.compile(
+            b"(?:%b%b)*+%b%b%b\\Z"
+            % (
+                self._cell,
+                re.escape(self.delimiter),
+                space,
+                self._quoted(closed=False),
+                tail,
+            ),
+            re.DOTALL,
+        )

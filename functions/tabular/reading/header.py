@@ -1,0 +1,208 @@
+"""Which column of the file is which field of the contract.
+
+No message here repeats a label of the file: where a file has no header, its labels are a record.
+Messages give column numbers, and names that the contract has.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from tabular.errors import HeaderMismatch
+from tabular.model import Field
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tabular.model import Contract
+
+_LISTED = 8
+"""Names and numbers listed in a message; a header may have thousands."""
+_EXTRA_ALLOWED = ("subset", "partial")
+_MISSING_ALLOWED = ("superset", "partial")
+_CERTAIN_NAMES = 2
+_CERTAIN_SHARE = 2 / 3
+"""Labels are certainly a header if at least two of them, and two of three, are the contract's."""
+
+
+class Column(NamedTuple):
+    """A field of the output, and its cell's index in the record; None: the file lacks it."""
+
+    position: int | None
+    field: Field
+
+
+def check_labels(labels: Sequence[str]) -> None:
+    """Raise HeaderMismatch, with positions, where labels are blank or occur twice."""
+    blank = [number for number, label in enumerate(labels, 1) if not label.strip()]
+    if blank:
+        raise HeaderMismatch(
+            f"The header is blank in column {_numbers(blank)} of {len(labels)}. "
+            "Name every column. If the names stand in another row, or in several rows, "
+            'say so in the contract: "dialect": {"headerRows": [...]}.'
+        )
+    _check_twice(labels)
+
+
+def match_columns(labels: Sequence[str], contract: Contract) -> tuple[Column, ...]:
+    """Find the contract's fields among the file's labels; the columns stand in output order.
+
+    The rules are Table Schema's `fieldsMatch`, widened by the contract's policies for extra and
+    missing columns. Where `fieldsMatch` itself allows them, extra columns are dropped and missing
+    ones are null unless a policy says otherwise. Raises HeaderMismatch.
+    """
+    labels = _in_contract_case(labels, contract)
+    _check_twice(labels)
+    names = {field.name for field in contract.fields}
+    positions = {label: position for position, label in enumerate(labels)}
+    extra = [position for position, label in enumerate(labels) if label not in names]
+    missing = [field for field in contract.fields if field.name not in positions]
+    _check_matching(labels, extra, missing, contract)
+
+    columns = [
+        Column(positions.get(field.name), field)
+        for field in contract.fields
+        if field.name in positions or contract.missing_columns != "drop"
+    ]
+    if contract.extra_columns == "keep":
+        columns += [Column(place, Field(labels[place], labels[place])) for place in extra]
+    _check_output_names(columns)
+    return tuple(columns)
+
+
+def _check_twice(labels: Sequence[str]) -> None:
+    places: dict[str, list[int]] = {}
+    for number, label in enumerate(labels, 1):
+        places.setdefault(label, []).append(number)
+    same = next((numbers for numbers in places.values() if len(numbers) > 1), None)
+    if same:
+        raise HeaderMismatch(
+            f"Columns {_numbers(same)} of the header have the same name. "
+            "Give every column a name of its own."
+        )
+
+
+def _in_contract_case(labels: Sequence[str], contract: Contract) -> list[str]:
+    """The labels, written as the contract's fields are where case does not matter."""
+    if contract.dialect is None or contract.dialect.case_sensitive_header:
+        return list(labels)
+    names = {field.name.casefold(): field.name for field in contract.fields}
+    return [names.get(label.casefold(), label) for label in labels]
+
+
+def _check_matching(
+    labels: Sequence[str], extra: list[int], missing: list[Field], contract: Contract
+) -> None:
+    match = contract.fields_match
+    known = len(labels) - len(extra)
+    header = _certain_header(labels, known)
+    if missing and match not in _MISSING_ALLOWED and contract.missing_columns == "fail":
+        raise HeaderMismatch(
+            f"The header lacks {_names(missing)}, which the contract expects."
+            f"{_lookalike(missing, extra, labels)} {_unmatched(labels, extra)}",
+            header=header,
+        )
+    if extra and match not in _EXTRA_ALLOWED and contract.extra_columns == "fail":
+        raise HeaderMismatch(
+            f"The contract has no field for column {_numbers(_one_based(extra))} of the "
+            f"{len(labels)} columns in the header. Remove them, add them to the contract's "
+            'fields, or set "extraColumns" in its pipeline settings to "drop" or "keep".',
+            header=header,
+        )
+    if match == "partial" and not known:
+        raise HeaderMismatch(
+            f"The header has none of the contract's fields: {_names(contract.fields)}. "
+            f"{_unmatched(labels, extra)}"
+        )
+    keys = frozenset(contract.primary_key)
+    required = [f for f in missing if f.constraints.required or f.name in keys]
+    if required:
+        raise HeaderMismatch(
+            f"The header lacks {_names(required)}, which the contract requires."
+            f"{_lookalike(required, extra, labels)}",
+            header=header,
+        )
+    if match == "exact":
+        _check_order(labels, contract, header)
+
+
+def _certain_header(labels: Sequence[str], known: int) -> tuple[str, ...] | None:
+    """The labels if they are certainly a header, and not the first record of a file without one."""
+    is_certain = known >= _CERTAIN_NAMES and known >= _CERTAIN_SHARE * len(labels)
+    return tuple(labels) if is_certain else None
+
+
+def _unmatched(labels: Sequence[str], extra: list[int]) -> str:
+    """Say which columns are no field of the contract, and what none at all may mean."""
+    if not extra:
+        return f"The header has {len(labels)} columns, all of which the contract knows."
+    if len(extra) < len(labels):
+        return f"Column {_numbers(_one_based(extra))} of {len(labels)} is not in the contract."
+    return (
+        f"None of the {len(labels)} columns is in the contract: the file may have no header, "
+        "another delimiter, or belong to another dataset."
+    )
+
+
+def _check_order(labels: Sequence[str], contract: Contract, header: tuple[str, ...] | None) -> None:
+    names = {field.name for field in contract.fields}
+    there = set(labels)
+    known = [(number, label) for number, label in enumerate(labels, 1) if label in names]
+    present = [field.name for field in contract.fields if field.name in there]
+    for (number, label), name in zip(known, present, strict=True):
+        if label != name:
+            raise HeaderMismatch(
+                f"Column {number} of the header should be {name!r} and is {label!r}: the contract "
+                'wants its fields in order. If any order will do, put "fieldsMatch": "equal" into '
+                "it.",
+                header=header,
+            )
+
+
+def _check_output_names(columns: list[Column]) -> None:
+    """Refuse an extra column that is called as the contract calls a field in the output.
+
+    The contract's own output names differ from each other, and so do the labels.
+    """
+    first: dict[str, Field] = {}
+    for column in columns:
+        output = column.field.output_name
+        if output in first:
+            raise HeaderMismatch(
+                f"Column {(column.position or 0) + 1} of the header, which the contract has no "
+                f"field for, has the name {output!r} that the contract gives to the field "
+                f"{first[output].name!r} in the output. Rename the column, or give the field "
+                "another output name in the contract."
+            )
+        first[output] = column.field
+
+
+def _lookalike(missing: Iterable[Field], extra: Iterable[int], labels: Sequence[str]) -> str:
+    """Point at a column whose name differs in case, white space or invisible characters only."""
+    plain = {_plain(labels[place]): place for place in extra}
+    for field in missing:
+        place = plain.get(_plain(field.name))
+        if place is not None:
+            return (
+                f" The name of column {place + 1} differs from {field.name!r} in case, white "
+                "space or invisible characters only."
+            )
+    return ""
+
+
+def _plain(label: str) -> str:
+    return "".join(label.split()).casefold().strip("\ufeff\u200b")
+
+
+def _one_based(places: Iterable[int]) -> list[int]:
+    return [place + 1 for place in places]
+
+
+def _names(fields: Sequence[Field]) -> str:
+    more = f" and {len(fields) - _LISTED} more" if len(fields) > _LISTED else ""
+    return ", ".join(repr(field.name) for field in fields[:_LISTED]) + more
+
+
+def _numbers(numbers: Sequence[int]) -> str:
+    more = f" and {len(numbers) - _LISTED} more" if len(numbers) > _LISTED else ""
+    return ", ".join(map(str, numbers[:_LISTED])) + more

@@ -1,0 +1,360 @@
+"""How a file is read: encoding, compression, dialect, header, and which column is which field.
+
+Settled once from the file's head and the dataset's contract; every split then reads alike.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from tabular.contract.descriptor import reference_contract
+from tabular.contract.jsonable import from_document, to_document
+from tabular.encoding import BOMS, Encoding, find_encoding, suggest_encoding
+from tabular.errors import (
+    EmptyFile,
+    HeaderMismatch,
+    UnreadableFile,
+    UnsupportedEncoding,
+    UnsupportedFormat,
+)
+from tabular.model import Contract, Dialect
+from tabular.reading.compression import GZIP_MAGIC, gunzip
+from tabular.reading.detection import detect_dialect
+from tabular.reading.grammar import Grammar, Outcome
+from tabular.reading.header import Column, check_labels, match_columns
+from tabular.reading.line_ends import count_lines, line_end, strip_line_end
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tabular.model import Field
+
+MAX_HEAD_BYTES = 4 * 1024 * 1024
+"""So much of a compressed file's content is looked at."""
+
+_MAGIC = {
+    rb"PK\x03\x04": "a ZIP archive or an Excel workbook (.xlsx)",
+    rb"\xd0\xcf\x11\xe0": "an Excel workbook (.xls)",
+    rb"%PDF-[0-9]": "a PDF document",
+    rb"PAR1\x15": "a Parquet file",
+    rb"SQLite format 3\x00": "an SQLite database",
+    rb"\x28\xb5\x2f\xfd": "a file compressed with Zstandard",
+    rb"BZh[1-9]1AY&SY": "a file compressed with bzip2",
+    rb"\xfd7zXZ\x00": "a file compressed with xz",
+    re.escape(GZIP_MAGIC): "a file compressed with gzip twice",
+}
+"""How files that are no CSV begin, with bytes that no header has: `PAR1` may be a column's name."""
+
+_NO_CONTENT = "The file has no content but blank lines: there is no header."
+
+BlankRows = Literal["skip-lines", "skip-rows", "reject"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Everything that reading a file's records takes.
+
+    `labels` are the header's names (the contract's where the file has no header): a record has as
+    many cells. `data_start` is the byte offset, in the decompressed file, of the first data
+    record, and `data_line` its 1-based physical line. `head` are the bytes before it. `size` is
+    the object's size in bytes as stored. `blank_rows`: without a contract empty lines are skipped;
+    with one, rows without any content are skipped or rejected, as its dialect says.
+    """
+
+    encoding: str
+    bom: bool
+    compression: str | None
+    dialect: Dialect
+    labels: tuple[str, ...]
+    contract: Contract
+    blank_rows: BlankRows
+    data_start: int
+    data_line: int
+    head: bytes
+    line_end: str
+    size: int
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """The fields of the output, and where their cells stand."""
+        return match_columns(self.labels, self.contract)
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """The names in the header."""
+        return self.labels
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The fields of the output, in order."""
+        return tuple(column.field for column in self.columns)
+
+    @property
+    def width(self) -> int:
+        """How many cells a record has."""
+        return len(self.labels)
+
+    @cached_property
+    def codec(self) -> Encoding:
+        """How bytes become text."""
+        return Encoding(self.encoding)
+
+    @cached_property
+    def grammar(self) -> Grammar:
+        """Where records begin and end, in the bytes that the structure is searched in."""
+        return Grammar(self.dialect, self.codec.structure_name)
+
+    @cached_property
+    def grammar_utf8(self) -> Grammar:
+        """The same for records that have been decoded to UTF-8."""
+        return Grammar(self.dialect)
+
+    @property
+    def has_uniqueness(self) -> bool:
+        """Whether records must be compared with each other, so that splits cannot be used."""
+        contract = self.contract
+        return bool(
+            contract.primary_key
+            or contract.unique_keys
+            or any(field.constraints.unique for field in self.fields)
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """What people want to know about how the file was read; JSON-able."""
+        return {
+            "size": self.size,
+            "encoding": self.encoding,
+            "byte_order_mark": self.bom,
+            "compression": self.compression,
+            "dialect": asdict(self.dialect),
+            "columns": list(self.labels),
+        }
+
+    def to_document(self) -> dict[str, Any]:
+        """The layout as JSON-able values, for `from_document`."""
+        return to_document(self)
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> Layout:
+        """The layout that `to_document` wrote."""
+        return from_document(cls, document)
+
+
+def read_layout(head: bytes, *, size: int, name: str, contract: Contract | None) -> Layout:
+    """Settle how a file is read.
+
+    `head` are its first bytes (a megabyte is plenty; all of a small file), `size` is its whole
+    size in bytes, `name` its name, `contract` the dataset's, None if it has none.
+    Raises EmptyFile, UnsupportedFormat, UnreadableFile, UnsupportedEncoding or HeaderMismatch.
+    """
+    if not head:
+        raise EmptyFile(f"The file {name} is empty. Upload it again with a header and records.")
+    content, complete, compression = _decompressed(head, size, name)
+    _check_magic(content)
+    encoding, bom = _find_encoding(content, contract)
+    body = content[bom:]
+    cut = len(body) if complete else encoding.lines_end(body)
+    text = encoding.structure(body[:cut])
+    if complete and not text.strip(b"\r\n"):
+        raise EmptyFile(_NO_CONTENT)
+    if not cut:
+        raise UnreadableFile(
+            f"There is no line end in the first {len(body)} bytes: the file is not a CSV, "
+            "or it is in another encoding than " + encoding.name + "."
+        )
+    dialect = _settle_dialect(text, encoding, contract, complete=complete)
+    reader = _HeadReader(text, Grammar(dialect, encoding.structure_name), complete=complete)
+    if dialect.header:
+        labels = reader.labels(skip_blank=contract is None)
+        _check_text(labels, body[:cut], encoding)
+        check_labels(labels)
+    else:
+        labels = [field.name for field in contract.fields] if contract else []
+    lines = count_lines(text[: reader.position])
+    start = bom + _original_size(body, encoding, lines, reader.position)
+    effective = contract or reference_contract(labels)
+    match_columns(labels, effective)  # raises now, not in the middle of the file
+    return Layout(
+        encoding=encoding.name,
+        bom=bom > 0,
+        compression=compression,
+        dialect=dialect,
+        labels=tuple(labels),
+        contract=effective,
+        blank_rows=_blank_rows(contract, dialect),
+        data_start=start,
+        data_line=lines + 1,
+        head=content[:start],
+        line_end=_line_end_of(text),
+        size=size,
+    )
+
+
+def _decompressed(head: bytes, size: int, name: str) -> tuple[bytes, bool, str | None]:
+    """The content's head, whether it is all of the content, and the compression."""
+    complete = len(head) >= size
+    if not head.startswith(GZIP_MAGIC):
+        if name.lower().endswith(".gz"):
+            raise UnreadableFile(
+                f"{name} is not gzip data, although its name says so. Compress it, or rename it."
+            )
+        return head, complete, None
+    content = bytearray()
+    for piece in gunzip([head], whole=complete):
+        content += piece
+        if len(content) > MAX_HEAD_BYTES:
+            complete = False
+            break
+    if not content:
+        raise EmptyFile(f"The file {name} is empty when decompressed.")
+    return bytes(content), complete, "gzip"
+
+
+def _check_magic(content: bytes) -> None:
+    for magic, what in _MAGIC.items():
+        if re.match(magic, content):
+            raise UnsupportedFormat(
+                f"This is not a CSV file but {what}. Export it as CSV in UTF-8 and upload that."
+            )
+
+
+def _find_encoding(content: bytes, contract: Contract | None) -> tuple[Encoding, int]:
+    """The encoding, and the byte order mark's length. The mark wins over what the contract says."""
+    for mark, name in BOMS:
+        if content.startswith(mark):
+            return Encoding(name), len(mark)
+    named = contract.encoding if contract else None
+    encoding = find_encoding(named or "utf-8")
+    first_line = content[: line_end(content, 0)]
+    nulls = first_line.count(0)
+    has_header = contract is None or contract.dialect is None or contract.dialect.header
+    # In a line of data, a few NULs are a fault of its row alone.
+    if encoding.unit == 1 and nulls > (0 if has_header else len(first_line) // 4):
+        low_first = first_line[1::2].count(0) >= first_line[::2].count(0)
+        raise UnsupportedEncoding(
+            f"The first line has {nulls} NULs in {len(first_line)} bytes: the file "
+            "is binary, or UTF-16 without a byte order mark. If it is that, put "
+            f'"encoding": "utf-16-{"le" if low_first else "be"}" into the dataset\'s contract.'
+        )
+    return encoding, 0
+
+
+def _settle_dialect(
+    text: bytes, encoding: Encoding, contract: Contract | None, *, complete: bool
+) -> Dialect:
+    if contract is not None and contract.dialect is not None:
+        dialect = contract.dialect
+        if dialect.escape_char is not None and dialect.escape_char == dialect.quote_char:
+            # A quote that is escaped by itself is a doubled quote.
+            return replace(dialect, escape_char=None, double_quote=True)
+        return dialect
+    if encoding.byte_structured and encoding.name != "utf-8":
+        text = encoding.to_utf8(text)[0]
+    known = {field.name for field in contract.fields} if contract else ()
+    return detect_dialect(text, complete=complete, known=known)
+
+
+def _blank_rows(contract: Contract | None, dialect: Dialect) -> BlankRows:
+    if contract is None:
+        return "skip-lines"
+    return "skip-rows" if dialect.skip_blank_rows else "reject"
+
+
+def _check_text(labels: list[str], original: bytes, encoding: Encoding) -> None:
+    """Raise UnsupportedEncoding where the header could not be decoded."""
+    for number, label in enumerate(labels, 1):
+        if "\ufffd" in label:
+            raise UnsupportedEncoding(
+                f"The name of column {number} is not valid {encoding.name}. If the whole file is "
+                "in another encoding, name it in the dataset's contract, for example "
+                f'"encoding": "{suggest_encoding(original)}".'
+            )
+
+
+def _original_size(body: bytes, encoding: Encoding, lines: int, text_size: int) -> int:
+    """How many of the file's bytes hold the first `lines` lines, which are `text_size` of text."""
+    if encoding.byte_structured:
+        return text_size
+    return sum(map(len, encoding.split_lines(body)[:lines]))
+
+
+def _line_end_of(text: bytes) -> str:
+    """The first line end of the file, LF if it has none."""
+    first = text[: line_end(text, 0)]
+    return first[len(strip_line_end(first)) :].decode() or "\n"
+
+
+class _HeadReader:
+    """Reads the rows before the data."""
+
+    def __init__(self, text: bytes, grammar: Grammar, *, complete: bool) -> None:
+        self.position = 0
+        self._text = text
+        self._grammar = grammar
+        self._complete = complete
+
+    def labels(self, *, skip_blank: bool) -> list[str]:
+        """The header's names, and `position` after it.
+
+        Header rows are counted from 1 over all rows of the file, comment rows by the line on which
+        they begin, as among the data. Where a header row is a comment, the header is the next row
+        that is none; without a contract, blank lines before the header do not count.
+        """
+        dialect = self._grammar.dialect
+        wanted = sorted(dialect.header_rows)
+        rows: list[list[str]] = []
+        number = 0
+        for line, record in self._records():
+            number += 1
+            if skip_blank and not record.strip():
+                number -= 1
+                continue
+            if number < wanted[len(rows)] or self._is_comment(record, line):
+                continue
+            rows.append(self._cells(record, number))
+            if len(rows) == len(wanted):
+                return _joined(rows, dialect.header_join)
+        if not number:
+            raise EmptyFile(_NO_CONTENT)
+        where = "the file" if self._complete else f"its first {len(self._text)} bytes"
+        raise HeaderMismatch(
+            f"The header should be row {wanted[-1]}, and there are {number} rows in {where}."
+        )
+
+    def _records(self) -> Iterator[tuple[int, bytes]]:
+        """The records, each with the number of its first line."""
+        line = 1
+        while self.position < len(self._text):
+            start = self.position
+            end = self._grammar.record_end(self._text, start, complete=self._complete)
+            if end in (Outcome.MALFORMED, Outcome.INCOMPLETE):
+                end = line_end(self._text, start)
+            self.position = end
+            yield line, strip_line_end(self._text[start:end])
+            line += count_lines(self._text[start:end])
+
+    def _is_comment(self, record: bytes, line: int) -> bool:
+        dialect = self._grammar.dialect
+        mark = dialect.comment_char
+        if mark and record.startswith(mark.encode(self._grammar.encoding)):
+            return True
+        return line in dialect.comment_rows
+
+    def _cells(self, record: bytes, number: int) -> list[str]:
+        cells = self._grammar.cells(record)
+        if cells is None:
+            raise HeaderMismatch(
+                f"The header in row {number} has a quote that is not closed, or stands within a "
+                "name. Mend it, or name the quote character in the dataset's contract."
+            )
+        return cells
+
+
+def _joined(rows: list[list[str]], join: str) -> list[str]:
+    """Put the names of several header rows together, column by column."""
+    columns = itertools.zip_longest(*rows, fillvalue="")
+    return [join.join(part for part in column if part) for column in columns]

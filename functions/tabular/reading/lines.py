@@ -1,0 +1,49 @@
+"""The physical lines of a text, a whole column of them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from itertools import accumulate
+
+import polars as pl
+
+from tabular.csv_reader import read_rows
+from tabular.reading.line_ends import has_regular_line_ends, strip_line_end
+
+_SEPARATORS = "\x01\x02\x03\x1c\x1d\x1e\x1f"
+"""One of them that the text doesn't hold makes the CSV reader a reader of lines."""
+
+
+class Lines:
+    """The physical lines of a text that ends with one; each ends after LF, CR LF or CR."""
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+
+    @cached_property
+    def regular(self) -> bool:
+        """Whether all line ends are LF, or all are CR LF."""
+        return has_regular_line_ends(self.text)
+
+    @cached_property
+    def contents(self) -> pl.Series:
+        """The lines without their line ends (String). The text must be UTF-8."""
+        separator = next((char for char in _SEPARATORS if char.encode() not in self.text), None)
+        if not self.regular or separator is None:
+            lines = [strip_line_end(line).decode() for line in self.text.splitlines(keepends=True)]
+            return pl.Series(lines, dtype=pl.String)
+        return read_rows(self.text, width=1, separator=separator, quote=None).to_series()
+
+    @cached_property
+    def starts(self) -> pl.Series:
+        """Where each line begins in the text, and where the last one ends (UInt64)."""
+        if self.regular:
+            try:
+                lengths = self.contents.str.len_bytes().cast(pl.UInt64)
+            except pl.exceptions.ComputeError:
+                pass  # not UTF-8
+            else:
+                ends = (lengths + (2 if b"\r" in self.text else 1)).cum_sum()
+                return pl.concat([pl.Series([0], dtype=pl.UInt64), ends])
+        lines = self.text.splitlines(keepends=True)
+        return pl.Series(list(accumulate(map(len, lines), initial=0)), dtype=pl.UInt64)

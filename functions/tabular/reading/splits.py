@@ -1,0 +1,176 @@
+"""Where a large file can be cut, and the proof that it was cut between records.
+
+A boundary is *proposed* from a small window: the line end at which no quote can be open, or after
+which records look right if none is, and wrong if one is. It is *proven* by reading: the first split
+starts with a record, and `measure` shows for each split that a record ends where it ends. So if all
+are measured, every boundary is true, by induction, whatever the file's quotes are.
+
+All of this looks at little of the file, and does without Polars.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tabular.reading.grammar import MAX_RECORD_BYTES, Outcome
+from tabular.reading.line_ends import line_end
+from tabular.reading.split import Split
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from tabular.reading.layout import Layout
+
+    ReadRange = Callable[[int, int], bytes]
+
+MAX_SPLITS = 10_000
+"""A multipart upload composes the output, and may have so many parts."""
+_WINDOWS = (64 * 1024, 512 * 1024, MAX_RECORD_BYTES)
+"""Bytes read near a mark, the next size where the smaller one does not decide."""
+_TRIED_RECORDS = 20
+_UNLIKE = (-1.0, 0.0)
+_SURE_SHARE = 0.5
+"""More of the tried records than this must have the header's width, where only that tells."""
+
+
+class Measure(NamedTuple):
+    """How many data records and physical lines a split has."""
+
+    record_count: int
+    line_count: int
+
+    def to_document(self) -> dict[str, Any]:
+        """JSON-able: record_count and line_count."""
+        return self._asdict()
+
+
+def can_split(layout: Layout) -> bool:
+    """Whether a file of this layout can be transformed in several splits.
+
+    Not if it is compressed, its structure is not in its own bytes (UTF-16, Shift JIS), records must
+    be compared with each other, or rows of the data are comments by their number.
+    """
+    return (
+        layout.compression is None
+        and layout.codec.byte_structured
+        and not layout.has_uniqueness
+        and all(row < layout.data_line for row in layout.dialect.comment_rows)
+    )
+
+
+def plan_splits(layout: Layout, read_range: ReadRange, *, split_bytes: int) -> list[Split]:
+    """Propose splits of about `split_bytes`, from small windows of the file.
+
+    `read_range(start, length)` gives bytes of the file; near its end fewer than asked for. The
+    splits are not numbered yet: `first_row` and `first_line` are those of the first one in all.
+    A place where no window decides is passed over, so splits may be longer. Files that cannot be
+    split are one split.
+    """
+    whole = Split.whole(layout)
+    if not can_split(layout) or layout.size - whole.start <= split_bytes:
+        return [whole]
+    step = max(split_bytes, -(-layout.size // MAX_SPLITS))
+    boundaries = [whole.start]
+    mark = whole.start + step
+    while mark < layout.size:
+        boundary = _find_boundary(layout, read_range, mark)
+        if boundary is not None and boundaries[-1] < boundary < layout.size:
+            boundaries.append(boundary)
+            mark = max(mark, boundary)
+        mark += step
+    ends = [*boundaries[1:], None]
+    return [
+        replace(whole, index=index, start=start, end=end)
+        for index, (start, end) in enumerate(zip(boundaries, ends, strict=True))
+    ]
+
+
+def number_splits(splits: Sequence[Split], measures: Sequence[Measure]) -> list[Split]:
+    """Give each split the numbers of its first row and line, from the measures of all before it."""
+    numbered = []
+    row, line = splits[0].first_row, splits[0].first_line
+    for split, measured in zip(splits, measures, strict=True):
+        numbered.append(replace(split, first_row=row, first_line=line))
+        row, line = row + measured.record_count, line + measured.line_count
+    return numbered
+
+
+def _find_boundary(layout: Layout, read_range: ReadRange, mark: int) -> int | None:
+    """The first line end at or after `mark` that surely looks like a record's end."""
+    for size in _WINDOWS:
+        window = read_range(mark, size)
+        complete = len(window) < size
+        offset = _Window(window, layout, complete=complete).boundary()
+        if offset is not None:
+            return mark + offset
+        if complete:
+            return None
+    return None
+
+
+class _Window:
+    """A piece of the file that begins anywhere, read in two ways.
+
+    Either no quote is open at its first line's end, or one is: then the cell goes on until the
+    quote that closes it, and records begin after that record's line end.
+    """
+
+    def __init__(self, window: bytes, layout: Layout, *, complete: bool) -> None:
+        self._window = window
+        self._layout = layout
+        self._grammar = layout.grammar
+        self._complete = complete
+
+    def boundary(self) -> int | None:
+        """Where a record begins; None if the window does not decide."""
+        outside = line_end(self._window, 0)
+        if outside >= len(self._window):
+            return None
+        if not self._grammar.spans_lines:
+            return outside
+        inside = self._after_open_quote(outside)
+        if inside == Outcome.MALFORMED:
+            # A quoted cell that went on here would be malformed, and so be none: every record
+            # that begins before ends here at the latest.
+            return outside
+        if_outside = self._likeness(outside)
+        if inside in (Outcome.INCOMPLETE, len(self._window)):
+            # Nothing tells against an open quote, so it must look like records of this file.
+            return outside if if_outside[1] > _SURE_SHARE else None
+        if_inside = self._likeness(inside)
+        if if_outside == if_inside:
+            return None
+        return outside if if_outside > if_inside else inside
+
+    def _after_open_quote(self, start: int) -> int:
+        """Where the next record begins if a quote is open at `start`, or an Outcome."""
+        quote = self._grammar.quote
+        if quote is None:
+            return Outcome.INCOMPLETE
+        # Where a cell goes on, it reads as it would if it began there.
+        rest = quote + self._window[start:]
+        end = self._grammar.record_end(rest, 0, complete=self._complete)
+        return end if end < 0 else start + end - len(quote)
+
+    def _likeness(self, start: int) -> tuple[float, float]:
+        """How much the text from `start` on looks like records of this file; the more, the greater.
+
+        What tells most is that quotes are well-formed: read the wrong way round, hardly any are.
+        Among equals it is the share of records that have the header's width.
+        """
+        seen = malformed = right = 0
+        for record in self._records(start):
+            seen += 1
+            cells = self._grammar.cells(record)
+            malformed += cells is None
+            right += cells is not None and len(cells) == self._layout.width
+        return (-malformed / seen, right / seen) if seen else _UNLIKE
+
+    def _records(self, start: int) -> Iterator[bytes]:
+        tail = self._window[start:]
+        return (
+            record
+            for record in self._grammar.records(tail, complete=self._complete, most=_TRIED_RECORDS)
+            if record
+        )

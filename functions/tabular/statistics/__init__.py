@@ -1,0 +1,1 @@
+"""Statistics of a file's fields: accumulated block by block, merged over splits, summarized."""

@@ -1,0 +1,366 @@
+"""A field's cells, a whole column at a time.
+
+`cells` is the rule. Here stand shortcuts that only say of a text that it is *surely* right and
+that its value's text is the text itself; every other distinct text is read by `cells`, once. So
+both ways give the same result, and that is tested.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cached_property, reduce
+from json import loads
+from operator import or_
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import polars as pl
+
+from tabular.model import is_numeric
+from tabular.values.cells import FORMULA_STARTS, Cell, reader
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tabular.faults import Fault
+    from tabular.model import Field
+
+QUOTED_TYPES = frozenset({"string", "any", "date", "datetime", "time", "yearmonth", "duration"})
+"""Their values are strings in JSON; those of the other types are written bare."""
+
+_ESCAPED = re.compile(r'["\\\x00-\x1f]')
+_PRINTED_ESCAPED = '"\\'
+_RANGE = re.compile(r"(?=(.)-(.))")
+_CACHED_TEXTS = 20_000
+_CACHED_CHARACTERS = 200  # longer texts are hardly ever repeated
+_SURE_INTEGER_DIGITS = 18  # fits 64 bits
+_SURE_NUMBER_LENGTH = 250  # without exponent: surely finite as a double
+# A column of few distinct texts: they are counted, and read instead of the cells. Half of the first
+# cells being different makes it unlikely, more than one in eight of a block's rules it out.
+_FIRST_CELLS = 4096
+_MOST_OF_FIRST = 0.5
+_MOST_OF_BLOCK = 0.125
+
+_DAY = (
+    r"(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
+    r"|02-(?:0[1-9]|1[0-9]|2[0-8]))"
+)
+_DATE = rf"(?:[1-9][0-9]{{3}}|0[1-9][0-9]{{2}}|00[1-9][0-9]|000[1-9])-{_DAY}"
+_CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?"
+_ZONE = r"(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9])?"
+_SURE = {
+    ("number", "default"): r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$",
+    ("integer", "default"): rf"^(?:0|-?[1-9][0-9]{{0,{_SURE_INTEGER_DIGITS - 1}}})$",
+    ("date", "default"): f"^{_DATE}$",
+    # The first and last years are left to `cells`: a zone could carry them out of range.
+    ("datetime", "default"): rf"^[1-8][0-9]{{3}}-{_DAY}T{_CLOCK}{_ZONE}$",
+    ("time", "default"): f"^{_CLOCK}$",
+    ("yearmonth", "default"): r"^[1-9][0-9]{3}-(?:0[1-9]|1[0-2])$",
+    ("year", "default"): r"^[1-9][0-9]{3}$",
+    ("string", "email"): (
+        r"^[A-Za-z0-9_%+-]+(?:\.[A-Za-z0-9_%+-]+)*@"
+        r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,20}$"
+    ),
+    ("string", "uuid"): r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
+    ("string", "default"): None,
+    ("any", "default"): None,
+}
+"""Patterns (of the Rust regex crate, ASCII only) of texts that are surely of a type; None: all."""
+_SURE_EMAIL_LENGTH = 63  # then no part of it can be too long
+
+_PLAIN_PATTERN = re.compile(
+    r"(?!.*(?:--|&&|~~|[*+?}]\+|\(\?(?!:)))"
+    r"(?:[A-Za-z0-9 _@%:;,/=<>!#~'\"^$|()+*?.-]|\[[A-Za-z0-9 _.-]+\]|\{[0-9]+(?:,[0-9]*)?\}"
+    r"|\\[.\-+*?()/$^|]|\\d)*"
+)
+"""Constraint patterns that mean the same to both regex engines, at least for what they accept."""
+
+
+class Values(NamedTuple):
+    """A column that has been read.
+
+    `texts` (String) are the values' plain texts, null for missing ones; where a cell is faulty,
+    anything. `json` are the JSON texts, or None where these are the plain texts, escaped and in
+    quotes for QUOTED_TYPES and bare for others. `faults` are the faulty cells by row. `escape_free`
+    tells that no text holds anything that JSON escapes. `counts` tells how often each of `texts`
+    occurs, where they have been counted.
+    """
+
+    texts: pl.Series
+    json: pl.Series | None
+    faults: dict[int, tuple[Fault, ...]]
+    escape_free: bool = False
+    counts: dict[str | None, int] | None = None
+
+    def filter(self, keep: pl.Series) -> Values:
+        """Without the rows for which `keep` (Boolean) is false, and without faults."""
+        counts = self.counts
+        if counts is not None:
+            counts = counts.copy()
+            for text in self.texts.filter(~keep).to_list():
+                counts[text] -= 1
+                if not counts[text]:
+                    del counts[text]
+        json = None if self.json is None else self.json.filter(keep)
+        return Values(self.texts.filter(keep), json, {}, self.escape_free, counts)
+
+
+@dataclasses.dataclass
+class ColumnReader:
+    """Reads the cells of one field, block by block; keeps what it learned about repeated texts."""
+
+    field: Field
+    neutralise_formulas: bool = False
+    _known: dict[str, Cell] = dataclasses.field(default_factory=dict)
+    _many: bool = False
+
+    @cached_property
+    def read_text(self) -> Any:
+        """The exact reader of one text."""
+        return reader(self.field, neutralise_formulas=self.neutralise_formulas)
+
+    def read(self, texts: pl.Series) -> Values:
+        """Read a String column without nulls."""
+        if self.field.trim:
+            texts = texts.str.strip_chars()
+        counts = self._counted(texts)
+        if counts is not None:
+            return self._read_counted(texts, counts)
+        plain, unsure = self._apart(texts)
+        if unsure is None:
+            return Values(plain, None, {}, self._sure_is_escape_free)
+        indexes = unsure.arg_true()
+        some = texts.gather(indexes)
+        readings = {text: self._read_cached(text) for text in some.unique().to_list()}
+        return self._read_unsure(plain, readings, some, indexes)
+
+    def _apart(self, texts: pl.Series) -> tuple[pl.Series, pl.Series | None]:
+        """The texts with nulls for missing values, and which are not sure; None: all are."""
+        null = self._null(texts)
+        sure = self._sure(texts)
+        if sure is not None and null is not None:
+            sure |= null
+        plain = texts if null is None else texts.set(null, None)
+        return plain, None if sure is None or sure.all() else ~sure
+
+    def _counted(self, texts: pl.Series) -> pl.DataFrame | None:
+        """The distinct `text`s and how often each occurs, `count`; None where there are many."""
+        if self._many or not len(texts):
+            return None
+        first = texts.head(_FIRST_CELLS)
+        if first.n_unique() <= len(first) * _MOST_OF_FIRST:
+            counted = texts.alias("text").value_counts()
+            if counted.height <= len(texts) * _MOST_OF_BLOCK:
+                return counted
+        self._many = True
+        return None
+
+    def _read_counted(self, texts: pl.Series, counted: pl.DataFrame) -> Values:
+        """Read the distinct texts, and then only the cells that don't stand for themselves."""
+        distinct = counted["text"]
+        values, unsure = self._apart(distinct)
+        nulls = distinct.filter(values.is_null()).to_list()
+        plain = texts.set(_among(texts, nulls), None) if nulls else texts
+        readings: dict[str, Cell] = {}
+        if unsure is not None:
+            readings = {text: self._read_cached(text) for text in distinct.filter(unsure).to_list()}
+        others = [text for text, cell in readings.items() if not self._is_itself(text, cell)]
+        indexes = _among(texts, others).arg_true() if others else pl.Series(dtype=pl.UInt32)
+        read = self._read_unsure(plain, readings, texts.gather(indexes), indexes)
+        counts: dict[str | None, int]
+        counts = dict(zip(distinct.to_list(), counted["count"].to_list(), strict=True))
+        moved: list[tuple[str | None, int]] = [(None, counts.pop(text)) for text in nulls]
+        moved += [(_plain_text(readings[text]), counts.pop(text)) for text in others]
+        for value, count in moved:
+            counts[value] = counts.get(value, 0) + count
+        return read._replace(counts=counts)
+
+    def _is_itself(self, text: str, cell: Cell) -> bool:
+        """Whether a text is right, and its value's text is the text itself."""
+        return not cell.faults and _plain_text(cell) == text and not self._is_odd(cell)
+
+    def _is_odd(self, cell: Cell) -> bool:
+        """NaN and the infinities are strings in JSON, among numbers."""
+        return self.field.type not in QUOTED_TYPES and cell.json.startswith('"')
+
+    @cached_property
+    def _sure_is_escape_free(self) -> bool:
+        """Whether what makes texts sure leaves out quotes, backslashes and controls."""
+        rules = self.field.constraints
+        if rules.enum is not None:
+            return not any(_ESCAPED.search(str(value)) for value in rules.enum)
+        if rules.pattern is not None:
+            # The patterns that count here have a backslash only to escape what is none.
+            ranges = _RANGE.findall(rules.pattern)
+            return (
+                "." not in rules.pattern
+                and '"' not in rules.pattern
+                and not any(
+                    first <= char <= last for first, last in ranges for char in _PRINTED_ESCAPED
+                )
+            )
+        return bool(_SURE.get((self.field.type, self.field.format)))
+
+    def _null(self, texts: pl.Series) -> pl.Series | None:
+        """Which texts are surely null; None where none is. Required fields have no sure null."""
+        missing = self.field.missing_values
+        if not missing or self.field.constraints.required:
+            return None
+        null = texts == missing[0] if len(missing) == 1 else texts.is_in(list(missing))
+        return null if null.any() else None
+
+    def _sure(self, texts: pl.Series) -> pl.Series | None:
+        """Which texts are surely right and stand for themselves; None: all."""
+        rules = self._rules
+        if rules is None:
+            return pl.Series([False]).new_from_index(0, len(texts))
+        if not rules:
+            return None
+        frame = texts.to_frame("text")
+        return frame.select(pl.all_horizontal(rules)).to_series()
+
+    @cached_property
+    def _rules(self) -> list[pl.Expr] | None:
+        """Conditions on the column `text` that are sufficient together; None: nothing is sure."""
+        kind = self.field
+        pattern = _SURE.get((kind.type, kind.format), "")
+        if pattern == "" or (
+            is_numeric(kind.type) and (kind.decimal_char != "." or kind.group_char)
+        ):
+            return None
+        text = pl.col("text")
+        rules = [] if pattern is None else [text.str.contains(pattern)]
+        if kind.type == "number":
+            rules.append(text.str.len_bytes() <= _SURE_NUMBER_LENGTH)
+        if kind.format == "email":
+            rules.append(text.str.len_bytes() <= _SURE_EMAIL_LENGTH)
+        missing = kind.missing_values
+        if missing and kind.constraints.required:
+            rules.append(text != missing[0] if len(missing) == 1 else ~text.is_in(list(missing)))
+        if kind.type in ("string", "any"):
+            if kind.trim:
+                # White space to Python's `strip` alone.
+                rules.append(~text.str.contains("[\x1c-\x1f]"))
+            if self.neutralise_formulas:
+                rules.append(~text.str.contains(f"^[{re.escape(''.join(FORMULA_STARTS))}]"))
+        constraints = self._constraint_rules(text)
+        return None if constraints is None else rules + constraints
+
+    def _constraint_rules(self, text: pl.Expr) -> list[pl.Expr] | None:
+        rules, kind = self.field.constraints, self.field
+        bounds = {
+            "minimum": rules.minimum,
+            "maximum": rules.maximum,
+            "exclusive_minimum": rules.exclusive_minimum,
+            "exclusive_maximum": rules.exclusive_maximum,
+        }
+        conditions: list[pl.Expr] = []
+        if rules.min_length is not None or rules.max_length is not None:
+            if kind.type not in ("string", "any"):
+                return None
+            conditions.append(
+                text.str.len_chars().is_between(rules.min_length or 0, rules.max_length or _MANY)
+            )
+        if rules.pattern is not None:
+            if kind.type not in ("string", "any") or not _PLAIN_PATTERN.fullmatch(rules.pattern):
+                return None
+            conditions.append(text.str.contains(rf"^(?:{rules.pattern})$".replace(r"\d", "[0-9]")))
+        if rules.enum is not None:
+            if kind.type not in ("string", "any", "date"):
+                return None
+            conditions.append(text.is_in([str(value) for value in rules.enum]))
+        for name, bound in bounds.items():
+            if bound is not None:
+                within = _within(text, kind.type, name, bound)
+                if within is None:
+                    return None
+                conditions.append(within)
+        return conditions
+
+    def _read_unsure(
+        self, plain: pl.Series, readings: dict[str, Cell], some: pl.Series, indexes: pl.Series
+    ) -> Values:
+        """Put what was read of the texts `some`, which stand at `indexes`, into the column."""
+        changed = {
+            text: value for text, cell in readings.items() if (value := _plain_text(cell)) != text
+        }
+        if changed:
+            values = some.replace(list(changed), pl.Series(list(changed.values()), dtype=pl.String))
+            plain = plain.scatter(indexes, values)
+        faults = self._faults_of(readings, some, indexes)
+        escape_free = self._sure_is_escape_free and not any(
+            _ESCAPED.search(cell.json[1:-1]) for cell in readings.values()
+        )
+        odd = {text: cell.json for text, cell in readings.items() if self._is_odd(cell)}
+        if not odd:
+            return Values(plain, None, faults, escape_free)
+        json = plain.fill_null("null")
+        where = some.is_in(list(odd))
+        jsons = some.filter(where).replace_strict(list(odd), list(odd.values()))
+        return Values(plain, json.scatter(indexes.filter(where), jsons), faults)
+
+    def _faults_of(
+        self, readings: dict[str, Cell], some: pl.Series, indexes: pl.Series
+    ) -> dict[int, tuple[Fault, ...]]:
+        faulty = [text for text, cell in readings.items() if cell.faults]
+        if not faulty:
+            return {}
+        where = some.is_in(faulty)
+        places, texts = indexes.filter(where).to_list(), some.filter(where).to_list()
+        return {place: readings[text].faults for place, text in zip(places, texts, strict=True)}
+
+    def _read_cached(self, text: str) -> Cell:
+        cell = self._known.get(text)
+        if cell is None:
+            cell = self.read_text(text)
+            if len(text) <= _CACHED_CHARACTERS:
+                if len(self._known) >= _CACHED_TEXTS:
+                    self._known.clear()
+                self._known[text] = cell
+        return cell
+
+
+_FEW = 4
+_MANY = 2**31
+_EXACT = 2**62
+
+
+def _among(texts: pl.Series, some: Sequence[str]) -> pl.Series:
+    """Which texts are among some (Boolean). A few comparisons are quicker than a search."""
+    if len(some) > _FEW:
+        return texts.is_in(some)
+    return reduce(or_, (texts == text for text in some))
+
+
+def _plain_text(cell: Cell) -> str | None:
+    """The text that stands for a value in statistics and, escaped, in JSON."""
+    if cell.json == "null":
+        return None
+    if cell.json.startswith('"'):
+        return str(loads(cell.json))
+    return cell.json
+
+
+def _within(text: pl.Expr, kind: str, name: str, bound: Any) -> pl.Expr | None:
+    """A condition that is sufficient for being within a bound; None: there is none.
+
+    Rounding to doubles keeps the order, so a double strictly beyond the bound's double comes from
+    a number strictly beyond the bound. A number next to it, or equal to it, is left to `cells`.
+    """
+    is_minimum, exclusive = name.endswith("minimum"), name.startswith("exclusive")
+    if kind in ("integer", "year") and isinstance(bound, int) and abs(bound) < _EXACT:
+        return _compared(text.cast(pl.Int64, strict=False), bound, is_minimum, exclusive)
+    if kind == "date" and isinstance(bound, date) and not isinstance(bound, datetime):
+        # ISO 8601 dates of four-digit years sort as texts do.
+        return _compared(text, bound.isoformat(), is_minimum, exclusive)
+    if kind in ("number", "integer", "year") and isinstance(bound, int | Decimal):
+        return _compared(text.cast(pl.Float64, strict=False), float(bound), is_minimum, True)
+    return None
+
+
+def _compared(value: pl.Expr, limit: float | str, is_minimum: bool, exclusive: bool) -> pl.Expr:
+    if exclusive:
+        return value > limit if is_minimum else value < limit
+    return value >= limit if is_minimum else value <= limit

@@ -1,0 +1,1 @@
+"""From typed records to output files: JSON Lines, Parquet, rejects."""

@@ -1,0 +1,167 @@
+"""Processed records as JSON Lines: values that are JSON texts already, put together by column."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from json.encoder import encode_basestring
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tabular.values.columns import QUOTED_TYPES, Values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tabular.model import Field
+
+_ROWS_A_PIECE = 16_384
+"""So many records are put together at a time: their memory is small, and used again and again."""
+_QUOTE = '"'
+_NEEDS_ESCAPE = r'["\\\x00-\x1f]'
+
+
+class Envelope:
+    """Writes `{"id", "original_row", "data", "processed_at"}` lines for one file's records."""
+
+    def __init__(self, fields: Sequence[Field], *, file_id: str, processed_at: str) -> None:
+        self._fields = fields
+        self._id = encode_basestring(file_id)[:-1]
+        self._tail = f'}},"processed_at":{encode_basestring(processed_at)}}}'
+        self._buffers: list[BytesIO] = []
+
+    def lines(
+        self, rows: pl.Series, columns: Sequence[Values], escapable: pl.Series | None = None
+    ) -> memoryview:
+        """The lines of records with these row numbers and values, each with its line feed.
+
+        `escapable` (Boolean) tells which records may hold what JSON escapes; None: any. The memory
+        is used again once nobody holds the view or another one of it.
+        """
+        if not len(rows):
+            return memoryview(b"")
+        line, numbers = _Line(), rows.cast(pl.String)
+        places = None if escapable is None else escapable.arg_true()
+        line.add(f'{{"id":{self._id}-')
+        line.add(numbers)
+        line.add('","original_row":')
+        line.add(numbers)
+        separator = ',"data":{'
+        for field, values in zip(self._fields, columns, strict=True):
+            line.add(f"{separator}{encode_basestring(field.output_name)}:")
+            _add_json(line, field, values, places)
+            separator = ","
+        line.add((separator if not columns else "") + self._tail)
+        return self._written(line)
+
+    def _written(self, line: _Line) -> memoryview:
+        buffer = self._free_buffer()
+        buffer.seek(0)
+        for frame in line.frames():
+            frame.write_csv(buffer, include_header=False, separator=_QUOTE, quote_style="never")
+        return buffer.getbuffer()[: buffer.tell()]
+
+    def _free_buffer(self) -> BytesIO:
+        """A buffer that nobody looks at: new memory costs more than what is written into it."""
+        for buffer in self._buffers:
+            try:
+                buffer.write(b"")
+            except BufferError:
+                continue
+            return buffer
+        self._buffers.append(BytesIO())
+        return self._buffers[-1]
+
+
+class _Line:
+    """Texts and columns of texts that make up a line, one after the other.
+
+    They become the columns of a CSV whose separator is the quote: texts in quotes as they are, and
+    what stands between them put together.
+    """
+
+    def __init__(self) -> None:
+        self._columns: dict[str, pl.Series] = {}
+        self._written: list[pl.Expr] = []
+        self._parts: list[pl.Expr] = []
+        self._text = ""
+        self._quoted_unless: pl.Expr | None = None
+
+    def add(self, part: str | pl.Series) -> None:
+        """Add a text that is the same in all lines, or one that isn't; no null among these."""
+        if isinstance(part, str):
+            self._text += part
+            return
+        self._end_text()
+        self._parts.append(self._column(part))
+
+    def add_quoted(self, texts: pl.Series) -> None:
+        """Add texts in quotes, and a bare `null` for null."""
+        column = self._column(texts)
+        if not texts.null_count():
+            self._end_parts()
+            self._written.append(column)
+            return
+        is_null = column.is_null()
+        self._end_text(null_follows=is_null)
+        self._parts.append(column)
+        self._quoted_unless = is_null
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """The lines cut at quotes, piece by piece."""
+        self._end_parts()
+        names = map(str, range(len(self._written)))
+        written = [column.alias(name) for name, column in zip(names, self._written, strict=True)]
+        for columns in pl.DataFrame(self._columns).iter_slices(_ROWS_A_PIECE):
+            yield columns.select(written)
+
+    def _column(self, series: pl.Series) -> pl.Expr:
+        name = str(len(self._columns))
+        self._columns[name] = series
+        return pl.col(name)
+
+    def _end_parts(self) -> None:
+        """Put together what has been added since the last quoted text."""
+        self._end_text()
+        self._written.append(pl.concat_str(self._parts, ignore_nulls=True))
+        self._parts = []
+
+    def _end_text(self, *, null_follows: pl.Expr | None = None) -> None:
+        """Turn the text so far into a part, with the quotes of texts beside it that may be null.
+
+        Choosing between constants is much cheaper than a column of quoted texts.
+        """
+        text: pl.Expr = pl.lit(self._text)
+        if null_follows is not None:
+            text = _choice(null_follows, self._text + "null", self._text + _QUOTE)
+        if self._quoted_unless is not None:
+            text = pl.concat_str(_choice(self._quoted_unless, "", _QUOTE), text)
+        self._parts.append(text)
+        self._text, self._quoted_unless = "", None
+
+
+def _choice(condition: pl.Expr, yes: str, no: str) -> pl.Expr:
+    return pl.when(condition).then(pl.lit(yes)).otherwise(pl.lit(no))
+
+
+def _add_json(line: _Line, field: Field, values: Values, places: pl.Series | None) -> None:
+    """Add a column of values as JSON; only those at `places` may have to be escaped, if given."""
+    if values.json is not None:
+        line.add(values.json)
+    elif field.type not in QUOTED_TYPES:
+        line.add(values.texts.fill_null("null") if values.texts.null_count() else values.texts)
+    else:
+        line.add_quoted(values.texts if values.escape_free else _escaped(values.texts, places))
+
+
+def _escaped(texts: pl.Series, places: pl.Series | None) -> pl.Series:
+    """JSON string contents; only the texts that need it are touched."""
+    some = texts if places is None else texts.gather(places)
+    needing = some.str.contains(_NEEDS_ESCAPE).fill_null(value=False).arg_true()
+    if not len(needing):
+        return texts
+    indexes = needing if places is None else places.gather(needing)
+    # Polars' `replace_many` takes four times as long.
+    escaped = [encode_basestring(text)[1:-1] for text in some.gather(needing).to_list()]
+    # A copy, which costs nothing before it is changed: `scatter` works in place.
+    return texts.clone().scatter(indexes, pl.Series(escaped, dtype=pl.String))

@@ -1,0 +1,200 @@
+"""Processed records as Parquet: typed columns, compressed with Zstandard, one row group a block.
+
+Column types follow from the contract alone, so that all splits of a file have one schema. Numbers
+are decimals of 38 digits, 18 of them after the point: what does not fit is rejected, visibly,
+rather than rounded.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+from polars.io.plugins import register_io_source
+
+from tabular.errors import HeaderMismatch
+from tabular.faults import Fault, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from tabular.model import Field
+    from tabular.sink import Sink
+    from tabular.values.columns import Values
+
+_SCALE = 18
+_WHOLE_DIGITS = 38 - _SCALE
+_DECIMAL = pl.Decimal(38, _SCALE)
+_TYPES: dict[str, pl.DataType] = {
+    "number": _DECIMAL,
+    "integer": pl.Int64(),
+    "boolean": pl.Boolean(),
+    "date": pl.Date(),
+    "datetime": pl.Datetime("us"),
+    "year": pl.Int32(),
+}
+"""Of the other types the column holds the plain text, which is JSON for structures."""
+_FITS = {
+    "number": rf"^-?[0-9]{{1,{_WHOLE_DIGITS}}}(?:\.[0-9]{{1,{_SCALE}}})?$",
+    "integer": r"^-?[0-9]{1,18}$",
+    "datetime": r"^[1-8][0-9]{3}-[0-9-]{5}T[0-9:]{8}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})?$",
+}
+"""What surely fits, as it is written; every other text is looked at."""
+_MISFIT = {
+    "number": f"in Parquet a number has {_WHOLE_DIGITS} digits before and {_SCALE} after the "
+    "decimal point",
+    "integer": "in Parquet an integer is one of 64 bits",
+    "datetime": "in Parquet a datetime has six digits after the second's point, "
+    "and in UTC a year from 1 to 9999",
+}
+_FINER = re.compile(r"\.[0-9]{6}0*[1-9]")
+_CHUNK_BYTES = 1024 * 1024
+_LEAST, _MOST = -(2**63), 2**63 - 1
+
+
+def parquet_schema(fields: Sequence[Field]) -> dict[str, pl.DataType]:
+    """The columns: `_file_id`, `_row`, and the fields by output name.
+
+    Raises HeaderMismatch where a field would have the name of one of the first two.
+    """
+    own: dict[str, pl.DataType] = {"_file_id": pl.String(), "_row": pl.Int64()}
+    for number, field in enumerate(fields, 1):
+        if field.output_name in own:
+            # By its number: the field's own name may be one of the file's.
+            raise HeaderMismatch(
+                f"Column {number} of the output would be called {field.output_name!r}, and Parquet "
+                "output has a column of that name already. Rename it, or give the field another "
+                "output name in the contract."
+            )
+    return own | {field.output_name: _TYPES.get(field.type, pl.String()) for field in fields}
+
+
+def misfits(field: Field, values: Values) -> dict[int, tuple[Fault, ...]]:
+    """The values, by row, that the field's column cannot hold without loss."""
+    pattern = _FITS.get(field.type)
+    if pattern is None:
+        return {}
+    fits = values.texts.str.contains(pattern).fill_null(value=True)
+    found: dict[int, tuple[Fault, ...]] = {}
+    for index in (~fits).arg_true().to_list():
+        text = values.texts[index]
+        if index not in values.faults and _written(field, text) is None:
+            fault = Fault(field.name, "type-error", _MISFIT[field.type], shown(text))
+            found[index] = (fault,)
+    return found
+
+
+def parquet_frame(
+    fields: Sequence[Field], file_id: str, rows: pl.Series, columns: Sequence[Values]
+) -> pl.DataFrame:
+    """The records with these row numbers and values, in `parquet_schema`'s columns."""
+    schema = parquet_schema(fields)
+    series = [
+        pl.Series("_file_id", [file_id], dtype=pl.String).new_from_index(0, len(rows)),
+        rows.cast(pl.Int64).alias("_row"),
+    ]
+    series += [
+        _typed(field, values.texts).alias(field.output_name)
+        for field, values in zip(fields, columns, strict=True)
+    ]
+    return pl.DataFrame(series, schema=schema)
+
+
+def write_parquet(frames: Iterable[pl.DataFrame], fields: Sequence[Field], sink: Sink) -> None:
+    """Write one Parquet file of all frames into the sink, keeping one frame in memory at a time.
+
+    It goes through a temporary file. What the frames' iterator raises is raised here.
+    """
+    failures: list[Exception] = []
+
+    def batches(
+        with_columns: list[str] | None,
+        predicate: pl.Expr | None,
+        n_rows: int | None,
+        batch_size: int | None,
+    ) -> Iterator[pl.DataFrame]:
+        del with_columns, predicate, n_rows, batch_size  # all columns and rows are wanted
+        try:
+            yield from frames
+        except Exception as error:
+            failures.append(error)
+            raise
+
+    with tempfile.TemporaryDirectory(prefix="parquet-") as folder:
+        path = Path(folder) / "part.parquet"
+        source = register_io_source(batches, schema=parquet_schema(fields))
+        try:
+            source.sink_parquet(path, compression="zstd", engine="streaming")
+        except pl.exceptions.PolarsError:
+            if failures:
+                raise failures[0] from None
+            raise
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                sink.write(chunk)
+
+
+def _typed(field: Field, texts: pl.Series) -> pl.Series:
+    """A column of plain texts as the column's type."""
+    if field.type in _FITS:
+        texts = _plainly_written(field, texts)
+    if field.type == "boolean":
+        return texts == "true"
+    if field.type == "date":
+        return texts.str.to_date("%Y-%m-%d")
+    if field.type == "datetime":
+        return _datetimes(texts)
+    return texts.cast(_TYPES.get(field.type, pl.String()))
+
+
+def _plainly_written(field: Field, texts: pl.Series) -> pl.Series:
+    odd = ~texts.str.contains(_FITS[field.type]).fill_null(value=True)
+    if not odd.any():
+        return texts
+    written = [_written(field, text) for text in texts.filter(odd)]
+    return texts.scatter(odd.arg_true(), pl.Series(written, dtype=pl.String))
+
+
+def _written(field: Field, text: str) -> str | None:
+    """A value as its column reads it, None if the column cannot hold it."""
+    if field.type == "datetime":
+        return _in_utc(text)
+    if field.type == "integer":
+        return text if _LEAST <= Decimal(text) <= _MOST else None
+    return _without_exponent(text)
+
+
+def _without_exponent(text: str) -> str | None:
+    value = Decimal(text)
+    if not value.is_finite():
+        return None
+    whole, _, part = format(value, "f").lstrip("-").partition(".")
+    if len(whole) > _WHOLE_DIGITS or len(part.rstrip("0")) > _SCALE:
+        return None
+    return f"{'-' if value < 0 else ''}{whole}.{part[:_SCALE] or '0'}"
+
+
+def _in_utc(text: str) -> str | None:
+    if _FINER.search(text):
+        return None
+    value = datetime.fromisoformat(text)
+    try:
+        return (value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value).isoformat()
+    except OverflowError:
+        return None
+
+
+def _datetimes(texts: pl.Series) -> pl.Series:
+    """Points in time: those with a zone in UTC, those without as they are."""
+    text = pl.col("text").str.replace("Z$", "+00:00")
+    local = text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
+    zoned = text.str.to_datetime(
+        "%Y-%m-%dT%H:%M:%S%.f%:z", time_unit="us", time_zone="UTC", strict=False
+    )
+    frame = texts.to_frame("text")
+    return frame.select(pl.coalesce(local, zoned.dt.replace_time_zone(None))).to_series()

@@ -1,0 +1,1 @@
+"""Everything that talks to a deployment: executions, history, metadata, dead letters, uploads."""

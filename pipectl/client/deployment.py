@@ -1,0 +1,110 @@
+"""A stack of the pipeline, wherever it is: on AWS, or on the embedded AWS."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from pipectl.client.aws_errors import error_code, explained
+from pipectl.errors import PipectlError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_stepfunctions import SFNClient
+
+# Uploads and downloads run side by side.
+_CONFIG = Config(retries={"mode": "standard"}, max_pool_connections=50)
+
+# This machine is not reached through a proxy.
+_EMBEDDED_CONFIG = _CONFIG.merge(Config(proxies={}))
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One stack and how it is reached. Its clients are made once and may be shared by threads."""
+
+    session: boto3.Session
+    stack_name: str
+    endpoint: str | None = None
+    _clients: dict[str, Any] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def on_aws(
+        cls, stack_name: str, *, profile: str | None = None, region: str | None = None
+    ) -> Deployment:
+        """A stack on AWS; profile and region default to what the AWS CLI would use."""
+        with explained():
+            session = boto3.Session(profile_name=profile, region_name=region)
+        return cls(session, stack_name)
+
+    @classmethod
+    def embedded(cls, endpoint: str, region: str, stack_name: str) -> Deployment:
+        """A stack on the embedded AWS at an address."""
+        session = boto3.Session(
+            aws_access_key_id="embedded",
+            aws_secret_access_key="embedded",  # noqa: S106  # moto checks no keys
+            region_name=region,
+        )
+        return cls(session, stack_name, endpoint)
+
+    @overload
+    def client(self, service: Literal["cloudformation"]) -> CloudFormationClient: ...
+    @overload
+    def client(self, service: Literal["cloudwatch"]) -> CloudWatchClient: ...
+    @overload
+    def client(self, service: Literal["dynamodb"]) -> DynamoDBClient: ...
+    @overload
+    def client(self, service: Literal["events"]) -> EventBridgeClient: ...
+    @overload
+    def client(self, service: Literal["lambda"]) -> LambdaClient: ...
+    @overload
+    def client(self, service: Literal["s3"]) -> S3Client: ...
+    @overload
+    def client(self, service: Literal["sns"]) -> SNSClient: ...
+    @overload
+    def client(self, service: Literal["sqs"]) -> SQSClient: ...
+    @overload
+    def client(self, service: Literal["stepfunctions"]) -> SFNClient: ...
+    def client(self, service: Any) -> Any:
+        """The client of a service, the same one every time."""
+        with self._lock:
+            if service not in self._clients:
+                with explained():
+                    self._clients[service] = self.session.client(
+                        service,
+                        endpoint_url=self.endpoint,
+                        config=_CONFIG if self.endpoint is None else _EMBEDDED_CONFIG,
+                    )
+            return self._clients[service]
+
+    @cached_property
+    def outputs(self) -> Mapping[str, str]:
+        """The stack's outputs by name; raises `PipectlError` where there is no such stack."""
+        with explained():
+            try:
+                stacks = self.client("cloudformation").describe_stacks(StackName=self.stack_name)
+            except ClientError as error:
+                # CloudFormation has no name of its own for it.
+                if error_code(error) != "ValidationError" or "not exist" not in str(error):
+                    raise
+                raise PipectlError(
+                    f"There is no stack {self.stack_name} in {self.session.region_name}. Name it"
+                    " with --stack-name and its region with --region."
+                ) from None
+        outputs = stacks["Stacks"][0].get("Outputs", [])
+        return {output["OutputKey"]: output["OutputValue"] for output in outputs}

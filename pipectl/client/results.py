@@ -1,0 +1,216 @@
+"""What became of an uploaded file, collected from everywhere the pipeline tells it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipectl.client.history import Execution, Executions, Failure, Run
+from pipectl.client.uploads import Upload
+
+if TYPE_CHECKING:
+    from pipectl.client.deployment import Deployment
+
+# What of the output bucket is mirrored; work/ is the pipeline's own.
+MIRRORED_PREFIXES = ("processed/", "rejected/", "reports/")
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """One file's outcome. `outputs` are local paths; `run` is None where nothing was started."""
+
+    upload: Upload
+    execution: Execution | None
+    run: Run | None
+    failure: Failure | None
+    metadata: Mapping[str, Any] | None
+    notification: Mapping[str, Any] | None
+    outputs: Mapping[str, Path | None]
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the execution came to a good end."""
+        return self.execution is not None and self.execution.status == "succeeded"
+
+    def count(self, name: str) -> int | None:
+        """`record_count`, `processed_count` or `error_count`, where the pipeline got to know it."""
+        value = (self.metadata or {}).get(name)
+        return int(value) if value is not None else None
+
+    def duration_ms(self) -> int | None:
+        """From the first state entered to the execution's end."""
+        if self.run is None or not self.run.visits or self.run.ended_at is None:
+            return None
+        elapsed = self.run.ended_at - self.run.visits[0].entered_at
+        return round(elapsed.total_seconds() * 1000)
+
+    def document(self) -> dict[str, Any]:
+        """The file's entry in what `pipectl run --json` prints."""
+        execution = self.execution
+        return {
+            "source": str(self.upload.path),
+            "dataset": self.upload.dataset,
+            "file_id": execution.document.get("file_id") if execution else None,
+            "status": "succeeded" if self.succeeded else "failed",
+            "record_count": self.count("record_count"),
+            "processed_count": self.count("processed_count"),
+            "error_count": self.count("error_count"),
+            "outputs": {name: str(path) if path else None for name, path in self.outputs.items()},
+            "execution": {
+                "arn": execution.arn,
+                "name": execution.name,
+                "states": self.run.states() if self.run else [],
+            }
+            if execution
+            else None,
+            "metadata": self.metadata,
+            "notification": self.notification,
+            "error": asdict(self.failure) if self.failure else None,
+        }
+
+
+class Collector:
+    """Collects the results of a deployment's files and mirrors their outputs to a folder."""
+
+    def __init__(self, deployment: Deployment, executions: Executions, folder: Path) -> None:
+        self._deployment = deployment
+        self._executions = executions
+        self._folder = folder
+
+    def finished(
+        self,
+        upload: Upload,
+        execution: Execution,
+        notifications: Iterable[Mapping[str, Any]],
+    ) -> FileResult:
+        """The result of an execution that has ended."""
+        run = self._executions.run(execution)
+        file_id = str(execution.document["file_id"])
+        return FileResult(
+            upload=upload,
+            execution=execution,
+            run=run,
+            failure=run.failure,
+            metadata=self.metadata(file_id),
+            notification=_notification_of(file_id, notifications),
+            outputs=self._mirror(upload.dataset, file_id),
+        )
+
+    def not_started(self, upload: Upload, failure: Failure) -> FileResult:
+        """The result of a file for which no execution was started."""
+        nothing: Mapping[str, Path | None] = dict.fromkeys(("processed", "rejected", "summary"))
+        return FileResult(upload, None, None, failure, None, None, nothing)
+
+    def metadata(self, file_id: str) -> dict[str, Any] | None:
+        """The file's metadata item as plain JSON values, or None where there is none."""
+        from boto3.dynamodb.types import TypeDeserializer
+
+        answer = self._deployment.client("dynamodb").get_item(
+            TableName=self._deployment.outputs["MetadataTableName"],
+            Key={"file_id": {"S": file_id}},
+            ConsistentRead=True,
+        )
+        if "Item" not in answer:
+            return None
+        read = TypeDeserializer()
+        return {name: plain(read.deserialize(value)) for name, value in answer["Item"].items()}
+
+    def _mirror(self, dataset: str, file_id: str) -> dict[str, Path | None]:
+        """Download everything the file gave, under the output bucket's own keys."""
+        s3 = self._deployment.client("s3")
+        bucket = self._deployment.outputs["OutputBucketName"]
+        local: dict[str, list[Path]] = {}
+        for prefix in MIRRORED_PREFIXES:
+            pages = s3.get_paginator("list_objects_v2").paginate(
+                Bucket=bucket, Prefix=f"{prefix}{dataset}/{file_id}"
+            )
+            for page in pages:
+                for item in page.get("Contents", []):
+                    path = self._folder / item["Key"]
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    s3.download_file(bucket, item["Key"], str(path))
+                    local.setdefault(prefix, []).append(path)
+        return {
+            "processed": _main_file(local.get("processed/", []), file_id),
+            "rejected": _ending(local.get("rejected/", []), ".jsonl"),
+            "summary": _ending(local.get("reports/", []), "_summary.json"),
+        }
+
+
+def dead_letters(deployment: Deployment) -> list[Any]:
+    """The bodies of all messages in the dead-letter queue, parsed where they are JSON.
+
+    The messages stay there, but are invisible to others for a moment.
+    """
+    sqs = deployment.client("sqs")
+    bodies: dict[str, Any] = {}
+    while True:
+        answer = sqs.receive_message(
+            QueueUrl=deployment.outputs["DeadLetterQueueUrl"],
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=5,
+        )
+        messages = answer.get("Messages", [])
+        new = {message["MessageId"]: parsed(message["Body"]) for message in messages}
+        if not new.keys() - bodies.keys():
+            return list(bodies.values())
+        bodies |= new
+
+
+def plain(value: Any) -> Any:
+    """A DynamoDB value as JSON has it: Decimals become int or float, sets become lists."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, Mapping):
+        return {name: plain(item) for name, item in value.items()}
+    if isinstance(value, set):
+        return sorted(plain(item) for item in value)
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return value
+
+
+def message_text(message: str) -> str:
+    """A published message as people get it: of a document by protocol, the e-mail's part."""
+    document = parsed(message)
+    if isinstance(document, dict) and isinstance(document.get("default"), str):
+        return str(document.get("email", document["default"]))
+    return message
+
+
+def _notification_of(
+    file_id: str, notifications: Iterable[Mapping[str, Any]]
+) -> dict[str, Any] | None:
+    """The file's last notification."""
+    own = [item for item in notifications if item["attributes"].get("file_id") == file_id]
+    if not own:
+        return None
+    return {
+        "subject": own[-1]["subject"],
+        "message": message_text(own[-1]["message"]),
+        "attributes": own[-1]["attributes"],
+    }
+
+
+def _main_file(paths: list[Path], file_id: str) -> Path | None:
+    """The file with the records, or the folder where they are several files."""
+    for path in paths:
+        if path.parent.name == file_id:
+            return path.parent
+    return paths[0] if paths else None
+
+
+def _ending(paths: list[Path], ending: str) -> Path | None:
+    return next((path for path in paths if path.name.endswith(ending)), None)
+
+
+def parsed(text: str) -> Any:
+    """A text's JSON value, or the text itself where it is none."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

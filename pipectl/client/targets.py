@@ -1,0 +1,52 @@
+"""What EXECUTION|FILE_ID on a command line means."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pipectl.client.executions import attempt_name, attempt_of
+from pipectl.errors import UsageError
+
+_FILE_ID = re.compile(r"[0-9a-f]{32}")
+_FIRST_ATTEMPT = re.compile(r"([0-9a-f]{32})-r1")
+# https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
+_NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/]{1,80}")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A file, an execution by its name, or both where the name tells the file.
+
+    Without `execution` the file's last attempt is meant.
+    """
+
+    text: str
+    file_id: str | None
+    execution: str | None
+
+
+def read_target(text: str) -> Target:
+    """Read an execution's ARN or name, or a file's id; raises `UsageError` for anything else.
+
+    A file's id is also the name of its first attempt. The file is meant then; `<file_id>-r1`
+    names the attempt.
+    """
+    if text.startswith("arn:"):
+        parts = text.split(":")
+        if len(parts) != 8 or parts[2] != "states" or parts[5] != "execution":
+            raise UsageError(f"'{text}' is not the ARN of an execution.")
+        named = attempt_of(parts[7])
+        return Target(text, named[0] if named else None, text)
+    if _FILE_ID.fullmatch(text):
+        return Target(text, text, None)
+    first = _FIRST_ATTEMPT.fullmatch(text)
+    if first:
+        return Target(text, first[1], attempt_name(first[1], 1))
+    if not _NAME.fullmatch(text):
+        raise UsageError(
+            f"'{text}' is neither a file's id (32 hex digits) nor an execution's name or ARN."
+            " See them with: pipectl executions"
+        )
+    named = attempt_of(text)
+    return Target(text, named[0] if named else None, text)

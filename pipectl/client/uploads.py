@@ -1,0 +1,129 @@
+"""Local files on their way into the input bucket."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipectl.errors import UsageError
+
+if TYPE_CHECKING:
+    from pipectl.client.deployment import Deployment
+
+RAW_PREFIX = "raw/"
+DEFAULT_DATASET = "default"
+
+# A dataset is a folder's name under raw/, and a file's name under contracts/.
+_DATASET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A local file and the key it goes to."""
+
+    path: Path
+    key: str
+
+    @property
+    def dataset(self) -> str:
+        """The folder under `raw/`, or `default` for a file directly there."""
+        folder, separator, _ = self.key.removeprefix(RAW_PREFIX).partition("/")
+        return folder if separator else DEFAULT_DATASET
+
+
+def plan(files: Iterable[Path], dataset: str | None, suffixes: Iterable[str]) -> list[Upload]:
+    """Give each file a key of its own under `raw/`; files of the same name are numbered.
+
+    Without a dataset they go directly under `raw/`. Raises `UsageError` for a file that isn't
+    there or whose suffix starts no execution.
+    """
+    accepted = sorted(set(suffixes))
+    prefix = f"{RAW_PREFIX}{dataset}/" if dataset else RAW_PREFIX
+    keys: set[str] = set()
+    uploads = []
+    for path in files:
+        suffix = _check(path, accepted)
+        key = _free_key(prefix, path.name, suffix, keys)
+        keys.add(key)
+        uploads.append(Upload(path, key))
+    return uploads
+
+
+def dataset_for(dataset: str | None, contract: Path | None) -> str | None:
+    """The dataset that files go to: the named one, else the contract's, else none.
+
+    A contract's dataset is its own `name`, or its file's name up to the first dot.
+    """
+    if dataset is None and contract is not None:
+        dataset = _contract_name(contract)
+    if dataset is not None and not _DATASET.fullmatch(dataset):
+        raise UsageError(
+            f"'{dataset}' can't be a dataset's name: letters, digits, '.', '_' and '-' only,"
+            " beginning with a letter or digit. Give one with --dataset."
+        )
+    return dataset
+
+
+def put_contract(deployment: Deployment, contract: Path, dataset: str) -> None:
+    """Put a contract where the pipeline looks for the dataset's."""
+    deployment.client("s3").put_object(
+        Bucket=deployment.outputs["InputBucketName"],
+        Key=f"contracts/{dataset}.json",
+        Body=contract.read_bytes(),
+        ContentType="application/json",
+    )
+
+
+def put_file(deployment: Deployment, upload: Upload) -> str | None:
+    """Upload a file; returns the version that S3 gave it."""
+    with upload.path.open("rb") as content:
+        answer = deployment.client("s3").put_object(
+            Bucket=deployment.outputs["InputBucketName"], Key=upload.key, Body=content
+        )
+    return answer.get("VersionId")
+
+
+def _check(path: Path, accepted: list[str]) -> str:
+    """Return the accepted suffix that the file's name ends with."""
+    if not path.exists():
+        raise UsageError(f"There is no file {path}.")
+    if not path.is_file():
+        raise UsageError(f"{path} is not a file.")
+    # The longest first: `.csv.gz` before a plain `.gz`.
+    for suffix in sorted(accepted, key=len, reverse=True):
+        if path.name.endswith(suffix) and path.name != suffix:
+            return suffix
+    raise UsageError(
+        f"{path} would start nothing: the pipeline takes files whose names end with"
+        f" {_either(accepted)}; upper and lower case count."
+    )
+
+
+def _either(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def _free_key(prefix: str, name: str, suffix: str, taken: set[str]) -> str:
+    stem = name.removesuffix(suffix)
+    key = f"{prefix}{name}"
+    number = 1
+    while key in taken:
+        number += 1
+        key = f"{prefix}{stem}-{number}{suffix}"
+    return key
+
+
+def _contract_name(contract: Path) -> str:
+    try:
+        document = json.loads(contract.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        # What is wrong with it the pipeline says better.
+        document = None
+    name = document.get("name") if isinstance(document, dict) else None
+    if isinstance(name, str) and _DATASET.fullmatch(name):
+        return name
+    return contract.name.partition(".")[0]

@@ -1,0 +1,197 @@
+"""An emulation of RedriveExecution, which moto does not have.
+
+The same execution goes on, under its ARN and with its history, from the state in which it ended:
+the workflow's definition is run anew from there, with the document that the state was entered
+with and a raised `RedriveCount` in the context object. What AWS checks beforehand is checked here
+too, except for the age and the number of events.
+https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from moto.stepfunctions.parser.api import ExecutionStatus, HistoryEventType
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryContext
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+
+from pipectl.embedded.lambda_service import Answer
+from pipectl.embedded.moto_patches import events
+from pipectl.embedded.template import ACCOUNT, REGION
+
+if TYPE_CHECKING:
+    from pipectl.embedded.gateway import Gateway
+
+_REDRIVABLE = ("FAILED", "ABORTED", "TIMED_OUT")
+
+# A redrive looks at the execution first and changes it then.
+_one_at_a_time = threading.Lock()
+
+
+def extend(gateway: Gateway) -> None:
+    """Let the gateway answer redrives, and tell of them where executions are described."""
+    gateway.operations["AWSStepFunctions.RedriveExecution"] = _redrive
+    gateway.operations["AWSStepFunctions.DescribeStateMachineForExecution"] = _describe_machine
+    gateway.amendments["AWSStepFunctions.DescribeExecution"] = _amend_description
+    gateway.amendments["AWSStepFunctions.ListExecutions"] = _amend_list
+
+
+def _redrive(request: dict[str, Any]) -> Answer:
+    with _one_at_a_time:
+        execution = _find(request["executionArn"])
+        if execution is None:
+            return _refusal("ExecutionDoesNotExist", "Execution Does Not Exist: '{}'", request)
+        if execution.status not in _REDRIVABLE:
+            text = f"Execution '{{}}' is {execution.status} and can't be redriven"
+            return _refusal("ExecutionNotRedrivable", text, request)
+        moment = datetime.now(UTC)
+        _continue(execution, moment)
+    body = json.dumps({"redriveDate": moment.timestamp()})
+    return Answer(HTTPStatus.OK, body.encode())
+
+
+def _describe_machine(request: dict[str, Any]) -> Answer:
+    """The workflow as the execution was started with it; moto tells the present one."""
+    execution = _find(request["executionArn"])
+    if execution is None:
+        return _refusal("ExecutionDoesNotExist", "Execution Does Not Exist: '{}'", request)
+    document = {
+        "stateMachineArn": execution.state_machine.arn,
+        "name": execution.state_machine.name,
+        "definition": _definition(execution),
+        "roleArn": execution.role_arn,
+        "updateDate": execution.start_date.timestamp(),
+    }
+    return Answer(HTTPStatus.OK, json.dumps(document).encode())
+
+
+def _definition(execution: Any) -> str:
+    """The definition that the execution was started with, which its redrives keep."""
+    details = execution.exec_worker._evaluation_details  # moto has no public name for it
+    return str(details.state_machine_details.definition)
+
+
+def _refusal(code: str, text: str, request: dict[str, Any]) -> Answer:
+    document = {"__type": code, "message": text.format(request["executionArn"])}
+    return Answer(HTTPStatus.BAD_REQUEST, json.dumps(document).encode())
+
+
+def _find(arn: str) -> Any:
+    backend: Any = stepfunctions_parser_backends[ACCOUNT][REGION]
+    for state_machine in backend.state_machines:
+        for execution in state_machine.executions:
+            if execution.exec_arn == arn:
+                return execution
+    return None
+
+
+def _continue(execution: Any, moment: datetime) -> None:
+    before = execution.exec_worker
+    definition = json.loads(_definition(execution))
+    state, document = ended_in(before.env.event_manager.get_event_history(), definition)
+    definition["StartAt"] = state
+    execution.redrive_count = getattr(execution, "redrive_count", 0) + 1
+    execution.redrive_date = moment
+    execution.exec_status = ExecutionStatus.RUNNING
+    execution.stop_date = execution.error = execution.cause = None
+    worker: Any = _RedrivenWorker(execution, before, json.dumps(definition), document)
+    execution.exec_worker = worker
+    worker.start()
+    events.emit_status(execution)
+
+
+def ended_in(history: list[Any], definition: dict[str, Any]) -> tuple[str, Any]:
+    """The state of the workflow itself that was not left, and the document it was entered with.
+
+    An execution that was stopped may have left its last state: that one is repeated.
+    """
+    entered: dict[str, Any] = {}
+    started, *rest = history
+    last = definition["StartAt"], json.loads(started["executionStartedEventDetails"]["input"])
+    for event in rest:
+        if "stateEnteredEventDetails" in event:
+            details = event["stateEnteredEventDetails"]
+            if details["name"] in definition["States"]:
+                last = details["name"], json.loads(details["input"])
+                entered[last[0]] = last[1]
+        if "stateExitedEventDetails" in event:
+            entered.pop(event["stateExitedEventDetails"]["name"], None)
+    return next(reversed(entered.items()), last)
+
+
+class _RedrivenWorker(ExecutionWorker):
+    """Runs the rest of an execution."""
+
+    env: Any
+
+    def __init__(self, execution: Any, before: Any, definition: str, document: Any) -> None:
+        super().__init__(
+            evaluation_details=before._evaluation_details,  # the same execution
+            exec_comm=execution._get_start_execution_worker_comm(),  # as it starts
+            cloud_watch_logging_session=None,
+            activity_store={},
+        )
+        self._redrive_count = execution.redrive_count
+        self._redrive_date = execution.redrive_date
+        self._definition = definition
+        self._document = document
+        # The history stays readable while this starts.
+        self.env = before.env
+
+    def _execution_logic(self) -> None:
+        program = AmazonStateLanguageParser.parse(self._definition)[0]
+        self.env = self._continued_environment(self.env)
+        details: Any = {"executionRedrivenEventDetails": {"redriveCount": self._redrive_count}}
+        self.env.event_manager.add_event(
+            context=self.env.event_history_context,
+            event_type=HistoryEventType.ExecutionRedriven,
+            event_details=details,
+            update_source_event_id=False,
+        )
+        program.eval(self.env)
+        self._execution_communication.terminated()
+
+    def _continued_environment(self, before: Any) -> Any:
+        """An environment that goes on with the history, in the state's own document."""
+        environment: Any = self._get_evaluation_environment()
+        last = before.event_history_context.last_published_event_id
+        environment.event_manager = before.event_manager
+        environment.event_history_context = EventHistoryContext(previous_event_id=last)
+        context = environment.states.context_object.context_object_data["Execution"]
+        context["RedriveCount"] = self._redrive_count
+        context["RedriveTime"] = self._redrive_date.isoformat()
+        environment.states.reset(input_value=self._document)
+        return environment
+
+
+def _amend_description(answer: dict[str, Any]) -> dict[str, Any]:
+    execution = _find(answer["executionArn"])
+    if execution is None:
+        return answer
+    if execution.status in _REDRIVABLE:
+        redrivable = {"redriveStatus": "REDRIVABLE"}
+    else:
+        reason = f"Execution is {execution.status} and cannot be redriven"
+        redrivable = {"redriveStatus": "NOT_REDRIVABLE", "redriveStatusReason": reason}
+    return {**answer, **redrivable, **_of(execution)}
+
+
+def _amend_list(answer: dict[str, Any]) -> dict[str, Any]:
+    items = [{**item, **_of(_find(item["executionArn"]))} for item in answer["executions"]]
+    return {**answer, "executions": items}
+
+
+def _of(execution: Any) -> dict[str, Any]:
+    """What of an execution moto's answers leave out."""
+    amended: dict[str, Any] = {"redriveCount": getattr(execution, "redrive_count", 0)}
+    if amended["redriveCount"]:
+        amended["redriveDate"] = execution.redrive_date.timestamp()
+    if execution.stop_date is not None:
+        amended["stopDate"] = execution.stop_date.timestamp()
+    return amended

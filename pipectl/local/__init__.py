@@ -1,0 +1,1 @@
+"""What happens on this machine: files run through an embedded stack, checked, and inferred from."""

@@ -1,0 +1,122 @@
+"""What a run looks like in a terminal: what goes on while it does, and a table at its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from pipectl.client.results import FileResult
+from pipectl.client.uploads import Upload
+
+# More lines than this would not fit beside other things in a terminal.
+SHOWN_RUNNING = 12
+
+_MARKS = {True: "[green]succeeded[/]", False: "[red]failed[/]"}
+
+
+@dataclass
+class Progress:
+    """What is known while files run: what happens now, and each running file's state."""
+
+    console: Console
+    total: int
+    phase: str = "Starting the embedded AWS"
+    running: dict[Upload, str] = field(default_factory=dict)
+    done: list[FileResult] = field(default_factory=list)
+    _started: float = field(default_factory=time.monotonic)
+    _spinner: Spinner = field(default_factory=lambda: Spinner("dots"))
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show it live where the console is a terminal; elsewhere only files that are done."""
+        if not self.console.is_terminal:
+            yield
+            return
+        with Live(
+            console=self.console,
+            get_renderable=self._render,
+            refresh_per_second=8,
+            transient=True,
+        ):
+            yield
+
+    def finish(self, result: FileResult) -> None:
+        """Note that a file is done."""
+        self.running.pop(result.upload, None)
+        self.done.append(result)
+        if not self.console.is_terminal:
+            mark = "succeeded" if result.succeeded else "failed"
+            self.console.print(
+                f"{len(self.done)}/{self.total} {result.upload.path} {mark}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
+
+    def _render(self) -> Group:
+        failed = sum(not result.succeeded for result in self.done)
+        headline = f"{self.phase}  {len(self.done)}/{self.total} files"
+        if failed:
+            headline += f", {failed} failed"
+        headline += f"  {time.monotonic() - self._started:.0f} s"
+        rows = Table.grid(padding=(0, 2))
+        for upload, state in list(self.running.items())[:SHOWN_RUNNING]:
+            rows.add_row("  ", Text(upload.path.name, overflow="ellipsis"), Text(state, "cyan"))
+        if len(self.running) > SHOWN_RUNNING:
+            rows.add_row("  ", Text(f"and {len(self.running) - SHOWN_RUNNING} more", "dim"))
+        self._spinner.update(text=headline)
+        return Group(self._spinner, rows)
+
+
+def show_table(console: Console, results: Sequence[FileResult]) -> None:
+    """The table at the end, what is wrong with those that failed, and where the outputs are."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("File", overflow="fold")
+    table.add_column("Status", no_wrap=True)
+    for name in ("Records", "Processed", "Rejected", "Seconds"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for result in results:
+        table.add_row(
+            escape(str(result.upload.path)),
+            _MARKS[result.succeeded],
+            _number(result.count("record_count")),
+            _number(result.count("processed_count")),
+            _number(result.count("error_count")),
+            _seconds(result.duration_ms()),
+        )
+    console.print(table)
+    for result in results:
+        _show_details(console, result)
+
+
+def _show_details(console: Console, result: FileResult) -> None:
+    """Where a file's outputs are, or why there are none; paths are not wrapped, to be copied."""
+    console.print(f"\n[bold]{escape(result.upload.path.name)}[/]", highlight=False, soft_wrap=True)
+    failure = result.failure
+    if failure is not None:
+        where = f" in {failure.state}" if failure.state else ""
+        console.print(
+            f"  [red]{escape(failure.code)}[/]{where}: {escape(failure.message)}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    for name, path in result.outputs.items():
+        if path is not None:
+            console.print(f"  {name:<9} {escape(str(path))}", highlight=False, soft_wrap=True)
+
+
+def _number(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"
+
+
+def _seconds(milliseconds: int | None) -> str:
+    return "-" if milliseconds is None else f"{milliseconds / 1000:.1f}"

@@ -1,0 +1,357 @@
+"""A starting contract from a sample of a file.
+
+What is written down is only what every value of the sample says without doubt. Where two readings
+fit (is 01/02/2024 in January?), the field stays text and a note tells why: a person decides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from tabular.contract.descriptor import parse_contract
+from tabular.contract.dialect_descriptor import dialect_document
+from tabular.encoding import suggest_encoding
+from tabular.errors import EmptyFile
+from tabular.model import Contract, Dialect
+from tabular.reading.compression import gunzip
+from tabular.reading.layout import MAX_HEAD_BYTES, read_layout
+from tabular.values.canonical import canonical
+from tabular.values.cells import reader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from tabular.reading.layout import Layout
+    from tabular.values.cells import Cell
+
+MOST_RECORDS = 20_000
+"""More records than this say nothing new about types, and cost time."""
+
+_PLACEHOLDERS = (
+    *("NA", "N/A", "n/a", "na", "#N/A", "NULL", "null", "Null", "None", "none", "nil"),
+    *("NaN", "nan", "-", "--", "---", ".", "..", "?", "\\N", "missing", "unknown"),
+)
+"""Texts that stand for nothing, if all other values of a field are of a narrower type."""
+_CODE = re.compile(r"[+-]?0[0-9]|\+|-?[0-9]{16,}$")
+"""Leading zeros, a plus, more digits than a double holds: a code or a telephone number, which has
+to keep its characters."""
+_COMPACT_DATE = re.compile(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])")
+"""A date without separators, or a number that happens to look like one."""
+_SYMBOLS = {"", "€", "$", "£", "¥", "%", "EUR", "USD", "GBP", "JPY", "CHF"}
+_DAYS = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d")
+_NAMED_DAYS = ("%d-%b-%y", "%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y")
+_CLOCKS = ("%H:%M:%S", "%H:%M", "%I:%M %p", "%I:%M:%S %p", "%H:%M:%S.%f")
+_KEY_RECORDS = 100
+"""In fewer records than this, that no value is missing or repeated may be chance."""
+_REPLACEMENT = "\ufffd"
+"""What stands for bytes that are no text in the file's encoding."""
+_FEW = 0.05
+"""So large a share of exceptions is worth a note."""
+
+
+@dataclass(frozen=True)
+class Inference:
+    """A descriptor (a Data Resource) that accepts the sample, and notes for who completes it."""
+
+    document: dict[str, Any]
+    notes: tuple[str, ...]
+    records: int
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column of the sample: its name, how often each text occurs, and how many records."""
+
+    name: str
+    texts: Counter[str]
+    records: int
+
+
+def infer_contract(
+    head: bytes,
+    *,
+    size: int,
+    name: str,
+    dialect: Dialect | None = None,
+    encoding: str | None = None,
+    most_records: int = MOST_RECORDS,
+) -> Inference:
+    """Infer a contract from the head of a file.
+
+    `head` are its first bytes (all of a small file), `size` is the whole file's size in bytes,
+    `name` its name. What `dialect` and `encoding` do not say, the file must tell. Records that are
+    not well-formed, not as wide as the header or not in the encoding are passed over and noted.
+
+    Raises EmptyFile, UnreadableFile, UnsupportedEncoding or HeaderMismatch, as any reading of the
+    file would.
+    """
+    given = Contract(fields=(), fields_match="subset", dialect=dialect, encoding=encoding)
+    layout = read_layout(head, size=size, name=name, contract=given)
+    notes: list[str] = []
+    columns, records, blank = _read_columns(layout, head, size, most_records, notes)
+    fields = [_infer_field(column, notes) for column in columns]
+    found = replace(layout.dialect, skip_blank_rows=blank > 0)
+    document = _resource(name, found, fields, encoding or layout.encoding)
+    parse_contract(document)
+    return Inference(document, tuple(notes), records)
+
+
+def _resource(
+    name: str, found: Dialect, fields: list[dict[str, Any]], encoding: str
+) -> dict[str, Any]:
+    usual = dialect_document(Dialect())
+    dialect = {
+        key: value
+        for key, value in dialect_document(found).items()
+        if key == "delimiter" or value != usual.get(key)
+    }
+    stem = name.rpartition("/")[2].partition(".")[0].lower()
+    return {
+        "$schema": "https://datapackage.org/profiles/2.0/dataresource.json",
+        "name": re.sub(r"[^a-z0-9._-]+", "-", stem).strip("-") or "dataset",
+        "path": name.rpartition("/")[2],
+        "encoding": encoding,
+        "dialect": dialect,
+        "schema": {"fields": fields},
+    }
+
+
+def _read_columns(
+    layout: Layout, head: bytes, size: int, most: int, notes: list[str]
+) -> tuple[list[_Column], int, int]:
+    """The columns, of how many records, and how many blank ones were passed over."""
+    labels: Sequence[str] = layout.labels
+    counts: list[Counter[str]] = [Counter() for _ in labels]
+    records = blank = passed_over = undecodable = 0
+    for cells in islice(_records(layout, head, size), most):
+        if cells is not None and not any(cells):
+            blank += 1
+            continue
+        if not layout.dialect.header and not labels and cells:
+            labels = [f"field{number}" for number in range(1, len(cells) + 1)]
+            counts = [Counter() for _ in labels]
+        if cells is None or len(cells) != len(labels):
+            passed_over += 1
+            continue
+        if any(_REPLACEMENT in cell for cell in cells):
+            undecodable += 1
+            continue
+        records += 1
+        for count, cell in zip(counts, cells, strict=True):
+            count[cell] += 1
+    if not labels:
+        raise EmptyFile("The file has neither a header nor records to infer a contract from.")
+    notes += _blank_note(blank)
+    if passed_over:
+        notes.append(
+            f"Passed over, as malformed or not {len(labels)} cells wide: {passed_over} of the "
+            "sample's records."
+        )
+    notes += _undecodable_note(undecodable, layout, head)
+    if not records:
+        notes.append("The sample has no record that can be read: all types are open.")
+    columns = zip(labels, counts, strict=True)
+    return [_Column(label, texts, records) for label, texts in columns], records, blank
+
+
+def _blank_note(blank: int) -> list[str]:
+    if not blank:
+        return []
+    return [
+        f"Blank: {blank} of the sample's records. skipBlankRows in the dialect passes over such "
+        "records; without it they are rejected."
+    ]
+
+
+def _undecodable_note(undecodable: int, layout: Layout, head: bytes) -> list[str]:
+    if not undecodable:
+        return []
+    return [
+        f"Passed over, as not valid {layout.encoding}: {undecodable} of the sample's records. "
+        f"The whole file may be in another encoding, such as {suggest_encoding(head)}."
+    ]
+
+
+def _records(layout: Layout, head: bytes, size: int) -> Iterator[list[str] | None]:
+    """Cut the sample into cells; None for a record that is malformed."""
+    complete = len(head) >= size
+    content = head
+    if layout.compression:
+        content = _expanded(head, whole=complete)
+        complete = complete and len(content) < MAX_HEAD_BYTES
+    body = content[layout.data_start :]
+    if not complete:
+        body = body[: layout.codec.lines_end(body)]
+    grammar = layout.grammar_utf8
+    comment = (layout.dialect.comment_char or "").encode()
+    text, _ = layout.codec.to_utf8(body)
+    for record in grammar.records(text, complete=complete, most=-1):
+        if not (comment and record.startswith(comment)):
+            yield grammar.cells(record)
+
+
+def _expanded(head: bytes, *, whole: bool) -> bytes:
+    content = bytearray()
+    for piece in gunzip([head], whole=whole):
+        content += piece
+        if len(content) >= MAX_HEAD_BYTES:
+            break
+    return bytes(content)
+
+
+def _infer_field(column: _Column, notes: list[str]) -> dict[str, Any]:
+    field = {"name": column.name} | _infer_type(column, notes)
+    if column.name.strip() != column.name:
+        field["pipeline"] = field.get("pipeline", {}) | {"outputName": column.name.strip()}
+    if _is_key(column):
+        field["constraints"] = {"required": True}
+    return field
+
+
+def _is_key(column: _Column) -> bool:
+    """Whether every record has a value, and each another one."""
+    return (
+        column.records >= _KEY_RECORDS
+        and len(column.texts) == column.records
+        and all(text.strip() for text in column.texts)
+    )
+
+
+def _infer_type(column: _Column, notes: list[str]) -> dict[str, Any]:
+    """Give the type that all values have; placeholders count as missing if that narrows it."""
+    filled = {text.strip() for text in column.texts} - {""}
+    if not filled and not column.records:
+        return {"type": "any"}
+    if not filled:
+        notes.append(f"{column.name!r} is empty in all records: its type is open.")
+        return {"type": "any"}
+    values = sorted(filled.difference(_PLACEHOLDERS))
+    found = _narrow_type(column.name, values, notes) if values else None
+    if found is None:
+        return {"type": "string"}
+    missing = sorted(filled.intersection(_PLACEHOLDERS))
+    if missing:
+        found["missingValues"] = ["", *missing]
+    if any(text != text.strip() for text in column.texts):
+        found["pipeline"] = {"trim": True}
+    return found
+
+
+def _narrow_type(name: str, texts: Sequence[str], notes: list[str]) -> dict[str, Any] | None:
+    """Give the type other than plain text that fits all texts, None if none does without doubt."""
+    if all(_COMPACT_DATE.fullmatch(text) for text in texts):
+        notes.append(f"{name!r} stays text: its values may be dates, of format %Y%m%d, or numbers.")
+        return None
+    for candidate in _plain_types(name, texts):
+        if _fits(candidate, texts):
+            return candidate
+    for candidates in (_number_types(texts), _date_types()):
+        readings = _distinct_readings(candidates, texts)
+        if len(readings) > 1:
+            listed = " as well as ".join(_shown(candidate) for candidate in readings)
+            notes.append(f"{name!r} stays text: {listed} fits, with different values.")
+            return None
+        if readings:
+            return readings[0]
+    _note_exceptions(name, texts, notes)
+    return None
+
+
+def _plain_types(name: str, texts: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Give the types of which one that fits is not in doubt, the narrowest first."""
+    if all(text.lower() in ("true", "false") for text in texts):
+        yield {"type": "boolean"}
+    if "year" in name.lower():
+        yield {"type": "year"}
+    if _are_quantities(texts):
+        yield {"type": "integer"}
+        yield {"type": "number"}
+    yield from ({"type": kind} for kind in ("date", "datetime", "time", "yearmonth"))
+    yield {"type": "string", "format": "uuid"}
+    yield {"type": "string", "format": "email"}
+    if all("://" in text for text in texts):
+        yield {"type": "string", "format": "uri"}
+    yield from ({"type": kind} for kind in ("object", "array"))
+
+
+def _number_types(texts: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Give the notations of numbers that are not the standard's own."""
+    if not _are_quantities(texts):
+        return
+    affixes = {_affix(text) for text in texts}
+    if len(affixes) == 1 and affixes <= _SYMBOLS:
+        loose = {} if affixes == {""} else {"bareNumber": False}
+        for group in (None, ",", ".", " ", "'", "\u00a0", "\u202f"):
+            grouped = {"groupChar": group} if group else {}
+            yield {"type": "integer"} | grouped | loose
+            for decimal in (".", ","):
+                if decimal != group:
+                    marked = {"decimalChar": ","} if decimal == "," else {}
+                    yield {"type": "number"} | marked | grouped | loose
+
+
+def _date_types() -> Iterator[dict[str, Any]]:
+    """Give the notations of dates and datetimes that are not the standard's own."""
+    for day in (*_DAYS, *_NAMED_DAYS):
+        yield {"type": "date", "format": day}
+    for clock in _CLOCKS:
+        yield {"type": "datetime", "format": f"%Y-%m-%dT{clock}"}
+        for day in ("%Y-%m-%d", *_DAYS, *_NAMED_DAYS):
+            yield {"type": "datetime", "format": f"{day} {clock}"}
+        yield {"type": "time", "format": clock}
+
+
+def _are_quantities(texts: Sequence[str]) -> bool:
+    """Whether texts may be numbers: none has the leading zero, plus or length of an identifier."""
+    return not any(_CODE.match(text) for text in texts) and any(
+        character.isdigit() for text in texts for character in text
+    )
+
+
+def _affix(text: str) -> str:
+    """Give what stands around a number, without spaces: a currency, a percent sign, nothing."""
+    return re.sub(r"[\d\s.,'+-]", "", text)
+
+
+def _fits(candidate: Mapping[str, Any], texts: Sequence[str]) -> bool:
+    read = _reader(candidate)
+    return not any(read(text).faults for text in texts)
+
+
+def _distinct_readings(
+    candidates: Iterable[dict[str, Any]], texts: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Keep the candidates that fit, and of those that read the same values the first."""
+    readings: dict[tuple[str, ...], dict[str, Any]] = {}
+    for candidate in candidates:
+        if _fits(candidate, texts):
+            read = _reader(candidate)
+            readings.setdefault(tuple(canonical(read(text).value) for text in texts), candidate)
+    return list(readings.values())
+
+
+def _reader(candidate: Mapping[str, Any]) -> Callable[[str], Cell]:
+    return reader(parse_contract({"fields": [{"name": "a", **candidate}]}).fields[0])
+
+
+def _shown(candidate: Mapping[str, Any]) -> str:
+    settings = ", ".join(f"{name} {value!r}" for name, value in candidate.items() if name != "type")
+    return f"{candidate['type']} with {settings}" if settings else str(candidate["type"])
+
+
+def _note_exceptions(name: str, texts: Sequence[str], notes: list[str]) -> None:
+    """Note a type that nearly all values have: the others may be faults that the contract hides."""
+    if not _are_quantities(texts):
+        return
+    for kind in ("number", "date"):
+        read = _reader({"type": kind})
+        others = sum(bool(read(text).faults) for text in texts)
+        if others <= len(texts) * _FEW:
+            notes.append(
+                f"{name!r} stays text: {others} of {len(texts)} different values are no {kind}."
+            )
+            return

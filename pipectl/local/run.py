@@ -1,0 +1,184 @@
+"""Files through a stack that lives as long as it takes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
+
+from pipectl.client.history import Execution, Executions, Failure
+from pipectl.client.results import Collector, FileResult, dead_letters
+from pipectl.client.uploads import Upload, put_contract, put_file
+from pipectl.embedded.stack import EmbeddedStack
+
+if TYPE_CHECKING:
+    from pipectl.local.display import Progress
+
+# How often executions are looked at, in seconds.
+TICK = 0.2
+
+# An upload that has started nothing for so long, while nothing else goes on, never will.
+PATIENCE_SECONDS = 60
+
+_UPLOADS_AT_ONCE = 4
+
+
+@dataclass(frozen=True)
+class LocalRun:
+    """What came of a run: results in the uploads' order, messages in the dead-letter queue.
+
+    `logs` is the folder with the functions' output, kept where a file failed.
+    """
+
+    results: list[FileResult]
+    dead_letters: list[Any]
+    logs: Path | None
+
+
+def run_files(
+    uploads: Sequence[Upload],
+    *,
+    contract: tuple[Path, str] | None,
+    folder: Path,
+    parameters: Mapping[str, str],
+    template: Path,
+    progress: Progress,
+) -> LocalRun:
+    """Bring the stack up, run the files and mirror their outputs to `folder`.
+
+    `contract` is the contract's file and its dataset.
+    """
+    with (
+        _kept_where_needed() as logs,
+        EmbeddedStack(template, parameters, log_folder=logs.folder) as stack,
+    ):
+        progress.phase = "Running"
+        if contract is not None:
+            put_contract(stack.deployment, *contract)
+        follower = _Follower(stack, uploads, folder, progress)
+        with ThreadPoolExecutor(_UPLOADS_AT_ONCE) as pool:
+            for upload in uploads:
+                pool.submit(follower.upload, upload)
+            results = follower.wait()
+        letters = dead_letters(stack.deployment)
+        logs.needed = not all(result.succeeded for result in results)
+    return LocalRun(results, letters, logs.folder if logs.needed else None)
+
+
+@dataclass
+class _Logs:
+    folder: Path
+    needed: bool = False
+
+
+@contextmanager
+def _kept_where_needed() -> Iterator[_Logs]:
+    """A folder for logs that goes away, unless somebody says that it is needed."""
+    logs = _Logs(Path(tempfile.mkdtemp(prefix="pipectl-logs-")))
+    try:
+        yield logs
+    finally:
+        if not logs.needed:
+            shutil.rmtree(logs.folder, ignore_errors=True)
+
+
+class _Follower:
+    """Follows uploads until all have ended."""
+
+    def __init__(
+        self, stack: EmbeddedStack, uploads: Sequence[Upload], folder: Path, progress: Progress
+    ) -> None:
+        self._stack = stack
+        self._uploads = uploads
+        self._progress = progress
+        self._executions = Executions(stack.deployment)
+        self._collector = Collector(stack.deployment, self._executions, folder)
+        self._versions: dict[Upload, str | None] = {}
+        self._problems: dict[Upload, Failure] = {}
+        self._results: dict[Upload, FileResult] = {}
+        self._last_news = time.monotonic()
+
+    def upload(self, upload: Upload) -> None:
+        """Upload a file; a problem with that becomes the file's result."""
+        try:
+            self._versions[upload] = put_file(self._stack.deployment, upload)
+        except Exception as error:  # noqa: BLE001  # whatever it is, this file alone suffers
+            self._problems[upload] = Failure("UploadFailed", str(error), None)
+
+    def wait(self) -> list[FileResult]:
+        """Follow all uploads to their ends; results in the uploads' order."""
+        while len(self._results) < len(self._uploads):
+            self._look()
+            time.sleep(TICK)
+        return [self._results[upload] for upload in self._uploads]
+
+    def _look(self) -> None:
+        by_object = {
+            (execution.source.get("key"), execution.source.get("version_id")): execution
+            for execution in self._executions.all()
+        }
+        running: dict[Upload, Execution] = {}
+        for upload, version in list(self._versions.items()):
+            execution = by_object.get((upload.key, version))
+            if execution is None or upload in self._results:
+                continue
+            if execution.status == "running":
+                running[upload] = execution
+            else:
+                notifications = self._stack.notifications()
+                self._finish(self._collector.finished(upload, execution, notifications))
+        self._show(running)
+        self._give_up_on(set(self._versions) - running.keys() - self._results.keys())
+        for upload in self._problems.keys() - self._results.keys():
+            self._finish(self._collector.not_started(upload, self._problems[upload]))
+
+    def _finish(self, result: FileResult) -> None:
+        self._results[result.upload] = result
+        self._progress.finish(result)
+        self._last_news = time.monotonic()
+
+    def _show(self, running: Mapping[Upload, Execution]) -> None:
+        if running:
+            self._last_news = time.monotonic()
+        states = self._stack.current_states()
+        self._progress.running = {
+            upload: states.get(execution.arn, "starting") for upload, execution in running.items()
+        }
+
+    def _give_up_on(self, waiting: Iterable[Upload]) -> None:
+        """Find those that will never start: refused by the starter, or simply too long ago."""
+        refusals = {
+            source: Failure(delivery["code"], delivery["message"], None)
+            for delivery in self._stack.failed_deliveries()
+            for source in _sources(delivery["body"])
+        }
+        too_long = time.monotonic() - self._last_news > PATIENCE_SECONDS
+        for upload in waiting:
+            refusal = refusals.get((upload.key, self._versions[upload]))
+            if refusal is not None:
+                self._problems[upload] = refusal
+            elif too_long:
+                self._problems[upload] = Failure(
+                    "NotStarted",
+                    f"No execution was started within {PATIENCE_SECONDS} seconds. See the"
+                    f" starter's log in {self._stack.log_folder}.",
+                    None,
+                )
+
+
+def _sources(body: str) -> list[tuple[str, str | None]]:
+    """Key and version of the objects that an S3 event in a queue's message tells of."""
+    try:
+        records = json.loads(body)["Records"]
+        objects = [record["s3"]["object"] for record in records]
+        return [(unquote_plus(item["key"]), item.get("versionId")) for item in objects]
+    except (ValueError, KeyError, TypeError):
+        return []

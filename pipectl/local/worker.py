@@ -1,0 +1,200 @@
+"""What each of several processes does: take blocks of a file, transform them, write the outcome.
+
+`python -m pipectl.local.worker` is a helper of `parallel.transform_file`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipectl.local.processes import END, Channels, Job, ReadToken, WriteToken
+from tabular import errors
+from tabular.reading.blocks import read_blocks
+from tabular.reading.layout import Layout
+from tabular.reading.records import Records
+from tabular.reading.split import Split
+from tabular.statistics.accumulator import merge
+from tabular.transform import Part, Rendered, Renderer, Tally, transform
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from tabular.reading.blocks import Block
+
+_CHUNK_BYTES = 1024 * 1024
+
+
+def work(job: Job, channels: Channels, look_around: Callable[[], None]) -> Part:
+    """Take blocks until there are none."""
+    renderer, tally = _renderer(job), Tally(job.layout)
+    waiting: list[tuple[int, Rendered]] = []
+    with _Outputs(job) as outputs, Path(job.path).open("rb", buffering=0) as file:
+        while True:
+            token = channels.take_read(look_around)
+            block = None if token.block == END else _read_block(file.fileno(), job, token)
+            if block is None:
+                channels.give_read(token._replace(block=END))
+                break
+            records = Records(block, job.layout)
+            channels.give_read(
+                ReadToken(
+                    token.block + 1,
+                    block.offset + len(block.original),
+                    block.first_line + block.spans.lines,
+                    token.row + len(records),
+                )
+            )
+            batch = renderer.read(records, token.row)
+            tally.add(batch, block)
+            waiting.append((token.block, renderer.render(batch)))
+            # One block may wait for its turn to be written while the next is transformed.
+            while waiting and (len(waiting) > 1 or channels.may_write(waiting[0][0])):
+                _write(waiting.pop(0), outputs, channels, look_around)
+        for pending in waiting:
+            _write(pending, outputs, channels, look_around)
+    return tally.part()
+
+
+def work_alone(job: Job) -> Part:
+    """Transform the whole file."""
+    split = Split.whole(job.layout)
+    with ExitStack() as stack:
+        sinks = [
+            stack.enter_context(Path(name).open("wb")) if name else None
+            for name in (job.processed, job.rejected, job.rejected_csv)
+        ]
+        file = stack.enter_context(Path(job.path).open("rb", buffering=0))
+        return transform(
+            _chunks(file.fileno(), split.start, _CHUNK_BYTES),
+            job.layout,
+            split,
+            file_id=job.file_id,
+            processed_at=job.processed_at,
+            processed=sinks[0],
+            rejected=sinks[1],
+            rejected_csv=sinks[2],
+            block_bytes=job.block_bytes,
+        )
+
+
+def merged(parts: Sequence[Part]) -> Part:
+    """What all processes did."""
+    return Part(
+        record_count=sum(part.record_count for part in parts),
+        processed_count=sum(part.processed_count for part in parts),
+        error_count=sum(part.error_count for part in parts),
+        line_count=sum(part.line_count for part in parts),
+        statistics=merge(part.statistics for part in parts),
+    )
+
+
+def _renderer(job: Job) -> Renderer:
+    return Renderer(
+        job.layout,
+        file_id=job.file_id,
+        processed_at=job.processed_at,
+        output_format="jsonl" if job.processed else None,
+    )
+
+
+def _write(
+    pending: tuple[int, Rendered],
+    outputs: _Outputs,
+    channels: Channels,
+    look_around: Callable[[], None],
+) -> None:
+    """Pass the writing token on as soon as the sizes are known, then write."""
+    block, rendered = pending
+    token = channels.take_write(block, look_around)
+    channels.give_write(
+        WriteToken(
+            block + 1,
+            token.processed + len(rendered.processed),
+            token.rejected + len(rendered.rejected),
+            token.rejected_csv + len(rendered.rejected_csv),
+        )
+    )
+    outputs.write(rendered, token)
+
+
+def _read_block(descriptor: int, job: Job, token: ReadToken) -> Block | None:
+    blocks = read_blocks(
+        _chunks(descriptor, token.offset, job.block_bytes),
+        job.layout.grammar,
+        job.layout.codec,
+        start=token.offset,
+        end=None,
+        first_line=token.line,
+        block_bytes=job.block_bytes,
+    )
+    return next(blocks, None)
+
+
+def _chunks(descriptor: int, start: int, size: int) -> Iterator[bytes]:
+    while chunk := os.pread(descriptor, size, start):
+        start += len(chunk)
+        yield chunk
+
+
+class _Outputs:
+    """The output files, open for writing at any place."""
+
+    def __init__(self, job: Job) -> None:
+        self._names = (job.processed, job.rejected, job.rejected_csv)
+        self._descriptors: list[int | None] = []
+
+    def __enter__(self) -> _Outputs:
+        self._descriptors = [os.open(name, os.O_WRONLY) if name else None for name in self._names]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for descriptor in self._descriptors:
+            if descriptor is not None:
+                os.close(descriptor)
+
+    def write(self, rendered: Rendered, token: WriteToken) -> None:
+        """Write a block's outputs to their places."""
+        for descriptor, data, offset in zip(self._descriptors, rendered, token[1:], strict=True):
+            if descriptor is not None:
+                _write_all(descriptor, data, offset)
+
+
+def _write_all(descriptor: int, data: bytes | memoryview, offset: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(descriptor, view, offset)
+        view, offset = view[written:], offset + written
+
+
+def _help() -> int:
+    """Be a helper: read the job from standard input, write the result to standard output."""
+    document = json.load(sys.stdin)
+    layout = Layout.from_document(document["job"].pop("layout"))
+    job = Job(layout=layout, **document["job"])
+    channels = Channels(
+        tuple(document["channels"]["reading"]), tuple(map(tuple, document["channels"]["writing"]))
+    )
+    parent = os.getppid()
+
+    def look_around() -> None:
+        if os.getppid() != parent:
+            sys.exit(1)
+
+    try:
+        result: dict[str, Any] = work(job, channels, look_around).to_document()
+        status = 0
+    except errors.TabularError as error:
+        result, status = {"error": type(error).__name__, "message": str(error)}, 1
+    except Exception as error:  # noqa: BLE001 told to the parent, by type only: texts hold values
+        result, status = {"message": f"A worker process failed with {type(error).__name__}."}, 1
+    json.dump(result, sys.stdout)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(_help())
