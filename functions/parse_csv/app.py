@@ -9,6 +9,7 @@ from typing import Any
 
 from parse_csv.contracts import read_contract
 from parse_csv.limits import check_splits, why_one_split
+from parse_csv.names import check_dataset, check_keys
 from parse_csv.origin import locate, mended_file, mended_rejects, output_name
 from shared import keys, storage
 from shared.job import Location, readable_cause
@@ -41,12 +42,16 @@ def handler(task: Task) -> dict[str, Any]:
     """Read the file's head and its dataset's contract; write the plan, return what it says."""
     settings = from_environment(Settings)
     job = task.job
+    check_dataset(job.source.dataset)
+    check_keys(job, job.file_id)
     contract = read_contract(settings.input_bucket, job.source.dataset)
     location, head = locate(job, HEAD_BYTES)
     layout = _read_layout(head, location, contract.terms, settings, job.file_id)
     misaligned = task.payload["job"].get("misaligned") if task.payload.get("one_split") else None
     splits = _plan(layout, location, settings, misaligned)
     mended = mended_file(settings.metadata_table, job.source)
+    name = output_name(job.file_id, mended)
+    check_keys(job, name)
 
     plan_key = keys.plan_key(job.file_id)
     plan = {"layout": layout.to_document(), "split": asdict(splits[0])}
@@ -67,7 +72,7 @@ def handler(task: Task) -> dict[str, Any]:
         "contract_version": contract.version,
         "mend_of": mended["file_id"] if mended else None,
         "mended_rejects": mended_rejects(settings.output_bucket, mended),
-        "output_name": output_name(job.file_id, mended),
+        "output_name": name,
     }
 
 

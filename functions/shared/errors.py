@@ -53,7 +53,10 @@ _BROKEN = (
     ConnectionError,
     TimeoutError,
 )
-# A version that is a delete marker answers 405.
+# Every way in which S3 says that an object, or a version of it, is not there. HEAD has no body, so
+# botocore gives the status as the code. A version that is a delete marker answers 405. A bucket
+# that is not there (`NoSuchBucket`) is another matter: it is wrong for every file.
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html
 _MISSING_CODES = frozenset({"404", "405", "MethodNotAllowed", "NoSuchKey", "NoSuchVersion"})
 _CHANGED_CODES = frozenset({"412", "PreconditionFailed"})
 
@@ -128,13 +131,19 @@ def error_code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", "Unknown"))
 
 
+def is_missing(error: ClientError) -> bool:
+    """Whether S3 answered that the object, or this version of it, is not there."""
+    return error_code(error) in _MISSING_CODES
+
+
 @contextmanager
 def aws_errors(place: str, *, missing: type[PipelineError] = InternalError) -> Iterator[None]:
     """Turn what boto3 raises inside the block into one of this module's errors.
 
     `place` says what was being read or written, such as `s3://bucket/key`. Raises
     `TransientError` for throttling, outages and broken connections, `missing` where the object
-    is not there, `SourceChanged` where a precondition on its content failed, else `InternalError`.
+    is not there, `SourceArchived` where it has to be restored first, `SourceChanged` where a
+    precondition on its content failed, else `InternalError`.
     """
     try:
         yield
@@ -154,8 +163,14 @@ def _translate(error: ClientError, place: str, missing: type[PipelineError]) -> 
     call = f"{error.operation_name} on {place}"
     if code in _TRANSIENT_CODES or status >= 500 or status == 429:
         return TransientError(f"{call} answered {code}; it is tried again.")
-    if code in _MISSING_CODES:
+    if is_missing(error):
         return missing(f"{place} is not there ({code}). Restore or upload it, then run it again.")
+    if code == "InvalidObjectState":
+        tier = error.response.get("StorageClass") or "an archive storage class"
+        return SourceArchived(
+            f"{place} is archived ({tier}) and can't be read. "
+            "Restore it with `aws s3api restore-object`, then rerun the file."
+        )
     if code in _CHANGED_CODES:
         return SourceChanged(
             f"{place} is not the content that the event announced ({code}). "

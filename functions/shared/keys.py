@@ -78,6 +78,21 @@ def summary_key(dataset: str, file_id: str) -> str:
     return f"reports/{dataset}/{file_id}_summary.json"
 
 
+def derived_keys(dataset: str, file_id: str, name: str, source_key: str) -> list[str]:
+    """Every key that is made of a dataset's name for one file, the longest of each kind.
+
+    `name` is that of its output. S3 refuses keys of more than `MAX_KEY_BYTES`.
+    """
+    return [
+        contract_key(dataset),
+        processed_key(dataset, name, "parquet.manifest.json"),
+        processed_part_key(dataset, name, 0, "parquet"),
+        rejected_key(dataset, file_id, "jsonl"),
+        summary_key(dataset, file_id),
+        archive_key(dataset, file_id, source_key),
+    ]
+
+
 def archive_key(dataset: str, file_id: str, source_key: str) -> str:
     """Where a processed file is moved to, in the input bucket: always the same for a file."""
     prefix = f"processed/{dataset}/{file_id}/"

@@ -6,13 +6,23 @@ import json
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NotRequired, Self, TypedDict
 
 from botocore.exceptions import ClientError
 
 from shared.clients import s3
-from shared.errors import PipelineError, SourceNotFound, aws_errors, error_code
+from shared.errors import (
+    InternalError,
+    PipelineError,
+    SourceEncrypted,
+    SourceKeyDenied,
+    SourceNotFound,
+    aws_errors,
+    error_code,
+    is_missing,
+)
 from shared.job import Location
 from shared.observability import logger
 
@@ -52,11 +62,70 @@ def content_type(key: str) -> str:
     return _CONTENT_TYPES.get(key.rpartition(".")[2].lower(), _UNKNOWN_TYPE)
 
 
+@contextmanager
+def _reading(
+    bucket: str,
+    key: str,
+    version_id: str | None = None,
+    *,
+    missing: type[PipelineError] = InternalError,
+) -> Iterator[None]:
+    """What `aws_errors` does, and a name for an object whose encryption keeps it from us.
+
+    S3 calls that `AccessDenied` or `InvalidRequest`, as it does many other things.
+    """
+    with aws_errors(f"s3://{bucket}/{key}", missing=missing):
+        try:
+            yield
+        except ClientError as error:
+            encrypted = _encrypted(error, bucket, key, version_id)
+            if encrypted is not None:
+                raise encrypted from None
+            raise
+
+
+def _encrypted(
+    error: ClientError, bucket: str, key: str, version_id: str | None
+) -> PipelineError | None:
+    """The error of an object that is encrypted with a key that the function can't use."""
+    code, place = error_code(error), f"s3://{bucket}/{key}"
+    if code.startswith("KMS."):  # such as KMS.DisabledException: the key itself is unusable
+        return _key_denied(place, f"its KMS key ({code})")
+    if code not in {"AccessDenied", "InvalidRequest", "InvalidArgument"}:
+        return None
+    request: HeadObjectRequestTypeDef = {"Bucket": bucket, "Key": key}
+    if version_id:
+        request["VersionId"] = version_id
+    try:
+        head = s3().head_object(**request)
+    except ClientError as refused:
+        # HEAD needs no KMS key, but it does need the uploader's own.
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerSideEncryptionCustomerKeys.html
+        if code != "AccessDenied" and error_code(refused) == "400":
+            return SourceEncrypted(
+                f"{place} is encrypted with a key that its uploader supplied (SSE-C), which the "
+                "pipeline does not have. Upload the file again without --sse-c."
+            )
+        return None
+    if code == "AccessDenied" and head.get("ServerSideEncryption", "").startswith("aws:kms"):
+        return _key_denied(place, f"the KMS key {head.get('SSEKMSKeyId', 'of AWS')}")
+    return None
+
+
+def _key_denied(place: str, key: str) -> SourceKeyDenied:
+    return SourceKeyDenied(
+        f"{place} is encrypted with {key}, which the function's role can't use. Allow the role "
+        "kms:Decrypt on it, in the key's policy too, then rerun the file; or upload the file "
+        "again without that key."
+    )
+
+
 def read_range(source: Location, start: int, length: int) -> bytes:
     """Bytes `start .. start + length` of exactly the announced version of the uploaded object.
 
     Raises `SourceNotFound` where the version is gone, `SourceChanged` where its content differs
-    from the announced ETag, `TransientError` where trying again helps.
+    from the announced ETag, `SourceArchived`, `SourceEncrypted` or `SourceKeyDenied` where S3 does
+    not give it out, `TransientError` where trying again helps.
     """
     if length <= 0 or start >= source.size:
         return b""
@@ -69,7 +138,7 @@ def read_range(source: Location, start: int, length: int) -> bytes:
     }
     if source.version_id:
         request["VersionId"] = source.version_id
-    with aws_errors(source.uri, missing=SourceNotFound):
+    with _reading(source.bucket, source.key, source.version_id, missing=SourceNotFound):
         response = s3().get_object(**request)
         return response["Body"].read()
 
@@ -96,8 +165,7 @@ def stream(source: Location, start: int = 0, end: int | None = None) -> Iterator
 
 def read_document(bucket: str, key: str, *, missing: type[PipelineError] | None = None) -> Any:
     """A JSON document from S3; raises `missing`, or `InternalError`, where there is none."""
-    place = f"s3://{bucket}/{key}"
-    with aws_errors(place, **({"missing": missing} if missing else {})):
+    with _reading(bucket, key, missing=missing or InternalError):
         body = s3().get_object(Bucket=bucket, Key=key)["Body"].read()
     return json.loads(body)
 
@@ -119,11 +187,11 @@ def read_documents(bucket: str, keys: Sequence[str]) -> Iterator[Any]:
 
 def read_optional(bucket: str, key: str) -> tuple[bytes, str | None] | None:
     """An object's bytes and version, or None where there is no such object."""
-    with aws_errors(f"s3://{bucket}/{key}"):
+    with _reading(bucket, key):
         try:
             response = s3().get_object(Bucket=bucket, Key=key)
         except ClientError as error:
-            if error_code(error) == "NoSuchKey":
+            if is_missing(error):
                 return None
             raise
         return response["Body"].read(), response.get("VersionId")
@@ -176,7 +244,7 @@ def find(bucket: str, key: str) -> Location | None:
         try:
             head = s3().head_object(Bucket=bucket, Key=key)
         except ClientError as error:
-            if error_code(error) in {"404", "NoSuchKey"}:
+            if is_missing(error):
                 return None
             raise
     return Location(

@@ -1,0 +1,111 @@
+"""Folder names that can't be a dataset's, and keys that leave no room for those made of them."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+
+from parse_csv.app import handler
+from parse_csv.names import check_dataset, check_keys
+from shared import keys
+from shared.errors import InvalidDatasetName, KeyTooLong
+from shared.job import Job, new_job
+from tests.unit.functions import documents
+from tests.unit.functions.conftest import Logs
+
+
+def job_of(folder: str, name: str = "a.csv") -> Job:
+    return new_job(
+        bucket=documents.INPUT_BUCKET,
+        key=f"raw/{folder}/{name}",
+        version_id="v1",
+        etag="e1",
+        size=10,
+        sequencer="1",
+        event_time="2026-03-01T08:00:00.000Z",
+    )
+
+
+def keys_of(job: Job, name: str) -> list[str]:
+    return keys.derived_keys(job.source.dataset, job.file_id, name, job.source.key)
+
+
+@pytest.mark.parametrize("folder", ["a\nb", "a\tb", "\x1b[31m", "a\x7f", "a\x85b", "a\u2028b"])
+def test_a_control_character_in_a_folders_name_is_refused(folder: str) -> None:
+    with pytest.raises(InvalidDatasetName) as caught:
+        check_dataset(folder)
+    assert str(caught.value).isprintable()
+    assert "Upload the file to a folder without it" in str(caught.value)
+
+
+@pytest.mark.parametrize("folder", [".", ".."])
+def test_a_folder_that_leads_elsewhere_is_refused(folder: str) -> None:
+    with pytest.raises(InvalidDatasetName, match="another folder"):
+        check_dataset(folder)
+
+
+@pytest.mark.parametrize(
+    "folder", ["orders", "Bestellungen März", "注文", "a.b", "...", "a\u00a0b"]
+)
+def test_any_other_name_is_a_datasets(folder: str) -> None:
+    check_dataset(folder)
+
+
+@pytest.mark.parametrize("letter", ["d", "é", "注"])
+def test_the_longest_folder_that_the_message_allows_is_accepted(letter: str) -> None:
+    too_long = job_of(letter * (1000 // len(letter.encode())), "a")
+    with pytest.raises(KeyTooLong, match="1,024") as caught:
+        check_keys(too_long, too_long.file_id)
+    most = int(str(caught.value).rpartition("at most ")[2].partition(" ")[0])
+    fits = job_of(letter * (most // len(letter.encode())), "a" * 30)
+    check_keys(fits, fits.file_id)
+    assert max(len(key.encode()) for key in keys_of(fits, fits.file_id)) <= keys.MAX_KEY_BYTES
+    one_more = job_of(letter * (most // len(letter.encode()) + 1), "a")
+    with pytest.raises(KeyTooLong):
+        check_keys(one_more, one_more.file_id)
+
+
+def test_the_name_of_a_correction_of_corrections_counts() -> None:
+    job = job_of("orders")
+    check_keys(job, job.file_id)
+    with pytest.raises(KeyTooLong):
+        check_keys(job, job.file_id + "-mended" * 150)
+
+
+def test_every_key_that_is_made_of_a_dataset_is_checked() -> None:
+    """A new kind of key whose name holds the dataset's fails here until it is in the list."""
+    made = {
+        "dataset": "DATASET",
+        "file_id": "FILE",
+        "name": "FILE",
+        "split": 0,
+        "source_key": "raw/DATASET/a.csv",
+    }
+    listed = keys.derived_keys("DATASET", "FILE", "FILE", "raw/DATASET/a.csv")
+    longest = max(map(len, listed))
+    for name, function in inspect.getmembers(keys, inspect.isfunction):
+        parameters = inspect.signature(function).parameters
+        if "dataset" not in parameters or name == "derived_keys":
+            continue
+        arguments: dict[str, Any] = {it: made.get(it) for it in parameters}
+        if "suffix" in parameters:
+            arguments["suffix"] = "parquet"
+        assert len(function(**arguments)) <= longest, name
+
+
+@pytest.mark.parametrize(
+    ("folder", "error"), [("d" * 1000, KeyTooLong), ("a\nb", InvalidDatasetName)]
+)
+def test_parse_csv_refuses_before_it_calls_anything(
+    folder: str, error: type[Exception], logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("INPUT_BUCKET", "OUTPUT_BUCKET", "METADATA_TABLE"):
+        monkeypatch.setenv(name, "unused")
+    for name in ("MAX_CONCURRENCY", "SPLIT_SIZE_BYTES", "TRANSFORM_TIMEOUT_SECONDS"):
+        monkeypatch.setenv(name, "1")
+    job = job_of(folder)
+    document = {"file_id": job.file_id, "attempt": 1, "source": vars(job.source)}
+    with pytest.raises(error):
+        handler(documents.payload(document), None)
