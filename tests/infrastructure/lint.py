@@ -6,7 +6,11 @@ Run as `python -m tests.infrastructure.lint`; exit status 1 where anything is fo
 
 from __future__ import annotations
 
+import copy
 import json
+import os
+import re
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -23,14 +27,23 @@ SUPPRESSED = {
     "W1020": "SAM puts a parameter's default into the layer's name while it translates, and leaves "
     "a Sub behind that has nothing to substitute.",
 }
-# Resource types and limits differ between regions: one of the oldest, and one of the newer ones.
-REGIONS = ["us-east-1", "eu-south-2"]
+# Resource types and limits differ between regions: one of the oldest and one of the newer ones, and
+# those of the partitions for China and the US government. The template is translated for each
+# partition, for the translator writes some ARNs itself.
+REGIONS = {
+    "aws": ["us-east-1", "eu-south-2"],
+    "aws-cn": ["cn-north-1", "cn-northwest-1"],
+    "aws-us-gov": ["us-gov-west-1", "us-gov-east-1"],
+}
 
 
-def findings(document: Mapping[str, Any]) -> list[str]:
-    """What cfn-lint finds in a CloudFormation template, without what is suppressed."""
-    arguments = ManualArgs(regions=REGIONS, include_checks=["I"])
-    matches = lint(json.dumps(document), config=arguments)
+def findings(document: Mapping[str, Any], partition: str = "aws") -> list[str]:
+    """What is wrong with a translated template in the regions of a partition.
+
+    That is what cfn-lint finds, without what is suppressed, and every ARN of a fixed partition.
+    """
+    arguments = ManualArgs(regions=REGIONS[partition], include_checks=["I"])
+    matches = lint(json.dumps(_with_known_arns(document)), config=arguments)
     seen = {match.rule.id for match in matches}
     found = [
         f"{match.rule.id} {'/'.join(map(str, match.path or []))}: {match.message}"
@@ -38,7 +51,23 @@ def findings(document: Mapping[str, Any]) -> list[str]:
         if match.rule.id not in SUPPRESSED
     ]
     unused = [f"{rule} is suppressed and finds nothing" for rule in SUPPRESSED if rule not in seen]
-    return found + unused
+    fixed = [f"{place}: {arn} is of a fixed partition" for place, arn in fixed_arns(document)]
+    return found + unused + fixed
+
+
+def translated(partition: str) -> dict[str, Any]:
+    """The template as it is translated in a partition's first region."""
+    # The translator keeps the first region that it sees, hence another process.
+    completed = subprocess.run(
+        [sys.executable, "-m", "pipectl.embedded.template", str(deployed.ROOT / "template.yaml")],
+        input="{}",
+        env={**os.environ, "AWS_DEFAULT_REGION": REGIONS[partition][0]},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    document: dict[str, Any] = json.loads(completed.stdout)["document"]
+    return document
 
 
 def workflow_findings() -> Iterator[str]:
@@ -54,9 +83,36 @@ def workflow_findings() -> Iterator[str]:
         yield f"the template gives {name}, which the workflow does not use"
 
 
+def _with_known_arns(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The template with the workflow's partition filled in: cfn-lint takes `aws` alone there."""
+    changed: dict[str, Any] = copy.deepcopy(dict(document))
+    for resource in changed["Resources"].values():
+        if resource["Type"] == "AWS::StepFunctions::StateMachine":
+            properties = resource["Properties"]
+            text = properties["DefinitionString"].replace("${Partition}", "aws")
+            properties["DefinitionString"] = text
+            properties["DefinitionSubstitutions"].pop("Partition", None)
+    return changed
+
+
+def fixed_arns(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """Every ARN that names its partition, with its place; also those in the workflow's text."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from fixed_arns(item, f"{place}/{name}")
+    elif isinstance(value, list):
+        for item in value:
+            yield from fixed_arns(item, place)
+    elif isinstance(value, str):
+        for arn in re.findall(r"\barn:aws[\w-]*:[^\s\"']*", value):
+            yield place.removeprefix("/"), arn
+
+
 def main() -> int:
     """Print every finding; returns the exit status."""
-    found = [*findings(deployed.template().document), *workflow_findings()]
+    found = [*workflow_findings()]
+    for partition in REGIONS:
+        found += findings(translated(partition), partition)
     for line in found:
         print(line)
     print(f"Translated template and workflow: {len(found) or 'no'} findings.", file=sys.stderr)

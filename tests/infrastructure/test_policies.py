@@ -21,7 +21,6 @@ GRANTS = {
         "dynamodb:GetItem MetadataTable.Arn",
         "s3:GetObject ${InputBucket.Arn}/contracts/*",
         "s3:GetObject ${InputBucket.Arn}/processed/*",
-        "s3:GetObject ${InputBucket.Arn}/raw/*",
         "s3:GetObjectVersion ${InputBucket.Arn}/processed/*",
         "s3:GetObject ${OutputBucket.Arn}/rejected/*",
         "s3:GetObjectVersion ${InputBucket.Arn}/raw/*",
@@ -30,8 +29,6 @@ GRANTS = {
         "s3:PutObject ${OutputBucket.Arn}/work/*",
     },
     "MeasureSplit": {
-        "s3:GetObject ${InputBucket.Arn}/processed/*",
-        "s3:GetObject ${InputBucket.Arn}/raw/*",
         "s3:GetObject ${OutputBucket.Arn}/work/*",
         "s3:GetObjectVersion ${InputBucket.Arn}/processed/*",
         "s3:GetObjectVersion ${InputBucket.Arn}/raw/*",
@@ -44,8 +41,6 @@ GRANTS = {
     },
     "Transform": {
         "s3:AbortMultipartUpload ${OutputBucket.Arn}/work/*",
-        "s3:GetObject ${InputBucket.Arn}/processed/*",
-        "s3:GetObject ${InputBucket.Arn}/raw/*",
         "s3:GetObject ${OutputBucket.Arn}/work/*",
         "s3:GetObjectVersion ${InputBucket.Arn}/processed/*",
         "s3:GetObjectVersion ${InputBucket.Arn}/raw/*",
@@ -54,11 +49,8 @@ GRANTS = {
         "s3:PutObject ${OutputBucket.Arn}/work/*",
     },
     "WriteOutput": {
-        "s3:AbortMultipartUpload ${OutputBucket.Arn}/processed/*",
-        "s3:AbortMultipartUpload ${OutputBucket.Arn}/rejected/*",
         "s3:DeleteObject ${OutputBucket.Arn}/processed/*",
         "s3:DeleteObject ${OutputBucket.Arn}/rejected/*",
-        "s3:GetObject ${OutputBucket.Arn}/processed/*",
         "s3:GetObject ${OutputBucket.Arn}/rejected/*",
         "s3:GetObject ${OutputBucket.Arn}/work/*",
         "s3:ListBucket OutputBucket.Arn",
@@ -80,12 +72,8 @@ GRANTS = {
     },
     "ArchiveSource": {
         "dynamodb:UpdateItem MetadataTable.Arn",
-        "s3:AbortMultipartUpload ${InputBucket.Arn}/processed/*",
-        "s3:DeleteObject ${InputBucket.Arn}/raw/*",
         "s3:DeleteObjectVersion ${InputBucket.Arn}/raw/*",
         "s3:GetObject ${InputBucket.Arn}/processed/*",
-        "s3:GetObject ${InputBucket.Arn}/raw/*",
-        "s3:GetObjectTagging ${InputBucket.Arn}/raw/*",
         "s3:GetObjectVersion ${InputBucket.Arn}/raw/*",
         "s3:GetObjectVersionTagging ${InputBucket.Arn}/raw/*",
         "s3:ListBucket InputBucket.Arn",
@@ -133,9 +121,11 @@ STATE_MACHINE_GRANTS = {
     "s3:ListMultipartUploadParts ${OutputBucket.Arn}/work/*",
     "s3:PutObject ${OutputBucket.Arn}/work/*",
     "sqs:SendMessage DeadLetterQueue.Arn",
+    "states:DescribeExecution states:execution:data-pipeline-${Environment}/*:*",
     "states:DescribeExecution states:execution:data-pipeline-${Environment}:*",
     "states:RedriveExecution states:execution:data-pipeline-${Environment}/*:*",
     "states:StartExecution states:stateMachine:data-pipeline-${Environment}",
+    "states:StopExecution states:execution:data-pipeline-${Environment}/*:*",
     "states:StopExecution states:execution:data-pipeline-${Environment}:*",
     "xray:GetSamplingRules *",
     "xray:GetSamplingTargets *",
@@ -233,8 +223,24 @@ def test_only_the_input_bucket_of_this_account_may_send_events_to_the_queue() ->
         "ArnEquals": {
             "aws:SourceArn": {
                 "Fn::Sub": "arn:${AWS::Partition}:s3:::"
-                "data-pipeline-input-${AWS::AccountId}-${Environment}"
+                "data-pipeline-input-${AWS::AccountId}-${AWS::Region}-${Environment}"
             }
+        },
+        "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
+    }
+
+
+def test_the_machines_role_is_assumed_for_the_machine_and_for_its_split_executions() -> None:
+    """And for Step Functions' X-Ray daemon, which sends no SourceArn; all from this account."""
+    trust = deployed.properties("PipelineStateMachineRole")["AssumeRolePolicyDocument"]
+    (statement,) = trust["Statement"]
+    machine = (
+        "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:"
+        "stateMachine:data-pipeline-${Environment}"
+    )
+    assert statement["Condition"] == {
+        "ArnLikeIfExists": {
+            "aws:SourceArn": [{"Fn::Sub": machine}, {"Fn::Sub": f"{machine}/*"}],
         },
         "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
     }

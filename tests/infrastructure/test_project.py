@@ -8,6 +8,7 @@ import tomllib
 
 import pytest
 
+from pipectl.embedded.template import translate
 from tests.infrastructure.deployed import ROOT
 
 REQUIREMENTS = [
@@ -81,18 +82,34 @@ def test_what_is_packaged_is_what_the_project_runs_on() -> None:
     assert packaged.items() <= run.items()
 
 
-def test_every_config_environment_names_its_stack_and_its_environment() -> None:
+def test_every_section_of_the_deploy_settings_has_a_stack_and_an_environment_of_its_own() -> None:
+    """Two sections with one Environment would be two stacks that fight over the same names."""
     config = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
-    stacks = {
-        name: it["global"]["parameters"]["stack_name"]
-        for name, it in config.items()
-        if name != "version"
+    sections = {name: section for name, section in config.items() if name != "version"}
+    deploy = {name: section["deploy"]["parameters"] for name, section in sections.items()}
+    environments = {
+        name: dict(pair.split("=") for pair in parameters["parameter_overrides"].split())
+        for name, parameters in deploy.items()
     }
-    assert stacks == {
-        "default": "data-pipeline",
-        "dev": "data-pipeline-dev",
-        "prod": "data-pipeline-prod",
+    assert {
+        name: (section["global"]["parameters"]["stack_name"], environments[name]["Environment"])
+        for name, section in sections.items()
+    } == {
+        "default": ("data-pipeline", "dev"),
+        "staging": ("data-pipeline-staging", "staging"),
+        "prod": ("data-pipeline-prod", "prod"),
     }
+    assert len({parameters["s3_prefix"] for parameters in deploy.values()}) == len(sections)
+    for name, parameters in deploy.items():
+        assert f"environment={environments[name]['Environment']}" in parameters["tags"]
+
+
+def test_the_deploy_settings_set_only_parameters_that_the_template_allows() -> None:
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+    for name, section in config.items():
+        if name != "version":
+            overrides = section["deploy"]["parameters"]["parameter_overrides"].split()
+            translate(ROOT / "template.yaml", dict(pair.split("=") for pair in overrides))
 
 
 def test_no_file_names_a_package_index_or_a_path_of_one_machine() -> None:

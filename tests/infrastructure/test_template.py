@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import importlib
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+import boto3
 import pytest
 
 from tests.infrastructure import deployed
 
 # A resource's logical ID -> its type and its physical name.
 NAMED = {
-    "InputBucket": ("AWS::S3::Bucket", "data-pipeline-input-${AWS::AccountId}-${Environment}"),
-    "OutputBucket": ("AWS::S3::Bucket", "data-pipeline-output-${AWS::AccountId}-${Environment}"),
+    "InputBucket": (
+        "AWS::S3::Bucket",
+        "data-pipeline-input-${AWS::AccountId}-${AWS::Region}-${Environment}",
+    ),
+    "OutputBucket": (
+        "AWS::S3::Bucket",
+        "data-pipeline-output-${AWS::AccountId}-${AWS::Region}-${Environment}",
+    ),
     "ProcessingQueue": ("AWS::SQS::Queue", "data-processing-queue-${Environment}"),
     "DeadLetterQueue": ("AWS::SQS::Queue", "data-processing-dlq-${Environment}"),
     "MetadataTable": ("AWS::DynamoDB::Table", "pipeline-metadata-${Environment}"),
@@ -163,6 +171,44 @@ class TestQueues:
 
 
 class TestBuckets:
+    def test_its_name_has_room_for_every_region_and_environment(self) -> None:
+        regions = {
+            region
+            for partition in boto3.Session().get_available_partitions()
+            for region in boto3.Session().get_available_regions("s3", partition)
+        }
+        pattern = deployed.template().document["Parameters"]["Environment"]["AllowedPattern"]
+        longest = max(length for length in range(64) if re.match(pattern, "x" * length))
+        names = [
+            deployed.properties(bucket)["BucketName"]["Fn::Sub"]
+            .replace("${AWS::AccountId}", "1" * 12)
+            .replace("${AWS::Region}", region)
+            .replace("${Environment}", "x" * longest)
+            for bucket in ("InputBucket", "OutputBucket")
+            for region in regions
+        ]
+        assert "us-isof-south-1" in regions
+        assert [name for name in names if len(name) > 63] == []
+
+    @pytest.mark.parametrize(
+        ("name", "allowed"),
+        [
+            *((name, True) for name in ("dev", "production", "team-a-dev", "x1", "plan", "an-x")),
+            *((name, False) for name in ("an", "dev-an", "s3alias", "a--b", "a-", "A1", "1a", "a")),
+        ],
+    )
+    def test_an_environment_ends_no_bucket_name_as_s3_forbids(
+        self, name: str, allowed: bool
+    ) -> None:
+        pattern = deployed.template().document["Parameters"]["Environment"]["AllowedPattern"]
+        assert bool(re.fullmatch(pattern, name)) is allowed
+
+    @pytest.mark.parametrize("bucket", ["InputBucket", "OutputBucket"])
+    def test_a_bucket_that_stays_keeps_its_policy(self, bucket: str) -> None:
+        policy = deployed.resource(f"{bucket}Policy")
+        kept = ("DeletionPolicy", "UpdateReplacePolicy")
+        assert {it: policy[it] for it in kept} == {it: deployed.resource(bucket)[it] for it in kept}
+
     @pytest.mark.parametrize("bucket", ["InputBucket", "OutputBucket"])
     def test_nothing_is_public_or_unencrypted(self, bucket: str) -> None:
         properties = deployed.properties(bucket)
@@ -226,6 +272,12 @@ class TestTable:
         assert table["BillingMode"] == "PAY_PER_REQUEST"
         assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
         assert table["SSESpecification"] == {"SSEEnabled": True}
+
+    def test_it_is_protected_from_deletion_where_the_parameter_says_so(self) -> None:
+        protection = deployed.properties("MetadataTable")["DeletionProtectionEnabled"]
+        assert protection == {"Fn::If": ["HasTableDeletionProtection", True, False]}
+        condition = deployed.template().document["Conditions"]["HasTableDeletionProtection"]
+        assert condition == {"Fn::Equals": [{"Ref": "TableDeletionProtection"}, "true"]}
 
     def test_its_indexes_answer_days_histories_and_failures(self) -> None:
         indexes = deployed.properties("MetadataTable")["GlobalSecondaryIndexes"]

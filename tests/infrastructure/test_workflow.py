@@ -14,7 +14,7 @@ from tests.infrastructure import deployed, lint, workflow
 
 FUNCTIONS = deployed.ROOT / "functions"
 ERRORS = workflow.error_classes(FUNCTIONS)
-LAMBDA = "arn:aws:states:::lambda:invoke"
+LAMBDA = "arn:${Partition}:states:::lambda:invoke"
 
 State = dict[str, Any]
 

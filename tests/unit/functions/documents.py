@@ -8,8 +8,8 @@ from typing import Any
 from shared.job import Source
 
 REGION = "eu-central-1"
-INPUT_BUCKET = "data-pipeline-input-123456789012-dev"
-OUTPUT_BUCKET = "data-pipeline-output-123456789012-dev"
+INPUT_BUCKET = "data-pipeline-input-123456789012-eu-central-1-dev"
+OUTPUT_BUCKET = "data-pipeline-output-123456789012-eu-central-1-dev"
 METADATA_TABLE = "pipeline-metadata-dev"
 MACHINE_ARN = f"arn:aws:states:{REGION}:123456789012:stateMachine:data-pipeline-dev"
 

@@ -85,7 +85,7 @@ def test_no_two_identities_run_together() -> None:
 
 
 def test_the_identity_is_the_one_of_the_events(event: Event) -> None:
-    assert event("parse-csv")["job"]["file_id"] == FILE_ID == "79e2bc79cffed7a3adf5ba1dca4c8e15"
+    assert event("parse-csv")["job"]["file_id"] == FILE_ID == "9006f0067b929cd00488fb9b82e5fd9e"
 
 
 def source(**changes: Any) -> Source:

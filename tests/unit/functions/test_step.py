@@ -41,12 +41,12 @@ def raising(error: BaseException, *passes: type[Exception]) -> Callable[..., Any
 
 def test_the_task_is_what_the_workflow_sends(event: Event) -> None:
     task = Task.from_payload(event("parse-csv"))
-    assert task.job.file_id == "79e2bc79cffed7a3adf5ba1dca4c8e15"
+    assert task.job.file_id == "9006f0067b929cd00488fb9b82e5fd9e"
     assert task.job.file_id == task.job.source.file_id
     assert task.job.attempt == 1
     assert task.job.results == {}
     assert task.job.failure is None
-    assert task.execution.name == "79e2bc79cffed7a3adf5ba1dca4c8e15"
+    assert task.execution.name == "9006f0067b929cd00488fb9b82e5fd9e"
     assert task.execution.start_time == "2026-03-01T08:00:02.114Z"
     assert task.execution.redrive_count == 0
 
