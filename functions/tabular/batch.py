@@ -36,6 +36,9 @@ class Batch(NamedTuple):
 
 
 BLANK_ROW = (Fault(None, "blank-row", "the row has no content", None),)
+REPEATED_HEADER = (Fault(None, "repeated-header", "the row repeats the header", None),)
+_FILE_STARTS = "\ufeff\x1a"
+"""What files put together with others leave before a header: a byte order mark, DOS's end mark."""
 
 
 class BatchReader:
@@ -64,8 +67,14 @@ class BatchReader:
             # What the reader has made of records that are not sound is nobody's key.
             sound = records.sound.gather(indexes)
             indexes, cells = indexes.filter(sound), cells.filter(sound)
+        headers = _repeated_headers(cells, self._layout)
+        repeated: dict[int, tuple[Fault, ...]] = {}
+        if len(headers):
+            repeated = dict.fromkeys(indexes.gather(headers), REPEATED_HEADER)
+            others = pl.Series([True]).new_from_index(0, cells.height).scatter(headers, False)
+            indexes, cells = indexes.filter(others), cells.filter(others)
         values, faults = self._read_cells(cells, indexes, first_row)
-        rejected = faults | self._unsound(records)
+        rejected = faults | repeated | self._unsound(records)
         escapable = records.escapable
         accepted = indexes
         if rejected:
@@ -95,7 +104,7 @@ class BatchReader:
             unfit = misfits(field, column) if self._for_parquet else {}
             for number, faults in (column.faults | unfit).items():
                 found[number] = found.get(number, ()) + faults
-        if self._layout.blank_rows != "skip-lines":
+        if self._layout.blank_rows != "skip-white":
             found |= _blank_rows(values, found)
         if self._uniqueness is not None:
             rows = indexes.cast(pl.UInt64) + first_row
@@ -131,6 +140,26 @@ class BatchReader:
             for index, line, text, (offset, _) in zip(indexes, lines, texts, originals, strict=True)
         ]
         return rejects, [original for _, original in originals]
+
+
+def _repeated_headers(cells: pl.DataFrame, layout: Layout) -> pl.Series:
+    """The indexes (UInt32) of rows that are the header once more, as in files put together.
+
+    In a file of one column the name may be a value, such as "word" in a list of words.
+    """
+    labels = layout.labels
+    nothing = pl.Series(dtype=pl.UInt32)
+    if not layout.dialect.header or len(labels) == 1:
+        return nothing
+    same = (cells[:, -1] == labels[-1]).arg_true()
+    for position, label in enumerate(labels[:-1]):
+        if not len(same):
+            return nothing
+        column = cells[:, position].gather(same)
+        if not position:
+            column = column.str.strip_chars_start(_FILE_STARTS)
+        same = same.filter(column == label)
+    return same
 
 
 def _blank_rows(

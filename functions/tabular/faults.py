@@ -1,6 +1,7 @@
 """What can be wrong with a record: faults are data that end up in the quarantine, not exceptions.
 
 Codes are those of Frictionless, so that other tools and people who know them understand a reject.
+Only `repeated-header` is our own.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ FaultCode = Literal[
     "extra-cell",
     "missing-cell",
     "blank-row",
+    "repeated-header",
     "encoding-error",
     "source-error",
 ]

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tabular.contract.descriptor import parse_contract
 from tabular.contract.dialect_descriptor import dialect_document
@@ -18,6 +18,7 @@ from tabular.encoding import suggest_encoding
 from tabular.errors import EmptyFile
 from tabular.model import Contract, Dialect
 from tabular.reading.compression import gunzip
+from tabular.reading.end_mark import strip_end_marks
 from tabular.reading.layout import MAX_HEAD_BYTES, read_layout
 from tabular.values.canonical import canonical
 from tabular.values.cells import reader
@@ -126,36 +127,51 @@ def _read_columns(
     """The columns, of how many records, and how many blank ones were passed over."""
     labels: Sequence[str] = layout.labels
     counts: list[Counter[str]] = [Counter() for _ in labels]
-    records = blank = passed_over = undecodable = 0
+    records = 0
+    passed: Counter[str] = Counter()
     for cells in islice(_records(layout, head, size), most):
-        if cells is not None and not any(cells):
-            blank += 1
-            continue
-        if not layout.dialect.header and not labels and cells:
+        if not layout.dialect.header and not labels and cells and any(cells):
             labels = [f"field{number}" for number in range(1, len(cells) + 1)]
             counts = [Counter() for _ in labels]
-        if cells is None or len(cells) != len(labels):
-            passed_over += 1
-            continue
-        if any(_REPLACEMENT in cell for cell in cells):
-            undecodable += 1
+        reason = _why_passed_over(cells, labels, layout)
+        if cells is None or reason is not None:
+            passed[reason or ""] += 1
             continue
         records += 1
         for count, cell in zip(counts, cells, strict=True):
             count[cell] += 1
     if not labels:
         raise EmptyFile("The file has neither a header nor records to infer a contract from.")
-    notes += _blank_note(blank)
-    if passed_over:
+    notes += _blank_note(passed["blank"])
+    if passed["width"]:
         notes.append(
-            f"Passed over, as malformed or not {len(labels)} cells wide: {passed_over} of the "
+            f"Passed over, as malformed or not {len(labels)} cells wide: {passed['width']} of the "
             "sample's records."
         )
-    notes += _undecodable_note(undecodable, layout, head)
+    if passed["header"]:
+        notes.append(
+            f"Passed over, as the header once more: {passed['header']} of the sample's records. "
+            "They are rejected as repeated-header."
+        )
+    notes += _undecodable_note(passed["bytes"], layout, head)
     if not records:
         notes.append("The sample has no record that can be read: all types are open.")
     columns = zip(labels, counts, strict=True)
-    return [_Column(label, texts, records) for label, texts in columns], records, blank
+    found = [_Column(label, texts, records) for label, texts in columns]
+    return found, records, passed["blank"]
+
+
+def _why_passed_over(
+    cells: list[str] | None, labels: Sequence[str], layout: Layout
+) -> Literal["blank", "width", "header", "bytes"] | None:
+    """Why a record says nothing about types; None: it does."""
+    if cells is not None and not any(cells):
+        return "blank"
+    if cells is None or len(cells) != len(labels):
+        return "width"
+    if layout.dialect.header and len(cells) > 1 and tuple(cells) == layout.labels:
+        return "header"
+    return "bytes" if any(_REPLACEMENT in cell for cell in cells) else None
 
 
 def _blank_note(blank: int) -> list[str]:
@@ -184,8 +200,8 @@ def _records(layout: Layout, head: bytes, size: int) -> Iterator[list[str] | Non
         content = _expanded(head, whole=complete)
         complete = complete and len(content) < MAX_HEAD_BYTES
     body = content[layout.data_start :]
-    if not complete:
-        body = body[: layout.codec.lines_end(body)]
+    codec = layout.codec
+    body = strip_end_marks(body, codec) if complete else body[: codec.lines_end(body)]
     grammar = layout.grammar_utf8
     comment = (layout.dialect.comment_char or "").encode()
     text, _ = layout.codec.to_utf8(body)

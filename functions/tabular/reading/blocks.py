@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tabular.errors import MisalignedSplits, UnreadableFile
 from tabular.reading.compression import gunzip
+from tabular.reading.end_mark import without_end_marks
 from tabular.reading.grammar import MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def read_blocks(
     long. Raises MisalignedSplits where `end` is not the end of a record, UnreadableFile where
     there is no line end in MAX_LINE_BYTES, or the file ends before `end`.
     """
-    buffer = _Buffer(chunks)
+    buffer = _Buffer(without_end_marks(chunks, encoding))
     offset, line, wanted = start, first_line, block_bytes
     while True:
         limit = None if end is None else end - offset

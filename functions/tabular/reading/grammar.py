@@ -65,6 +65,8 @@ class Grammar:
 
     dialect: Dialect
     encoding: str = "utf-8"
+    verbatim: frozenset[str] = frozenset()
+    """Cells in which escapes stay as they are, where they are not quoted."""
 
     @cached_property
     def delimiter(self) -> bytes:
@@ -197,6 +199,8 @@ class Grammar:
         if quote and quoted:
             cell = cell[len(quote) : -len(quote)]
         if escape is not None and escape in cell:
+            if not quoted and cell in self.verbatim:
+                return cell
             return self._escaped_text.sub(lambda match: match[1] or match[2], cell)
         if quote and quoted and dialect.double_quote:
             return cell.replace(quote * 2, quote)

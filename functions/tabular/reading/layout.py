@@ -24,12 +24,13 @@ from tabular.errors import (
 from tabular.model import Contract, Dialect
 from tabular.reading.compression import GZIP_MAGIC, gunzip
 from tabular.reading.detection import detect_dialect
+from tabular.reading.end_mark import strip_end_marks
 from tabular.reading.grammar import Grammar, Outcome
 from tabular.reading.header import Column, check_labels, match_columns
 from tabular.reading.line_ends import count_lines, line_end, strip_line_end
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tabular.model import Field
 
@@ -51,7 +52,9 @@ _MAGIC = {
 
 _NO_CONTENT = "The file has no content but blank lines: there is no header."
 
-BlankRows = Literal["skip-lines", "skip-rows", "reject"]
+_WHITE_SPACE = "".join(char for char in map(chr, range(0x3001)) if char.isspace())
+
+BlankRows = Literal["skip-white", "skip-empty", "reject"]
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,9 @@ class Layout:
     `labels` are the header's names (the contract's where the file has no header): a record has as
     many cells. `data_start` is the byte offset, in the decompressed file, of the first data
     record, and `data_line` its 1-based physical line. `head` are the bytes before it. `size` is
-    the object's size in bytes as stored. `blank_rows`: without a contract empty lines are skipped;
-    with one, rows without any content are skipped or rejected, as its dialect says.
+    the object's size in bytes as stored. `blank_rows`: without a contract, rows of
+    nothing but white space are skipped; with one, rows whose cells are all empty are skipped or
+    rejected, as its dialect says.
     """
 
     encoding: str
@@ -106,12 +110,33 @@ class Layout:
     @cached_property
     def grammar(self) -> Grammar:
         """Where records begin and end, in the bytes that the structure is searched in."""
-        return Grammar(self.dialect, self.codec.structure_name)
+        return Grammar(self.dialect, self.codec.structure_name, self._verbatim)
 
     @cached_property
     def grammar_utf8(self) -> Grammar:
         """The same for records that have been decoded to UTF-8."""
-        return Grammar(self.dialect)
+        return Grammar(self.dialect, verbatim=self._verbatim)
+
+    @property
+    def _verbatim(self) -> frozenset[str]:
+        r"""Missing values that hold the escape character, such as MySQL's null, `\N`."""
+        escape = self.dialect.escape_char
+        if escape is None:
+            return frozenset()
+        missing = (text for field in self.fields for text in field.missing_values)
+        return frozenset(text for text in missing if escape in text)
+
+    @property
+    def blank_characters(self) -> str:
+        """What the text of a row that is skipped as blank is made of; other text may be, too."""
+        white = _WHITE_SPACE if self.blank_rows == "skip-white" else ""
+        return self.dialect.blank_characters + white
+
+    def skips(self, cells: Sequence[str]) -> bool:
+        """Whether a row of these cells is blank, and therefore no record."""
+        if self.blank_rows == "skip-white":
+            return not any(map(str.strip, cells))
+        return self.blank_rows == "skip-empty" and not any(cells)
 
     @property
     def has_uniqueness(self) -> bool:
@@ -157,6 +182,8 @@ def read_layout(head: bytes, *, size: int, name: str, contract: Contract | None)
     _check_magic(content)
     encoding, bom = _find_encoding(content, contract)
     body = content[bom:]
+    if complete:
+        body = strip_end_marks(body, encoding)
     cut = len(body) if complete else encoding.lines_end(body)
     text = encoding.structure(body[:cut])
     if complete and not text.strip(b"\r\n"):
@@ -260,8 +287,8 @@ def _settle_dialect(
 
 def _blank_rows(contract: Contract | None, dialect: Dialect) -> BlankRows:
     if contract is None:
-        return "skip-lines"
-    return "skip-rows" if dialect.skip_blank_rows else "reject"
+        return "skip-white"
+    return "skip-empty" if dialect.skip_blank_rows else "reject"
 
 
 def _check_text(labels: list[str], original: bytes, encoding: Encoding) -> None:

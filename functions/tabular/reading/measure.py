@@ -46,8 +46,5 @@ def _may_skip(data: bytes, layout: Layout) -> bool:
     if layout.blank_rows == "reject":
         return False
     # Splitting into lines is quicker than a search for two line ends next to each other.
-    lines = data.splitlines()
-    if layout.blank_rows == "skip-rows":
-        blank = layout.dialect.blank_characters.encode(layout.grammar.encoding)
-        return not all(line.strip(blank) for line in lines)
-    return b"" in lines or any(map(bytes.isspace, lines))
+    blank = layout.blank_characters.encode(layout.grammar.encoding, "ignore")
+    return not all(line.strip(blank) for line in data.splitlines())

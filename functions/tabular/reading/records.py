@@ -283,14 +283,12 @@ def _skipped(texts: pl.Series, layout: Layout) -> pl.Series | None:
         skipped = texts.str.starts_with(dialect.comment_char)
     if layout.blank_rows == "reject":
         return skipped
-    blank_characters = " \t" if dialect.delimiter != "\t" else " "
-    if layout.blank_rows == "skip-rows":
-        blank_characters = dialect.blank_characters
-    # Characters alone do not tell: `""""` is a cell that holds a quote.
-    blank = texts.str.strip_chars(blank_characters) == ""
-    if layout.blank_rows == "skip-rows" and blank.any():
-        really = [
-            not any(layout.grammar_utf8.cells(t.encode()) or ["x"]) for t in texts.filter(blank)
-        ]
-        blank = blank.scatter(blank.arg_true(), pl.Series(really, dtype=pl.Boolean))
+    # Characters alone do not decide: `""""` is a cell that holds a quote.
+    blank = texts.str.strip_chars(layout.blank_characters) == ""
+    if blank.any():
+        candidates = texts.filter(blank).unique().to_list()
+        cut = layout.grammar_utf8.cells
+        others = [text for text in candidates if not layout.skips(cut(text.encode()) or ["x"])]
+        if others:
+            blank &= ~texts.is_in(others)
     return blank if skipped is None else skipped | blank

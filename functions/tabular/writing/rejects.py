@@ -82,7 +82,7 @@ class FaultFinder:
 
     def _is_blank(self, cells: list[str]) -> bool:
         """Whether no field has a value, nor a cell that is not one, and nothing is extra."""
-        if self._layout.blank_rows == "skip-lines" or any(cells[self._layout.width :]):
+        if self._layout.blank_rows == "skip-white" or any(cells[self._layout.width :]):
             return False
         for column, read in self._readers:
             if column.position is not None and column.position < len(cells):
