@@ -75,7 +75,7 @@ class StackChoice:
         """The chosen stack, announced on standard error."""
         # The AWS SDK takes most of a second to import, which a command's help can do without.
         from pipectl.client.deployment import Deployment
-        from pipectl.embedded.state_file import STATE_FILE, RunningStack
+        from pipectl.client.state_file import STATE_FILE, RunningStack
 
         state_file = self.state_file or STATE_FILE
         running = RunningStack.find(state_file)

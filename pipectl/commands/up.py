@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipectl.embedded.state_file import STATE_FILE, STATE_FOLDER, RunningStack
+from pipectl.client.state_file import STATE_FILE, STATE_FOLDER, RunningStack
 from pipectl.errors import PipectlError
 from pipectl.options import parameter_option, template_option
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipectl.client.history import Execution, Executions
 from pipectl.client.results import Collector, FileResult, parsed
+from pipectl.client.state_file import RunningStack
 from pipectl.client.uploads import Upload
-from pipectl.embedded.state_file import RunningStack
 from pipectl.errors import PipectlError
 from pipectl.options import PROJECT
 

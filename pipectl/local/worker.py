@@ -1,6 +1,6 @@
 """What each of several processes does: take blocks of a file, transform them, write the outcome.
 
-`python -m pipectl.local.worker` is a helper of `parallel.transform_file`.
+`python -m pipectl.local.worker` is a helper of `processes.transform_file`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipectl.local.processes import END, Channels, Job, ReadToken, WriteToken
+from pipectl.local.channels import END, Channels, Job, ReadToken, WriteToken
 from tabular import errors
 from tabular.reading.blocks import read_blocks
 from tabular.reading.layout import Layout

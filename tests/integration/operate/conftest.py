@@ -18,8 +18,8 @@ from pipectl.cli import main
 from pipectl.client.dead_letters import DeadLetters
 from pipectl.client.metadata import Items
 from pipectl.client.stack import Stack
+from pipectl.client.state_file import RunningStack
 from pipectl.embedded.process import StackProcess
-from pipectl.embedded.state_file import RunningStack
 from shared.job import Source
 
 WAIT_SECONDS = 60

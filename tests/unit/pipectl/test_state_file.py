@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipectl.embedded.state_file import RunningStack
+from pipectl.client.state_file import RunningStack
 from pipectl.errors import PipectlError
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import tabular
-from tabular.errors import UnreadableFile
+from tabular.errors import UnsupportedFormat
 from tabular.reading.split import Split
 from tests.unit.tabular.engine import contract_of, layout_of, run
 
@@ -65,7 +65,7 @@ def test_a_column_may_be_called_like_a_file_format(name: str) -> None:
     [b"PAR1\x15\x04\x15", b"BZh91AY&SY\x12", b"%PDF-1.7\n", b"SQLite format 3\x00\x10"],
 )
 def test_files_of_other_formats_are_refused(content: bytes) -> None:
-    with pytest.raises(UnreadableFile, match="This is not a CSV file"):
+    with pytest.raises(UnsupportedFormat, match="This is not a CSV file"):
         run(content)
 
 

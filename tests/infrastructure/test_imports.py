@@ -1,0 +1,107 @@
+"""The arrows between the project's modules: which may import which, and no circles."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+SOURCES = {"functions": PROJECT / "functions", "pipectl": PROJECT}
+STEPS = {path.parent.name for path in (PROJECT / "functions").glob("*/app.py")}
+
+# Lower rooms first: a room may import those before it, and itself. A module directly in `tabular`
+# that is not a room is on the ground floor.
+TABULAR_ROOMS = ("statistics", "values", "contract", "reading", "writing")
+TABULAR_TOP = {"uniqueness", "batch", "transform"}
+
+PIPECTL_ROOMS = ("client", "operate", "embedded", "scale", "local", "commands")
+PIPECTL_MAY_IMPORT = {
+    "client": set(),
+    "operate": {"client"},
+    "scale": {"embedded"},
+    "embedded": {"client"},
+    "local": {"client", "embedded"},
+    "commands": {"client", "operate", "embedded", "scale", "local"},
+}
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the deployed code and of the command, by its dotted name."""
+    found = {}
+    for folder in ("functions", "pipectl"):
+        for path in (PROJECT / folder).rglob("*.py"):
+            parts = path.relative_to(SOURCES[folder]).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = modules()
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The project's own modules that a module imports, those for type checking included."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                found = name if name in MODULES else node.module
+                if found in MODULES:
+                    yield found
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in MODULES)
+
+
+def room(module: str) -> str:
+    """The room of a module in its package: `reading` of `tabular.reading.blocks`."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 2 or (PROJECT / "pipectl" / parts[-1]).is_dir() else ""
+
+
+def tabular_floor(module: str) -> int:
+    parts = module.split(".")
+    if len(parts) > 1 and parts[1] in TABULAR_ROOMS:
+        return 1 + TABULAR_ROOMS.index(parts[1])
+    return 1 + len(TABULAR_ROOMS) if len(parts) > 1 and parts[1] in TABULAR_TOP else 0
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    graph = {
+        name: {found for found in imports(path) if found != name} for name, path in MODULES.items()
+    }
+    # Raises CycleError, whose text names the circle.
+    assert len(list(TopologicalSorter(graph).static_order())) == len(MODULES)
+
+
+@pytest.mark.parametrize("name", sorted(name for name in MODULES if name.startswith("tabular")))
+def test_tabular_imports_only_itself_and_no_higher_room(name: str) -> None:
+    for found in imports(MODULES[name]):
+        assert found.startswith("tabular"), f"{name} imports {found}"
+        assert tabular_floor(found) <= tabular_floor(name), f"{name} imports {found}"
+
+
+@pytest.mark.parametrize("name", sorted(name for name in MODULES if name.startswith("shared")))
+def test_shared_imports_only_itself(name: str) -> None:
+    assert all(found.startswith("shared") for found in imports(MODULES[name]))
+
+
+@pytest.mark.parametrize("step", sorted(STEPS))
+def test_a_step_imports_no_other_step(step: str) -> None:
+    allowed = {step, "shared", "tabular"}
+    for name, path in MODULES.items():
+        if name.split(".")[0] == step:
+            assert {found.split(".")[0] for found in imports(path)} <= allowed
+
+
+@pytest.mark.parametrize("name", sorted(name for name in MODULES if name.startswith("pipectl.")))
+def test_pipectl_follows_the_order_of_its_rooms(name: str) -> None:
+    here = room(name)
+    for found in imports(MODULES[name]):
+        top = found.split(".")[0]
+        assert top in {"pipectl", "shared", "tabular"}, f"{name} imports the step {found}"
+        there = room(found)
+        if top == "pipectl" and here and there and here != there:
+            assert there in PIPECTL_MAY_IMPORT[here], f"{name} imports {found}"
