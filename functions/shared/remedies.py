@@ -17,7 +17,7 @@ REMEDIES: Mapping[str, Remedy] = {
     "FileTooLarge": "start_over",
     "HeaderMismatch": "start_over",
     "InternalError": "redrive",
-    "InvalidContract": "redrive",
+    "InvalidContract": "start_over",
     "InvalidDatasetName": "upload",
     "KeyTooLong": "upload",
     "MisalignedSplits": "redrive",

@@ -95,7 +95,7 @@ def test_after_a_late_failure_recording_and_telling_run_again(
     logs: Logs, reached: tuple[str, ...]
 ) -> None:
     results = {name: {"status": "succeeded"} for name in reached}
-    failed = {**documents.finished(), **results, "failure": documents.failure()}
+    failed = {**documents.finished(), **results, "failure": documents.failure("InternalError")}
     resumed = enter(failed, redrives=1)
     assert resumed.keys() == {*documents.finished(), "resumed"}
     assert workflow.next_task("ResumeAt", resumed) == "RecordMetadata"
