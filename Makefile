@@ -9,10 +9,10 @@ CODE := functions pipectl tests
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-faults lint types format build bench lock upgrade clean
+.PHONY: help demo test test-long test-faults test-throttling lint types format build bench lock upgrade clean
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.run ## Run the pipeline on the sample files in events/, on this machine
 	$(BIN)/pipectl run events/orders-2026-02.csv events/orders-2026-03.csv \
@@ -26,6 +26,9 @@ test-long: $(VENV)/.dev ## Run the tests that take minutes
 
 test-faults: $(VENV)/.dev ## Let every state of the workflow fail in every way, and run it again
 	$(BIN)/pytest -n 2 --dist worksteal tests/end_to_end/test_fault_matrix.py -m "long or not long"
+
+test-throttling: $(VENV)/.dev ## Drop 1,000 files at once on an account with 10 concurrent executions
+	$(BIN)/pytest -n 0 tests/end_to_end/test_throttling.py -m "long or not long"
 
 lint: $(VENV)/.dev ## Check style, types, the translated template and the workflow
 	$(BIN)/ruff check $(CODE)

@@ -37,3 +37,11 @@ template_option = click.option(
     default=PROJECT / "template.yaml",
     help="The stack's SAM template.  [default: the project's own]",
 )
+
+concurrency_option = click.option(
+    "--concurrency",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Lambda's limit of concurrent executions: further invocations are throttled, as on AWS. A"
+    " new account has 10.  [default: no limit]",
+)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from pipectl.options import parameter_option, template_option
+from pipectl.options import concurrency_option, parameter_option, template_option
 
 
 @click.command(
@@ -40,6 +40,7 @@ from pipectl.options import parameter_option, template_option
     metavar="BYTES",
     help="Files that are larger run in splits of about this size: the parameter SplitSizeBytes.",
 )
+@concurrency_option
 @parameter_option
 @template_option
 def command(
@@ -50,6 +51,7 @@ def command(
     folder: Path,
     as_json: bool,
     split_size: int | None,
+    concurrency: int | None,
     parameters: Mapping[str, str],
     template: Path,
 ) -> None:
@@ -79,6 +81,7 @@ def command(
             folder=folder,
             parameters=parameters,
             template=template,
+            concurrency=concurrency,
             progress=progress,
         )
     if as_json:

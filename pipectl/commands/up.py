@@ -14,7 +14,7 @@ import click
 
 from pipectl.client.state_file import STATE_FILE, STATE_FOLDER, RunningStack
 from pipectl.errors import PipectlError
-from pipectl.options import parameter_option, template_option
+from pipectl.options import concurrency_option, parameter_option, template_option
 
 if TYPE_CHECKING:
     from pipectl.embedded.stack import EmbeddedStack
@@ -47,6 +47,7 @@ _TICK = 0.5
     default=STATE_FILE,
     help="Where other commands look for this stack.  [default: .pipectl/embedded.json]",
 )
+@concurrency_option
 @parameter_option
 @template_option
 def command(
@@ -54,6 +55,7 @@ def command(
     port: int,
     time_factor: float,
     state_file: Path,
+    concurrency: int | None,
     parameters: Mapping[str, str],
     template: Path,
 ) -> None:
@@ -74,7 +76,12 @@ def command(
     ending = _ending_signals()
     log_folder = state_file.parent / "logs" if state_file != STATE_FILE else STATE_FOLDER / "logs"
     stack = EmbeddedStack(
-        template, parameters, port=port, time_factor=time_factor, log_folder=log_folder
+        template,
+        parameters,
+        port=port,
+        time_factor=time_factor,
+        concurrency=concurrency,
+        log_folder=log_folder,
     )
     click.echo("Starting the embedded AWS ...", err=True)
     with stack, _announced(stack, state_file, REGION, STACK_NAME):

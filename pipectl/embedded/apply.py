@@ -224,6 +224,7 @@ _CREATED_AND_COMPLETED = {"AWS::S3::Bucket", "AWS::StepFunctions::StateMachine"}
 def _function(logical_id: str, properties: Mapping[str, Any], template: Template) -> Function:
     name = properties["FunctionName"]
     variables = properties.get("Environment", {}).get("Variables", {})
+    reserved = properties.get("ReservedConcurrentExecutions")
     return Function(
         name=name,
         arn=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}",
@@ -233,6 +234,7 @@ def _function(logical_id: str, properties: Mapping[str, Any], template: Template
         memory=int(properties.get("MemorySize", 128)),
         environment={variable: str(value) for variable, value in variables.items()},
         log_group=properties.get("LoggingConfig", {}).get("LogGroup", f"/aws/lambda/{name}"),
+        reserved=None if reserved is None else int(reserved),
     )
 
 

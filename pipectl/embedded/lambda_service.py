@@ -18,7 +18,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
-from pipectl.embedded.faults import Faults
+from pipectl.embedded.concurrency import Concurrency, ThrottledError
+from pipectl.embedded.faults import REFUSALS, Faults
 from pipectl.embedded.workers import Function, Outcome, Workers, WorkersClosedError
 
 INVOKE_PATH = "/2015-03-31/functions/"
@@ -26,9 +27,13 @@ INVOKE_PATH = "/2015-03-31/functions/"
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
 
-# Lambda repeats a failed asynchronous invocation twice, after these seconds.
+# Lambda repeats an asynchronous invocation whose function failed twice, after these seconds.
 # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 ASYNC_RETRY_SECONDS = (60.0, 120.0)
+# One that is throttled, or that Lambda itself fails, goes back to the queue and is tried again with
+# growing pauses, until it is so old. These attempts don't count as repeats.
+ASYNC_FIRST_PAUSE_SECONDS, ASYNC_LONGEST_PAUSE_SECONDS = 1.0, 300.0
+ASYNC_MAX_AGE_SECONDS = 6 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -43,39 +48,65 @@ class Answer:
 class ServiceError(Exception):
     """The service refuses an invocation: `code` is the API's error name."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, reason: str | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
+        self._reason = reason
+
+    @property
+    def throttled(self) -> bool:
+        """Whether there was no room for the invocation, which is no failure of anybody."""
+        return self.status == HTTPStatus.TOO_MANY_REQUESTS
+
+    @property
+    def passing(self) -> bool:
+        """Whether the same invocation may be accepted later."""
+        return self.throttled or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
     def answer(self) -> Answer:
         """The error as the API's JSON protocol writes it."""
-        body = json.dumps({"Type": "User", "Message": self.message, "message": self.message})
+        document = {"Type": "User", "Message": self.message, "message": self.message}
+        if self._reason is not None:
+            document["Reason"] = self._reason
         headers = {"x-amzn-ErrorType": self.code, "x-amzn-RequestId": str(uuid.uuid4())}
-        return Answer(self.status, body.encode(), headers)
+        return Answer(self.status, json.dumps(document).encode(), headers)
 
 
 class LambdaService:
     """Invokes the stack's functions in worker processes.
 
     More invocations than the machine has use for wait for their turn, in order of arrival, as if
-    each were a slow one; on AWS they would run at once.
+    each were a slow one; on AWS they would run at once. Beyond the account's limit, invocations are
+    throttled.
     """
 
-    def __init__(self, workers: Workers, wait: Callable[[float], object], faults: Faults) -> None:
+    def __init__(
+        self,
+        workers: Workers,
+        wait: Callable[[float], object],
+        faults: Faults,
+        concurrency: Concurrency,
+    ) -> None:
         """`wait` sleeps between the attempts of asynchronous invocations."""
         self._workers = workers
         self._wait = wait
         self._faults = faults
+        self._concurrency = concurrency
         self._functions: dict[str, Function] = {}
         # One a core, and one beside a long one in any case. What an invocation waits for is this
         # process, so more of them would only start more workers.
         self._turns = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))
 
     def add(self, function: Function) -> None:
-        """Make a function known under its name and ARN."""
+        """Make a function known under its name and ARN.
+
+        Raises `UsageError` where the account has not as many concurrent executions as it reserves.
+        """
         self._functions[function.name] = function
+        if function.reserved is not None:
+            self._concurrency.reserve(function.name, function.reserved)
 
     def prepare(self) -> None:
         """Start a worker for each function, in the background and one after the other.
@@ -106,21 +137,26 @@ class LambdaService:
         injected = self._faults.for_invocation(function.name)
         if injected is not None and injected.refusal is not None:
             raise ServiceError(*injected.refusal)
-        with self._turns:
-            if injected is not None:
-                return injected.outcome(request_id), request_id
-            try:
+        try:
+            with self._concurrency.slot(function.name), self._turns:
+                if injected is not None:
+                    return injected.outcome(request_id), request_id
                 outcome = self._workers.invoke(function, payload, request_id)
-            except WorkersClosedError:
-                raise ServiceError(
-                    HTTPStatus.SERVICE_UNAVAILABLE, "ServiceException", "The service is closing."
-                ) from None
+        except ThrottledError as error:
+            raise ServiceError(*REFUSALS["throttle"], reason=str(error)) from None
+        except WorkersClosedError:
+            raise ServiceError(
+                HTTPStatus.SERVICE_UNAVAILABLE, "ServiceException", "The service is closing."
+            ) from None
         if len(outcome.payload) > MAX_PAYLOAD_BYTES:
             outcome = _too_large(len(outcome.payload))
         return outcome, request_id
 
     def invoke_later(self, name_or_arn: str, payload: bytes) -> None:
-        """Invoke asynchronously, as events do; a failure is tried again twice."""
+        """Invoke asynchronously, as events do.
+
+        A failed invocation is tried again twice, a throttled one for hours.
+        """
         self._find(name_or_arn)
         thread = threading.Thread(
             target=self._invoke_with_retries, args=(name_or_arn, payload), daemon=True
@@ -159,14 +195,24 @@ class LambdaService:
             ) from None
 
     def _invoke_with_retries(self, name_or_arn: str, payload: bytes) -> None:
-        for pause in (*ASYNC_RETRY_SECONDS, None):
+        repeats = iter(ASYNC_RETRY_SECONDS)
+        age, next_pause = 0.0, ASYNC_FIRST_PAUSE_SECONDS
+        while age < ASYNC_MAX_AGE_SECONDS:
             try:
                 outcome, _ = self.invoke(name_or_arn, payload)
-                done = not outcome.failed
-            except ServiceError:
-                done = False
-            if done or pause is None:
-                return
+            except ServiceError as error:
+                if not error.passing:
+                    return
+                pause = next_pause
+                next_pause = min(2 * pause, ASYNC_LONGEST_PAUSE_SECONDS)
+            else:
+                if not outcome.failed:
+                    return
+                repeat = next(repeats, None)
+                if repeat is None:
+                    return
+                pause = repeat
+            age += pause
             self._wait(pause)
 
 

@@ -22,8 +22,14 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
+    from pipectl.embedded.workers import Outcome
+
 # Lambda's long poll is 20 s; here it is looked often instead, which costs nothing.
 IDLE_SECONDS = 0.05
+
+# Lambda keeps a batch that it can't deliver because the function is throttled, and tries again with
+# growing pauses until the messages' visibility timeout ends. How long the pauses are is not told.
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 10.0
 
 # How many failed deliveries are remembered, for whoever asks why a file did not start.
 REMEMBERED_FAILURES = 1000
@@ -50,6 +56,10 @@ class FailedDelivery:
     message: str
 
 
+class _ThrottledError(Exception):
+    """There was no room for the function until the messages' visibility timeout ended."""
+
+
 class Poller:
     """Delivers one queue's messages to its function until it is stopped."""
 
@@ -60,7 +70,10 @@ class Poller:
         sqs: SQSClient,
         visibility_factor: float = 1.0,
     ) -> None:
-        """`visibility_factor` shortens the wait before a refused message comes again."""
+        """`visibility_factor` shortens the wait before a refused message comes again.
+
+        It shortens the waits of a throttled batch too.
+        """
         self._source = source
         self._service = service
         self._sqs = sqs
@@ -107,7 +120,11 @@ class Poller:
     def _deliver(self, messages: list[MessageTypeDef]) -> None:
         try:
             event = {"Records": [self._record(message) for message in messages]}
-            refused = self._invoke(event)
+            try:
+                refused = self._invoke(event)
+            except _ThrottledError:
+                self._make_visible(messages)
+                return
             accepted = [m for m in messages if m["MessageId"] not in refused]
             self._delete(accepted)
             for message in messages:
@@ -125,7 +142,7 @@ class Poller:
         """Invoke the function; returns code and message of each refused message by its ID."""
         everything = [record["messageId"] for record in event["Records"]]
         try:
-            outcome, _ = self._service.invoke(self._source.function, json.dumps(event).encode())
+            outcome = self._invoke_when_there_is_room(json.dumps(event).encode())
         except ServiceError as error:
             return dict.fromkeys(everything, (error.code, error.message))
         answer = json.loads(outcome.payload)
@@ -138,6 +155,35 @@ class Poller:
             ("MessageRefused", f"{self._source.function} could not accept the message."),
         )
 
+    def _invoke_when_there_is_room(self, payload: bytes) -> Outcome:
+        """Invoke the function as soon as it is not throttled any more.
+
+        Raises `_ThrottledError` at the end of the visibility timeout, and `ServiceError` where
+        Lambda refuses for another reason.
+        """
+        waited, pause = 0.0, FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                return self._service.invoke(self._source.function, payload)[0]
+            except ServiceError as error:
+                if not error.throttled:
+                    raise
+            if waited >= self._visibility_seconds():
+                raise _ThrottledError
+            if self._stopping.wait(max(pause * self._visibility_factor, IDLE_SECONDS)):
+                raise _ThrottledError
+            waited += pause
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    def _make_visible(self, messages: Iterable[MessageTypeDef]) -> None:
+        """End the messages' visibility timeout, which is over on the stack's own clock."""
+        for message in messages:
+            self._sqs.change_message_visibility(
+                QueueUrl=self._source.queue_url,
+                ReceiptHandle=message["ReceiptHandle"],
+                VisibilityTimeout=0,
+            )
+
     def _delete(self, messages: Iterable[MessageTypeDef]) -> None:
         entries: Any = [
             {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
@@ -149,15 +195,18 @@ class Poller:
     def _shorten_visibility(self, message: MessageTypeDef) -> None:
         if self._visibility_factor == 1:
             return
-        attributes = self._sqs.get_queue_attributes(
-            QueueUrl=self._source.queue_url, AttributeNames=["VisibilityTimeout"]
-        )["Attributes"]
-        seconds = int(attributes["VisibilityTimeout"]) * self._visibility_factor
+        seconds = self._visibility_seconds() * self._visibility_factor
         self._sqs.change_message_visibility(
             QueueUrl=self._source.queue_url,
             ReceiptHandle=message["ReceiptHandle"],
             VisibilityTimeout=int(seconds),
         )
+
+    def _visibility_seconds(self) -> int:
+        attributes = self._sqs.get_queue_attributes(
+            QueueUrl=self._source.queue_url, AttributeNames=["VisibilityTimeout"]
+        )["Attributes"]
+        return int(attributes["VisibilityTimeout"])
 
     def _record(self, message: MessageTypeDef) -> dict[str, Any]:
         attributes = message.get("MessageAttributes", {})

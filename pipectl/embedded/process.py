@@ -58,11 +58,13 @@ class StackProcess:
         parameters: Mapping[str, str] | None = None,
         *,
         time_factor: float = 0,
+        concurrency: int | None = None,
     ) -> None:
-        """Prepare; `parameters` override the template's, `time_factor` is that of `pipectl up`."""
+        """Prepare; `parameters` override the template's, the others are those of `pipectl up`."""
         self._template = template
         self._parameters = dict(parameters or {})
         self._time_factor = time_factor
+        self._concurrency = [] if concurrency is None else ["--concurrency", str(concurrency)]
         self._folder = tempfile.TemporaryDirectory(prefix="pipectl-stack-")
         self._process: subprocess.Popen[str] | None = None
         self.deployment: Deployment
@@ -74,6 +76,7 @@ class StackProcess:
                 *(sys.executable, "-m", "pipectl", "up", "--port", "0"),
                 *("--template", str(self._template), "--state-file", str(state_file)),
                 *("--time-factor", str(self._time_factor)),
+                *self._concurrency,
                 *(f"--parameter={name}={value}" for name, value in self._parameters.items()),
             ],
             cwd=PROJECT,

@@ -52,18 +52,22 @@ class EmbeddedStack:
         *,
         port: int = 0,
         time_factor: float = 1.0,
+        concurrency: int | None = None,
         log_folder: Path | None = None,
     ) -> None:
         """Prepare; nothing is started yet.
 
         `port` 0 takes a free one. `time_factor` shortens the waits between retries and before a
-        refused message comes again: 0 doesn't wait at all. The functions' output goes to
-        `log_folder`, one file a function, which is temporary when none is given.
+        refused message comes again: 0 doesn't wait at all. `concurrency` is the account's limit of
+        concurrent Lambda executions, beyond which invocations are throttled; None means no limit.
+        The functions' output goes to `log_folder`, one file a function, which is temporary when
+        none is given.
         """
         self._template_path = template
         self._parameters = dict(parameters or {})
         self._port = port
         self._time_factor = time_factor
+        self._concurrency = concurrency
         self._keep_logs = log_folder is not None
         self.log_folder = log_folder or Path(tempfile.mkdtemp(prefix="pipectl-logs-"))
         self.faults = Faults()
@@ -144,6 +148,7 @@ class EmbeddedStack:
         self._serve(translation)
 
     def _serve(self, translation: Translation) -> None:
+        from pipectl.embedded.concurrency import Concurrency
         from pipectl.embedded.gateway import Gateway
         from pipectl.embedded.lambda_service import LambdaService
         from pipectl.embedded.moto_patches import engine, events, map_runs, message_move, redrive
@@ -154,7 +159,7 @@ class EmbeddedStack:
         self._open.callback(server.stop)
         pool = workers.Workers(_worker_environment(server.endpoint), self._log_folder_ready())
         self._open.callback(pool.close)
-        self._lambda = LambdaService(pool, wait, self.faults)
+        self._lambda = LambdaService(pool, wait, self.faults, Concurrency(self._concurrency))
         gateway = Gateway(server.moto, self._lambda, self.faults)
         redrive.extend(gateway)
         message_move.extend(gateway)

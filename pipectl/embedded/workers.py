@@ -50,7 +50,10 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 
 @dataclass(frozen=True)
 class Function:
-    """A function as the template declares it; `timeout` in seconds, `memory` in MB."""
+    """A function as the template declares it; `timeout` in seconds, `memory` in MB.
+
+    `reserved` is how many of the account's concurrent executions are its own, None without any.
+    """
 
     name: str
     arn: str
@@ -60,6 +63,7 @@ class Function:
     memory: int
     environment: Mapping[str, str]
     log_group: str
+    reserved: int | None = None
 
 
 @dataclass(frozen=True)

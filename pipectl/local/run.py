@@ -50,15 +50,19 @@ def run_files(
     folder: Path,
     parameters: Mapping[str, str],
     template: Path,
+    concurrency: int | None,
     progress: Progress,
 ) -> LocalRun:
     """Bring the stack up, run the files and mirror their outputs to `folder`.
 
-    `contract` is the contract's file and its dataset.
+    `contract` is the contract's file and its dataset. `concurrency` is the limit of concurrent
+    Lambda executions, None for none.
     """
     with (
         _kept_where_needed() as logs,
-        EmbeddedStack(template, parameters, log_folder=logs.folder) as stack,
+        EmbeddedStack(
+            template, parameters, concurrency=concurrency, log_folder=logs.folder
+        ) as stack,
     ):
         progress.phase = "Running"
         if contract is not None:

@@ -144,6 +144,14 @@ class Pipeline:
         source: Mapping[str, Any] = json.loads(described["input"])["source"]
         return source
 
+    def results(self, file_id: str) -> Mapping[str, Any]:
+        """The state document that a file's execution ended with."""
+        described = self.deployment.client("stepfunctions").describe_execution(
+            executionArn=self._arn(file_id)
+        )
+        document: Mapping[str, Any] = json.loads(described["output"])
+        return document
+
     def delete(self, source: Source) -> None:
         """Delete exactly the uploaded version."""
         self.deployment.client("s3").delete_object(

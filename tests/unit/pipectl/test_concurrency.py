@@ -1,0 +1,200 @@
+"""Lambda's limits of concurrent executions, and who waits when they are reached."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from pipectl.embedded.concurrency import Concurrency, ThrottledError
+from pipectl.embedded.faults import Faults
+from pipectl.embedded.lambda_service import ASYNC_MAX_AGE_SECONDS, LambdaService, ServiceError
+from pipectl.embedded.poller import EventSource, Poller
+from pipectl.embedded.workers import Function, Outcome, Workers
+from pipectl.errors import UsageError
+
+DONE = Outcome(b"{}", failed=False)
+FAILED = Outcome(b'{"errorType": "SomeError", "errorMessage": ""}', failed=True)
+
+
+def take(concurrency: Concurrency, function: str, count: int) -> int:
+    """How many of so many invocations at once find room."""
+    taken = 0
+    with ExitStack() as stack:
+        for _ in range(count):
+            with suppress(ThrottledError):
+                stack.enter_context(concurrency.slot(function))
+                taken += 1
+    return taken
+
+
+class TestConcurrency:
+    def test_all_functions_share_the_accounts_limit(self) -> None:
+        concurrency = Concurrency(3)
+        with concurrency.slot("a"), concurrency.slot("b"):
+            assert take(concurrency, "c", 2) == 1
+
+    def test_a_slot_is_free_again_after_its_invocation(self) -> None:
+        concurrency = Concurrency(3)
+        assert [take(concurrency, "a", 5) for _ in range(2)] == [3, 3]
+
+    def test_a_slot_is_free_again_after_an_error(self) -> None:
+        concurrency = Concurrency(1)
+        with pytest.raises(ValueError, match="broken"), concurrency.slot("a"):
+            raise ValueError("broken")
+        assert take(concurrency, "a", 1) == 1
+
+    def test_without_a_limit_everything_finds_room(self) -> None:
+        assert take(Concurrency(), "a", 2000) == 2000
+
+    def test_a_reservation_is_a_functions_own_and_all_it_has(self) -> None:
+        concurrency = Concurrency(150)
+        concurrency.reserve("a", 20)
+        assert take(concurrency, "a", 200) == 20
+        assert take(concurrency, "b", 200) == 130
+
+    def test_a_reservation_limits_without_an_accounts_limit_too(self) -> None:
+        concurrency = Concurrency()
+        concurrency.reserve("a", 2)
+        assert (take(concurrency, "a", 5), take(concurrency, "b", 5)) == (2, 5)
+
+    def test_the_reason_is_lambdas(self) -> None:
+        concurrency = Concurrency(100)
+        concurrency.reserve("a", 0)
+        with pytest.raises(ThrottledError, match=r"^ReservedFunctionConcurrentInvocationLimit"):
+            concurrency.slot("a").__enter__()
+
+    @pytest.mark.parametrize(("limit", "count"), [(10, 1), (100, 1), (150, 51)])
+    def test_a_small_account_has_none_to_reserve(self, limit: int, count: int) -> None:
+        with pytest.raises(UsageError, match="must stay unreserved"):
+            Concurrency(limit).reserve("a", count)
+
+
+class OneByOne:
+    """Workers that answer as told, one outcome an invocation."""
+
+    def __init__(self, outcomes: Sequence[Outcome] = ()) -> None:
+        self._outcomes = iter(outcomes)
+        self.invoked = 0
+
+    def invoke(self, _function: Function, _payload: bytes, _request_id: str) -> Outcome:
+        self.invoked += 1
+        return next(self._outcomes, DONE)
+
+
+def service(
+    workers: OneByOne, wait: Callable[[float], object], faults: Faults, limit: int | None = None
+) -> LambdaService:
+    made = LambdaService(cast("Workers", workers), wait, faults, Concurrency(limit))
+    made.add(Function("f", "arn", "a.b", Path(), 3, 128, {}, "log"))
+    return made
+
+
+@pytest.fixture
+def faults() -> Faults:
+    return Faults()
+
+
+def test_the_api_answers_as_lambda_does(faults: Faults) -> None:
+    answer = service(OneByOne(), lambda _: None, faults, limit=0).answer(
+        "/2015-03-31/functions/f/invocations", "RequestResponse", b"{}"
+    )
+    assert answer.status == 429
+    assert answer.headers["x-amzn-ErrorType"] == "TooManyRequestsException"
+    assert b'"Reason": "ConcurrentInvocationLimitExceeded"' in answer.body
+
+
+class TestAsynchronously:
+    def test_throttling_does_not_count_as_one_of_the_three_attempts(self, faults: Faults) -> None:
+        workers, pauses = OneByOne([FAILED, FAILED, FAILED]), list[float]()
+        faults.add("f", "throttle", 5)
+        invoke_later(service(workers, pauses.append, faults))
+        assert workers.invoked == 3
+        assert pauses == [1, 2, 4, 8, 16, 60, 120]
+
+    def test_an_event_that_is_throttled_for_six_hours_is_dropped(self, faults: Faults) -> None:
+        workers, pauses = OneByOne(), list[float]()
+        faults.add("f", "throttle", 1000)
+        invoke_later(service(workers, pauses.append, faults))
+        assert workers.invoked == 0
+        assert sum(pauses) >= ASYNC_MAX_AGE_SECONDS
+        assert max(pauses) == 300
+
+    def test_a_refusal_that_will_stay_one_is_final(self, faults: Faults) -> None:
+        workers, pauses = OneByOne(), list[float]()
+        faults.add("f", "access-denied")
+        invoke_later(service(workers, pauses.append, faults))
+        assert (workers.invoked, pauses) == (0, [])
+
+
+def invoke_later(service: LambdaService) -> None:
+    before = set(threading.enumerate())
+    service.invoke_later("f", b"{}")
+    for thread in set(threading.enumerate()) - before:
+        thread.join()
+
+
+class Queue:
+    """A queue of one message, and what is done with it."""
+
+    def __init__(self) -> None:
+        self.waiting = [{"MessageId": "m", "ReceiptHandle": "r", "Body": "x", "MD5OfBody": ""}]
+        self.deleted = threading.Event()
+        self.visible_again = threading.Event()
+
+    def receive_message(self, **_: Any) -> Any:
+        return {"Messages": [self.waiting.pop()]} if self.waiting else {}
+
+    def get_queue_attributes(self, **_: Any) -> Any:
+        return {"Attributes": {"VisibilityTimeout": "30"}}
+
+    def change_message_visibility(self, *, VisibilityTimeout: int, **_: Any) -> None:  # noqa: N803
+        assert VisibilityTimeout == 0
+        self.visible_again.set()
+
+    def delete_message_batch(self, **_: Any) -> None:
+        self.deleted.set()
+
+
+SOURCE = EventSource("url", "arn:aws:sqs:us-east-1:1:q", "f", 10, False, 2)
+
+
+class TestPolling:
+    @pytest.fixture
+    def polled(self, faults: Faults) -> Iterator[tuple[Queue, Poller, OneByOne]]:
+        queue, workers = Queue(), OneByOne()
+        poller = Poller(SOURCE, service(workers, lambda _: None, faults), cast("Any", queue), 0)
+        yield queue, poller, workers
+        poller.stop()
+
+    def test_a_throttled_message_is_kept_until_there_is_room(
+        self, polled: tuple[Queue, Poller, OneByOne], faults: Faults
+    ) -> None:
+        queue, poller, workers = polled
+        faults.add("f", "throttle", 3)
+        poller.start()
+        assert queue.deleted.wait(10)
+        assert workers.invoked == 1
+        assert not queue.visible_again.is_set()
+        assert not poller.failures
+
+    def test_it_goes_back_to_the_queue_when_its_visibility_timeout_ends(
+        self, polled: tuple[Queue, Poller, OneByOne], faults: Faults
+    ) -> None:
+        queue, poller, workers = polled
+        faults.add("f", "throttle", 1000)
+        poller.start()
+        assert queue.visible_again.wait(10)
+        assert workers.invoked == 0
+        assert not queue.deleted.is_set()
+        assert not poller.failures
+
+
+def test_a_refusal_says_whether_it_will_pass() -> None:
+    assert ServiceError(429, "TooManyRequestsException", "").throttled
+    assert ServiceError(503, "ServiceException", "").passing
+    assert not ServiceError(403, "AccessDeniedException", "").passing
