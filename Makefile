@@ -9,7 +9,7 @@ CODE := functions pipectl tests
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-faults test-throttling lint types format build bench lock upgrade clean
+.PHONY: help demo test test-long test-faults test-throttling coverage lint types format docs build bench lock upgrade clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ test-faults: $(VENV)/.dev ## Let every state of the workflow fail in every way, 
 test-throttling: $(VENV)/.dev ## Drop 1,000 files at once on an account with 10 concurrent executions
 	$(BIN)/pytest -n 0 tests/end_to_end/test_throttling.py -m "long or not long"
 
+coverage: $(VENV)/.dev ## Measure which branches the tests of one process take
+	$(BIN)/pytest -n 2 --dist worksteal tests/unit tests/property tests/infrastructure tests/documentation \
+		--cov=functions --cov=pipectl --cov-branch --cov-report=term:skip-covered --cov-report=html:out/coverage
+
 lint: $(VENV)/.dev ## Check style, types, the translated template and the workflow
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
@@ -42,6 +46,9 @@ types: $(VENV)/.dev ## Check types alone
 format: $(VENV)/.dev ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
+
+docs: $(VENV)/.dev ## Rewrite the parts of the documentation that are made from the code
+	$(BIN)/python -m tests.documentation.generated
 
 build: $(VENV)/.dev ## Build what sam deploy uploads, for arm64 and Python 3.13, and check it
 	env -u MAKEFLAGS -u MAKELEVEL PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sam build

@@ -1,0 +1,185 @@
+"""The parts of the documentation that are made from the code, and the command that rewrites them.
+
+A marker names what belongs right after it: `<!-- help: run -->` before a fenced block holds what
+`pipectl run --help` prints, `<!-- output: pipectl estimate -->` what that command prints, and
+`<!-- table: parameters -->` before a table its rows. `make docs` rewrites them in place; a test
+fails where one is stale.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import click
+from click.testing import CliRunner
+
+import shared.errors
+import tabular.errors
+from pipectl.cli import pipectl
+from pipectl.scale.deployed import read_deployed
+from shared.remedies import REMEDIES, remedy_of
+from shared.steps import CHAIN
+from tests.infrastructure.deployed import ROOT, template
+
+# Click leaves two of the usual 80 columns free.
+TERMINAL_WIDTH = 78
+PAGES = (
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+)
+
+_PART = re.compile(
+    r"(?P<marker><!-- (?P<kind>help|output|table): (?P<what>[^\n]+?) -->\n)"
+    r"(?P<body>```\w*\n.*?\n```\n|(?:\|[^\n]*\n)*)",
+    re.DOTALL,
+)
+_REMEDY_WORDS = {
+    "redrive": "remove the cause, then redrive",
+    "start_over": "fix the contract or the settings, then redrive; it starts over",
+    "upload": "upload the file again",
+}
+
+
+def regenerated(page: str) -> str:
+    """The page with all its generated parts made anew."""
+    return _PART.sub(lambda part: part["marker"] + _made(part["kind"], part["what"]), page)
+
+
+def parts(page: str) -> Iterator[tuple[str, str]]:
+    """Each generated part of a page: its kind and what it is of."""
+    for part in _PART.finditer(page):
+        yield part["kind"], part["what"]
+
+
+def _made(kind: str, what: str) -> str:
+    if kind == "help":
+        return f"```text\n{help_of(what)}\n```\n"
+    if kind == "output":
+        return f"```console\n$ {what}\n{output_of(what)}\n```\n"
+    return _table(*TABLES[what]())
+
+
+def help_of(command: str) -> str:
+    """What `pipectl COMMAND --help` prints, such as `contract infer`, on 80 columns."""
+    names = pipectl.context_settings["help_option_names"]
+    context = click.Context(
+        pipectl, info_name="pipectl", help_option_names=names, terminal_width=TERMINAL_WIDTH
+    )
+    found: click.Command = pipectl
+    for name in command.split():
+        assert isinstance(found, click.Group)
+        child = found.get_command(context, name)
+        assert child is not None, f"There is no command {command}."
+        found, context = child, click.Context(child, info_name=name, parent=context)
+    return found.get_help(context).rstrip()
+
+
+def output_of(line: str) -> str:
+    """What a command that needs no stack prints, run in the project's folder."""
+    program, *arguments = shlex.split(line)
+    before = Path.cwd()
+    os.chdir(ROOT)
+    try:
+        result = CliRunner().invoke(pipectl, arguments, prog_name=program)
+    finally:
+        os.chdir(before)
+    return result.stdout.rstrip()
+
+
+def _table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    titles = list(titles)
+    lines = [titles, ["---"] * len(titles), *(list(row) for row in rows)]
+    return "".join(f"| {' | '.join(line)} |\n".replace("|  |", "| |") for line in lines)
+
+
+Table = tuple[Iterable[str], Iterable[Iterable[str]]]
+
+
+def _parameters() -> Table:
+    return ("parameter", "default", "meaning"), (
+        (
+            f"`{name}`",
+            f"`{parameter['Default']}`" if parameter.get("Default") not in {None, ""} else "",
+            str(parameter["Description"]),
+        )
+        for name, parameter in template().document["Parameters"].items()
+    )
+
+
+def _outputs() -> Table:
+    return ("output", "meaning"), (
+        (f"`{name}`", str(output["Description"]))
+        for name, output in template().document["Outputs"].items()
+    )
+
+
+def _errors() -> Table:
+    classes = {
+        name: kind
+        for module in (shared.errors, tabular.errors)
+        for name, kind in inspect.getmembers(module, inspect.isclass)
+    }
+    return ("error", "when", "what helps"), (
+        (
+            f"`{name}`",
+            " ".join((inspect.getdoc(classes[name]) or "").split("\n\n")[0].split()),
+            _REMEDY_WORDS[remedy_of(name)],
+        )
+        for name in REMEDIES
+        if name in classes
+    )
+
+
+def _steps() -> Table:
+    deployed = read_deployed(ROOT / "template.yaml", {}).functions
+    used = {step.state: deployed[_function(step.child or step.state)] for step in CHAIN}
+    return ("state", "result", "function", "memory", "timeout"), (
+        (
+            f"`{step.state}`",
+            f"`{step.result}`",
+            f"`{_folder(used[step.state].logical_id)}`",
+            f"{used[step.state].memory_mb} MB",
+            f"{used[step.state].timeout_seconds} s",
+        )
+        for step in CHAIN
+    )
+
+
+def _function(state: str) -> str:
+    """The logical id of the function that a state invokes: two states may share one."""
+    name = {"PlanOneSplit": "ParseCsv", "TransformSplit": "Transform"}.get(state, state)
+    return f"{name}Function"
+
+
+def _folder(logical_id: str) -> str:
+    """A function's folder, `functions/parse_csv` for `ParseCsvFunction`."""
+    words = re.sub(r"(?<=[a-z])([A-Z])", r"_\1", logical_id.removesuffix("Function"))
+    return f"functions/{words.lower()}"
+
+
+TABLES: dict[str, Callable[[], Table]] = {
+    "errors": _errors,
+    "outputs": _outputs,
+    "parameters": _parameters,
+    "steps": _steps,
+}
+
+
+def main() -> None:
+    """Rewrite every page whose generated parts are stale; name those."""
+    for path in PAGES:
+        page = path.read_text(encoding="utf-8") if path.exists() else ""
+        if page != (made := regenerated(page)):
+            path.write_text(made, encoding="utf-8")
+            sys.stdout.write(f"{path.relative_to(ROOT)}\n")
+
+
+if __name__ == "__main__":
+    main()
