@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -16,6 +17,9 @@ SUBJECT_LENGTH = 99
 # A message has at most 256 KiB, with the cause in it once a protocol, as JSON in JSON: a character
 # outside ASCII's letters can take 4 bytes there. The metadata item has the whole cause.
 CAUSE_LENGTH = 8000
+# Control characters, and what is no character. A message with one of them in an attribute reaches
+# no subscriber: https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
+_REFUSED_IN_ATTRIBUTES = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True)
@@ -163,10 +167,10 @@ def _notification(
         attributes={
             "status": status,
             "environment": environment,
-            "dataset": job.source.dataset,
+            "dataset": _attribute(job.source.dataset),
             "file_id": job.file_id,
             "notification_id": notification_id,
-            **attributes,
+            **{name: _attribute(value) for name, value in attributes.items()},
         },
     )
 
@@ -195,6 +199,11 @@ def _uri(bucket: str, key: str | None) -> str | None:
 def _subject(text: str) -> str:
     """The text as SNS allows it in a subject: printable ASCII, cut in its middle when too long."""
     return _cut("".join(c if " " <= c <= "~" else "?" for c in text), SUBJECT_LENGTH)
+
+
+def _attribute(text: str) -> str:
+    """The text as SNS takes it in a message attribute: without the characters XML can't carry."""
+    return _REFUSED_IN_ATTRIBUTES.sub("?", text)
 
 
 def _cut(text: str, length: int) -> str:

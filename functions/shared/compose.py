@@ -136,6 +136,7 @@ def _write_pieces(pieces: Sequence[Piece], bucket: str, key: str, properties: Pr
         parts: list[CompletedPartTypeDef] = [
             {"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, start=1)
         ]
+    # By number and ETag alone, as in storage.py: a part's checksum would be an InvalidPart.
     with aws_errors(place):
         s3().complete_multipart_upload(
             Bucket=bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": parts}

@@ -371,6 +371,8 @@ class ObjectWriter:
         if self._buffer:
             self._send(bytes(self._buffer))
         self._settle()
+        # Parts by number and ETag alone. S3 answers InvalidPart to a part's checksum where the
+        # upload was created without an algorithm, as here, although boto3 sends one with each part.
         with aws_errors(self._place):
             s3().complete_multipart_upload(
                 Bucket=self._bucket,

@@ -11,6 +11,7 @@ from tabular.contract.problems import REFUSED_REFERENCE, Node, did_you_mean, sho
 from tabular.model import Constraints, Field
 from tabular.values.canonical import canonical, physical
 from tabular.values.cells import cast, expected, reader
+from tabular.values.dates import names_year, read_moment
 from tabular.values.patterns import compile_pattern
 from tabular.values.string_formats import STRING_FORMATS
 
@@ -72,7 +73,6 @@ _REFUSED_CONSTRAINTS = {
 }
 _NUMERAL_CHARACTERS = frozenset("0123456789+-eE")
 _SAMPLE = datetime(2024, 1, 31, 15, 30, 59, 123456, tzinfo=UTC)
-_YEAR_DIRECTIVES = ("%Y", "%y", "%G", "%c", "%x")
 
 
 def read_field(node: Node, schema_missing: tuple[str, ...]) -> Field:
@@ -149,10 +149,10 @@ def _pattern_problem(kind: str, pattern: str) -> str | None:
     if "%" not in pattern:
         return f"expected default, any or a strptime pattern such as %d/%m/%Y, found {pattern!r}"
     try:
-        datetime.strptime(_SAMPLE.strftime(pattern), pattern)
+        read_moment(_SAMPLE.strftime(pattern), pattern)
     except ValueError as error:
         return f"{pattern!r} is no strptime pattern: {error}"
-    if kind != "time" and not any(directive in pattern for directive in _YEAR_DIRECTIVES):
+    if kind != "time" and not names_year(pattern):
         return f"{pattern!r} has no year (%Y or %y), so that a {kind} can't be told"
     return None
 

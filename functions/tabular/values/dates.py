@@ -27,6 +27,7 @@ _DURATION = re.compile(
     r"(?:T(?=[0-9])(?:(?P<hours>[0-9]{1,15})H)?(?:(?P<minutes>[0-9]{1,15})M)?"
     r"(?:(?P<seconds>[0-9]{1,15}(?:\.[0-9]+)?)S)?)?)"
 )
+_YEAR_DIRECTIVES = frozenset("YyGcx")
 _MICROSECOND_DIGITS = 6
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -132,12 +133,30 @@ def pattern_reader(
 
     def read(text: str) -> tuple[date | datetime | time, str] | None:
         try:
-            value = part(datetime.strptime(text, pattern))
+            value = part(read_moment(text, pattern))
         except (ValueError, OverflowError):
             return None
         return value, f'"{value.isoformat()}"'
 
     return read
+
+
+def read_moment(text: str, pattern: str) -> datetime:
+    """Read a moment by a strptime pattern; without a year in the pattern, it is of 1900.
+
+    Raises ValueError where text and pattern don't fit.
+    """
+    if names_year(pattern):
+        return datetime.strptime(text, pattern)
+    # 1900 is what strptime assumes. It is written out because Python 3.13 warns of a day of the
+    # month without a year, and 3.15 refuses it.
+    return datetime.strptime(f"1900|{text}", f"%Y|{pattern}")
+
+
+def names_year(pattern: str) -> bool:
+    """Whether a strptime pattern has a directive that says the year."""
+    # In pairs: "%%Y" is a percent sign and a letter.
+    return not _YEAR_DIRECTIVES.isdisjoint(re.findall("%(.)", pattern, re.DOTALL))
 
 
 def any_reader(kind: str) -> Callable[[str], tuple[date | datetime | time, str] | None]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import threading
 import time
 import uuid
@@ -19,7 +20,8 @@ from unittest.mock import patch
 from moto.events.models import Rule, events_backends
 from moto.events.utils import EventTemplateParser
 from moto.s3 import notifications
-from moto.sns.models import Subscription
+from moto.sns.exceptions import InvalidParameterValue
+from moto.sns.models import SNSBackend, Subscription
 from moto.stepfunctions.parser.backend.execution import (
     BaseExecutionWorkerCommunication,
     Execution,
@@ -36,6 +38,7 @@ def complete_events(invoke: Invoke) -> AbstractContextManager[Any]:
     hooks = ExitStack()
     for owner, name, replacement in (
         (notifications, "_get_s3_event", _complete_s3_event),
+        (SNSBackend, "publish", _publish_checked),
         (Subscription, "publish", _publish_to_lambda(invoke)),
         (Rule, "send_to_targets", _send_to_lambda(invoke)),
         (Execution, "start", _tell_start),
@@ -74,6 +77,21 @@ def _complete_s3_event(
 
 
 # SNS
+
+# What a message attribute can't carry: control characters, and what is no character.
+# https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
+_REFUSED_IN_ATTRIBUTES = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def _publish_checked(original: Callable[..., str], backend: Any, *args: Any, **kwargs: Any) -> str:
+    for name, attribute in (kwargs.get("message_attributes") or {}).items():
+        value = str(attribute["Value"])
+        if _REFUSED_IN_ATTRIBUTES.search(value):
+            raise InvalidParameterValue(
+                f"Invalid parameter: The value of the message attribute '{name}' has a character"
+                " that is not allowed."
+            )
+    return original(backend, *args, **kwargs)
 
 
 def _publish_to_lambda(invoke: Invoke) -> Callable[..., None]:

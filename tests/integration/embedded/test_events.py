@@ -7,6 +7,9 @@ import time
 import uuid
 from typing import Any
 
+import pytest
+from botocore.exceptions import ClientError
+
 from pipectl.embedded.process import StackProcess
 from tests.integration.embedded.conftest import Notes
 
@@ -94,6 +97,17 @@ def test_a_topic_reaches_a_function_with_attributes_and_filter(
     assert (sns["Subject"], sns["Message"]) == ("wanted", f"for code {mark}")
     assert sns["TopicArn"] == probe.outputs["Topic"]
     assert sns["MessageAttributes"] == {"kind": {"Type": "String", "Value": "wanted"}}
+
+
+def test_a_topic_refuses_an_attribute_with_a_control_character(probe: StackProcess) -> None:
+    mark = str(uuid.uuid4())
+    with pytest.raises(ClientError, match="'kind' has a character that is not allowed"):
+        probe.client("sns").publish(
+            TopicArn=probe.outputs["Topic"],
+            Message=mark,
+            MessageAttributes={"kind": {"DataType": "String", "StringValue": "a\x07b"}},
+        )
+    assert [one for one in probe.notifications() if one["message"] == mark] == []
 
 
 def test_notifications_are_remembered_as_they_were_published(probe: StackProcess) -> None:

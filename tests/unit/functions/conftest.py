@@ -39,6 +39,7 @@ os.environ.update(
 Event = Callable[[str], dict[str, Any]]
 Logs = list[dict[str, Any]]
 Fault = Callable[..., None]
+Sent = list[tuple[str, set[str], bytes]]
 
 
 @pytest.fixture(autouse=True)
@@ -155,6 +156,36 @@ def fault(monkeypatch: pytest.MonkeyPatch) -> Fault:
         planned[operation] = deque(errors)
 
     return plan
+
+
+@pytest.fixture
+def sent(buckets: S3Client) -> Iterator[Sent]:
+    """The requests to S3 as they leave: operation, headers in lower case, body."""
+    requests: Sent = []
+
+    def record(request: Any, event_name: str, **_: Any) -> None:
+        body = request.body or b""
+        requests.append(
+            (
+                event_name.rpartition(".")[2],
+                {name.lower() for name in request.headers},
+                body if isinstance(body, bytes) else b"",
+            )
+        )
+
+    buckets.meta.events.register_first("before-send.s3", record)
+    yield requests
+    buckets.meta.events.unregister("before-send.s3", record)
+
+
+def expect_no_part_checksums(sent: Sent, *, parts: int) -> None:
+    """One upload was created without an algorithm, and completed without the parts' checksums."""
+    created = [headers for name, headers, _ in sent if name == "CreateMultipartUpload"]
+    completed = [body for name, _, body in sent if name == "CompleteMultipartUpload"]
+    assert len(created) == len(completed) == 1
+    assert not [header for header in created[0] if "checksum" in header]
+    assert completed[0].count(b"<PartNumber>") == completed[0].count(b"<ETag>") == parts
+    assert b"Checksum" not in completed[0]
 
 
 def client_error(code: str, operation: str = "GetObject", *, status: int = 400) -> ClientError:

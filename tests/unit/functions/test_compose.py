@@ -13,7 +13,7 @@ from shared import compose as module
 from shared.compose import MAX_PIECE, MIN_PIECE, Piece, compose, plan_pieces
 from shared.errors import InternalError, SourceChanged, SourceNotFound, TransientError
 from shared.job import Location
-from tests.unit.functions.conftest import Fault, client_error
+from tests.unit.functions.conftest import Fault, Sent, client_error, expect_no_part_checksums
 from tests.unit.functions.documents import INPUT_BUCKET, OUTPUT_BUCKET
 from tests.unit.functions.properties import quickly
 
@@ -163,6 +163,14 @@ def test_more_pieces_than_s3_takes_are_refused_before_anything_is_written(
     with pytest.raises(InternalError, match="2 pieces"):
         compose([source(0, MIN_PIECE), source(1, MIN_PIECE)], OUTPUT_BUCKET, TARGET)
     assert listed(buckets) == []
+
+
+def test_a_multipart_upload_is_completed_by_numbers_and_etags_alone(
+    buckets: S3Client, sent: Sent
+) -> None:
+    sources = [part(buckets, index, b"x" * 6 * MIB) for index in range(2)]
+    compose(sources, OUTPUT_BUCKET, TARGET)
+    expect_no_part_checksums(sent, parts=2)
 
 
 def listed(s3: S3Client) -> list[str]:

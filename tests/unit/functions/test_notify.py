@@ -107,6 +107,18 @@ def test_subscribers_can_filter_by_attributes() -> None:
     assert failed().attributes["error"] == "EmptyFile"
 
 
+@pytest.mark.parametrize(
+    ("dataset", "attribute"),
+    [
+        ("orders\n\t\x00\x7f\x85", "orders?????"),
+        ("a\ud800b\uffff", "a?b?"),
+        ("Größe-日本 \u200b", "Größe-日本 \u200b"),
+    ],
+)
+def test_an_attribute_has_no_character_that_sns_refuses(dataset: str, attribute: str) -> None:
+    assert failed(dataset=dataset).attributes["dataset"] == attribute
+
+
 @given(st.text(max_size=300))
 @quickly
 def test_a_subject_is_one_that_sns_takes(name: str) -> None:

@@ -9,7 +9,13 @@ import pytest
 from shared import storage
 from shared.errors import InternalError, SourceChanged, SourceNotFound, TransientError
 from shared.job import Location
-from tests.unit.functions.conftest import Fault, Logs, client_error
+from tests.unit.functions.conftest import (
+    Fault,
+    Logs,
+    Sent,
+    client_error,
+    expect_no_part_checksums,
+)
 from tests.unit.functions.documents import INPUT_BUCKET, OUTPUT_BUCKET
 
 if TYPE_CHECKING:
@@ -191,6 +197,14 @@ def test_an_object_of_exactly_whole_parts_is_complete(
     assert buckets.head_object(Bucket=OUTPUT_BUCKET, Key="work/a.jsonl")["ContentLength"] == (
         10 * 1024**2
     )
+
+
+def test_a_multipart_upload_is_completed_by_numbers_and_etags_alone(
+    buckets: S3Client, five_mebibyte_parts: None, sent: Sent
+) -> None:
+    with storage.ObjectWriter(OUTPUT_BUCKET, "work/a.jsonl") as writer:
+        writer.write(b"x" * (11 * 1024**2))
+    expect_no_part_checksums(sent, parts=3)
 
 
 def write_and_fail(size: int) -> None:

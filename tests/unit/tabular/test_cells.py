@@ -6,12 +6,14 @@ import json
 import sys
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
+from tabular.contract.descriptor import read_contract
 from tabular.faults import SHOWN_CHARACTERS, Fault
 from tabular.model import Constraints, Field
+from tabular.values import dates
 from tabular.values.canonical import canonical
 from tabular.values.cells import Cell, cast, read_cell, reader
 from tabular.values.dates import Duration, YearMonth
@@ -111,6 +113,8 @@ ACCEPTED: list[tuple[Field, str, Any, str]] = [
     (field("time"), "24:00:00", time(0), '"00:00:00"'),
     (field("time"), "15:00:00.5Z", time(15, microsecond=500000, tzinfo=UTC), '"15:00:00.5Z"'),
     (field("time", format="%I:%M %p"), "3:05 PM", time(15, 5), '"15:05:00"'),
+    (field("time", format="%d.%m. %H:%M"), "31.01. 15:05", time(15, 5), '"15:05:00"'),
+    (field("time", format="%j%%Y %H:%M"), "031%Y 15:05", time(15, 5), '"15:05:00"'),
     (field("year"), "2024", 2024, "2024"),
     (field("year"), "-0044", -44, "-44"),
     (field("yearmonth"), "2024-05", YearMonth(2024, 5), '"2024-05"'),
@@ -457,3 +461,31 @@ def test_digits_beyond_the_microsecond_count_in_bounds_and_in_equality() -> None
 def test_casting_alone_raises_what_was_expected_without_the_value() -> None:
     with pytest.raises(ValueError, match=r"^not a date written as YYYY-MM-DD$"):
         cast(field("date"), "secret")
+
+
+class DatedStrptime(datetime):
+    """Reads as Python 3.15 does: a day of the month without a year is an error."""
+
+    @classmethod
+    def strptime(cls, date_string: str, format: str, /) -> Self:  # noqa: A002
+        assert "%d" not in format or "%Y" in format
+        return super().strptime(date_string, format)
+
+
+def test_a_day_of_the_month_without_a_year_is_read_by_every_python(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dates, "datetime", DatedStrptime)
+    read = field("time", format="%d.%m. %H:%M")
+    assert read_cell(read, "31.01. 15:05") == Cell(time(15, 5), '"15:05:00"', ())
+    assert read_cell(read, "29.02. 15:05").faults
+    table_schema = {"fields": [{"name": "at", "type": "time", "format": "%d.%m. %H:%M"}]}
+    assert read_contract(json.dumps(table_schema).encode()).fields[0].format == "%d.%m. %H:%M"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "named"),
+    [("%d %Y", True), ("%y", True), ("%c", True), ("%d", False), ("%%Y", False)],
+)
+def test_a_year_is_found_in_a_pattern(pattern: str, named: bool) -> None:
+    assert dates.names_year(pattern) is named
