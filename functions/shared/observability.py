@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import traceback
 from functools import cache
 from pathlib import PurePath
 
 from aws_lambda_powertools import Logger, Metrics
+
+# LogLevel is for our own lines only. Lambda sets the root logger to it too, and at DEBUG botocore
+# and urllib3 log every request with its headers and body, a session token and records among them.
+# The root's own level is for libraries that are not named here.
+LIBRARIES = ("boto3", "botocore", "s3transfer", "urllib3")
+for _name in ("", *LIBRARIES):
+    _library = logging.getLogger(_name)
+    _library.setLevel(max(logging.WARNING, _library.getEffectiveLevel()))
 
 
 # Made on first use, not at import: the service's name comes from the function's environment.
