@@ -116,11 +116,12 @@ def cast(field: Field, text: str) -> Any:
 def expected(field: Field) -> str:
     """Say in words what a field's type and format expect, as fault messages do."""
     if field.type == "boolean":
-        return "one of " + ", ".join((*field.true_values, *field.false_values))
+        return "one of " + shown(", ".join((*field.true_values, *field.false_values)))
     if field.type == "list":
-        return f"a list of {field.list_item_type} items separated by {field.list_delimiter!r}"
+        delimiter = shown(field.list_delimiter)
+        return f"a list of {field.list_item_type} items separated by {delimiter!r}"
     if field.type in ("date", "datetime", "time") and field.format not in ("default", "any"):
-        return f"a {field.type} written as {field.format}"
+        return f"a {field.type} written as {shown(field.format)}"
     return _EXPECTED.get((field.type, field.format)) or _EXPECTED[field.type, "default"]
 
 
@@ -213,15 +214,13 @@ def _checks(field: Field) -> list[Check]:
         ("exclusiveMaximum", rules.exclusive_maximum),
     )
     checks += [
-        (_bound_check(name, bound), f'constraint "{name}" is {physical(field, bound)}')
+        (_bound_check(name, bound), f'constraint "{name}" is {shown(physical(field, bound))}')
         for name, bound in bounds
         if bound is not None
     ]
     if rules.pattern is not None:
-        matches = compile_pattern(rules.pattern).fullmatch
-        checks.append(
-            (lambda value: matches(value) is not None, f'constraint "pattern" is {rules.pattern}')
-        )
+        matches = compile_pattern(rules.pattern).matches
+        checks.append((matches, f'constraint "pattern" is {shown(rules.pattern)}'))
     if rules.enum is not None:
         allowed = frozenset(map(canonical, rules.enum))
         checks.append(
@@ -258,7 +257,7 @@ def _bound_check(name: str, bound: Any) -> Callable[[Any], bool]:
 
 
 def _enum_rule(allowed: tuple[str, ...]) -> str:
-    listed = ", ".join(allowed[:_LISTED_VALUES])
+    listed = ", ".join(map(shown, allowed[:_LISTED_VALUES]))
     more = len(allowed) - _LISTED_VALUES
     return f'constraint "enum" is {listed}' + (f" and {more} more" if more > 0 else "")
 

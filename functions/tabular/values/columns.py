@@ -20,19 +20,20 @@ import polars as pl
 
 from tabular.model import is_numeric
 from tabular.values.cells import FORMULA_STARTS, Cell, reader
+from tabular.values.patterns import compile_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tabular.faults import Fault
-    from tabular.model import Field
+    from tabular.model import Constraints, Field
+
+    Sufficient = Callable[[pl.Expr, Field, Any], list[pl.Expr] | None]
 
 QUOTED_TYPES = frozenset({"string", "any", "date", "datetime", "time", "yearmonth", "duration"})
 """Their values are strings in JSON; those of the other types are written bare."""
 
 _ESCAPED = re.compile(r'["\\\x00-\x1f]')
-_PRINTED_ESCAPED = '"\\'
-_RANGE = re.compile(r"(?=(.)-(.))")
 _CACHED_TEXTS = 20_000
 _CACHED_CHARACTERS = 200  # longer texts are hardly ever repeated
 _SURE_INTEGER_DIGITS = 18  # fits 64 bits
@@ -70,12 +71,26 @@ _SURE = {
 """Patterns (of the Rust regex crate, ASCII only) of texts that are surely of a type; None: all."""
 _SURE_EMAIL_LENGTH = 63  # then no part of it can be too long
 
-_PLAIN_PATTERN = re.compile(
-    r"(?!.*(?:--|&&|~~|[*+?}]\+|\(\?(?!:)))"
-    r"(?:[A-Za-z0-9 _@%:;,/=<>!#~'\"^$|()+*?.-]|\[[A-Za-z0-9 _.-]+\]|\{[0-9]+(?:,[0-9]*)?\}"
-    r"|\\[.\-+*?()/$^|]|\\d)*"
+_KNOWN_PROPERTIES = frozenset(
+    {
+        "name",
+        "output_name",
+        "type",
+        "format",
+        "missing_values",
+        "trim",
+        "decimal_char",
+        "group_char",
+        "bare_number",  # what is surely a number has nothing around it
+        "true_values",  # no boolean is sure, nor any list
+        "false_values",
+        "list_delimiter",
+        "list_item_type",
+        "constraints",
+    }
 )
-"""Constraint patterns that mean the same to both regex engines, at least for what they accept."""
+"""The properties of `Field` whose meaning these shortcuts know. With any other one nothing is sure:
+its cells are read by `cells`, which is the rule."""
 
 
 class Values(NamedTuple):
@@ -133,7 +148,7 @@ class ColumnReader:
             return Values(plain, None, {}, self._sure_is_escape_free)
         indexes = unsure.arg_true()
         some = texts.gather(indexes)
-        readings = {text: self._read_cached(text) for text in some.unique().to_list()}
+        readings = self._readings(some.unique().to_list())
         return self._read_unsure(plain, readings, some, indexes)
 
     def _apart(self, texts: pl.Series) -> tuple[pl.Series, pl.Series | None]:
@@ -165,7 +180,7 @@ class ColumnReader:
         plain = texts.set(_among(texts, nulls), None) if nulls else texts
         readings: dict[str, Cell] = {}
         if unsure is not None:
-            readings = {text: self._read_cached(text) for text in distinct.filter(unsure).to_list()}
+            readings = self._readings(distinct.filter(unsure).to_list())
         others = [text for text, cell in readings.items() if not self._is_itself(text, cell)]
         indexes = _among(texts, others).arg_true() if others else pl.Series(dtype=pl.UInt32)
         read = self._read_unsure(plain, readings, texts.gather(indexes), indexes)
@@ -191,22 +206,14 @@ class ColumnReader:
         rules = self.field.constraints
         if rules.enum is not None:
             return not any(_ESCAPED.search(str(value)) for value in rules.enum)
-        if rules.pattern is not None:
-            # The patterns that count here have a backslash only to escape what is none.
-            ranges = _RANGE.findall(rules.pattern)
-            return (
-                "." not in rules.pattern
-                and '"' not in rules.pattern
-                and not any(
-                    first <= char <= last for first, last in ranges for char in _PRINTED_ESCAPED
-                )
-            )
+        if rules.pattern is not None and compile_pattern(rules.pattern).escape_free:
+            return True
         return bool(_SURE.get((self.field.type, self.field.format)))
 
     def _null(self, texts: pl.Series) -> pl.Series | None:
         """Which texts are surely null; None where none is. Required fields have no sure null."""
         missing = self.field.missing_values
-        if not missing or self.field.constraints.required:
+        if not missing or self.field.constraints.required or not self._is_known:
             return None
         null = texts == missing[0] if len(missing) == 1 else texts.is_in(list(missing))
         return null if null.any() else None
@@ -222,12 +229,21 @@ class ColumnReader:
         return frame.select(pl.all_horizontal(rules)).to_series()
 
     @cached_property
+    def _is_known(self) -> bool:
+        """Whether the shortcuts know every property and constraint that this field has."""
+        properties = {attribute.name for attribute in dataclasses.fields(self.field)}
+        constraints = {name for name, _ in _in_force(self.field.constraints)}
+        return properties <= _KNOWN_PROPERTIES and constraints <= _SUFFICIENT.keys()
+
+    @cached_property
     def _rules(self) -> list[pl.Expr] | None:
         """Conditions on the column `text` that are sufficient together; None: nothing is sure."""
         kind = self.field
         pattern = _SURE.get((kind.type, kind.format), "")
-        if pattern == "" or (
-            is_numeric(kind.type) and (kind.decimal_char != "." or kind.group_char)
+        if (
+            not self._is_known
+            or pattern == ""
+            or (is_numeric(kind.type) and (kind.decimal_char != "." or kind.group_char))
         ):
             return None
         text = pl.col("text")
@@ -249,34 +265,12 @@ class ColumnReader:
         return None if constraints is None else rules + constraints
 
     def _constraint_rules(self, text: pl.Expr) -> list[pl.Expr] | None:
-        rules, kind = self.field.constraints, self.field
-        bounds = {
-            "minimum": rules.minimum,
-            "maximum": rules.maximum,
-            "exclusive_minimum": rules.exclusive_minimum,
-            "exclusive_maximum": rules.exclusive_maximum,
-        }
         conditions: list[pl.Expr] = []
-        if rules.min_length is not None or rules.max_length is not None:
-            if kind.type not in ("string", "any"):
+        for name, value in _in_force(self.field.constraints):
+            sufficient = _SUFFICIENT[name](text, self.field, value)
+            if sufficient is None:
                 return None
-            conditions.append(
-                text.str.len_chars().is_between(rules.min_length or 0, rules.max_length or _MANY)
-            )
-        if rules.pattern is not None:
-            if kind.type not in ("string", "any") or not _PLAIN_PATTERN.fullmatch(rules.pattern):
-                return None
-            conditions.append(text.str.contains(rf"^(?:{rules.pattern})$".replace(r"\d", "[0-9]")))
-        if rules.enum is not None:
-            if kind.type not in ("string", "any", "date"):
-                return None
-            conditions.append(text.is_in([str(value) for value in rules.enum]))
-        for name, bound in bounds.items():
-            if bound is not None:
-                within = _within(text, kind.type, name, bound)
-                if within is None:
-                    return None
-                conditions.append(within)
+            conditions += sufficient
         return conditions
 
     def _read_unsure(
@@ -311,6 +305,13 @@ class ColumnReader:
         places, texts = indexes.filter(where).to_list(), some.filter(where).to_list()
         return {place: readings[text].faults for place, text in zip(places, texts, strict=True)}
 
+    def _readings(self, texts: list[str]) -> dict[str, Cell]:
+        """Read distinct texts one by one, but for their pattern, which is matched at once."""
+        pattern = self.field.constraints.pattern
+        if pattern is not None:
+            compile_pattern(pattern).look_at(text for text in texts if text not in self._known)
+        return {text: self._read_cached(text) for text in texts}
+
     def _read_cached(self, text: str) -> Cell:
         cell = self._known.get(text)
         if cell is None:
@@ -323,7 +324,6 @@ class ColumnReader:
 
 
 _FEW = 4
-_MANY = 2**31
 _EXACT = 2**62
 
 
@@ -341,6 +341,67 @@ def _plain_text(cell: Cell) -> str | None:
     if cell.json.startswith('"'):
         return str(loads(cell.json))
     return cell.json
+
+
+def _in_force(rules: Constraints) -> Iterator[tuple[str, Any]]:
+    """The constraints that differ from their defaults, which mean that there is no constraint."""
+    for attribute in dataclasses.fields(rules):
+        value = getattr(rules, attribute.name)
+        if value != attribute.default:
+            yield attribute.name, value
+
+
+def _nothing_more(_text: pl.Expr, _field: Field, _value: Any) -> list[pl.Expr]:
+    return []
+
+
+def _min_length(text: pl.Expr, field: Field, limit: int) -> list[pl.Expr] | None:
+    return [text.str.len_chars() >= limit] if field.type in _PLAIN_TEXTS else None
+
+
+def _max_length(text: pl.Expr, field: Field, limit: int) -> list[pl.Expr] | None:
+    return [text.str.len_chars() <= limit] if field.type in _PLAIN_TEXTS else None
+
+
+def _pattern(text: pl.Expr, field: Field, pattern: str) -> list[pl.Expr] | None:
+    if field.type not in _PLAIN_TEXTS:
+        return None
+    return [text.str.contains(compile_pattern(pattern).expression)]
+
+
+def _enum(text: pl.Expr, field: Field, allowed: tuple[Any, ...]) -> list[pl.Expr] | None:
+    if field.type not in (*_PLAIN_TEXTS, "date"):
+        return None
+    return [text.is_in([str(value) for value in allowed])]
+
+
+def _bound(name: str) -> Sufficient:
+    """Make the conditions for being within the bound that `name` says."""
+
+    def within(text: pl.Expr, field: Field, bound: Any) -> list[pl.Expr] | None:
+        condition = _within(text, field.type, name, bound)
+        return None if condition is None else [condition]
+
+    return within
+
+
+_PLAIN_TEXTS = ("string", "any")
+"""Types whose value is the text itself."""
+
+_SUFFICIENT: dict[str, Sufficient] = {
+    "required": _nothing_more,  # it concerns missing values alone: see `_rules` and `_null`
+    "unique": _nothing_more,  # it is checked by whoever sees all records
+    "min_length": _min_length,
+    "max_length": _max_length,
+    "pattern": _pattern,
+    "enum": _enum,
+    "minimum": _bound("minimum"),
+    "maximum": _bound("maximum"),
+    "exclusive_minimum": _bound("exclusive_minimum"),
+    "exclusive_maximum": _bound("exclusive_maximum"),
+}
+"""For each constraint the conditions that together suffice; None: nothing is sure for this field.
+With a constraint in force that is not here nothing is sure either."""
 
 
 def _within(text: pl.Expr, kind: str, name: str, bound: Any) -> pl.Expr | None:

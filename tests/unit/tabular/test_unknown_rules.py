@@ -1,0 +1,80 @@
+"""What the shortcuts over whole columns do not know goes the slow way, which knows."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tabular.model import Constraints, Field
+from tabular.values import cells
+from tabular.values.columns import ColumnReader
+
+TEXTS = pl.Series(["7", "+7", "10", "", "7", "7", "7", "7"])
+
+
+@dataclasses.dataclass(frozen=True)
+class MoreConstraints(Constraints):
+    multiple_of: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class MoreField(Field):
+    only_even: bool = False
+
+
+@pytest.fixture
+def _new_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rules that are known to `cells` and to nothing else."""
+    checks = cells._checks
+
+    def with_new(field: Field) -> Any:
+        found = checks(field)
+        multiple = getattr(field.constraints, "multiple_of", None)
+        if multiple is not None:
+            found.append((lambda value: value % multiple == 0, "multipleOf"))
+        if getattr(field, "only_even", False):
+            found.append((lambda value: value % 2 == 0, "only even"))
+        return found
+
+    monkeypatch.setattr(cells, "_checks", with_new)
+
+
+@pytest.mark.usefixtures("_new_rules")
+@pytest.mark.parametrize(
+    "field",
+    [
+        Field("f", "f", "integer", constraints=MoreConstraints(multiple_of=5)),
+        MoreField("f", "f", "integer", only_even=True),
+    ],
+    ids=["constraint", "property"],
+)
+@pytest.mark.parametrize("texts", [TEXTS, pl.concat([TEXTS] * 20)], ids=["cells", "counted"])
+def test_a_rule_that_only_cells_know_holds_for_columns(field: Field, texts: pl.Series) -> None:
+    faulty = [text for text in texts.to_list() if text.endswith("7")]
+    found = ColumnReader(field).read(texts.clone()).faults
+    assert [texts[place] for place in sorted(found)] == faulty
+
+
+def test_every_property_of_a_field_is_known() -> None:
+    """One that is missing makes every column slow: see `_KNOWN_PROPERTIES`."""
+    assert ColumnReader(Field("f", "f", "integer"))._is_known
+
+
+@pytest.mark.parametrize("name", [item.name for item in dataclasses.fields(Constraints)])
+def test_every_constraint_is_known_or_read_cell_by_cell(name: str) -> None:
+    """A constraint in force never leaves a column's rules as they are without it."""
+    values: dict[str, Any] = {"pattern": "a", "enum": ("a",), "required": True, "unique": True}
+    rules = Constraints(**{name: values.get(name, 1)})
+    for kind in ("string", "integer"):
+        with_it = ColumnReader(Field("f", "f", kind, constraints=rules))
+        without = ColumnReader(Field("f", "f", kind))
+        if name != "unique":  # which is not for single cells to say
+            assert str(with_it._rules) != str(without._rules)
+
+
+def test_a_length_of_zero_is_a_limit() -> None:
+    field = Field("f", "f", "string", missing_values=(), constraints=Constraints(max_length=0))
+    assert list(ColumnReader(field).read(pl.Series(["", "a"])).faults) == [1]
