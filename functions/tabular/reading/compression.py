@@ -19,6 +19,11 @@ MAX_RATIO = 300
 RATIO_FREE_BYTES = 64 * 1024**2
 """Below this much output no ratio is dangerous."""
 _PIECE = 1024 * 1024
+_SMALLEST_SLICE = 256
+_LARGEST_SLICE = 64 * 1024
+"""How much zlib is given at once: little after a member's end, then twice as much each time. It
+copies what follows a member's end, so that of a file of very many members all of a chunk would be
+copied for each; with slices it is about as much as the members themselves."""
 _GZIP_WINDOW = 31  # zlib: 15 for the largest window, + 16 for the gzip container
 
 
@@ -35,29 +40,50 @@ def gunzip(
     Raises FileTooLarge beyond `max_bytes` of output, or beyond `max_ratio` times the input once
     that is more than 64 MiB; UnreadableFile where the data is damaged or ends too early.
     """
-    taken = given = 0
-    member = zlib.decompressobj(_GZIP_WINDOW)
+    members = _Members(max_bytes, max_ratio)
+    size = _LARGEST_SLICE
     for chunk in chunks:
-        taken += len(chunk)
-        data = chunk
+        start = 0
+        while start < len(chunk):
+            yield from members.expand(chunk[start : start + size])
+            start += size
+            size = _SMALLEST_SLICE if members.between else min(2 * size, _LARGEST_SLICE)
+    if whole and not members.between:
+        raise UnreadableFile(
+            f"The gzip data ends in the middle, after {members.given} decompressed bytes: the "
+            "upload or the compression broke off. Compress and upload the file again."
+        )
+
+
+class _Members:
+    """Expands gzip members, one after the other."""
+
+    def __init__(self, max_bytes: int, max_ratio: int) -> None:
+        self.taken = self.given = 0
+        self._caps = max_bytes, max_ratio
+        self._member = zlib.decompressobj(_GZIP_WINDOW)
+
+    @property
+    def between(self) -> bool:
+        """Whether a member has ended, and no other one has begun."""
+        return self._member.eof
+
+    def expand(self, data: bytes) -> Iterator[bytes]:
+        """What comes next, in pieces."""
+        self.taken += len(data)
         while data:
-            if member.eof:
+            if self._member.eof:
                 # Zeros after a member are padding, anything else is the next member.
                 data = data.lstrip(b"\0")
                 if not data:
-                    break
-                member = zlib.decompressobj(_GZIP_WINDOW)
-            piece = _decompress(member, data, given)
-            given += len(piece)
-            _check_caps(taken, given, max_bytes, max_ratio)
+                    return
+                self._member = zlib.decompressobj(_GZIP_WINDOW)
+            piece = _decompress(self._member, data, self.given)
+            self.given += len(piece)
+            _check_caps(self.taken, self.given, *self._caps)
             if piece:
                 yield piece
-            data = member.unused_data if member.eof else member.unconsumed_tail
-    if whole and not member.eof:
-        raise UnreadableFile(
-            f"The gzip data ends in the middle, after {given} decompressed bytes: the upload or "
-            "the compression broke off. Compress and upload the file again."
-        )
+            data = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
 
 
 def _decompress(member: zlib._Decompress, data: bytes, given: int) -> bytes:
