@@ -74,7 +74,8 @@ def python_pattern(pattern: str) -> re.Pattern[str] | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Python's plans for set operations
         try:
-            return re.compile(pattern)
+            # Python's $ matches before a line feed at the end, too.
+            return re.compile(pattern.replace("$", r"\Z"))
         except re.error:
             return None
 
