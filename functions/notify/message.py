@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
 from shared.job import Execution, Failure, Job
+from shared.text import exact_json, printable
 
 # SNS takes fewer than 100 characters of printable ASCII.
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
@@ -17,9 +16,6 @@ SUBJECT_LENGTH = 99
 # A message has at most 256 KiB, with the cause in it once a protocol, as JSON in JSON: a character
 # outside ASCII's letters can take 4 bytes there. The metadata item has the whole cause.
 CAUSE_LENGTH = 8000
-# Control characters, and what is no character. A message with one of them in an attribute reaches
-# no subscriber: https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
-_REFUSED_IN_ATTRIBUTES = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True)
@@ -34,7 +30,7 @@ class Notification:
 
     def by_protocol(self) -> dict[str, str]:
         """What SNS sends on each protocol (`MessageStructure=json`)."""
-        machine = json.dumps(self.document, ensure_ascii=False)
+        machine = exact_json(self.document)
         return {"default": self.text, "lambda": machine, "sqs": machine, "https": machine}
 
 
@@ -96,7 +92,8 @@ def success_notification(
 def failure_notification(job: Job, execution: Execution, environment: str) -> Notification:
     """A file failed: what is wrong, in which step, and how to run it again."""
     failure = job.failure or Failure("Unknown", "", "Unknown", execution.redrive_count)
-    cause = _cut(failure.cause, CAUSE_LENGTH)
+    # Cut as it is printed, for that takes more characters.
+    cause = _cut(printable(failure.cause), CAUSE_LENGTH)
     return _notification(
         job,
         execution,
@@ -147,7 +144,8 @@ def _notification(
     return Notification(
         notification_id=notification_id,
         subject=_subject(subject),
-        text="\n".join([*head, *lines, *tail, ""]),
+        # Whatever is named in a line stays in it: nothing forges another line of the mail.
+        text="\n".join([*map(printable, [*head, *lines, *tail]), ""]),
         document={
             "notification_id": notification_id,
             "status": status,
@@ -164,13 +162,18 @@ def _notification(
             "title": subject,
             **details,
         },
+        # A message with a control character in an attribute reaches no subscriber.
+        # https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
         attributes={
-            "status": status,
-            "environment": environment,
-            "dataset": _attribute(job.source.dataset),
-            "file_id": job.file_id,
-            "notification_id": notification_id,
-            **{name: _attribute(value) for name, value in attributes.items()},
+            name: printable(value)
+            for name, value in {
+                "status": status,
+                "environment": environment,
+                "dataset": job.source.dataset,
+                "file_id": job.file_id,
+                "notification_id": notification_id,
+                **attributes,
+            }.items()
         },
     )
 
@@ -198,12 +201,8 @@ def _uri(bucket: str, key: str | None) -> str | None:
 
 def _subject(text: str) -> str:
     """The text as SNS allows it in a subject: printable ASCII, cut in its middle when too long."""
-    return _cut("".join(c if " " <= c <= "~" else "?" for c in text), SUBJECT_LENGTH)
-
-
-def _attribute(text: str) -> str:
-    """The text as SNS takes it in a message attribute: without the characters XML can't carry."""
-    return _REFUSED_IN_ATTRIBUTES.sub("?", text)
+    ascii_only = "".join(c if " " <= c <= "~" else "?" for c in printable(text))
+    return _cut(ascii_only, SUBJECT_LENGTH)
 
 
 def _cut(text: str, length: int) -> str:

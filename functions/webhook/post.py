@@ -6,22 +6,25 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from shared.text import exact_json, for_chat, printable
+
 
 def body_of(message: Mapping[str, Any]) -> bytes:
     """The JSON body for one SNS message: `{"text", "subject", "notification"}`.
 
-    `text` is what the incoming webhooks of common chats show. `notification` is the message's
-    own JSON, from the pipeline or from a CloudWatch alarm; a message that is no JSON is kept as
-    `{"message": text}`.
+    `text` is what the incoming webhooks of common chats show: names and sentences in it are code,
+    so nothing that a stranger has written mentions anybody or becomes a link. `notification` is the
+    message's own JSON, from the pipeline or from a CloudWatch alarm; a message that is no JSON is
+    kept as `{"message": text}`.
     """
     notification = _notification(str(message["Message"]))
     subject = message.get("Subject") or "Notification"
     body = {
-        "text": "\n".join([subject, *_details(notification)]),
-        "subject": subject,
+        "text": "\n".join([for_chat(subject), *_details(notification)]),
+        "subject": printable(subject),
         "notification": notification,
     }
-    return json.dumps(body, ensure_ascii=False).encode()
+    return exact_json(body).encode()
 
 
 def _notification(message: str) -> dict[str, Any]:
@@ -35,15 +38,24 @@ def _notification(message: str) -> dict[str, Any]:
 def _details(notification: Mapping[str, Any]) -> list[str]:
     """A few lines for a reader: those of the pipeline, of an alarm, or the text as it is."""
     if "AlarmName" in notification:
-        return [str(notification.get("NewStateReason", ""))]
+        return _as_code(str(notification.get("NewStateReason", "")))
     if "file_id" not in notification:
-        return [str(notification.get("message", ""))]
-    lines = [f"Source: {notification['source']}", f"File ID: {notification['file_id']}"]
+        return _as_code(str(notification.get("message", "")))
+    lines = [
+        f"Source: {for_chat(notification['source'])}",
+        f"File ID: {for_chat(notification['file_id'])}",
+    ]
     if "error" in notification:
         error = notification["error"]
-        lines.append(f"{error['code']} in {error['state']}: {error['message']}")
+        where = for_chat(f"{error['code']} in {error['state']}")
+        lines.append(f"{where}: {for_chat(error['message'])}")
     else:
         lines.append(
             f"{notification['processed_count']} processed, {notification['error_count']} rejected"
         )
     return lines
+
+
+def _as_code(text: str) -> list[str]:
+    """A text of several lines, each of them for a chat."""
+    return [for_chat(line) for line in text.splitlines()]

@@ -80,7 +80,7 @@ def test_an_alarm_is_posted_as_json(event: Event, server: FakeServer, logs: Logs
     assert request.timeout == TIMEOUT_SECONDS
     (body,) = server.bodies
     assert body["subject"] == 'ALARM: "pipeline-dlq-alarm-dev" in EU (Frankfurt)'
-    assert body["text"].startswith('ALARM: "pipeline-dlq-alarm-dev"')
+    assert body["text"].startswith('`ALARM: "pipeline-dlq-alarm-dev"')
     assert "Threshold Crossed" in body["text"]
     assert body["notification"]["AlarmName"] == "pipeline-dlq-alarm-dev"
     assert logs[-1]["status"] == 200
@@ -96,9 +96,9 @@ def test_a_success_is_posted_with_its_counts(server: FakeServer, logs: Logs) -> 
     handler(sns(told.by_protocol()["lambda"], told.subject), None)
     (body,) = server.bodies
     assert body["text"].splitlines() == [
-        told.subject,
-        f"Source: s3://{documents.SOURCE['bucket']}/{documents.SOURCE['key']}",
-        f"File ID: {documents.FILE_ID}",
+        f"`{told.subject}`",
+        f"Source: `s3://{documents.SOURCE['bucket']}/{documents.SOURCE['key']}`",
+        f"File ID: `{documents.FILE_ID}`",
         "197 processed, 3 rejected",
     ]
     assert body["notification"] == told.document
@@ -109,14 +109,14 @@ def test_a_failure_is_posted_with_its_reason(server: FakeServer, logs: Logs) -> 
     execution = Execution.from_context(documents.execution())
     told = failure_notification(Job.from_document(document), execution, "dev")
     handler(sns(told.by_protocol()["lambda"], told.subject), None)
-    assert server.bodies[0]["text"].endswith("EmptyFile in ParseCsv: There is no header.")
+    assert server.bodies[0]["text"].endswith("`EmptyFile in ParseCsv`: `There is no header.`")
 
 
-@pytest.mark.parametrize("message", ["plain words", "[1, 2]", "12", ""])
+@pytest.mark.parametrize("message", ["plain words", "[1, 2]", "12"])
 def test_what_is_no_notification_is_posted_as_it_is(message: str) -> None:
     body = json.loads(body_of({"Message": message, "Subject": "Hello"}))
     assert body == {
-        "text": f"Hello\n{message}",
+        "text": f"`Hello`\n`{message}`",
         "subject": "Hello",
         "notification": {"message": message},
     }
