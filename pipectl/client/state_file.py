@@ -1,48 +1,49 @@
-"""Where a stack that stays up says how it is reached, for the commands that come after."""
+"""The file in which `pipectl up` records its stack, for the commands that come after."""
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self
 
 from pipectl.client.deployment import Deployment
-from pipectl.errors import PipectlError
 from pipectl.options import PROJECT
 
 # One stack a project; .gitignore knows the folder.
 STATE_FOLDER = PROJECT / ".pipectl"
 STATE_FILE = STATE_FOLDER / "embedded.json"
 
+# The token in it lets its owner do more than AWS's API does.
+_OWNER_ONLY = 0o600
+
 
 @dataclass(frozen=True)
 class RunningStack:
-    """A stack that another process holds up."""
+    """A stack that another process keeps up.
 
-    pid: int
+    `token` is what the endpoint wants to see for all that is not AWS's API. A stack that has ended
+    has no process: the file stays, so that later commands don't take AWS for it.
+    """
+
+    pid: int | None
     endpoint: str
     region: str
     stack_name: str
     log_folder: str
+    token: str = ""
 
     @classmethod
     def find(cls, path: Path = STATE_FILE) -> Self | None:
-        """The stack that the file tells of, or None where there is none or it is gone."""
+        """The stack that the file records, or None where there is none or it has ended."""
         try:
             running = cls(**json.loads(path.read_text(encoding="utf-8")))
+            if running.pid is None:
+                return None
             os.kill(running.pid, 0)
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, OverflowError):
             return None
-        return running
-
-    @classmethod
-    def need(cls, path: Path = STATE_FILE) -> Self:
-        """The stack that the file tells of; raises `PipectlError` where there is none."""
-        running = cls.find(path)
-        if running is None:
-            raise PipectlError("No embedded stack is up. Start one with: pipectl up")
         return running
 
     @property
@@ -51,8 +52,16 @@ class RunningStack:
         return Deployment.embedded(self.endpoint, self.region, self.stack_name)
 
     def write(self, path: Path = STATE_FILE) -> None:
-        """Tell of this stack; in one step, so that nobody reads half of it."""
+        """Record this stack; in one step, so that nobody reads half of it."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(f".{self.pid}")
-        unfinished.write_text(json.dumps(asdict(self), indent=2), encoding="utf-8")
+        unfinished = path.with_suffix(f".{os.getpid()}")
+        unfinished.unlink(missing_ok=True)
+        # Never readable for others, not even for a moment.
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(asdict(self), file, indent=2)
         unfinished.replace(path)
+
+    def write_ended(self, path: Path = STATE_FILE) -> None:
+        """Record that this stack has ended; that it was meant is remembered."""
+        replace(self, pid=None, token="").write(path)

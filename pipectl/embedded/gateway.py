@@ -22,6 +22,9 @@ Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 Operation = Callable[[dict[str, Any]], Answer]
 """Answers one API operation of AWS's JSON protocol, given the request's body."""
 
+Preparation = Callable[[dict[str, Any]], dict[str, Any] | Answer]
+"""Makes the request that moto gets of the one that came, or answers it."""
+
 CONTROL_PATH = "/_embedded/"
 
 # On AWS a conditional write, or a StartExecution with a name, is decided in one step. moto looks
@@ -39,6 +42,8 @@ class Gateway:
         self._locks = {name: threading.Lock() for name in _ONE_AT_A_TIME}
         self.operations: dict[str, Operation] = {}
         """What is answered here, by target: `AWSStepFunctions.RedriveExecution`."""
+        self.preparations: dict[str, Preparation] = {}
+        """What is done to requests before moto sees them, by the operation's target."""
         self.amendments: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
         """What is added to moto's answers, by the operation's target."""
         self.controls: dict[str, Callable[[Any], Any]] = {}
@@ -63,8 +68,9 @@ class Gateway:
         injected = self._faults.for_call(service, action)
         if injected is not None:
             return respond(_refusal(service, injected.kind), start_response)
-        if target in self.operations:
-            return respond(self.operations[target](json.loads(_body(environ))), start_response)
+        answer = self._own_answer(target, environ)
+        if answer is not None:
+            return respond(answer, start_response)
         lock = self._locks.get(service)
         if lock is None:
             return self._moto(environ, start_response)
@@ -72,6 +78,21 @@ class Gateway:
             if target in self.amendments:
                 return self._amended(self.amendments[target], environ, start_response)
             return list(self._moto(environ, start_response))
+
+    def _own_answer(self, target: str, environ: dict[str, Any]) -> Answer | None:
+        """The answer where moto isn't asked; its request is completed where it is."""
+        if target not in self.operations and target not in self.preparations:
+            return None
+        request = _document(environ)
+        if request is None:
+            return _UNREADABLE
+        if target in self.operations:
+            return self.operations[target](request)
+        prepared = self.preparations[target](request)
+        if isinstance(prepared, Answer):
+            return prepared
+        _set_body(environ, json.dumps(prepared).encode())
+        return None
 
     def _amended(
         self,
@@ -104,6 +125,28 @@ def _body(environ: Mapping[str, Any]) -> bytes:
     return content
 
 
+def _document(environ: dict[str, Any]) -> dict[str, Any] | None:
+    """The request's body as the object that AWS's JSON protocol sends; None for anything else."""
+    try:
+        document = json.loads(_body(environ))
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+_UNREADABLE = Answer(
+    400,
+    json.dumps(
+        {"__type": "SerializationException", "message": "The body is no JSON object."}
+    ).encode(),
+)
+
+
+def _set_body(environ: dict[str, Any], body: bytes) -> None:
+    environ["wsgi.input"] = io.BytesIO(body)
+    environ["CONTENT_LENGTH"] = str(len(body))
+
+
 def _called(environ: dict[str, Any], target: str) -> tuple[str, str]:
     """A call's service as boto3 names it, and its action; of S3 that is the HTTP method."""
     service, _, action = target.partition(".")
@@ -116,7 +159,7 @@ def _called(environ: dict[str, Any], target: str) -> tuple[str, str]:
     if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
         body = _body(environ)
         environ["wsgi.input"] = io.BytesIO(body)
-        return service, parse_qs(body.decode()).get("Action", [""])[0]
+        return service, parse_qs(body.decode(errors="replace")).get("Action", [""])[0]
     return service, str(environ["REQUEST_METHOD"])
 
 

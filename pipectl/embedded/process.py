@@ -21,6 +21,7 @@ from pipectl.client.history import Execution, Executions
 from pipectl.client.results import Collector, FileResult, parsed
 from pipectl.client.state_file import RunningStack
 from pipectl.client.uploads import Upload
+from pipectl.embedded.guard import TOKEN_HEADER
 from pipectl.errors import PipectlError
 from pipectl.options import PROJECT
 
@@ -67,6 +68,7 @@ class StackProcess:
         self._concurrency = [] if concurrency is None else ["--concurrency", str(concurrency)]
         self._folder = tempfile.TemporaryDirectory(prefix="pipectl-stack-")
         self._process: subprocess.Popen[str] | None = None
+        self._running: RunningStack
         self.deployment: Deployment
 
     def __enter__(self) -> Self:
@@ -86,7 +88,8 @@ class StackProcess:
             start_new_session=True,
         )
         try:
-            self.deployment = self._wait_until_up(state_file).deployment
+            self._running = self._wait_until_up(state_file)
+            self.deployment = self._running.deployment
         except BaseException:
             self.close()
             raise
@@ -111,6 +114,11 @@ class StackProcess:
                 self._process.communicate()
             self._process = None
         self._folder.cleanup()
+
+    @property
+    def token(self) -> str:
+        """What `/_embedded/` wants to see in `guard.TOKEN_HEADER`."""
+        return self._running.token
 
     @property
     def outputs(self) -> Mapping[str, str]:
@@ -198,6 +206,7 @@ class StackProcess:
         request = urllib.request.Request(  # noqa: S310  # our own server's address
             f"{self.deployment.endpoint}/_embedded/{what}",
             data=None if document is None else json.dumps(document).encode(),
+            headers={TOKEN_HEADER: self.token},
         )
         with _opener.open(request, timeout=WAIT_SECONDS) as answer:
             return json.load(answer)
@@ -210,6 +219,6 @@ class StackProcess:
             if running is not None:
                 return running
             if self._process.poll() is not None:
-                raise PipectlError(f"The stack ended: {self._process.communicate()[1]}")
+                raise PipectlError("The stack ended:", *self._process.communicate()[1].splitlines())
             time.sleep(_TICK)
         raise PipectlError(f"The stack was not up after {START_SECONDS} seconds.")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 import threading
 from collections.abc import Iterable
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 
 from moto.moto_server.werkzeug_app import (
@@ -86,8 +88,13 @@ class _RequestHandler(MotoRequestHandler):
         if self.headers.get("Expect", "").lower() == "100-continue":
             self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.wfile.flush()
+        length = self.headers.get("Content-Length", "0").strip()
+        if not _LENGTH.fullmatch(length):
+            # Where the next request on this connection would begin is unknown.
+            self.send_error(HTTPStatus.BAD_REQUEST, "Content-Length is not a number.")
+            return
         self.environ = environ = self.make_environ()
-        body = _Body(environ["wsgi.input"], int(environ.get("CONTENT_LENGTH") or 0))
+        body = _Body(environ["wsgi.input"], int(length))
         if environ.get("wsgi.input_terminated"):
             # Sent in chunks, whose end only the reader of all of them knows.
             self.close_connection = True
@@ -144,6 +151,10 @@ class _RequestHandler(MotoRequestHandler):
 def _internal_failure(_environ: Any, start_response: StartResponse) -> list[bytes]:
     start_response("500 Internal Server Error", [("Content-Type", "application/json")])
     return [b'{"__type": "InternalFailure", "message": "The embedded AWS could not answer."}']
+
+
+# A size that Python reads as such: no sign, no blanks, ASCII digits, fewer than a disk has.
+_LENGTH = re.compile(r"[0-9]{1,15}")
 
 
 class _Body:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from pipectl.client.deployment import Deployment
 from pipectl.embedded import workers
 from pipectl.embedded.faults import Faults
+from pipectl.embedded.guard import Guard, new_token
 from pipectl.embedded.template import ACCOUNT, REGION, Template, Translation
 from pipectl.errors import PipectlError
 
@@ -71,6 +72,8 @@ class EmbeddedStack:
         self._keep_logs = log_folder is not None
         self.log_folder = log_folder or Path(tempfile.mkdtemp(prefix="pipectl-logs-"))
         self.faults = Faults()
+        self.token = new_token()
+        """What `/_embedded/` wants to see: those questions and orders are not AWS's API."""
         self._open = ExitStack()
         self._pollers: list[Poller] = []
         self.deployment: Deployment
@@ -148,6 +151,7 @@ class EmbeddedStack:
         self._serve(translation)
 
     def _serve(self, translation: Translation) -> None:
+        from pipectl.embedded import start
         from pipectl.embedded.concurrency import Concurrency
         from pipectl.embedded.gateway import Gateway
         from pipectl.embedded.lambda_service import LambdaService
@@ -161,10 +165,11 @@ class EmbeddedStack:
         self._open.callback(pool.close)
         self._lambda = LambdaService(pool, wait, self.faults, Concurrency(self._concurrency))
         gateway = Gateway(server.moto, self._lambda, self.faults)
+        start.extend(gateway)
         redrive.extend(gateway)
         message_move.extend(gateway)
         self._add_controls(gateway)
-        server.start(gateway)
+        server.start(Guard(gateway, self.token))
         for change in (
             engine.shared_clients(lambda service: _endpoint_of(service, server.endpoint)),
             engine.parsed_once(),

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.exceptions import ClientError
 
+from pipectl.embedded.guard import TOKEN_HEADER
 from pipectl.embedded.process import StackProcess
 
 
@@ -21,11 +22,12 @@ def connection(probe: StackProcess) -> http.client.HTTPConnection:
 
 def test_a_body_that_nobody_reads_does_not_spoil_the_next_request(probe: StackProcess) -> None:
     wire = connection(probe)
+    headers = {TOKEN_HEADER: probe.token}
     for _ in range(3):
-        wire.request("POST", "/_embedded/no-such-thing", body=b"x" * 100_000)
+        wire.request("POST", "/_embedded/no-such-thing", body=b"x" * 100_000, headers=headers)
         answer = wire.getresponse()
         assert (answer.status, answer.read()) == (404, b"{}")
-    wire.request("GET", "/_embedded/failed-deliveries")
+    wire.request("GET", "/_embedded/failed-deliveries", headers=headers)
     assert wire.getresponse().status == 200
 
 

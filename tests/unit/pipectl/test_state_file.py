@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipectl.client.state_file import RunningStack
-from pipectl.errors import PipectlError
 
 
 def stack(pid: int) -> RunningStack:
@@ -37,6 +37,22 @@ def test_a_stack_whose_process_is_gone_is_none(tmp_path: Path) -> None:
     assert RunningStack.find(path) is None
 
 
-def test_a_command_that_needs_a_stack_says_how_to_start_one(tmp_path: Path) -> None:
-    with pytest.raises(PipectlError, match="Start one with: pipectl up"):
-        RunningStack.need(tmp_path / "embedded.json")
+def test_nobody_else_can_read_the_token(tmp_path: Path) -> None:
+    path = tmp_path / "embedded.json"
+    path.write_text("{}")
+    path.chmod(0o644)
+    before = os.umask(0)
+    try:
+        stack(os.getpid()).write(path)
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [one.name for one in tmp_path.iterdir()] == ["embedded.json"]
+
+
+def test_a_stack_that_has_ended_is_none_and_leaves_no_token(tmp_path: Path) -> None:
+    path = tmp_path / "embedded.json"
+    replace(stack(os.getpid()), token="secret").write_ended(path)
+    assert path.exists()
+    assert RunningStack.find(path) is None
+    assert "secret" not in path.read_text()
