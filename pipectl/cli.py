@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -10,6 +11,7 @@ import traceback
 import click
 
 from pipectl.errors import PipectlError
+from pipectl.output import accept_any_text, echo
 
 # Each stands in a module of its own, which is imported when the subcommand is used: so
 # `pipectl --help` need not import AWS's SDK, and one broken subcommand does not break the others.
@@ -62,13 +64,14 @@ def main() -> None:
 
     With PIPECTL_DEBUG set, unexpected errors are shown as Python shows them.
     """
+    accept_any_text()
     try:
         pipectl(standalone_mode=False)
     except click.Abort:
-        click.echo("Stopped.", err=True)
+        echo("Stopped.", err=True)
         sys.exit(130)
     except click.ClickException as error:
-        error.show()
+        _show(error)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # The reader of our output had enough.
@@ -77,8 +80,16 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("PIPECTL_DEBUG"):
             raise
-        _explain(error).show()
+        _show(_explain(error))
         sys.exit(PipectlError.exit_code)
+
+
+def _show(error: click.ClickException) -> None:
+    """Print an error, with whatever its sentence quotes made printable."""
+    text = io.StringIO()
+    error.show(text)
+    for line in text.getvalue().rstrip("\n").split("\n"):
+        echo(line, err=True)
 
 
 def _explain(error: Exception) -> PipectlError:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import click
 
+from pipectl.output import printable
+
 _COLOURS = {
     "succeeded": "green",
     "failed": "red",
@@ -25,7 +27,7 @@ def show(
 
     `status` is the column that is coloured in a terminal.
     """
-    table = [list(header), *([_one_line(cell) for cell in row] for row in rows)]
+    table = [list(header), *([printable(cell) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for number, row in enumerate(table):
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
@@ -37,16 +39,14 @@ def show(
         click.echo("  ".join(cells))
 
 
-def status_in_colour(status: str) -> str:
-    """A status as a terminal shows it; elsewhere the colour is left out."""
+def line(name: str, text: str, *, status: str = "", after: str = "") -> None:
+    """Print a named value, with a coloured status behind it."""
     colour = _COLOURS.get(status)
-    return click.style(status, fg=colour) if colour else status
+    coloured = click.style(status, fg=colour) if colour else printable(status)
+    parts = (printable(text), coloured, printable(after))
+    click.echo(f"{name:<13} {'  '.join(part for part in parts if part)}")
 
 
 def number(count: int | None) -> str:
     """A count in a table."""
     return "-" if count is None else f"{count:,}"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

@@ -97,8 +97,8 @@ class Execution:
     @property
     def source(self) -> Mapping[str, Any]:
         """The object it processes: bucket, key, version_id and more; empty for a foreign input."""
-        source: Mapping[str, Any] = self.document.get("source") or {}
-        return source
+        source = self.document.get("source")
+        return source if isinstance(source, Mapping) else {}
 
 
 class Executions:
@@ -135,7 +135,10 @@ class Executions:
     def _document(self, arn: str) -> Mapping[str, Any]:
         if arn not in self._documents:
             text = self._client.describe_execution(executionArn=arn).get("input", "{}")
-            document = json.loads(text)
+            try:
+                document = json.loads(text)
+            except (ValueError, RecursionError):
+                document = {}
             self._documents[arn] = document if isinstance(document, dict) else {}
         return self._documents[arn]
 

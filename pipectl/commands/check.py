@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipectl.output import echo_json, rich_text
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -95,7 +97,7 @@ def command(files: tuple[Path, ...], contract_path: Path | None, as_json: bool, 
         verdicts = [_check(path, contract, limit) for path in files]
     if as_json:
         documents = [verdict.to_document() for verdict in verdicts]
-        click.echo(json.dumps({"files": documents}, indent=2, ensure_ascii=False))
+        echo_json({"files": documents})
     else:
         _show(verdicts)
     if not all(verdict.valid for verdict in verdicts):
@@ -204,10 +206,9 @@ def _show(verdicts: list[Verdict]) -> None:
 
 
 def _show_errors(console: Console, verdict: Verdict) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=escape(verdict.source), title_justify="left", title_style="bold")
+    table = Table(title=rich_text(verdict.source), title_justify="left", title_style="bold")
     for name in ("row", "line", "byte"):
         table.add_column(name, justify="right")
     for name in ("field", "code", "what is wrong", "value"):
@@ -221,10 +222,10 @@ def _show_errors(console: Console, verdict: Verdict) -> None:
             str(error["row"]),
             str(error["line"]),
             str(error["byte_offset"]),
-            escape(error["field"] or ""),
-            error["code"],
-            escape(error["message"]),
-            escape(shown),
+            rich_text(error["field"] or ""),
+            rich_text(error["code"]),
+            rich_text(error["message"]),
+            rich_text(shown),
         )
     console.print(table)
     if verdict.errors_truncated:
@@ -233,8 +234,8 @@ def _show_errors(console: Console, verdict: Verdict) -> None:
 
 
 def _show_summary(console: Console, verdicts: list[Verdict]) -> None:
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     table = Table()
     table.add_column("file", overflow="fold")
@@ -243,7 +244,7 @@ def _show_summary(console: Console, verdicts: list[Verdict]) -> None:
         table.add_column(name, justify="right")
     for verdict in verdicts:
         table.add_row(
-            escape(verdict.source),
+            rich_text(verdict.source),
             "[green]valid[/]" if verdict.valid else "[red]invalid[/]",
             str(verdict.record_count),
             str(verdict.processed_count),
@@ -253,4 +254,10 @@ def _show_summary(console: Console, verdicts: list[Verdict]) -> None:
     for verdict in verdicts:
         if verdict.file_error:
             code, message = verdict.file_error["code"], verdict.file_error["message"]
-            console.print(f"\n[bold]{escape(verdict.source)}[/]: [red]{code}[/]. {escape(message)}")
+            console.print()
+            console.print(
+                Text.assemble(
+                    *(rich_text(verdict.source, "bold"), ": "),
+                    *(rich_text(code, "red"), ". ", rich_text(message)),
+                )
+            )

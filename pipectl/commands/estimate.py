@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipectl.options import parameter_option, template_option
+from pipectl.output import echo, echo_json
 
 if TYPE_CHECKING:
     from pipectl.scale.report import Report
@@ -96,9 +96,10 @@ def command(
         peak=peak,
     )
     if as_json:
-        click.echo(json.dumps(report.document(), indent=2))
+        echo_json(report.document())
     else:
-        click.echo("\n".join(report.lines()))
+        for line in report.lines():
+            echo(line)
 
 
 def _report(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from itertools import islice
 
 import click
 
 from pipectl.client.stack import StackChoice, stack_options
+from pipectl.output import echo, echo_json
 from pipectl.times import SINCE, lasted, shown
 
 _STATUSES = ("running", "succeeded", "failed", "timed_out", "aborted")
@@ -61,7 +61,7 @@ def command(
     found = found[:limit]
     if as_json:
         document = {"executions": [row.to_document() for row in found], "truncated": truncated}
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        echo_json(document)
         return
     tables.show(
         ("STARTED (UTC)", "STATUS", "TOOK", "ATTEMPT", "ERROR", "SOURCE", "EXECUTION"),
@@ -80,7 +80,7 @@ def command(
         status=1,
     )
     if truncated:
-        click.echo(f"There are more than {limit}: ask for more with --limit.", err=True)
+        echo(f"There are more than {limit}: ask for more with --limit.", err=True)
 
 
 def _attempt(attempt: int | None, redrives: int) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from pipectl.client.stack import StackChoice, stack_options
+from pipectl.output import echo, echo_json
 from pipectl.times import SINCE, ago
 
 if TYPE_CHECKING:
@@ -47,18 +47,18 @@ def command(
             "failures": [failure.to_document() for failure in found.failures],
             "unknown_messages": [_message(letter) for letter in found.unknown],
         }
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        echo_json(document)
         return
     _show(found.failures)
     for letter in found.unknown:
-        click.echo(f"In the dead-letter queue, of no file: {letter.message_id} {letter.body[:80]}")
+        echo(f"In the dead-letter queue, of no file: {letter.message_id} {letter.body[:80]}")
 
 
 def _show(failures: list[FailedFile]) -> None:
     from pipectl import tables
 
     if not failures:
-        click.echo("No failed files.", err=True)
+        echo("No failed files.", err=True)
         return
     now = datetime.now(UTC)
     tables.show(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from pipectl.options import concurrency_option, parameter_option, template_option
+from pipectl.output import echo, echo_json
 
 
 @click.command(
@@ -89,9 +89,9 @@ def command(
             "files": [result.document() for result in outcome.results],
             "dead_letter_queue": outcome.dead_letters,
         }
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        echo_json(document)
     else:
         show_table(Console(), outcome.results)
     if outcome.logs is not None:
-        click.echo(f"The functions' logs are kept in {outcome.logs}", err=True)
+        echo(f"The functions' logs are kept in {outcome.logs}", err=True)
         raise SystemExit(1)

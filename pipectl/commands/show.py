@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipectl.client.stack import StackChoice, stack_options
+from pipectl.output import echo, echo_json
 from pipectl.times import lasted, shown
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def command(*, choice: StackChoice, target: str, as_json: bool) -> None:
     wanted = read_target(target)
     found = portrait(choice.open(), wanted)
     if as_json:
-        click.echo(json.dumps(found.to_document(), indent=2, ensure_ascii=False))
+        echo_json(found.to_document())
     else:
         _show(found)
 
@@ -42,8 +42,8 @@ def _show(found: Portrait) -> None:
     from pipectl.operate.details import replay_of
 
     execution = found.execution
-    title = tables.status_in_colour(execution.status)
-    _line("Execution", f"{execution.name}  {title} after {lasted(execution.duration_ms)}")
+    after = f"after {lasted(execution.duration_ms)}"
+    tables.line("Execution", execution.name, status=execution.status, after=after)
     _line("File", f"{found.source.file_id}  {found.source.uri}")
     _line("Version", found.source.version_id)
     _line("Started", f"{shown(execution.started_at)} UTC")
@@ -57,7 +57,7 @@ def _show(found: Portrait) -> None:
         if found.again:
             _line("Again by", _again_by(found.again, found))
     _line("Console", found.console())
-    click.echo()
+    echo("")
     _show_states(found)
     _show_others(found)
     _show_result(found)
@@ -89,7 +89,7 @@ def _show_others(found: Portrait) -> None:
     from pipectl import tables
 
     if len(found.attempts) > 1:
-        click.echo()
+        echo("")
         tables.show(
             ("ATTEMPTS", "STATUS", "STARTED (UTC)", "REDRIVES"),
             (
@@ -101,7 +101,7 @@ def _show_others(found: Portrait) -> None:
     document = found.to_document()
     others = [one for one in document["versions"] if one["file_id"] != found.source.file_id]
     if others:
-        click.echo()
+        echo("")
         tables.show(
             ("OTHER VERSIONS", "STATUS", "UPLOADED (UTC)", ""),
             (
@@ -126,7 +126,7 @@ def _show_others(found: Portrait) -> None:
 
 def _show_result(found: Portrait) -> None:
     item: Any = found.item or {}
-    click.echo()
+    echo("")
     if "record_count" in item:
         counts = (
             f"{item['record_count']:,} read, {item['processed_count']:,} processed,"
@@ -169,5 +169,7 @@ def _error(error: dict[str, Any] | None) -> str:
 
 
 def _line(name: str, text: str | None) -> None:
+    from pipectl import tables
+
     if text:
-        click.echo(f"{name:<13} {text}")
+        tables.line(name, text)

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.markup import escape
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
 from pipectl.client.results import FileResult
 from pipectl.client.uploads import Upload
+from pipectl.output import printable, rich_text
 
 # More lines than this would not fit beside other things in a terminal.
 SHOWN_RUNNING = 12
@@ -56,7 +56,7 @@ class Progress:
         if not self.console.is_terminal:
             mark = "succeeded" if result.succeeded else "failed"
             self.console.print(
-                f"{len(self.done)}/{self.total} {result.upload.path} {mark}",
+                printable(f"{len(self.done)}/{self.total} {result.upload.path} {mark}"),
                 markup=False,
                 highlight=False,
                 soft_wrap=True,
@@ -70,7 +70,7 @@ class Progress:
         headline += f"  {time.monotonic() - self._started:.0f} s"
         rows = Table.grid(padding=(0, 2))
         for upload, state in list(self.running.items())[:SHOWN_RUNNING]:
-            rows.add_row("  ", Text(upload.path.name, overflow="ellipsis"), Text(state, "cyan"))
+            rows.add_row("  ", _cut(rich_text(upload.path.name)), rich_text(state, "cyan"))
         if len(self.running) > SHOWN_RUNNING:
             rows.add_row("  ", Text(f"and {len(self.running) - SHOWN_RUNNING} more", "dim"))
         self._spinner.update(text=headline)
@@ -86,7 +86,7 @@ def show_table(console: Console, results: Sequence[FileResult]) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for result in results:
         table.add_row(
-            escape(str(result.upload.path)),
+            rich_text(result.upload.path),
             _MARKS[result.succeeded],
             _number(result.count("record_count")),
             _number(result.count("processed_count")),
@@ -100,18 +100,27 @@ def show_table(console: Console, results: Sequence[FileResult]) -> None:
 
 def _show_details(console: Console, result: FileResult) -> None:
     """Where a file's outputs are, or why there are none; paths are not wrapped, to be copied."""
-    console.print(f"\n[bold]{escape(result.upload.path.name)}[/]", highlight=False, soft_wrap=True)
+    console.print()
+    console.print(rich_text(result.upload.path.name, "bold"), highlight=False, soft_wrap=True)
     failure = result.failure
     if failure is not None:
         where = f" in {failure.state}" if failure.state else ""
         console.print(
-            f"  [red]{escape(failure.code)}[/]{where}: {escape(failure.message)}",
+            Text.assemble(
+                "  ", rich_text(failure.code, "red"), rich_text(f"{where}: {failure.message}")
+            ),
             highlight=False,
             soft_wrap=True,
         )
     for name, path in result.outputs.items():
         if path is not None:
-            console.print(f"  {name:<9} {escape(str(path))}", highlight=False, soft_wrap=True)
+            console.print(rich_text(f"  {name:<9} {path}"), highlight=False, soft_wrap=True)
+
+
+def _cut(text: Text) -> Text:
+    """A text that ends with dots where it doesn't fit."""
+    text.overflow = "ellipsis"
+    return text
 
 
 def _number(value: int | None) -> str:

@@ -1,0 +1,52 @@
+"""What commands print: each line with the characters of strangers made visible.
+
+Everything that `pipectl` writes to a terminal goes through here, `pipectl.tables` or
+`rich_text`. A value is made printable where it enters a line, so nothing in it can end the line.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shared.text import exact_json, printable, visible_json
+
+if TYPE_CHECKING:
+    from rich.style import StyleType
+    from rich.text import Text
+
+__all__ = ["accept_any_text", "echo", "echo_json", "echo_json_text", "printable", "rich_text"]
+
+
+def accept_any_text() -> None:
+    """Let characters that the terminal's encoding lacks be printed as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def echo(line: str, *, err: bool = False) -> None:
+    """Print one line to standard output, or to standard error."""
+    click.echo(printable(line), err=err)
+
+
+def echo_json(document: Any) -> None:
+    """Print one JSON document, readable by people too and valid in any encoding."""
+    encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower()
+    click.echo(exact_json(document, indent=2, ascii_only=not encoding.startswith("utf")))
+
+
+def echo_json_text(text: str) -> None:
+    """Print a JSON text as somebody wrote it, but for its line ends and what can't be seen."""
+    for line in visible_json(text).rstrip("\n").split("\n"):
+        click.echo(line)
+
+
+def rich_text(value: object, style: StyleType = "") -> Text:
+    """A value for a table or a line of rich, which takes it for text and never for markup."""
+    from rich.text import Text
+
+    return Text(printable(value), style)
