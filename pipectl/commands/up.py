@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +16,12 @@ import click
 
 from pipectl.client.state_file import STATE_FILE, STATE_FOLDER, RunningStack
 from pipectl.errors import PipectlError
-from pipectl.options import concurrency_option, parameter_option, template_option
+from pipectl.options import PROJECT, concurrency_option, parameter_option, template_option
+from pipectl.output import echo
 
 if TYPE_CHECKING:
+    from pipectl.client.deployment import Deployment
+    from pipectl.client.history import Execution, Executions
     from pipectl.embedded.stack import EmbeddedStack
 
 DEFAULT_PORT = 4560
@@ -45,7 +50,7 @@ _TICK = 0.5
     "--state-file",
     type=click.Path(path_type=Path, dir_okay=False),
     default=STATE_FILE,
-    help="Where other commands look for this stack.  [default: .pipectl/embedded.json]",
+    help="File that records this stack for other commands.  [default: .pipectl/embedded.json]",
 )
 @concurrency_option
 @parameter_option
@@ -61,8 +66,9 @@ def command(
 ) -> None:
     """Keep the pipeline's stack up on an embedded AWS, until Ctrl-C.
 
-    Files that are put into the input bucket run as they do on AWS. Any AWS client reaches it with
-    the endpoint's address and any keys.
+    Files that are put into the input bucket run as they do on AWS. Any AWS client of this machine
+    reaches it with the endpoint's address and any keys. Web pages don't: requests of other origins
+    are refused.
     """
     from pipectl.embedded.stack import STACK_NAME, EmbeddedStack
     from pipectl.embedded.template import REGION
@@ -83,11 +89,11 @@ def command(
         concurrency=concurrency,
         log_folder=log_folder,
     )
-    click.echo("Starting the embedded AWS ...", err=True)
+    _say("Starting the embedded AWS ...", err=True)
     with stack, _announced(stack, state_file, REGION, STACK_NAME):
         _explain(stack)
         _report_executions(stack, ending)
-    click.echo("Stopped.", err=True)
+    _say("Stopped.", err=True)
 
 
 def _ending_signals() -> threading.Event:
@@ -100,15 +106,21 @@ def _ending_signals() -> threading.Event:
 
 @contextmanager
 def _announced(stack: EmbeddedStack, path: Path, region: str, stack_name: str) -> Iterator[None]:
-    """Tell other commands of the stack, as long as it is up."""
+    """Record the stack for other commands as long as it is up, and then that it was."""
     deployment = stack.deployment
-    RunningStack(
-        os.getpid(), str(deployment.endpoint), region, stack_name, str(stack.log_folder)
-    ).write(path)
+    running = RunningStack(
+        pid=os.getpid(),
+        endpoint=str(deployment.endpoint),
+        region=region,
+        stack_name=stack_name,
+        log_folder=str(stack.log_folder),
+        token=stack.token,
+    )
+    running.write(path)
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
+        running.write_ended(path)
 
 
 def _explain(stack: EmbeddedStack) -> None:
@@ -119,20 +131,37 @@ def _explain(stack: EmbeddedStack) -> None:
         for name, output in _SHOWN_OUTPUTS.items()
         if output in outputs
     ]
-    lines += [
-        f"{'Function logs':<15} {stack.log_folder}",
-        "",
-        "With the AWS CLI (any keys will do):",
-        "  export AWS_ACCESS_KEY_ID=embedded AWS_SECRET_ACCESS_KEY=embedded"
-        f" AWS_DEFAULT_REGION={stack.deployment.session.region_name}",
+    lines += [f"{'Function logs':<15} {stack.log_folder}", "", *aws_cli_lines(stack.deployment), ""]
+    lines += ["Ctrl-C stops it and deletes everything in it."]
+    for line in lines:
+        _say(line)
+
+
+def aws_cli_lines(deployment: Deployment) -> list[str]:
+    """Lines to paste into a shell: a command `awslocal`, and calls with it.
+
+    `--endpoint-url` is what every service of every version of the AWS CLI takes: `aws sqs` of
+    version 1 ignores AWS_ENDPOINT_URL and a profile's `endpoint_url`.
+    """
+    endpoint, outputs = deployment.endpoint, deployment.outputs
+    region = deployment.session.region_name
+    settings = f"AWS_ACCESS_KEY_ID=embedded AWS_SECRET_ACCESS_KEY=embedded AWS_REGION={region}"
+    return [
+        "With the AWS CLI, paste these lines:",
+        f"  awslocal() {{ {settings} AWS_DEFAULT_REGION={region} NO_PROXY=127.0.0.1"
+        f' no_proxy=127.0.0.1 aws --endpoint-url {endpoint} "$@"; }}',
+        *(
+            f"  awslocal {example.format(shlex.quote(outputs[output]), file=_sample())}"
+            for output, example in _EXAMPLES
+            if output in outputs
+        ),
     ]
-    lines += [
-        f"  aws --endpoint-url {endpoint} {example.format(outputs[output])}"
-        for output, example in _EXAMPLES
-        if output in outputs
-    ]
-    lines += ["", "Ctrl-C stops it and forgets everything in it."]
-    click.echo("\n".join(lines))
+
+
+def _sample() -> str:
+    """A file of the repository to try, as the shell here finds it."""
+    path = PROJECT / "events" / "orders-2026-03.csv"
+    return shlex.quote(os.path.relpath(path))
 
 
 _SHOWN_OUTPUTS = {
@@ -147,7 +176,7 @@ _SHOWN_OUTPUTS = {
 
 # The stack's output that an example needs, and the example.
 _EXAMPLES = (
-    ("InputBucketName", "s3 cp FILE.csv s3://{}/raw/"),
+    ("InputBucketName", "s3 cp {file} s3://{}/raw/orders/"),
     ("OutputBucketName", "s3 ls --recursive s3://{}/"),
     ("StateMachineArn", "stepfunctions list-executions --state-machine-arn {}"),
     ("MetadataTableName", "dynamodb scan --table-name {}"),
@@ -155,18 +184,57 @@ _EXAMPLES = (
 )
 
 
+class _Reporter:
+    """Prints a line for each execution that has ended.
+
+    What goes wrong here is said once and ends nothing: the stack doesn't depend on it.
+    """
+
+    def __init__(self, executions: Executions) -> None:
+        self._executions = executions
+        self._reported: set[tuple[str, int]] = set()
+        self._problem: str | None = None
+
+    def look(self) -> None:
+        """Print what is new."""
+        try:
+            for execution in reversed(list(self._executions.all())):
+                self._report(execution)
+            self._problem = None
+        except Exception as error:  # noqa: BLE001  # whatever it is, the stack stays up
+            self._complain(f"Executions can't be shown: {type(error).__name__}: {error}")
+
+    def _report(self, execution: Execution) -> None:
+        key = (execution.arn, execution.redrive_count)
+        if execution.status == "running" or key in self._reported:
+            return
+        # First, so that one that can't be shown does not hide those after it.
+        self._reported.add(key)
+        run = self._executions.run(execution)
+        why = f": {run.failure.code}: {run.failure.message}" if run.failure else ""
+        _say(f"{execution.source.get('key', execution.name)} {execution.status}{why}")
+
+    def _complain(self, problem: str) -> None:
+        if problem != self._problem:
+            self._problem = problem
+            _say(problem, err=True)
+
+
+def _say(line: str, *, err: bool = False) -> None:
+    """Print a line. Where nobody takes it, as after `pipectl up | head -1`, it is left out."""
+    try:
+        echo(line, err=err)
+    except (OSError, ValueError):
+        # What is buffered would be tried again at the end, and fail again.
+        stream = sys.stderr if err else sys.stdout
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def _report_executions(stack: EmbeddedStack, ending: threading.Event) -> None:
     """Print a line for each execution that has ended, until the end is asked for."""
     from pipectl.client.history import Executions
 
-    executions = Executions(stack.deployment)
-    reported: set[tuple[str, int]] = set()
+    reporter = _Reporter(Executions(stack.deployment))
     while not ending.wait(_TICK):
-        for execution in reversed(list(executions.all())):
-            key = (execution.arn, execution.redrive_count)
-            if execution.status == "running" or key in reported:
-                continue
-            reported.add(key)
-            run = executions.run(execution)
-            why = f": {run.failure.code}: {run.failure.message}" if run.failure else ""
-            click.echo(f"{execution.source.get('key', execution.name)} {execution.status}{why}")
+        reporter.look()

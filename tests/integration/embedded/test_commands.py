@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+from pipectl.client.state_file import RunningStack
 from pipectl.options import PROJECT
 from tests.integration.embedded.conftest import PROBE_TEMPLATE
 
@@ -97,10 +98,11 @@ def test_up_tells_how_to_reach_it_and_ends_cleanly(tmp_path: Path) -> None:
         process.kill()
     assert process.returncode == 0, problems
     assert running["endpoint"] in output
-    assert (
-        f"aws --endpoint-url {running['endpoint']} s3 cp FILE.csv s3://probe-drops/raw/" in output
-    )
-    assert not state_file.exists()
+    assert f'aws --endpoint-url {running["endpoint"]} "$@"; }}' in output
+    assert "awslocal s3 cp events/orders-2026-03.csv s3://probe-drops/raw/orders/" in output
+    # That the stack was meant is remembered.
+    assert RunningStack.find(state_file) is None
+    assert json.loads(state_file.read_text())["endpoint"] == running["endpoint"]
     assert "Traceback" not in problems
     # The fork server, and with it all workers, ends when this process does.
     assert children
