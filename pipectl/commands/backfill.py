@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
-from pipectl.client.stack import StackChoice, stack_options
+from pipectl.client.stack import StackChoice, changing_stack_options
+from pipectl.output import echo, echo_json
 from pipectl.times import SINCE, shown
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("--skip-failed", is_flag=True, help="Only objects that never ran, not failed ones.")
 @click.option("--dry-run", is_flag=True, help="Say what would be run, and send nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
-@stack_options
+@changing_stack_options
 def command(
     *,
     choice: StackChoice,
@@ -49,11 +49,13 @@ def command(
     that have succeeded or are running are left alone, so it can be repeated; so are failed ones of
     which a later version has succeeded.
 
+    On AWS it asks before it sends anything, unless --yes is given.
+
     Exit status: 0 what was to be sent is sent, 1 it is not, 2 the command line is wrong.
     """
     from pipectl.operate.backfill import checked_prefix, find, send
 
-    stack = choice.open()
+    stack = choice.open() if dry_run else choice.open_to_change("Run objects of the input bucket")
     found = find(stack, prefix=checked_prefix(prefix), since=since, all_versions=all_versions)
     states = ["never_run"]
     if not skip_failed:
@@ -72,7 +74,7 @@ def command(
             "running": sum(one.state == "running" for one in found),
             "superseded": sum(one.state == "superseded" for one in found),
         }
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        echo_json(document)
     else:
         _show(chosen, left, dry_run=dry_run)
     if not dry_run and not all(one.sent for one in chosen):
@@ -83,11 +85,12 @@ def _show(chosen: list[Found], left: list[Found], *, dry_run: bool) -> None:
     from pipectl import tables
 
     header = ("UPLOADED (UTC)", "STATE", "BYTES", "SENT", "KEY", "FILE")
-    for objects, title in ((chosen, ""), (left, "\nNo notification matches these names:")):
+    for objects, title in ((chosen, ""), (left, "No notification matches these names:")):
         if not objects:
             continue
         if title:
-            click.echo(title)
+            echo("")
+            echo(title)
         tables.show(
             header,
             (
@@ -103,7 +106,7 @@ def _show(chosen: list[Found], left: list[Found], *, dry_run: bool) -> None:
             ),
         )
     if left:
-        click.echo("Run them all the same with --unmatched.", err=True)
+        echo("Run them all the same with --unmatched.", err=True)
     sent = sum(one.sent for one in chosen)
     what = f"{len(chosen)} would be sent" if dry_run else f"{sent} of {len(chosen)} sent"
-    click.echo(f"{what}. Follow them with: pipectl executions", err=True)
+    echo(f"{what}. Follow them with: pipectl executions", err=True)

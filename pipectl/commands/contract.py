@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipectl.client.stack import StackChoice, stack_options
+from pipectl.client.stack import StackChoice, changing_stack_options, stack_options
 from pipectl.errors import PipectlError
+from pipectl.output import echo, echo_json, echo_json_text
+from shared.text import exact_json
 
 if TYPE_CHECKING:
     from tabular.model import Contract, Dialect
@@ -79,13 +80,12 @@ def infer(
         hint = _OPTIONS_FOR_CONTRACT if "contract" in str(error) else ""
         raise PipectlError(f"{file}: {error}{hint}") from None
     for note in inference.notes:
-        click.echo(f"note: {note}", err=True)
-    text = json.dumps(inference.document, indent=2, ensure_ascii=False) + "\n"
+        echo(f"note: {note}", err=True)
     if out is None:
-        click.echo(text, nl=False)
+        echo_json(inference.document)
     else:
-        out.write_text(text, encoding="utf-8")
-        click.echo(f"Wrote {out}, from {inference.records} records.", err=True)
+        out.write_text(exact_json(inference.document, indent=2) + "\n", encoding="utf-8")
+        echo(f"Wrote {out}, from {inference.records} records.", err=True)
 
 
 @command.command(epilog="Example: pipectl contract check contracts/*.json")
@@ -99,10 +99,11 @@ def check(files: tuple[Path, ...], *, as_json: bool) -> None:
     verdicts = [_check(path) for path in files]
     if as_json:
         documents = [verdict.to_document() for verdict in verdicts]
-        click.echo(json.dumps({"contracts": documents}, indent=2, ensure_ascii=False))
+        echo_json({"contracts": documents})
     else:
         for verdict in verdicts:
-            click.echo("\n".join(verdict.lines()))
+            for line in verdict.lines():
+                echo(line)
     if not all(verdict.valid for verdict in verdicts):
         raise SystemExit(1)
 
@@ -110,11 +111,12 @@ def check(files: tuple[Path, ...], *, as_json: bool) -> None:
 @command.command(epilog="Example: pipectl contract push orders.contract.json --stack-name NAME")
 @click.argument("file", type=_FILE)
 @click.option("--dataset", help="Dataset of the contract.  [default: the contract's name]")
-@stack_options
+@changing_stack_options
 def push(*, choice: StackChoice, file: Path, dataset: str | None) -> None:
     """Check the contract in FILE and put it where the stack looks for it.
 
-    It holds for executions that start from then on.
+    It holds for executions that start from then on. On AWS it asks before it replaces anything,
+    unless --yes is given.
 
     Exit status: 0 it is there, 1 it is wrong or could not be put, 2 the command line is wrong.
     """
@@ -122,12 +124,12 @@ def push(*, choice: StackChoice, file: Path, dataset: str | None) -> None:
 
     verdict = _check(file)
     if not verdict.valid:
-        raise PipectlError("\n".join(verdict.lines()))
+        raise PipectlError(*verdict.lines())
     dataset = dataset_for(dataset, file)
-    stack = choice.open()
+    stack = choice.open_to_change(f"Put the contract of the dataset {dataset}")
     bucket = stack.output("InputBucketName")
     put_contract(stack.deployment, file, str(dataset))
-    click.echo(f"Put to s3://{bucket}/contracts/{dataset}.json")
+    echo(f"Put to s3://{bucket}/contracts/{dataset}.json")
 
 
 @command.command(epilog="Example: pipectl contract pull orders --out orders.contract.json")
@@ -153,10 +155,10 @@ def pull(*, choice: StackChoice, dataset: str, out: Path | None) -> None:
             f"There is no s3://{bucket}/{key}: the dataset {dataset} has no contract."
         ) from None
     if out is None:
-        click.echo(text, nl=not text.endswith("\n"))
+        echo_json_text(text)
     else:
         out.write_text(text, encoding="utf-8")
-        click.echo(f"Wrote {out}.", err=True)
+        echo(f"Wrote {out}.", err=True)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,8 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from pipectl.client.stack import StackChoice, stack_options
+from pipectl.client.stack import StackChoice, changing_stack_options
 from pipectl.errors import UsageError
+from pipectl.output import echo, echo_json
 from pipectl.times import SINCE, lasted
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class _Wish:
     "--wait/--no-wait", default=True, help="Follow the files to their end.  [default: on]"
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
-@stack_options
+@changing_stack_options
 def command(
     *,
     choice: StackChoice,
@@ -128,6 +128,8 @@ def command(
 
     The dead-letter messages of files that succeed are deleted.
 
+    On AWS it asks before it starts anything, unless --yes is given.
+
     Exit status: 0 all succeeded (or were started, without waiting), 1 any did not, 2 the command
     line is wrong.
     """
@@ -152,7 +154,7 @@ def command(
     wish.check()
     from pipectl.operate.rerun import UNSUCCESSFUL
 
-    stack = choice.open()
+    stack = choice.open() if dry_run else choice.open_to_change("Rerun files")
     outcome = _outcome(stack, wish)
     if as_json:
         document = {
@@ -161,7 +163,7 @@ def command(
             "canary": outcome.canary,
             "reruns": [rerun.to_document() for rerun in outcome.reruns],
         }
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        echo_json(document)
     else:
         _show(outcome.reruns, stack)
     if any(rerun.status in UNSUCCESSFUL for rerun in outcome.reruns):
@@ -261,7 +263,7 @@ def _run(rerunner: Rerunner, reruns: Sequence[Rerun], *, wait: bool) -> None:
     for rerun in reruns:
         if rerun.how != "none":
             what = _WORDS[rerun.how]
-            click.echo(f"{_name(rerun)}: {what}, because {rerun.because}", err=True)
+            echo(f"{_name(rerun)}: {what}, because {rerun.because}", err=True)
     rerunner.start(reruns)
     _follow(rerunner, reruns, wait=wait)
 
@@ -281,7 +283,7 @@ def _follow(rerunner: Rerunner, reruns: Sequence[Rerun], *, wait: bool) -> None:
             nonlocal done
             done += 1
             status.update(f"{done} of {total} ended")
-            click.echo(f"{_name(rerun)}: {rerun.status}", err=True)
+            echo(f"{_name(rerun)}: {rerun.status}", err=True)
 
         rerunner.wait(reruns, ended)
     rerunner.collect(reruns)
@@ -304,7 +306,7 @@ def _show(reruns: Sequence[Rerun], stack: Stack) -> None:
     from pipectl import tables
 
     if not reruns:
-        click.echo("No failed files.", err=True)
+        echo("No failed files.", err=True)
         return
     redrive = "redrive (emulated)" if stack.emulated else "redrive"
     tables.show(
@@ -328,4 +330,4 @@ def _show(reruns: Sequence[Rerun], stack: Stack) -> None:
     )
     settled = sum(rerun.settled for rerun in reruns)
     if settled:
-        click.echo(f"Deleted from the dead-letter queue: {settled}, of files that succeeded.")
+        echo(f"Deleted from the dead-letter queue: {settled}, of files that succeeded.")

@@ -155,11 +155,11 @@ def stored(s3: Any, key: str) -> bytes:
 def test_push_puts_a_right_contract_where_its_dataset_is_looked_for(
     bucket: S3Client, right: Path
 ) -> None:
-    result = run("push", right)
+    result = run("push", right, "--yes")
 
     assert (result.exit_code, result.output) == (0, "Put to s3://input/contracts/orders.json\n")
     assert stored(bucket, "contracts/orders.json") == right.read_bytes()
-    assert run("push", right, "--dataset", "returns").exit_code == 0
+    assert run("push", right, "--dataset", "returns", "--yes").exit_code == 0
     assert stored(bucket, "contracts/returns.json") == right.read_bytes()
 
 
@@ -173,7 +173,7 @@ def test_push_keeps_a_wrong_contract_here(bucket: S3Client, wrong: Path) -> None
 
 @pytest.mark.usefixtures("bucket")
 def test_pull_gets_back_what_was_pushed(right: Path, tmp_path: Path) -> None:
-    run("push", right)
+    run("push", right, "--yes")
 
     printed = run("pull", "orders")
     written = run("pull", "orders", "--out", tmp_path / "copy.json")

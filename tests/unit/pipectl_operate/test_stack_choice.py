@@ -7,15 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import click
 import pytest
 from botocore import exceptions
 from botocore.exceptions import ClientError
 
+from pipectl.cli import pipectl
 from pipectl.client.aws_errors import explain, explained
 from pipectl.client.deployment import Deployment
 from pipectl.client.links import console_url, log_url
 from pipectl.client.stack import Place, Stack, StackChoice
+from pipectl.client.state_file import RunningStack
 from pipectl.errors import PipectlError, UsageError
+from tests.unit.pipectl.registry import commands_below
 
 ARN = "arn:aws:states:eu-central-1:123456789012:execution:data-pipeline-dev:abc"
 
@@ -27,7 +31,7 @@ def choice(
 
 
 @pytest.mark.parametrize(
-    ("chosen", "embedded_is_up", "place"),
+    ("chosen", "embedded_was_up", "place"),
     [
         (choice(), True, "embedded"),
         (choice(), False, "aws"),
@@ -37,15 +41,100 @@ def choice(
         (choice("embedded"), False, "embedded"),
     ],
 )
-def test_the_embedded_stack_is_meant_where_it_is_up_and_nothing_else_is_said(
-    chosen: StackChoice, embedded_is_up: bool, place: Place
+def test_the_embedded_stack_is_meant_where_it_was_up_and_nothing_else_is_said(
+    chosen: StackChoice, embedded_was_up: bool, place: Place
 ) -> None:
-    assert chosen.where(embedded_is_up=embedded_is_up) == place
+    assert chosen.where(embedded_was_up=embedded_was_up) == place
 
 
 def test_options_that_contradict_each_other_are_a_usage_error() -> None:
     with pytest.raises(UsageError, match="--embedded and --region exclude each other"):
-        choice("embedded", region="eu-central-1").where(embedded_is_up=True)
+        choice("embedded", region="eu-central-1").where(embedded_was_up=True)
+
+
+@pytest.fixture
+def ended(tmp_path: Path) -> Path:
+    """The state file of a stack that has ended."""
+    path = tmp_path / "embedded.json"
+    RunningStack(1, "http://127.0.0.1:1", "us-east-1", "data-pipeline", "logs").write_ended(path)
+    return path
+
+
+@pytest.mark.parametrize("content", [None, "", "{}", '{"pid": 4194305}'])
+def test_aws_is_not_meant_because_the_embedded_stack_has_ended(
+    ended: Path, content: str | None
+) -> None:
+    if content is not None:
+        ended.write_text(content)
+    for method in (StackChoice.open, lambda choice: choice.open_to_change("Rerun files")):
+        with pytest.raises(PipectlError, match=r"`pipectl up` has ended.* --aws") as refusal:
+            method(StackChoice(None, None, None, None, ended, yes=True))
+        assert str(ended) in refusal.value.message
+
+
+class Answers:
+    """Somebody at a terminal, or nobody."""
+
+    def __init__(self, answer: str | None) -> None:
+        self._answer = answer
+
+    def isatty(self) -> bool:
+        return self._answer is not None
+
+    def readline(self) -> str:
+        return f"{self._answer}\n"
+
+
+@pytest.fixture
+def on_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stack(name: str, **_: object) -> Deployment:
+        deployment = Deployment(boto3.Session("a", "b", region_name="eu-central-1"), name)
+        deployment.__dict__["outputs"] = {"StateMachineArn": ARN}
+        return deployment
+
+    monkeypatch.setattr(Deployment, "on_aws", stack)
+
+
+WHERE = "Rerun files in stack data-pipeline, account 123456789012, region eu-central-1"
+
+
+def test_a_change_on_aws_is_asked_for_with_account_region_and_stack(
+    on_aws: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", Answers("y"))
+    assert not choice("aws").open_to_change("Rerun files").emulated
+    assert f"{WHERE}? [y/N]" in capsys.readouterr().err
+    monkeypatch.setattr("sys.stdin", Answers("n"))
+    with pytest.raises(PipectlError, match="Nothing was changed"):
+        choice("aws").open_to_change("Rerun files")
+    monkeypatch.setattr("sys.stdin", Answers(""))
+    with pytest.raises(PipectlError, match="Nothing was changed"):
+        choice("aws").open_to_change("Rerun files")
+
+
+def test_where_nobody_can_be_asked_only_yes_changes_something(
+    on_aws: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", Answers(None))
+    with pytest.raises(UsageError, match=rf"{WHERE}: nobody can be asked here\. Add --yes"):
+        choice("aws").open_to_change("Rerun files")
+    assert UsageError.exit_code == 2
+    consent = StackChoice("aws", None, None, None, Path("embedded.json"), yes=True)
+    assert not consent.open_to_change("Rerun files").emulated
+
+
+CHANGES = {"rerun", "backfill", "contract push"}
+
+
+def test_the_commands_that_change_a_stack_and_no_others_have_yes() -> None:
+    leaves = dict(commands_below(pipectl))
+    assert {name for name, leaf in leaves.items() if takes(leaf, "--yes")} == CHANGES
+    assert all(takes(leaves[name], "--stack-name") for name in CHANGES)
+
+
+def takes(command: click.Command, option: str) -> bool:
+    """Whether a command has an option."""
+    return any(option in parameter.opts for parameter in command.params)
 
 
 def test_a_stack_without_the_pipelines_outputs_is_explained() -> None:
