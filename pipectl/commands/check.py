@@ -60,7 +60,12 @@ class Verdict:
 
 
 @click.command(epilog="Example: pipectl check orders.csv --contract orders.json")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+)
 @click.option(
     "--contract",
     "contract_path",

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +27,8 @@ from tabular.reading.split import Split
 from tabular.writing.rejects import csv_head
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tabular.reading.layout import Layout
     from tabular.transform import Part
 
@@ -84,7 +88,9 @@ def _together(job: Job, processes: int) -> Part:
     channels.give_write(WriteToken(0, 0, 0, len(head)))
     helpers: list[subprocess.Popen[bytes]] = []
     try:
-        helpers += [_start_helper(job, channels) for _ in range(processes - 1)]
+        with _interrupts_held_back():
+            for _ in range(processes - 1):
+                helpers.append(_start_helper(job, channels))  # noqa: PERF401  # each at once
         from pipectl.local.worker import merged, work
 
         parts = [work(job, channels, lambda: _check_helpers(helpers))]
@@ -95,6 +101,20 @@ def _together(job: Job, processes: int) -> Part:
             helper.wait()
         channels.close()
     return merged(parts)
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Let what is started meanwhile never see Ctrl-C, which goes to every process of a terminal.
+
+    This process ends its helpers. They inherit the mask before their first instruction, so that
+    none prints a traceback even where it is still importing.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start_helper(job: Job, channels: Channels) -> subprocess.Popen[bytes]:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +15,8 @@ from click.testing import CliRunner, Result
 from polars.exceptions import PanicException
 
 from pipectl.commands.check import command
+from pipectl.local.processes import WORTHWHILE_BYTES
+from pipectl.options import PROJECT
 
 CONTRACT = {
     "fields": [
@@ -86,12 +93,8 @@ def test_the_limit_cuts_the_list_and_says_so(folder: Path) -> None:
     assert (len(file["errors"]), file["errors_truncated"], file["error_count"]) == (1, True, 1)
 
 
-@pytest.mark.parametrize(
-    ("name", "code"), [("odd.csv", "HeaderMismatch"), ("no", "SourceNotFound")]
-)
-def test_a_file_that_cannot_be_read_is_named_with_its_error(
-    folder: Path, name: str, code: str
-) -> None:
+def test_a_file_that_cannot_be_read_is_named_with_its_error(folder: Path) -> None:
+    name, code = "odd.csv", "HeaderMismatch"
     result = check(name, "good.csv", "--json")
     assert result.exit_code == 1
     first, second = json.loads(result.stdout)["files"]
@@ -140,11 +143,14 @@ def test_one_file_that_breaks_the_engine_costs_no_other_file_its_verdict(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(path: Path, *_: object, **__: object) -> None:
+        if path.name == "bad.csv":
+            path.unlink()
+            path.open()
         raise {"odd.csv": PanicException, "good.csv": TypeError}[path.name]("a cell: 4711")
 
     monkeypatch.setattr("pipectl.local.processes.transform_file", fail)
     (folder / "odd.csv").write_bytes(b"id,x\n1,ab\n")
-    result = check("odd.csv", "good.csv", "bad.csv.missing", "--json")
+    result = check("odd.csv", "good.csv", "bad.csv", "--json")
     assert result.exit_code == 1
     files = json.loads(result.stdout)["files"]
     assert [file["file_error"]["code"] for file in files] == [
@@ -154,3 +160,37 @@ def test_one_file_that_breaks_the_engine_costs_no_other_file_its_verdict(
     ]
     assert "Unexpected PanicException at " in files[0]["file_error"]["message"]
     assert "4711" not in result.output
+
+
+def test_a_file_that_is_not_there_is_a_usage_error(folder: Path) -> None:
+    for missing in ("nowhere.csv", "."):
+        result = check("good.csv", missing, "--json")
+        assert result.exit_code == 2
+        assert f"'{missing}'" in result.output
+        assert '"files"' not in result.output
+
+
+def test_ctrl_c_ends_it_without_a_traceback(folder: Path) -> None:
+    # Large enough for a second process, which gets the interrupt as well.
+    (folder / "large.csv").write_bytes(b"id,x\n" + b"1,abcdefgh\n" * (WORTHWHILE_BYTES // 10))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipectl", "check", "large.csv"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        start_new_session=True,
+    )
+    try:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        deadline = time.monotonic() + 30
+        while not (helpers := children.read_text().split()) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)
+        output, problems = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert helpers
+    assert (process.returncode, output, problems.strip()) == (130, "", "Stopped.")
+    assert not [pid for pid in helpers if Path(f"/proc/{pid}").exists()]
