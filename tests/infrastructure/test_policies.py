@@ -14,6 +14,7 @@ GRANTS = {
         "sqs:DeleteMessage ProcessingQueue.Arn",
         "sqs:GetQueueAttributes ProcessingQueue.Arn",
         "sqs:ReceiveMessage ProcessingQueue.Arn",
+        "sqs:SendMessage DeadLetterQueue.Arn",
         "states:DescribeExecution states:execution:data-pipeline-${Environment}:*",
         "states:StartExecution PipelineStateMachine",
     },

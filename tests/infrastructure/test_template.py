@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 import pytest
 
+from starter.app import MAX_RECEIVES
 from tests.infrastructure import deployed
 
 # A resource's logical ID -> its type and its physical name.
@@ -153,7 +154,12 @@ class TestQueues:
     def test_what_can_not_be_handled_moves_to_the_dead_letter_queue(self) -> None:
         redrive = deployed.properties("ProcessingQueue")["RedrivePolicy"]
         assert deployed.text_of(redrive["deadLetterTargetArn"]) == "DeadLetterQueue.Arn"
-        assert redrive["maxReceiveCount"] == 3
+        assert redrive["maxReceiveCount"] > MAX_RECEIVES
+
+    def test_a_message_waits_for_hours_while_the_starter_is_throttled(self) -> None:
+        queue = deployed.properties("ProcessingQueue")
+        seconds = queue["VisibilityTimeout"] * queue["RedrivePolicy"]["maxReceiveCount"]
+        assert 4 * 3600 <= seconds < queue["MessageRetentionPeriod"]
 
     def test_the_dead_letter_queue_keeps_messages_for_14_days_and_longer_than_the_other(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote_plus
@@ -11,12 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared import clients
 from shared.errors import SettingsError
 from shared.metadata import Item
-from starter.app import handler
+from starter.app import MAX_RECEIVES, handler
 from starter.launch import MAX_ATTEMPTS
 from starter.messages import UnknownMessage, requests_of
-from tests.unit.functions.conftest import Event, Logs, client_error
+from tests.unit.functions.conftest import Event, Fault, Logs, client_error
 from tests.unit.functions.documents import (
     FILE_ID,
     INPUT_BUCKET,
@@ -41,6 +43,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, items: dict[str, Item]) -> FakeStep
     monkeypatch.setenv("INPUT_BUCKET", INPUT_BUCKET)
     monkeypatch.setenv("STATE_MACHINE_ARN", MACHINE_ARN)
     monkeypatch.setenv("METADATA_TABLE", METADATA_TABLE)
+    monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", "https://sqs/dead-letters")
     fake = FakeStepFunctions()
     monkeypatch.setattr("starter.launch.stepfunctions", lambda: fake)
     monkeypatch.setattr("starter.launch.read_item", lambda _table, file_id: items.get(file_id))
@@ -68,14 +71,14 @@ def upload(*records: dict[str, Any]) -> str:
     return json.dumps({"Records": list(records)})
 
 
-def batch(*bodies: str) -> dict[str, Any]:
+def batch(*bodies: str, receives: int = 1) -> dict[str, Any]:
     """A Lambda event with one message for each body; message ids count from 0."""
     return {
         "Records": [
             {
                 "messageId": str(index),
                 "body": body,
-                "attributes": {"ApproximateReceiveCount": "1"},
+                "attributes": {"ApproximateReceiveCount": str(receives)},
                 "eventSource": "aws:sqs",
             }
             for index, body in enumerate(bodies)
@@ -389,6 +392,58 @@ def test_an_unexpected_error_is_logged_without_its_words(
     assert run(batch(upload(record()))) == ["0"]
     assert logs[-1]["error"] == "RuntimeError"
     assert "secret" not in json.dumps(logs)
+
+
+@pytest.fixture
+def dead_letters(
+    aws: None, machine: FakeStepFunctions, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], list[str]]:
+    """The bodies in the dead-letter queue."""
+    queue = clients.sqs().create_queue(QueueName="dead-letters")["QueueUrl"]
+    monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", queue)
+
+    def read() -> list[str]:
+        answer = clients.sqs().receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
+        return [message["Body"] for message in answer.get("Messages", [])]
+
+    return read
+
+
+def test_a_message_that_cannot_be_handled_is_set_aside_the_third_time(
+    machine: FakeStepFunctions, dead_letters: Callable[[], list[str]], logs: Logs
+) -> None:
+    assert run(batch("poison", receives=MAX_RECEIVES - 1)) == ["0"]
+    assert dead_letters() == []
+    assert run(batch("poison", upload(record()), receives=MAX_RECEIVES)) == []
+    assert dead_letters() == ["poison"]
+    assert len(machine.started) == 1
+    assert "message set aside in the dead-letter queue" in [line["message"] for line in logs]
+
+
+def test_a_message_with_a_good_part_starts_that_and_is_set_aside_whole(
+    machine: FakeStepFunctions, dead_letters: Callable[[], list[str]]
+) -> None:
+    machine.answer(None, RuntimeError("secret"))
+    message = upload(record(), record(key="raw/orders/b.csv"))
+    assert run(batch(message, receives=MAX_RECEIVES)) == []
+    assert len(machine.started) == 1
+    assert dead_letters() == [message]
+
+
+@pytest.mark.parametrize("receives", [MAX_RECEIVES, 99])
+def test_a_throttled_message_is_never_set_aside(
+    machine: FakeStepFunctions, dead_letters: Callable[[], list[str]], receives: int
+) -> None:
+    machine.answer(client_error("ThrottlingException", "StartExecution"))
+    assert run(batch(upload(record()), receives=receives)) == ["0"]
+    assert dead_letters() == []
+
+
+def test_a_message_stays_in_its_queue_where_it_cannot_be_set_aside(
+    machine: FakeStepFunctions, dead_letters: Callable[[], list[str]], fault: Fault
+) -> None:
+    fault("SendMessage", client_error("ServiceUnavailable", "SendMessage", status=503))
+    assert run(batch("poison", receives=MAX_RECEIVES)) == ["0"]
 
 
 def test_a_function_without_its_settings_fails_as_a_whole(

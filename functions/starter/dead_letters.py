@@ -1,0 +1,15 @@
+"""Set messages aside that can't be handled."""
+
+from __future__ import annotations
+
+from shared.clients import sqs
+from shared.errors import aws_errors
+
+
+def set_aside(body: str, dead_letter_queue_url: str) -> None:
+    """Send a message's body to the dead-letter queue, as the queue's redrive policy would.
+
+    Raises `TransientError` where SQS is busy: the message then stays where it is.
+    """
+    with aws_errors("the dead-letter queue"):
+        sqs().send_message(QueueUrl=dead_letter_queue_url, MessageBody=body)
