@@ -63,6 +63,12 @@ if TYPE_CHECKING:
     metavar="MB",
     help="10^6 bytes that one processor transforms in a second.  [default: as measured]",
 )
+@click.option(
+    "--concurrency",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Lambda invocations that the account runs at once.  [default: 1000; a new account has 10]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @parameter_option
 @template_option
@@ -75,6 +81,7 @@ def command(
     rejected_percent: float,
     failed_percent: float,
     throughput: float | None,
+    concurrency: int | None,
     as_json: bool,
     parameters: Mapping[str, str],
     template: Path,
@@ -88,6 +95,7 @@ def command(
         template,
         parameters,
         throughput=throughput,
+        concurrency=concurrency,
         size=round(size_gb * 1e9),
         rows=rows,
         rejected=rejected_percent / 100,
@@ -107,6 +115,7 @@ def _report(
     parameters: Mapping[str, str],
     *,
     throughput: float | None,
+    concurrency: int | None,
     size: int,
     rows: int | None,
     rejected: float,
@@ -121,5 +130,7 @@ def _report(
     assumptions = Assumptions()
     if throughput is not None:
         assumptions = replace(assumptions, transform_bytes_per_second=throughput * 1e6)
+    if concurrency is not None:
+        assumptions = replace(assumptions, concurrent_executions=concurrency)
     demand = Demand(size, rows, rejected, failed, files_per_day, peak)
     return report_of(read_deployed(template, parameters), demand, assumptions)

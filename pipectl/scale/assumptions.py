@@ -29,6 +29,10 @@ class Assumptions:
     function_log_bytes: int = 1200
     """Bytes that a function logs in one invocation, Lambda's own lines included."""
 
+    # The account's own.
+    concurrent_executions: int = 1000
+    """Lambda invocations that the account runs at once; a new account begins with 10."""
+
     # Not to be measured without AWS.
     request_seconds: float = 0.03
     """From a request to S3 or DynamoDB to the end of a small answer."""

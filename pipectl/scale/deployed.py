@@ -18,12 +18,16 @@ _FREE_STORAGE_MB = 512
 
 @dataclass(frozen=True)
 class Function:
-    """A Lambda function: memory and ephemeral storage in MB, timeout in seconds."""
+    """A Lambda function: memory and ephemeral storage in MB, timeout in seconds.
+
+    `reserved` is how many concurrent executions are its own, and all that it has; None without any.
+    """
 
     logical_id: str
     memory_mb: int
     timeout_seconds: int
     storage_mb: int
+    reserved: int | None = None
 
     @property
     def processors(self) -> float:
@@ -118,7 +122,14 @@ def _only(document: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
 def _function(logical_id: str, properties: Mapping[str, Any]) -> Function:
     settings = {**_LAMBDA_DEFAULTS, **properties}
     storage = settings.get("EphemeralStorage", {"Size": _FREE_STORAGE_MB})["Size"]
-    return Function(logical_id, int(settings["MemorySize"]), int(settings["Timeout"]), int(storage))
+    reserved = settings.get("ReservedConcurrentExecutions")
+    return Function(
+        logical_id,
+        int(settings["MemorySize"]),
+        int(settings["Timeout"]),
+        int(storage),
+        None if reserved is None else int(reserved),
+    )
 
 
 def _definition(machine: Mapping[str, Any], values: _Values) -> dict[str, Any]:
@@ -158,7 +169,14 @@ class _Values:
         if self.is_parameter(value):
             return self.parameter(value["Ref"])
         name, argument = next(iter(value.items()), ("", []))
-        function = {"Fn::FindInMap": self._in_map, "Fn::Equals": self._equal, "Fn::Not": self._not}
+        if value == {"Ref": "AWS::NoValue"}:
+            return None
+        function = {
+            "Fn::FindInMap": self._in_map,
+            "Fn::Equals": self._equal,
+            "Fn::Not": self._not,
+            "Fn::If": self._if,
+        }
         if name in function:
             return function[name](argument)
         return {name: self.read(item) for name, item in value.items()}
@@ -176,3 +194,7 @@ class _Values:
 
     def _not(self, argument: list[Any]) -> bool:
         return not self.read(argument[0])
+
+    def _if(self, argument: list[Any]) -> Any:
+        condition, then, otherwise = argument
+        return self.read(then if self.holds(condition) else otherwise)

@@ -14,7 +14,7 @@ from tabular.reading.splits import MAX_SPLITS
 
 if TYPE_CHECKING:
     from pipectl.scale.assumptions import Assumptions
-    from pipectl.scale.deployed import Deployed
+    from pipectl.scale.deployed import Deployed, Function
 
 _GB = 1e9
 # The output bucket's lifecycle rule removes parts and plans after these.
@@ -171,6 +171,17 @@ def _stored(file: File, *, published: bool) -> float:
     return (file.size + outputs + outputs * _WORK_DAYS / _MONTH_DAYS) / _GB
 
 
+def splits_at_once(deployed: Deployed, function: Function | None, assumptions: Assumptions) -> int:
+    """How many splits of a file run at once, if it has Lambda to itself.
+
+    The Map starts `MaxConcurrency` of them; those that Lambda has no room for wait.
+    """
+    limits = [deployed.max_concurrency, assumptions.concurrent_executions]
+    if function is not None and function.reserved is not None:
+        limits.append(function.reserved)
+    return min(limits)
+
+
 def _wall(deployed: Deployed, way: Route, file: File, assumptions: Assumptions) -> float:
     """States one after the other, a Map's children so many at a time."""
     seconds = len(way.states) * assumptions.state_seconds
@@ -178,8 +189,9 @@ def _wall(deployed: Deployed, way: Route, file: File, assumptions: Assumptions) 
         state = deployed.definition["States"][name]
         rounds = 1
         if state["Type"] == "Map":
-            rounds = -(-len(file.splits) // deployed.max_concurrency)
             (state,) = state["ItemProcessor"]["States"].values()
+            at_once = splits_at_once(deployed, deployed.function(state), assumptions)
+            rounds = -(-len(file.splits) // at_once)
         function = deployed.function(state) if state["Type"] == "Task" else None
         if function is not None:
             seconds += rounds * seconds_of(name, function, file, assumptions)

@@ -6,8 +6,9 @@ and AWS raises them with use. Those that no page told are marked unverified.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pipectl.scale.durations import seconds_of
@@ -17,7 +18,7 @@ from tabular.reading.splits import MAX_SPLITS
 
 if TYPE_CHECKING:
     from pipectl.scale.assumptions import Assumptions
-    from pipectl.scale.deployed import Deployed
+    from pipectl.scale.deployed import Deployed, Function
     from pipectl.scale.model import Estimate
 
 _DAY_SECONDS = 86_400
@@ -103,7 +104,8 @@ CONCURRENCY = Quota(
     1000,
     "at once",
     None,
-    "Ask for a raise, or lower MaxConcurrency. The workflow retries throttled invocations.",
+    "Nothing fails: throttled states wait, some four hours each, and messages stay in the queue."
+    " Ask for a raise, or lower MaxConcurrency.",
 )
 S3_WRITE_RATE = Quota(
     "S3: PUT, COPY, POST, DELETE of a prefix",
@@ -217,7 +219,7 @@ def loads_of_many(
         TRANSITIONS: rate * one.transitions,
         OPEN_EXECUTIONS: rate * one.wall_seconds,
         OPEN_MAP_RUNS: rate * one.wall_seconds if one.route.children else 0,
-        CONCURRENCY: rate * one.lambda_seconds,
+        _concurrency(assumptions): rate * one.lambda_seconds,
         starter: rate,
         S3_WRITE_RATE: rate * (total(made, *S3_WRITES) + made["s3:DeleteObject"]),
         S3_READ_RATE: rate * total(made, *S3_READS),
@@ -228,7 +230,8 @@ def loads_of_many(
         EVENTS: rate,
         LOG_REQUESTS: rate * (one.lambda_invocations + 1),
     }
-    return _most_used_first(Load(quota, load) for quota, load in used.items())
+    loads = [Load(quota, load) for quota, load in used.items()]
+    return _most_used_first([*loads, *_reservations(one, rate)])
 
 
 def loads_of_one(deployed: Deployed, one: Estimate, assumptions: Assumptions) -> list[Load]:
@@ -239,7 +242,7 @@ def loads_of_one(deployed: Deployed, one: Estimate, assumptions: Assumptions) ->
         OBJECT_BYTES: float(sum(one.file.output)),
         HISTORY: float(one.history_events),
         MAP_CONCURRENCY: float(at_once) if one.route.children else 0.0,
-        CONCURRENCY: float(at_once),
+        _concurrency(assumptions): float(at_once),
         _workflow_timeout(deployed): one.wall_seconds,
     }
     return _most_used_first(
@@ -258,6 +261,27 @@ def files_per_day_at(load: Load, files_per_day: float) -> float:
 def per_second(files_per_day: float, peak: float) -> float:
     """Files a second; `peak` says how many times the mean the busiest time is."""
     return files_per_day / _DAY_SECONDS * peak
+
+
+def _concurrency(assumptions: Assumptions) -> Quota:
+    return replace(CONCURRENCY, limit=float(assumptions.concurrent_executions))
+
+
+def _reservations(one: Estimate, rate: float) -> Iterator[Load]:
+    """How much so many files a second use of what functions have reserved."""
+    seconds: dict[Function, float] = defaultdict(float)
+    for part in one.invocations:
+        seconds[part.function] += part.count * part.seconds
+    for function, taken in seconds.items():
+        if function.reserved:
+            limit = Quota(
+                f"{function.logical_id}: reserved concurrency",
+                float(function.reserved),
+                "at once",
+                _TEMPLATE,
+                "Nothing fails: throttled states wait. Raise ReservedConcurrency, or set it to 0.",
+            )
+            yield Load(limit, rate * taken)
 
 
 def _timeouts(deployed: Deployed, one: Estimate, assumptions: Assumptions) -> Iterator[Load]:

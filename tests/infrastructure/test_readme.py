@@ -61,7 +61,7 @@ def test_a_call_to_aws_is_one_that_the_service_knows(words: list[str]) -> None:
 def test_every_parameter_stands_there_with_its_default() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", README, re.MULTILINE))
     defaults = {
-        name: f"`{parameter['Default']}`" if parameter["Default"] else ""
+        name: f"`{parameter['Default']}`" if parameter["Default"] != "" else ""
         for name, parameter in template().document["Parameters"].items()
     }
     assert rows == defaults

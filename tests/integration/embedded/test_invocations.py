@@ -8,6 +8,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from pipectl.embedded.process import StackProcess
@@ -155,3 +156,24 @@ def test_a_throttled_invocation_is_refused(probe: StackProcess) -> None:
             probe.client("lambda").invoke(FunctionName="probe-actor")
     finally:
         probe.clear_faults()
+
+
+def test_a_function_runs_no_more_often_at_once_than_it_has_reserved(probe: StackProcess) -> None:
+    def invoke(_number: int) -> int:
+        # As boto3's own retries would hide what Lambda answers.
+        client = probe.deployment.session.client(
+            "lambda",
+            endpoint_url=probe.deployment.endpoint,
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+        try:
+            return client.invoke(
+                FunctionName="probe-single",
+                Payload=json.dumps({"do": "sleep", "seconds": 1}).encode(),
+            )["StatusCode"]
+        except ClientError as error:
+            return error.response["ResponseMetadata"]["HTTPStatusCode"]
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(invoke, range(2))) == [200, 429]
+    assert invoke(0) == 200

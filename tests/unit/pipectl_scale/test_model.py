@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from pipectl.scale.assumptions import Assumptions
-from pipectl.scale.deployed import Deployed
+from pipectl.scale.deployed import Deployed, read_deployed
 from pipectl.scale.model import Estimate, estimate, file_of
 from pipectl.scale.prices import PRICES, bill
 from pipectl.scale.quotas import (
+    CONCURRENCY,
     EMAIL,
     QUOTAS,
     SPLITS,
@@ -20,6 +21,7 @@ from pipectl.scale.quotas import (
     per_second,
 )
 from pipectl.scale.requests import requests_of
+from tests.unit.pipectl_scale.conftest import PROJECT
 
 ASSUMPTIONS = Assumptions()
 MB, GB, TB = 10**6, 10**9, 10**12
@@ -120,3 +122,36 @@ def test_a_terabyte_stays_within_every_limit(deployed: Deployed) -> None:
 def test_every_quota_says_what_to_do() -> None:
     assert all(quota.remedy.endswith(".") for quota in QUOTAS)
     assert len({quota.what for quota in QUOTAS}) == len(QUOTAS)
+
+
+def test_a_small_account_takes_longer_and_fails_nothing(deployed: Deployed) -> None:
+    small = replace(ASSUMPTIONS, concurrent_executions=10)
+    file = file_of(deployed, ASSUMPTIONS, size=10 * GB)
+    assert len(file.splits) == 38
+
+    slow, fast = estimate(deployed, file, small), estimate(deployed, file, ASSUMPTIONS)
+
+    assert slow.wall_seconds > 1.5 * fast.wall_seconds
+    load = {load.quota.what: load for load in loads_of_one(deployed, slow, small)}[CONCURRENCY.what]
+    assert (load.load, load.quota.limit) == (38, 10)
+    assert load.quota.remedy.startswith("Nothing fails: ")
+
+
+def test_a_reservation_is_a_limit_of_its_functions() -> None:
+    reserving = read_deployed(PROJECT / "template.yaml", {"ReservedConcurrency": "4"})
+    assert {name for name, it in reserving.functions.items() if it.reserved == 4} == {
+        "ParseCsvFunction",
+        "MeasureSplitFunction",
+        "TransformFunction",
+    }
+    one = estimate(reserving, file_of(reserving, ASSUMPTIONS, size=10 * GB), ASSUMPTIONS)
+
+    loads = loads_of_many(reserving, one, ASSUMPTIONS, files_per_second=1)
+
+    load = next(it for it in loads if it.quota.what.startswith("TransformFunction: reserved"))
+    assert load.quota.limit == 4
+    assert load.share > 1
+
+
+def test_without_the_parameter_nothing_is_reserved(deployed: Deployed) -> None:
+    assert {function.reserved for function in deployed.functions.values()} == {None}
