@@ -114,6 +114,10 @@ class SourceChanged(PipelineError):
     """The uploaded object has other content than the event announced."""
 
 
+class MixedParts(PipelineError):
+    """Parts of the file are missing, or not of one engine version; a redrive makes them anew."""
+
+
 class TransientError(PipelineError):
     """A service was busy or out of reach; trying the same again later is the right answer."""
 

@@ -21,6 +21,7 @@ REMEDIES: Mapping[str, Remedy] = {
     "InvalidDatasetName": "upload",
     "KeyTooLong": "upload",
     "MisalignedSplits": "redrive",
+    "MixedParts": "start_over",
     "RecordOutdated": "redrive",
     "SettingsError": "redrive",
     "SourceArchived": "redrive",

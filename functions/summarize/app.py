@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from shared import keys, storage
+from shared.errors import MixedParts
 from shared.settings import from_environment
 from shared.step import Task, step
 from tabular.reading.layout import Layout
-from tabular.statistics.accumulator import merge
+from tabular.statistics.accumulator import UnlikePartials, merge
 from tabular.statistics.summary import summarize
 
 
@@ -34,7 +35,14 @@ def handler(task: Task) -> dict[str, Any]:
             for split in range(job.results["parse"]["splits"])
         ],
     )
-    statistics = merge(parts)
+    try:
+        statistics = merge(parts)
+    except UnlikePartials:
+        # The functions were updated after the output was written, which is as good as before.
+        raise MixedParts(
+            "The parts were made by another version of the engine than this one. Redrive the "
+            "execution: it makes the parts anew and publishes the same records again."
+        ) from None
     output = job.results["output"]
     summary = summarize(
         statistics,

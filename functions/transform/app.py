@@ -15,7 +15,7 @@ from tabular.model import OutputFormat
 from tabular.reading.layout import Layout
 from tabular.reading.split import Split
 from tabular.transform import transform
-from transform.stamp import stamp_of
+from transform.stamp import engine, stamp_of
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,21 @@ def handler(task: Task) -> dict[str, Any]:
     stamp = stamp_of(task, plan["layout"], split, output_format)
     report_key = keys.part_key(job.file_id, split.index, "report.json")
     report = storage.read_optional_document(settings.output_bucket, report_key)
-    if report and report["stamp"] == stamp:
+    if report and report["stamp"] == stamp and _is_whole(task, settings, split, output_format):
         logger().info("the part is there already", extra={"split": split.index})
     else:
         report = _transform(task, settings, layout, split, output_format) | {"stamp": stamp}
         # Written last: a part without its report is not there.
         storage.write_document(settings.output_bucket, report_key, report)
     return {name: report[name] for name in ("record_count", "processed_count", "error_count")}
+
+
+def _is_whole(task: Task, settings: Settings, split: Split, output_format: OutputFormat) -> bool:
+    """Whether all objects of the split's part are there, not its report alone."""
+    return all(
+        storage.find(settings.output_bucket, keys.part_key(task.job.file_id, split.index, content))
+        for content in (output_format, "rejected.jsonl", "rejected.csv", "statistics.json")
+    )
 
 
 def _transform(
@@ -80,4 +88,5 @@ def _transform(
         "processed_at": task.execution.start_time,
         "processed_bytes": processed.size,
         "format": output_format,
+        "engine": engine(),
     }

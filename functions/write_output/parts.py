@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.errors import InternalError
+from shared.errors import InternalError, MixedParts
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,14 @@ def add_up(
 ) -> WholeFile:
     """Add up the reports of all parts, in the order of the splits.
 
-    Raises `InternalError` where counts do not agree, with each other or with `expected_records`,
-    or where parts are of different formats, or not of the execution that started at
-    `processed_at`: publishing them would lose records or mix attempts.
+    Raises `MixedParts` where they are not of one format, one engine and the execution that started
+    at `processed_at`, which making them anew cures, and `InternalError` where counts do not agree,
+    with each other or with `expected_records`: publishing them would mix attempts or lose records.
     """
     records = processed = errors = size = 0
     formats = set()
     starts = set()
+    engines: list[Mapping[str, str]] = []
     for report in reports:
         records += report["record_count"]
         processed += report["processed_count"]
@@ -42,13 +43,41 @@ def add_up(
         size += report["processed_bytes"]
         formats.add(str(report["format"]))
         starts.add(str(report["processed_at"]))
+        # The reports of older versions of this pipeline do not say it.
+        engines.append(report.get("engine") or {})
     if len(formats) != 1:
-        raise InternalError("The parts are of different formats. Start a new execution.")
+        raise MixedParts(f"The parts are of different formats. {_CURE}")
     if starts != {processed_at}:
-        raise InternalError("The parts are not all of this execution. Start a new one.")
+        raise MixedParts(f"The parts are not all of this execution. {_CURE}")
+    _check_engines(engines)
     if processed + errors != records or expected_records not in {None, records}:
         raise InternalError(
             f"{records} records were read ({expected_records} expected), but {processed} processed "
             f"and {errors} rejected. Nothing is published. Start a new execution."
         )
     return WholeFile(records, processed, errors, size, formats.pop())
+
+
+_CURE = "Nothing is published. Redrive the execution: it makes the parts anew."
+
+
+def _check_engines(engines: Sequence[Mapping[str, str]]) -> None:
+    """Raise `MixedParts` where not all parts come from one and the same engine.
+
+    Their bytes could differ, and their statistics cannot be merged: Summarize would fail after
+    publication, and again with every redrive.
+    """
+    if not all(engines):
+        raise MixedParts(f"Parts do not say which engine made them. {_CURE}")
+    first = engines[0]
+    names = {name for engine in engines for name in engine}
+    different = [
+        name
+        for name in sorted(names)
+        if any(engine.get(name) != first.get(name) for engine in engines)
+    ]
+    if different:
+        raise MixedParts(
+            f"The parts come from engines that differ in {', '.join(different)}: the functions "
+            f"were updated while the file was transformed. {_CURE}"
+        )

@@ -7,7 +7,7 @@ from typing import Any
 
 from shared import keys, storage
 from shared.compose import compose
-from shared.errors import InternalError, SourceChanged
+from shared.errors import MixedParts, SourceChanged
 from shared.job import Location
 from write_output.parts import WholeFile
 
@@ -52,11 +52,14 @@ def publish(publication: Publication, whole: WholeFile) -> dict[str, Any]:
     """Publish rejected records, then processed ones; returns their keys.
 
     Whoever sees processed records finds the rejected ones there already. Repeating it changes
-    nothing.
+    nothing. Raises `MixedParts`, before anything appears, where any part is not there.
     """
     bucket = publication.bucket
     prefix = keys.parts_prefix(publication.file_id)
     parts = {part.key: part for part in storage.list_objects(bucket, prefix)}
+    # What is published, and what Summarize reads after publication: looked for before anything is.
+    for content in (whole.output_format, "rejected.jsonl", "rejected.csv", "statistics.json"):
+        _in_order(publication, parts, content)
     same_rejects = _publish_rejected(publication, whole, parts)
     if whole.output_format == "parquet" and publication.splits > 1:
         published = _publish_under_manifest(publication, whole, parts)
@@ -114,14 +117,15 @@ def _publish_under_manifest(
 
 
 def _in_order(publication: Publication, parts: dict[str, Location], content: str) -> list[Location]:
-    """The parts of one content, one a split; raises InternalError where one is not there."""
+    """The parts of one content, one a split; raises `MixedParts` where one is not there."""
     wanted = [
         keys.part_key(publication.file_id, split, content) for split in range(publication.splits)
     ]
     missing = [key for key in wanted if key not in parts]
     if missing:
-        raise InternalError(
-            f"{len(missing)} parts are not there, the first is {missing[0]}. Start a new execution."
+        raise MixedParts(
+            f"{len(missing)} parts are not there, the first is {missing[0]}. Nothing is published. "
+            "Redrive the execution: it makes the parts anew."
         )
     return [parts[key] for key in wanted]
 

@@ -50,6 +50,10 @@ _VERSION = 1
 RejectKey = tuple[str | None, str]
 
 
+class UnlikePartials(ValueError):
+    """Partial statistics were made by another code version or another hash function."""
+
+
 class Accumulator:
     """Gathers the statistics of one split's accepted records, and counts its rejects."""
 
@@ -94,16 +98,19 @@ class Accumulator:
 def merge(partials: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Merge partials of one file into one partial, whatever their order or grouping.
 
-    They are read one by one, so memory is that of two partials. Raises ValueError where they are
-    not partials of one contract, one code version and one hash function, or where there is none.
+    They are read one by one, so memory is that of two partials. Raises UnlikePartials where they
+    are not of this code version and this hash function, which merging uses too, and ValueError
+    where they are not of one contract, or there is none.
     """
     documents = iter(partials)
     first = next(documents, None)
     if first is None:
         raise ValueError("There are no partial statistics to merge: even an empty file has one.")
+    _require_own_kind(first)
     fields = _fields_of(first)
     rejects = _rejects_of(first)
     for document in documents:
+        _require_own_kind(document)
         _require_same_kind(first, document)
         for name, other in _fields_of(document).items():
             fields[name].merge(other)
@@ -156,13 +163,16 @@ def _rejects_document(rejects: Mapping[RejectKey, int]) -> list[list[Any]]:
     )
 
 
-def _require_same_kind(first: Mapping[str, Any], other: Mapping[str, Any]) -> None:
-    for part in ("version", "hash"):
-        if first[part] != other[part]:
-            raise ValueError(
-                f"Partial statistics of different {part}s cannot be merged: "
-                f"{first[part]} and {other[part]}. Transform all splits with one code version."
+def _require_own_kind(document: Mapping[str, Any]) -> None:
+    for part, own in (("version", _VERSION), ("hash", hash_fingerprint())):
+        if document[part] != own:
+            raise UnlikePartials(
+                f"Partial statistics of different {part}s cannot be merged: {own} and "
+                f"{document[part]}. Transform all splits with one code version."
             )
+
+
+def _require_same_kind(first: Mapping[str, Any], other: Mapping[str, Any]) -> None:
     kinds = [[(n, f["type"]) for n, f in d["fields"].items()] for d in (first, other)]
     if kinds[0] != kinds[1]:
         raise ValueError(
