@@ -20,6 +20,7 @@ from shared.observability import logger
 from shared.settings import from_environment
 from shared.step import guarded
 from uncaught.document import LANE, last_document, left_undone, with_failure
+from uncaught.freshness import redriven_since
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.type_defs import DescribeExecutionOutputTypeDef
@@ -40,23 +41,25 @@ class Settings:
 
 @guarded()
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Queue, tell and record the failure, each unless the lane has; raises where one fails.
+    """Queue, tell and record the failure, each unless the lane has.
 
-    EventBridge then tries the event again.
+    Raises where one of them fails, and `TransientError` where Step Functions does not show the
+    execution's end yet. Lambda then invokes the function with the event again.
     """
     settings = from_environment(Settings)
     detail = event["detail"]
     logger().append_keys(execution=detail["name"], status=detail["status"])
-    document = last_document(_history(detail["executionArn"]))
+    described = _describe(detail["executionArn"])
+    history = _history(detail["executionArn"])
+    if redriven_since(detail, described, history):
+        logger().info("it has been redriven since", extra={"done": []})
+        return {"done": []}
+    document = last_document(history)
     if document is None:
         document = json.loads(detail["input"])
-    described = _describe(detail["executionArn"])
     execution = _execution(described)
     undone = left_undone(document, execution)
-    if described["status"] != detail["status"]:
-        logger().info("it has been redriven since")
-        undone = []
-    elif undone == list(LANE) and _is_recorded(settings, document, execution):
+    if undone == list(LANE) and _is_recorded(settings, document, execution):
         logger().info("the event came before")
         undone = []
     if undone:

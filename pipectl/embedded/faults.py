@@ -35,14 +35,21 @@ BREAKAGES: Mapping[str, tuple[str, str]] = {
     ),
 }
 
+# An answer from before the last change, as eventually consistent operations may give it. The
+# operations that have one are in `Gateway.earlier`.
+STALE = "stale"
+
+BY_FUNCTIONS = "@functions"
+
 
 @dataclass(frozen=True)
 class Fault:
     """`target` is a function's name, or `<service>:<action>` such as `sqs:SendMessage`.
 
     The services are those that boto3 names so; of S3 the action is the HTTP method, `s3:GET`.
-    `kind` is one of `REFUSALS` and `BREAKAGES`, or an error's class name, which the function
-    then seems to have raised.
+    With `@functions` behind it, an action means calls of the stack's functions only.
+    `kind` is one of `REFUSALS` and `BREAKAGES`, `STALE`, or an error's class name, which the
+    function then seems to have raised.
     """
 
     target: str
@@ -82,9 +89,11 @@ class Faults:
         """The fault for this invocation of the function, used up by asking."""
         return self._next(function)
 
-    def for_call(self, service: str, action: str) -> Fault | None:
+    def for_call(self, service: str, action: str, *, by_function: bool) -> Fault | None:
         """The fault for this API call, used up by asking."""
-        return self._next(f"{service}:{action}")
+        call = f"{service}:{action}"
+        of_functions = self._next(f"{call}{BY_FUNCTIONS}") if by_function else None
+        return of_functions or self._next(call)
 
     def _next(self, target: str) -> Fault | None:
         with self._lock:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
-from pipectl.embedded.faults import REFUSALS, Faults
+from pipectl.embedded.faults import REFUSALS, STALE, Faults
 from pipectl.embedded.lambda_service import INVOKE_PATH, Answer, LambdaService, respond
 
 StartResponse = Callable[..., Any]
@@ -46,6 +46,11 @@ class Gateway:
         """What is done to requests before moto sees them, by the operation's target."""
         self.amendments: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
         """What is added to moto's answers, by the operation's target."""
+        self.earlier: dict[str, Callable[[dict[str, Any]], dict[str, Any] | Answer]] = {}
+        """What an eventually consistent operation answered before the last change, by target.
+
+        Made of its present answer, for the fault `stale`.
+        """
         self.controls: dict[str, Callable[[Any], Any]] = {}
         """Questions and orders under `/_embedded/`, by name: JSON in, JSON out."""
 
@@ -65,8 +70,11 @@ class Gateway:
     def _call(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         target = environ.get("HTTP_X_AMZ_TARGET", "")
         service, action = _called(environ, target)
-        injected = self._faults.for_call(service, action)
-        if injected is not None:
+        # boto3 says so in a function's environment.
+        by_function = "exec-env/AWS_Lambda" in environ.get("HTTP_USER_AGENT", "")
+        injected = self._faults.for_call(service, action, by_function=by_function)
+        stale = injected is not None and injected.kind == STALE and target in self.earlier
+        if injected is not None and not stale:
             return respond(_refusal(service, injected.kind), start_response)
         answer = self._own_answer(target, environ)
         if answer is not None:
@@ -75,8 +83,8 @@ class Gateway:
         if lock is None:
             return self._moto(environ, start_response)
         with lock:
-            if target in self.amendments:
-                return self._amended(self.amendments[target], environ, start_response)
+            if target in self.amendments or stale:
+                return self._amended(target, environ, start_response, stale=stale)
             return list(self._moto(environ, start_response))
 
     def _own_answer(self, target: str, environ: dict[str, Any]) -> Answer | None:
@@ -95,10 +103,7 @@ class Gateway:
         return None
 
     def _amended(
-        self,
-        amend: Callable[[dict[str, Any]], dict[str, Any]],
-        environ: dict[str, Any],
-        start_response: StartResponse,
+        self, target: str, environ: dict[str, Any], start_response: StartResponse, *, stale: bool
     ) -> Iterable[bytes]:
         status = 0
 
@@ -107,9 +112,15 @@ class Gateway:
             status = int(line.split(maxsplit=1)[0])
 
         body = b"".join(self._moto(environ, start))
-        if status == 200:  # OK
-            body = json.dumps(amend(json.loads(body))).encode()
-        return respond(Answer(status, body), start_response)
+        if status != 200:  # OK
+            return respond(Answer(status, body), start_response)
+        amended = json.loads(body)
+        if target in self.amendments:
+            amended = self.amendments[target](amended)
+        answer = self.earlier[target](amended) if stale else amended
+        if not isinstance(answer, Answer):
+            answer = Answer(status, json.dumps(answer).encode())
+        return respond(answer, start_response)
 
     def _control(self, path: str, environ: dict[str, Any]) -> Answer:
         control = self.controls.get(path.removeprefix(CONTROL_PATH))

@@ -43,6 +43,21 @@ def test_an_aborted_execution_is_queued_told_recorded_and_can_be_redriven(
     assert again.item["redrive_count"] == 1
 
 
+@pytest.mark.parametrize("call", ["DescribeExecution", "GetExecutionHistory"])
+def test_an_end_that_step_functions_does_not_show_yet_is_not_lost(
+    pipeline: Pipeline, call: str
+) -> None:
+    source = pipeline.drop(LONG)
+    pipeline.stack.add_fault(f"stepfunctions:{call}@functions", "stale")
+    pipeline.stop(source.file_id)
+
+    outcome = pipeline.settled(source.file_id)
+
+    assert outcome.item["error"]["code"] == "Aborted"
+    assert len(pipeline.dead_letters(source.file_id)) == 1
+    assert len(pipeline.notifications(source.file_id)) == 1
+
+
 @pytest.mark.parametrize("state", ["Notify", "ArchiveSource"])
 def test_an_execution_aborted_behind_its_record_is_recorded_anew_when_it_is_redriven(
     patient: Pipeline, state: str

@@ -40,6 +40,8 @@ def extend(gateway: Gateway) -> None:
     gateway.operations["AWSStepFunctions.DescribeStateMachineForExecution"] = _describe_machine
     gateway.amendments["AWSStepFunctions.DescribeExecution"] = _amend_description
     gateway.amendments["AWSStepFunctions.ListExecutions"] = _amend_list
+    gateway.earlier["AWSStepFunctions.DescribeExecution"] = _earlier_description
+    gateway.earlier["AWSStepFunctions.GetExecutionHistory"] = _earlier_history
 
 
 def _redrive(request: dict[str, Any]) -> Answer:
@@ -96,6 +98,7 @@ def _continue(execution: Any, moment: datetime) -> None:
     definition = json.loads(_definition(execution))
     state, document = ended_in(before.env.event_manager.get_event_history(), definition)
     definition["StartAt"] = state
+    execution.before_redrive = _end_of(execution)
     execution.redrive_count = getattr(execution, "redrive_count", 0) + 1
     execution.redrive_date = moment
     execution.exec_status = ExecutionStatus.RUNNING
@@ -180,6 +183,34 @@ def _amend_description(answer: dict[str, Any]) -> dict[str, Any]:
         reason = f"Execution is {execution.status} and cannot be redriven"
         redrivable = {"redriveStatus": "NOT_REDRIVABLE", "redriveStatusReason": reason}
     return {**answer, **redrivable, **_of(execution)}
+
+
+def _earlier_description(answer: dict[str, Any]) -> dict[str, Any] | Answer:
+    """The description from before the execution's last change: its end, redrive or start."""
+    redrives = int(answer["redriveCount"])
+    if answer["status"] != "RUNNING":
+        later = ("stopDate", "output", "outputDetails", "error", "cause")
+        kept = {name: value for name, value in answer.items() if name not in later}
+        reason = "Execution is RUNNING and cannot be redriven"
+        redrivable = {"redriveStatus": "NOT_REDRIVABLE", "redriveStatusReason": reason}
+        return {**kept, **redrivable, "status": "RUNNING"}
+    if not redrives:
+        return _refusal("ExecutionDoesNotExist", "Execution Does Not Exist: '{}'", answer)
+    end = _find(answer["executionArn"]).before_redrive
+    return {**answer, **end, "redriveCount": redrives - 1, "redriveStatus": "REDRIVABLE"}
+
+
+def _earlier_history(answer: dict[str, Any]) -> dict[str, Any]:
+    """The history without its newest event."""
+    newest = max((int(event["id"]) for event in answer["events"]), default=0)
+    return {**answer, "events": [e for e in answer["events"] if int(e["id"]) != newest]}
+
+
+def _end_of(execution: Any) -> dict[str, Any]:
+    """How an execution's present run ended, as a description gives it."""
+    end = {"status": str(execution.status), "stopDate": execution.stop_date.timestamp()}
+    told = {"error": execution.error, "cause": execution.cause}
+    return end | {name: value for name, value in told.items() if value is not None}
 
 
 def _amend_list(answer: dict[str, Any]) -> dict[str, Any]:

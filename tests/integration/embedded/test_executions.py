@@ -80,6 +80,45 @@ def test_a_failed_execution_can_be_redriven_from_where_it_failed(probe: StackPro
     assert names == ["Before", "Act", "Gate", "Gate", "Done"]
 
 
+def test_a_stale_answer_is_from_before_the_last_change(probe: StackProcess) -> None:
+    sfn = probe.client("stepfunctions")
+    arn = sfn.start_execution(
+        stateMachineArn=probe.outputs["StateMachineArn"],
+        input='{"do": "sleep", "seconds": 2}',
+        name=str(uuid.uuid4()),
+    )["executionArn"]
+
+    def stale() -> dict[str, Any]:
+        probe.add_fault("stepfunctions:DescribeExecution", "stale")
+        return dict(sfn.describe_execution(executionArn=arn))
+
+    with pytest.raises(ClientError, match="ExecutionDoesNotExist"):
+        stale()
+    sfn.stop_execution(executionArn=arn)
+    assert description(probe, arn)["status"] == "ABORTED"
+    before_end = stale()
+    assert before_end["status"] == "RUNNING"
+    assert "stopDate" not in before_end
+    probe.add_fault("stepfunctions:GetExecutionHistory", "stale")
+    earlier, present = [sfn.get_execution_history(executionArn=arn)["events"] for _ in range(2)]
+    assert earlier == present[:-1]
+    assert present[-1]["type"] == "ExecutionAborted"
+
+    sfn.redrive_execution(executionArn=arn)
+    before_redrive = stale()
+    assert (before_redrive["status"], before_redrive["redriveCount"]) == ("ABORTED", 0)
+    assert description(probe, arn)["redriveCount"] == 1
+
+
+def test_a_fault_of_functions_leaves_other_callers_alone(probe: StackProcess) -> None:
+    execution = ended(probe, {"do": "echo"})
+    probe.add_fault("stepfunctions:DescribeExecution@functions", "error500")
+    described = probe.client("stepfunctions").describe_execution(
+        executionArn=execution["executionArn"]
+    )
+    assert described["status"] == "SUCCEEDED"
+
+
 def test_a_succeeded_execution_cannot_be_redriven(probe: StackProcess) -> None:
     execution = ended(probe, {"do": "echo"})
     with pytest.raises(ClientError, match="ExecutionNotRedrivable"):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from shared.errors import TransientError
 from uncaught import app
 from uncaught.document import last_document, left_undone, with_failure
 
@@ -86,21 +87,22 @@ def test_the_executions_own_error_and_cause_are_kept() -> None:
 
 
 class Lane:
-    """Stands where the handler queues, tells and records."""
+    """Stands where the handler queues, tells and records; Step Functions answers what is set."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, status: str, item: Any = None) -> None:
         self.sent: list[Mapping[str, Any]] = []
         self.invoked: list[str] = []
         self.payloads: list[Any] = []
-        described = {
+        self.described: dict[str, Any] = {
             "executionArn": EXECUTION["Id"],
             "name": "name",
             "status": status,
             "startDate": datetime(2026, 3, 1, tzinfo=UTC),
         }
         self.document: dict[str, Any] = {"file_id": "0" * 32}
-        monkeypatch.setattr(app, "_history", lambda _arn: [entered(1, self.document)])
-        monkeypatch.setattr(app, "_describe", lambda _arn: described)
+        self.later: list[Any] = [{"id": 9, "type": "ExecutionFailed"}]
+        monkeypatch.setattr(app, "_history", lambda _arn: [*self.later, entered(1, self.document)])
+        monkeypatch.setattr(app, "_describe", lambda _arn: self.described)
         monkeypatch.setattr(app, "read_item", lambda _table, _file: item)
         monkeypatch.setattr(app, "_send", lambda _url, sent: self.sent.append(sent))
         monkeypatch.setattr(app, "_invoke", self.invoke)
@@ -113,10 +115,31 @@ class Lane:
         self.invoked.append(name)
         self.payloads.append(payload)
 
+    def redriven(self, times: int) -> None:
+        """Step Functions shows the run after so many redrives, ended again."""
+        self.described["redriveCount"] = times
+        self.later = [{"id": 9, "type": "ExecutionFailed"}, redrive(8, times)]
 
-def event(status: str) -> dict[str, Any]:
-    detail = {"executionArn": EXECUTION["Id"], "name": "name", "status": status, "input": "{}"}
-    return {"detail": detail}
+
+def redrive(number: int, times: int) -> dict[str, Any]:
+    details = {"redriveCount": times}
+    return {
+        "id": number,
+        "type": "ExecutionRedriven",
+        "executionRedrivenEventDetails": details,
+    }
+
+
+def event(status: str, redrives: int = 0) -> dict[str, Any]:
+    return {
+        "detail": {
+            "executionArn": EXECUTION["Id"],
+            "name": "name",
+            "status": status,
+            "input": "{}",
+            "redriveCount": redrives,
+        }
+    }
 
 
 def test_a_failure_that_nobody_saw_is_queued_told_and_recorded(
@@ -137,13 +160,76 @@ def test_what_is_made_up_for_is_recorded_as_done(monkeypatch: pytest.MonkeyPatch
     assert lane.payloads[-1]["job"] == {**lane.document, **in_lane(**results)}
 
 
-@pytest.mark.parametrize("now", ["RUNNING", "SUCCEEDED"])
+@pytest.mark.parametrize("now", ["RUNNING", "SUCCEEDED", "ABORTED"])
 def test_an_event_that_comes_after_a_redrive_changes_nothing(
     monkeypatch: pytest.MonkeyPatch, now: str
 ) -> None:
     lane = Lane(monkeypatch, now)
+    lane.redriven(1)
     assert app.handler(event("ABORTED"), None) == {"done": []}
     assert (lane.sent, lane.invoked) == ([], [])
+
+
+def test_a_redrive_that_only_the_history_shows_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lane = Lane(monkeypatch, "ABORTED")
+    lane.later = [redrive(9, 1)]
+    assert app.handler(event("ABORTED"), None) == {"done": []}
+    assert (lane.sent, lane.invoked) == ([], [])
+
+
+def test_a_run_after_a_redrive_is_dealt_with_like_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lane = Lane(monkeypatch, "ABORTED")
+    lane.redriven(2)
+    app.handler(event("ABORTED", redrives=2), None)
+    assert [document["failure"]["execution"]["RedriveCount"] for document in lane.sent] == [2]
+    # Of a long run, the page that is read does not reach back to the redrive.
+    lane.later = [{"id": 9, "type": "ExecutionAborted"}]
+    app.handler(event("ABORTED", redrives=2), None)
+    assert len(lane.sent) == 2
+
+
+def stale_status(lane: Lane) -> None:
+    lane.described["status"] = "RUNNING"
+
+
+def stale_history(lane: Lane) -> None:
+    lane.later = [{"id": 9, "type": "TaskStateExited"}]
+
+
+def stale_count(lane: Lane) -> None:
+    lane.described["redriveCount"] = 0
+
+
+def stale_end(lane: Lane) -> None:
+    lane.later = [{"id": 9, "type": "ExecutionFailed"}, redrive(2, 0)]
+
+
+@pytest.mark.parametrize("make_stale", [stale_status, stale_history, stale_count, stale_end])
+def test_an_answer_from_before_the_event_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch, make_stale: Callable[[Lane], None]
+) -> None:
+    lane = Lane(monkeypatch, "ABORTED")
+    lane.redriven(1)
+    make_stale(lane)
+    with pytest.raises(TransientError, match="tried again"):
+        app.handler(event("ABORTED", redrives=1), None)
+    assert (lane.sent, lane.invoked) == ([], [])
+
+
+def test_an_event_without_its_redrive_count_is_not_taken_for_the_first_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lane = Lane(monkeypatch, "ABORTED")
+    lane.redriven(1)
+    unknown = event("ABORTED")
+    del unknown["detail"]["redriveCount"]
+    # It ends in the dead-letter queue, rather than nowhere.
+    with pytest.raises(KeyError, match="redriveCount"):
+        app.handler(unknown, None)
 
 
 def test_an_event_that_comes_again_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
