@@ -9,14 +9,9 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from shared.job import Execution, Failure, Job, iso
-from shared.metadata import Item
+from shared.metadata import Item, version_attributes
 
 Status = Literal["succeeded", "failed"]
-
-# S3 compares sequencers as text after padding the shorter one with zeros on the right, so padded
-# to one length they sort as the index's range key. Those seen are 16 to 18 characters long.
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
-SEQUENCER_LENGTH = 40
 
 # What other steps have set: which success was told already, and where the source was moved to.
 MARKS = ("notified", "archive")
@@ -59,14 +54,12 @@ def outcome_of(
     counts = _counts(job)
     failure = job.failure if status == "failed" else None
     attributes = {
-        "source": f"{job.source.bucket}/{job.source.key}",
-        "sequencer": job.source.sequencer.ljust(SEQUENCER_LENGTH, "0"),
+        **version_attributes(job.source),
         "source_bucket": job.source.bucket,
         "source_key": job.source.key,
         "source_version_id": job.source.version_id,
         "source_etag": job.source.etag,
         "source_bytes": job.source.size,
-        "uploaded_at": job.source.event_time,
         "dataset": job.source.dataset,
         **{name: parse.get(name) for name in ("encoding", "compression", "delimiter", "columns")},
         "contract_key": parse.get("contract_key"),

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
 from shared.clients import table
 from shared.errors import RecordOutdated, TransientError, aws_errors, error_code
+from shared.job import Source
 
 Item = dict[str, Any]
+
+# S3 compares sequencers as text after padding the shorter one with zeros on the right, so padded
+# to one length they sort as the index's range key. Those seen are 16 to 18 characters long.
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+SEQUENCER_LENGTH = 40
+
+# One item a version of a source key ("<bucket>/<key>"), sorted by sequencer.
+SOURCE_INDEX = "source-index"
 
 _PLACE = "the metadata table"
 _SUCCEEDED = "succeeded"
@@ -74,3 +85,70 @@ def mark_item(table_name: str, file_id: str, name: str, value: Item) -> None:
             if error_code(error) == _CONDITION_FAILED:
                 raise RecordOutdated(_OUTDATED) from None
             raise
+
+
+def version_attributes(source: Source) -> Item:
+    """The attributes of an item by which the versions of one source key are found and ordered."""
+    return {
+        "source": f"{source.bucket}/{source.key}",
+        "sequencer": source.sequencer.ljust(SEQUENCER_LENGTH, "0"),
+        "uploaded_at": source.event_time,
+    }
+
+
+def is_later(item: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether a version of a key was uploaded after another one.
+
+    The sequencer decides, whatever the order of arrival. A version that was not announced by an
+    event, but found in the bucket, has none: then the time of the upload does.
+    """
+    ours, theirs = str(item["sequencer"]), str(other["sequencer"])
+    if ours.strip("0") and theirs.strip("0"):
+        length = max(len(ours), len(theirs))
+        return ours.ljust(length, "0") > theirs.ljust(length, "0")
+    return datetime.fromisoformat(item["uploaded_at"]) > datetime.fromisoformat(
+        other["uploaded_at"]
+    )
+
+
+def later_success(table_name: str, source: Source) -> Item | None:
+    """The item of a later version of the same key that has succeeded, or None.
+
+    The index follows the table within a second or so, so a success of this very moment may be
+    missed.
+    """
+    own = version_attributes(source)
+    if not own["sequencer"].strip("0"):
+        conditions: tuple[str, ...] = ("",)
+    else:
+        # Later ones, and those without a sequencer, which the time of their upload orders.
+        conditions = (" AND sequencer > :own", " AND sequencer = :none")
+    for condition in conditions:
+        for item in _succeeded_versions(table_name, own, condition):
+            if is_later(item, own):
+                return item
+    return None
+
+
+def _succeeded_versions(table_name: str, own: Item, condition: str) -> Iterator[Item]:
+    values = {":source": own["source"], ":succeeded": _SUCCEEDED}
+    if ":own" in condition:
+        values[":own"] = own["sequencer"]
+    if ":none" in condition:
+        values[":none"] = "0" * SEQUENCER_LENGTH
+    request: dict[str, Any] = {
+        "IndexName": SOURCE_INDEX,
+        # `source` and `status` are reserved words in expressions.
+        "KeyConditionExpression": f"#source = :source{condition}",
+        "FilterExpression": "#status = :succeeded",
+        "ExpressionAttributeNames": {"#source": "source", "#status": "status"},
+        "ExpressionAttributeValues": values,
+    }
+    start: dict[str, Any] = {}
+    while True:
+        with aws_errors(f"the metadata table's {SOURCE_INDEX}"):
+            page = table(table_name).query(**request, **start)
+        yield from page["Items"]
+        if "LastEvaluatedKey" not in page:
+            return
+        start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from shared.settings import from_environment
 from shared.step import guarded
 from starter.dead_letters import set_aside
 from starter.launch import TooManyAttempts, launch
-from starter.messages import UnknownMessage, requests_of
+from starter.messages import Entry, UnknownMessage, entries_of
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 # itself, which Lambda throttles on a small account.
 MAX_RECEIVES = 3
 
-# What is raised on purpose, with words that may be logged.
+# What is raised on purpose; the words hold no data of a file and may be logged.
 _EXPLAINED = (PipelineError, TooManyAttempts, UnknownMessage)
 
 
@@ -59,15 +60,20 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     )
 
 
+class UnstartedRecords(Exception):
+    """Several records of one message could not be started."""
+
+
 def _handle(record: SQSRecord, *, settings: Settings) -> None:
-    """Start what one message asks for, or set it aside; raises where it has to come again."""
+    """Start what one message asks for, or set it aside; raises where it has to come again.
+
+    What was started is a duplicate then.
+    """
     receives = record.attributes.approximate_receive_count
     log = {"message_id": record.message_id, "receives": receives}
     try:
         _start_all(record.body, settings, log)
     except Exception as error:
-        # The batch processor itself logs nothing.
-        logger().error("message not handled", extra={**log, **_reason_of(error)})
         if isinstance(error, TransientError) or int(receives) < MAX_RECEIVES:
             raise
         set_aside(record.body, settings.dead_letter_queue_url)
@@ -75,12 +81,51 @@ def _handle(record: SQSRecord, *, settings: Settings) -> None:
 
 
 def _start_all(body: str, settings: Settings, log: Mapping[str, str]) -> None:
-    requests = requests_of(body, settings.input_bucket)
-    for request in requests:
-        outcome, job = launch(request, settings.state_machine_arn, settings.metadata_table)
-        logger().info(outcome, extra={**log, "file_id": job.file_id, "attempt": job.attempt})
-    if not requests:
+    """Start each part of a message independently; raises where one could not be started."""
+    with _logged(log):
+        entries = entries_of(body, settings.input_bucket)
+    errors = []
+    for entry in entries:
+        part = {**log, "record": entry.place} if entry.total > 1 else log
+        try:
+            with _logged(part):
+                _launch(entry, settings, part)
+        except Exception as error:  # noqa: BLE001  # raised again below
+            errors.append((entry.place, error))
+    if len(errors) == 1 and len(entries) == 1:
+        raise errors[0][1]
+    if errors:
+        what = " ".join(f"{place}: {_words(error)}" for place, error in errors)
+        # The message waits for a busy service first, however bad its other parts are.
+        is_transient = any(isinstance(error, TransientError) for _, error in errors)
+        raise (TransientError if is_transient else UnstartedRecords)(f"Not started: {what}")
+    if not entries:
         logger().info("nothing to start", extra=log)
+
+
+def _launch(entry: Entry, settings: Settings, log: Mapping[str, str]) -> None:
+    if isinstance(entry.request, UnknownMessage):
+        raise entry.request
+    launched = launch(entry.request, settings.state_machine_arn, settings.metadata_table)
+    found = {"file_id": launched.job.file_id, "attempt": launched.job.attempt}
+    if launched.outcome == "superseded":
+        why = "A later version of the same key has succeeded, so this one is left alone."
+        found |= {"superseded_by": launched.superseded_by, "reason": why}
+    logger().info(launched.outcome, extra={**log, **found})
+
+
+def _words(error: Exception) -> str:
+    return str(error) if isinstance(error, _EXPLAINED) else f"{type(error).__name__}."
+
+
+@contextmanager
+def _logged(log: Mapping[str, str]) -> Iterator[None]:
+    """Log an error that is raised inside the block; the batch processor itself logs nothing."""
+    try:
+        yield
+    except Exception as error:
+        logger().error("message not handled", extra={**log, **_reason_of(error)})
+        raise
 
 
 def _reason_of(error: Exception) -> dict[str, str]:

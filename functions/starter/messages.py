@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
 
 from shared import keys
-from shared.job import Job, new_job
+from shared.job import Execution, Job, new_job
 
 
 class UnknownMessage(Exception):
@@ -25,20 +26,41 @@ class Upload:
 
 @dataclass(frozen=True)
 class Replay:
-    """A state document: run this file again; `force` even though it has succeeded."""
+    """A state document: run this file again; `force` even though it has succeeded.
+
+    `though_superseded` runs it even though a later version of its key has succeeded. `failed` is
+    the run of an execution whose failure the document reports, if it reports one.
+    """
 
     job: Job
     force: bool
+    though_superseded: bool
+    failed: Execution | None
 
 
 Request = Upload | Replay
 
 
-def requests_of(body: str, input_bucket: str) -> list[Request]:
-    """The files that a message asks to run: none for S3's test event and for folder keys.
+@dataclass(frozen=True)
+class Entry:
+    """One of the `total` things that a message asks for, counted from 1: a request, or an error."""
 
-    Raises `UnknownMessage`, saying what is wrong, for anything else that is not both well formed
-    and of `input_bucket`.
+    number: int
+    total: int
+    request: Request | UnknownMessage
+
+    @property
+    def place(self) -> str:
+        """Which part of the message it is, such as `record 2 of 3`."""
+        return f"record {self.number} of {self.total}"
+
+
+def entries_of(body: str, input_bucket: str) -> list[Entry]:
+    """What a message asks to run: nothing for S3's test event and for folder keys.
+
+    A record of an S3 event that is not well formed, or not of `input_bucket`, is an entry with an
+    error and does not hold up its neighbours. Raises `UnknownMessage`, saying what is wrong, where
+    that is so of the whole message.
     """
     try:
         document = json.loads(body)
@@ -48,15 +70,37 @@ def requests_of(body: str, input_bucket: str) -> list[Request]:
         raise UnknownMessage("The message is not a JSON object.")
     if document.get("Event") == "s3:TestEvent":
         return []
+    if "Records" in document:
+        return _uploads(document["Records"], input_bucket)
+    if "file_id" in document:
+        with _explained():
+            return [Entry(1, 1, _replay(document, input_bucket))]
+    raise UnknownMessage("The message is neither an S3 event nor a state document.")
+
+
+def _uploads(records: Any, input_bucket: str) -> list[Entry]:
+    if not isinstance(records, list):
+        raise UnknownMessage("The message is malformed: its Records are no list.")
+    entries = []
+    for number, record in enumerate(records, start=1):
+        request: Request | UnknownMessage | None
+        try:
+            with _explained():
+                request = _upload(record, input_bucket)
+        except UnknownMessage as error:
+            request = error
+        if request is not None:
+            entries.append(Entry(number, len(records), request))
+    return entries
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what reading a malformed document raises into `UnknownMessage`."""
     try:
-        if "Records" in document:
-            uploads = [_upload(record, input_bucket) for record in document["Records"]]
-            return [upload for upload in uploads if upload is not None]
-        if "file_id" in document:
-            return [_replay(document, input_bucket)]
+        yield
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise UnknownMessage(f"The message is malformed: {_what(error)}.") from None
-    raise UnknownMessage("The message is neither an S3 event nor a state document.")
 
 
 def _upload(record: Mapping[str, Any], input_bucket: str) -> Upload | None:
@@ -84,7 +128,7 @@ def _upload(record: Mapping[str, Any], input_bucket: str) -> Upload | None:
 
 
 def _replay(document: Mapping[str, Any], input_bucket: str) -> Replay:
-    """Identity, source and attempt only, so that nothing grows from replay to replay."""
+    """Nothing but identity, source and attempt is kept, so nothing grows from replay to replay."""
     given = Job.from_document({name: document[name] for name in ("file_id", "attempt", "source")})
     _check_place(given.source.bucket, given.source.key, input_bucket)
     if given.file_id != given.source.file_id:
@@ -93,7 +137,13 @@ def _replay(document: Mapping[str, Any], input_bucket: str) -> Replay:
         raise UnknownMessage("The state document's dataset is not that of its key.")
     if given.attempt < 1:
         raise UnknownMessage("The state document's attempt is not 1 or more.")
-    return Replay(given, force=document.get("force") is True)
+    failure = document.get("failure") or {}
+    return Replay(
+        given,
+        force=document.get("force") is True,
+        though_superseded=document.get("superseded") is True,
+        failed=Execution.from_context(failure["execution"]) if "execution" in failure else None,
+    )
 
 
 def _check_place(bucket: str, key: str, input_bucket: str) -> None:

@@ -117,21 +117,6 @@ def source_of(item: Item) -> Source:
     return source
 
 
-def is_later(item: Item, other: Item) -> bool:
-    """Whether a version of a key was uploaded after another one.
-
-    The sequencer tells, whatever the order of arrival. A version that was not announced by an
-    event, but found in the bucket, has none: then the time of the upload does.
-    """
-    ours, theirs = str(item["sequencer"]), str(other["sequencer"])
-    if ours.strip("0") and theirs.strip("0"):
-        length = max(len(ours), len(theirs))
-        return ours.ljust(length, "0") > theirs.ljust(length, "0")
-    return datetime.fromisoformat(item["uploaded_at"]) > datetime.fromisoformat(
-        other["uploaded_at"]
-    )
-
-
 def _plain_item(item: Mapping[str, Any]) -> Item:
     read = TypeDeserializer()
     return {name: plain(read.deserialize(value)) for name, value in item.items()}

@@ -64,7 +64,7 @@ def command(
     chosen = [one for one in waiting if one.notified or unmatched]
     left = [one for one in waiting if not (one.notified or unmatched)]
     if not dry_run:
-        send(stack, chosen)
+        send(stack, chosen, superseded=all_versions)
     if as_json:
         document = {
             "dry_run": dry_run,

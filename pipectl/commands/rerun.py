@@ -208,7 +208,7 @@ def _rerun_all(stack: Stack, wish: _Wish) -> _Outcome:
     foreseen = _foreseen(stack, wish)
     if wish.dry_run or not foreseen:
         return _Outcome(foreseen)
-    rerunner = Rerunner(stack, new=wish.new)
+    rerunner = Rerunner(stack, new=wish.new, superseded=wish.superseded)
     canaries = rerunner.planned(_targets(rerun for rerun in foreseen if rerun.canary))
     for rerun in canaries:
         rerun.canary = True

@@ -10,12 +10,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipectl.client.executions import Executions
-from pipectl.client.metadata import Item, Items, is_later
+from pipectl.client.metadata import Item, Items
 from pipectl.client.side_by_side import side_by_side
 from pipectl.operate.find_failures import running_files
 from pipectl.operate.plan import Standing, attempts_in, message
 from shared import keys
 from shared.job import Source, iso, new_job
+from shared.metadata import is_later
 
 if TYPE_CHECKING:
     from pipectl.client.stack import Stack
@@ -81,13 +82,13 @@ def find(stack: Stack, *, prefix: str, since: datetime | None, all_versions: boo
     return found
 
 
-def send(stack: Stack, chosen: Iterable[Found]) -> None:
-    """Ask the starter to run them."""
+def send(stack: Stack, chosen: Iterable[Found], *, superseded: bool = False) -> None:
+    """Ask the starter to run them; `superseded` also where a later version has succeeded."""
     sqs, queue = stack.client("sqs"), stack.output("ProcessingQueueUrl")
 
     def send_batch(batch: Sequence[Found]) -> None:
         entries = [
-            {"Id": str(number), "MessageBody": json.dumps(_message(found))}
+            {"Id": str(number), "MessageBody": json.dumps(_message(found, superseded))}
             for number, found in enumerate(batch)
         ]
         answer = sqs.send_message_batch(QueueUrl=queue, Entries=entries)
@@ -180,6 +181,6 @@ def _state(file_id: str, items: Mapping[str, Item], running: Mapping[str, str]) 
     return "never_run" if item is None else "failed"
 
 
-def _message(found: Found) -> dict[str, Any]:
+def _message(found: Found, superseded: bool) -> dict[str, Any]:
     standing = Standing(found.source, found.attempts)
-    return message(standing, max(found.attempts, 1), force=False)
+    return message(standing, max(found.attempts, 1), force=False, superseded=superseded)

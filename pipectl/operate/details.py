@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from pipectl.client import links
 from pipectl.client.executions import Described, Executions, attempt_of
 from pipectl.client.history import Failure, Run, Visit, read_history
-from pipectl.client.metadata import Item, Items, is_later
+from pipectl.client.metadata import Item, Items
 from pipectl.client.side_by_side import side_by_side
 from pipectl.errors import PipectlError
 from pipectl.operate.corrections import mend_key, standing_mend
 from pipectl.operate.plan import Plan, Standing, attempts_in, plan
 from shared.job import Source
+from shared.metadata import is_later
 
 if TYPE_CHECKING:
     from pipectl.client.stack import Stack

@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 from pipectl.client.dead_letters import UNREADABLE, Letter
 from pipectl.client.executions import Described, Listed, attempt_of
-from pipectl.client.metadata import Item, is_later
+from pipectl.client.metadata import Item
 from shared.job import Job, Source
+from shared.metadata import is_later
 
 # https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
 REDRIVABLE_FOR = timedelta(days=14)

@@ -19,7 +19,8 @@ class Standing:
     """What is known of a file that is to run again.
 
     `execution` is the one that a redrive would continue; `attempts` the number of the last attempt
-    known, 0 where none was ever started; `running` the name of its running execution.
+    known, 0 where none was ever started; `running` the name of its running execution. `superseded`
+    says that a later version of its key has succeeded.
     """
 
     source: Source
@@ -27,6 +28,7 @@ class Standing:
     execution: Described | None = None
     running: str | None = None
     succeeded: bool = False
+    superseded: bool = False
     present_definition: bool = True
 
     @property
@@ -37,30 +39,42 @@ class Standing:
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be done, and why so."""
+    """What will be done, and why so; `superseded` is the reason of a file that is left alone."""
 
     how: How
     because: str
+    superseded: bool = False
 
 
-def plan(standing: Standing, *, new: bool, force: bool, now: datetime) -> Plan:
+def plan(
+    standing: Standing, *, new: bool, force: bool, superseded: bool = False, now: datetime
+) -> Plan:
     """Decide how a file is run again.
 
     `new` asks for a new attempt where a redrive would do, `force` for one of a file that has
-    succeeded.
+    succeeded or is superseded, `superseded` for a run of a superseded one by whatever way.
     """
     if standing.running is not None:
         return Plan("follow", f"it is running already: {standing.running}")
-    if standing.succeeded:
-        if force:
-            return Plan("new_attempt", "asked for with --force, though it has succeeded")
-        return Plan("none", "it has succeeded; --force runs it all the same")
+    if standing.succeeded and force:
+        return Plan("new_attempt", "asked for with --force, though it has succeeded")
+    if (left_alone := _left_alone(standing, superseded=superseded)) and not force:
+        return left_alone
     if new or force:
         return Plan("new_attempt", f"asked for with --{'new' if new else 'force'}")
     obstacle = _obstacle(standing, now)
     if obstacle is not None:
         return Plan("new_attempt", obstacle)
     return Plan("redrive", "it can go on at the step that failed")
+
+
+def _left_alone(standing: Standing, *, superseded: bool) -> Plan | None:
+    if standing.succeeded:
+        return Plan("none", "it has succeeded; --force runs it all the same")
+    if standing.superseded and not superseded:
+        because = "a later version of its key has succeeded; --force runs it anyway"
+        return Plan("none", because, superseded=True)
+    return None
 
 
 def foreseen(failure: FailedFile, *, new: bool) -> Plan:
@@ -76,14 +90,20 @@ def foreseen(failure: FailedFile, *, new: bool) -> Plan:
     return Plan("redrive", "it can go on at the step that failed")
 
 
-def message(standing: Standing, attempt: int, *, force: bool) -> dict[str, Any]:
-    """The message that makes the starter start a new attempt: a state document."""
+def message(
+    standing: Standing, attempt: int, *, force: bool, superseded: bool = False
+) -> dict[str, Any]:
+    """The message that makes the starter start a new attempt: a state document.
+
+    `superseded` lets it start a file of whose key a later version has succeeded.
+    """
     document: dict[str, Any] = {
         "file_id": standing.file_id,
         "attempt": attempt,
         "source": vars(standing.source),
     }
-    return {**document, "force": True} if force else document
+    permissions = {"force": force, "superseded": superseded}
+    return document | {name: True for name, given in permissions.items() if given}
 
 
 def attempts_in(item: Mapping[str, Any]) -> int:

@@ -22,6 +22,7 @@ from pipectl.errors import PipectlError
 from pipectl.operate.find_failures import running_files
 from pipectl.operate.plan import How, Plan, Standing, attempts_in, message, plan
 from shared.job import Source
+from shared.metadata import is_later, version_attributes
 
 if TYPE_CHECKING:
     from pipectl.client.stack import Stack
@@ -36,7 +37,7 @@ PATIENCE_SECONDS = 180
 # So many are described each time. Of more, those that the list of running ones names are not.
 _FEW = 4
 
-UNSUCCESSFUL = ("failed", "timed_out", "aborted", "refused", "not_started", "not_run")
+UNSUCCESSFUL = ("failed", "timed_out", "aborted", "refused", "not_started", "not_run", "superseded")
 
 
 @dataclass
@@ -89,17 +90,22 @@ class Rerun:
 
 def told(file_id: str, source: str, decided: Plan) -> Rerun:
     """A file with its plan; nothing is done yet."""
-    status = "succeeded" if decided.how == "none" else "planned"
+    left_alone = "superseded" if decided.superseded else "succeeded"
+    status = left_alone if decided.how == "none" else "planned"
     return Rerun(file_id, source, decided.how, decided.because, status)
 
 
 class Rerunner:
     """Runs files of a stack again."""
 
-    def __init__(self, stack: Stack, *, new: bool = False, force: bool = False) -> None:
+    def __init__(
+        self, stack: Stack, *, new: bool = False, force: bool = False, superseded: bool = False
+    ) -> None:
+        """`superseded` also runs files of whose key a later version has succeeded."""
         self._stack = stack
         self._new = new
         self._force = force
+        self._superseded = superseded
         self._items = Items(stack)
         self._executions = Executions(stack)
         self._letters = DeadLetters(stack)
@@ -198,8 +204,9 @@ class Rerunner:
             made = self._executions.attempts(file_id, 0)
             attempts = len(made)
             execution = execution or (made[-1] if made else None)
+        source = self._source(file_id, execution, item)
         return Standing(
-            source=self._source(file_id, execution, item),
+            source=source,
             attempts=attempts,
             execution=execution,
             # It may have been redriven since the running ones were listed.
@@ -207,10 +214,16 @@ class Rerunner:
             if execution is not None and execution.running
             else running.get(file_id),
             succeeded=(item is not None and item["status"] == "succeeded"),
+            superseded=self._is_superseded(source),
             present_definition=execution is None
             or not execution.redrivable
             or self._executions.has_present_definition(execution.arn),
         )
+
+    def _is_superseded(self, source: Source) -> bool:
+        own = version_attributes(source)
+        [versions] = self._items.of_sources([own["source"]]).values()
+        return any(one["status"] == "succeeded" and is_later(one, own) for one in versions)
 
     def _source(self, file_id: str, execution: Described | None, item: Item | None) -> Source:
         if execution is not None:
@@ -227,7 +240,13 @@ class Rerunner:
         )
 
     def _plan(self, standing: Standing) -> Rerun:
-        decided = plan(standing, new=self._new, force=self._force, now=datetime.now(UTC))
+        decided = plan(
+            standing,
+            new=self._new,
+            force=self._force,
+            superseded=self._superseded,
+            now=datetime.now(UTC),
+        )
         rerun = told(standing.file_id, standing.source.uri, decided)
         if standing.execution is not None and decided.how in ("redrive", "none"):
             rerun.execution_arn = standing.execution.arn
@@ -282,7 +301,9 @@ class Rerunner:
         rerun.execution_arn = self._executions.arn(attempt_name(rerun.file_id, free))
         self._stack.client("sqs").send_message(
             QueueUrl=self._stack.output("ProcessingQueueUrl"),
-            MessageBody=json.dumps(message(standing, last, force=self._force)),
+            MessageBody=json.dumps(
+                message(standing, last, force=self._force, superseded=self._superseded)
+            ),
         )
 
     def _look(self, pending: Sequence[Rerun]) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
 
 import pytest
 
@@ -39,6 +42,19 @@ def test_a_message_that_nobody_understands_ends_alone_in_the_dead_letter_queue(
     assert pipeline.wait_for_dead_letter("what") == [{"what": "a poison message"}]
 
 
+def test_a_bad_record_of_a_message_does_not_hold_up_its_neighbours(pipeline: Pipeline) -> None:
+    # No notification matches this name, so only the message below asks for it.
+    source = pipeline.drop(FILE, name="file.Csv")
+    good = _event(asdict(source) | {"event_time": "2026-03-01T08:00:00.000Z"})
+    bad = _event(asdict(source) | {"event_time": "", "bucket": "another-bucket"})
+
+    pipeline.send({"Records": [bad, good]})
+
+    assert pipeline.outcome(source.file_id).item["status"] == "succeeded"
+    assert pipeline.wait_for_dead_letter("Records") == [{"Records": [bad, good]}]
+    assert pipeline.attempts(source.file_id) == [source.file_id]
+
+
 def test_events_out_of_order_and_twice_run_each_version_once(pipeline: Pipeline) -> None:
     _deliver_all(pipeline, versions=14, events=20)
 
@@ -72,9 +88,12 @@ def _deliver_all(pipeline: Pipeline, *, versions: int, events: int) -> None:
         assert len(pipeline.notifications(source.file_id)) == 1
 
 
-def _record(pipeline: Pipeline, source: Source) -> dict[str, object]:
+def _record(pipeline: Pipeline, source: Source) -> dict[str, Any]:
     """The event that the upload itself has sent, as its execution's input tells it."""
-    sent = pipeline.source_of(source.file_id)
+    return _event(pipeline.source_of(source.file_id))
+
+
+def _event(sent: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "eventName": "ObjectCreated:Put",
         "eventTime": sent["event_time"],

@@ -11,6 +11,7 @@ from tests.infrastructure import deployed
 GRANTS = {
     "Starter": {
         "dynamodb:GetItem MetadataTable.Arn",
+        "dynamodb:Query ${MetadataTable.Arn}/index/source-index",
         "sqs:DeleteMessage ProcessingQueue.Arn",
         "sqs:GetQueueAttributes ProcessingQueue.Arn",
         "sqs:ReceiveMessage ProcessingQueue.Arn",

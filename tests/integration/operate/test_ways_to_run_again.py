@@ -81,6 +81,45 @@ def test_a_message_moved_back_is_the_next_attempt(dataset: Dataset) -> None:
     assert dataset.letters(file_id) == []
 
 
+def test_an_older_version_is_left_alone_when_a_later_one_has_succeeded(
+    dataset: Dataset, command: Command
+) -> None:
+    dataset.set_contract(type_of_id="integr")
+    older = dataset.run(b"id\n1\n")
+    dataset.set_contract(type_of_id="integer")
+    later = dataset.run(b"id\n2\n")
+    assert dataset.item(later)["status"] == "succeeded"
+
+    # As moving the whole dead-letter queue back does.
+    dataset.move_back(older)
+    dataset.wait_for_empty_queue()
+    named = command("rerun", older, "--json")
+
+    [rerun] = named.document["reruns"]
+    assert (rerun["how"], rerun["status"], named.exit_code) == ("none", "superseded", 1)
+    assert "--force runs it anyway" in rerun["because"]
+    assert dataset.statuses(older) == {"1.0": "failed"}
+
+    forced = command("rerun", older, "--force")
+    assert forced.exit_code == 0, forced.stderr
+    assert dataset.statuses(older) == {"1.0": "failed", "2.0": "succeeded"}
+
+
+def test_a_superseded_version_runs_where_that_is_asked_for(
+    dataset: Dataset, command: Command
+) -> None:
+    dataset.set_contract(type_of_id="integr")
+    older = dataset.run(b"id\n1\n")
+    dataset.set_contract(type_of_id="integer")
+    dataset.run(b"id\n2\n")
+
+    options = ("--all", "--superseded", "--new", "--source", dataset.glob)
+    result = command("rerun", *options)
+
+    assert result.exit_code == 0, result.stderr
+    assert dataset.statuses(older) == {"1.0": "failed", "2.0": "succeeded"}
+
+
 def test_rerun_redrives_where_it_can(dataset: Dataset, command: Command) -> None:
     dataset.set_contract(type_of_id="integr")
     file_id = dataset.run()

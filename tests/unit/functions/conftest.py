@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from shared import clients, observability
+from shared.metadata import SOURCE_INDEX
 from tests.unit.functions import documents
 
 if TYPE_CHECKING:
@@ -106,8 +107,21 @@ def table(aws: None, monkeypatch: pytest.MonkeyPatch) -> Table:
     metadata = clients.table(documents.METADATA_TABLE)
     metadata.meta.client.create_table(
         TableName=documents.METADATA_TABLE,
-        AttributeDefinitions=[{"AttributeName": "file_id", "AttributeType": "S"}],
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": "S"}
+            for name in ("file_id", "source", "sequencer")
+        ],
         KeySchema=[{"AttributeName": "file_id", "KeyType": "HASH"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": SOURCE_INDEX,
+                "KeySchema": [
+                    {"AttributeName": "source", "KeyType": "HASH"},
+                    {"AttributeName": "sequencer", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
         BillingMode="PAY_PER_REQUEST",
     )
     return metadata

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.unit.functions.conftest import client_error
+
+STARTED = datetime(2026, 3, 1, 8, tzinfo=UTC)
 
 
 class FakeStepFunctions:
@@ -20,6 +23,8 @@ class FakeStepFunctions:
         self.inputs: dict[str, str] = {}
         self.statuses: dict[str, str] = {}
         self.described: list[str] = []
+        self.redrives: dict[str, int] = {}
+        self._stale: dict[str, str | None] = {}
         self._errors: deque[Exception | None] = deque()
 
     def answer(self, *errors: Exception | None) -> None:
@@ -31,6 +36,15 @@ class FakeStepFunctions:
         for name in names:
             self.statuses[name] = status
             self.inputs.setdefault(name, "{}")
+
+    def redriven(self, name: str, times: int) -> None:
+        """The execution was redriven so many times, and runs with the input it was started with."""
+        self.statuses[name] = "RUNNING"
+        self.redrives[name] = times
+
+    def shows(self, name: str, status: str | None) -> None:
+        """DescribeExecution still shows this status, or no such execution."""
+        self._stale[name] = status
 
     def document(self, name: str) -> dict[str, Any]:
         """The input that an execution was started with."""
@@ -50,10 +64,17 @@ class FakeStepFunctions:
         self.statuses[name] = "RUNNING"
         return {"executionArn": f"{stateMachineArn}:{name}"}
 
-    def describe_execution(self, executionArn: str) -> dict[str, str]:  # noqa: N803
+    def describe_execution(self, executionArn: str) -> dict[str, Any]:  # noqa: N803
         prefix, _, name = executionArn.rpartition(":")
         assert ":execution:" in prefix
         self.described.append(name)
-        if name not in self.statuses:
+        status = self._stale.get(name, self.statuses.get(name))
+        if status is None:
             raise client_error("ExecutionDoesNotExist", "DescribeExecution")
-        return {"status": self.statuses[name]}
+        return {
+            "executionArn": executionArn,
+            "status": status,
+            "startDate": STARTED,
+            "input": self.inputs[name],
+            "redriveCount": self.redrives.get(name, 0),
+        }

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from record_metadata.app import handler
-from record_metadata.item import SEQUENCER_LENGTH, Outcome, Status, next_item, outcome_of
+from record_metadata.item import Outcome, Status, next_item, outcome_of
 from shared.errors import InternalError, TransientError
 from shared.job import Execution, Job
-from shared.metadata import Item, read_item
+from shared.metadata import SEQUENCER_LENGTH, Item, read_item
 from tests.unit.functions import documents
 from tests.unit.functions.conftest import Fault, Logs, client_error
 from tests.unit.functions.documents import FILE_ID, METADATA_TABLE, OUTPUT_BUCKET, SOURCE

@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import clients
-from shared.errors import SettingsError
+from shared.errors import SettingsError, TransientError
+from shared.job import Source
 from shared.metadata import Item
-from starter.app import MAX_RECEIVES, handler
+from starter.app import MAX_RECEIVES, Settings, UnstartedRecords, _start_all, handler
 from starter.launch import MAX_ATTEMPTS
-from starter.messages import UnknownMessage, requests_of
+from starter.messages import Entry, UnknownMessage, entries_of
 from tests.unit.functions.conftest import Event, Fault, Logs, client_error
 from tests.unit.functions.documents import (
     FILE_ID,
@@ -34,7 +35,7 @@ from tests.unit.functions.properties import quickly
 
 @pytest.fixture
 def items() -> dict[str, Item]:
-    """What the metadata table knows of files, by their ids."""
+    """What the metadata table knows: of files by their ids, of a later version by `later`."""
     return {}
 
 
@@ -47,6 +48,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, items: dict[str, Item]) -> FakeStep
     fake = FakeStepFunctions()
     monkeypatch.setattr("starter.launch.stepfunctions", lambda: fake)
     monkeypatch.setattr("starter.launch.read_item", lambda _table, file_id: items.get(file_id))
+    monkeypatch.setattr("starter.launch.later_success", lambda _table, _source: items.get("later"))
     return fake
 
 
@@ -65,6 +67,12 @@ def record(**changes: Any) -> dict[str, Any]:
         "eventTime": "2026-03-01T08:00:00.000Z",
         "s3": {"bucket": {"name": bucket}, "object": {**item, **changes}},
     }
+
+
+def source(entry: Entry) -> Source:
+    """The source of an entry that asks for a file."""
+    assert not isinstance(entry.request, UnknownMessage)
+    return entry.request.job.source
 
 
 def upload(*records: dict[str, Any]) -> str:
@@ -130,7 +138,7 @@ def test_keys_are_decoded_once(machine: FakeStepFunctions, key: str, decoded: st
 )
 def test_any_key_comes_out_as_it_was_uploaded(key: str) -> None:
     body = upload(record(key=quote_plus(key)))
-    assert [request.job.source.key for request in requests_of(body, INPUT_BUCKET)] == [key]
+    assert [source(entry).key for entry in entries_of(body, INPUT_BUCKET)] == [key]
 
 
 @pytest.mark.parametrize(
@@ -143,14 +151,64 @@ def test_any_key_comes_out_as_it_was_uploaded(key: str) -> None:
     ],
 )
 def test_the_dataset_is_the_folder_under_raw(key: str, dataset: str) -> None:
-    (request,) = requests_of(upload(record(key=key)), INPUT_BUCKET)
-    assert request.job.source.dataset == dataset
+    (entry,) = entries_of(upload(record(key=key)), INPUT_BUCKET)
+    assert source(entry).dataset == dataset
 
 
 def test_each_record_of_a_message_is_started(machine: FakeStepFunctions) -> None:
     records = [record(key=f"raw/orders/{name}.csv") for name in "abc"]
     assert run(batch(upload(*records))) == []
     assert len(machine.started) == 3
+
+
+BAD_RECORDS = {
+    "of another bucket": record(bucket="another-bucket"),
+    "no object": {"eventName": "ObjectCreated:Put", "s3": {}},
+    "no record": "text",
+}
+
+
+@pytest.mark.parametrize("bad", BAD_RECORDS.values(), ids=BAD_RECORDS)
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_a_bad_record_does_not_hold_up_its_neighbours(
+    machine: FakeStepFunctions, logs: Logs, bad: Any, position: int
+) -> None:
+    records = [record(key="raw/orders/a.csv"), record(key="raw/orders/b.csv")]
+    records.insert(position, bad)
+
+    assert run(batch(upload(*records))) == ["0"]
+
+    assert len(machine.started) == 2
+    [line] = [line for line in logs if line["message"] == "message not handled"]
+    assert line["record"] == f"record {position + 1} of 3"
+    # It comes again, until it is set aside: what was started is not started again.
+    assert run(batch(upload(*records))) == ["0"]
+    assert len(machine.started) == 2
+
+
+def test_the_error_of_a_message_names_its_bad_records(machine: FakeStepFunctions) -> None:
+    bad = record(bucket="another-bucket")
+    message = upload(bad, record(), bad, record(key="raw/orders/b.csv"))
+    machine.answer(None, RuntimeError("secret"))
+    settings = Settings(INPUT_BUCKET, MACHINE_ARN, METADATA_TABLE, "queue")
+    with pytest.raises(UnstartedRecords) as caught:
+        _start_all(message, settings, {})
+    assert str(caught.value) == (
+        "Not started: "
+        "record 1 of 4: The message is of another bucket than the pipeline's input. "
+        "record 3 of 4: The message is of another bucket than the pipeline's input. "
+        "record 4 of 4: RuntimeError."
+    )
+
+
+def test_a_message_with_a_bad_record_waits_for_a_busy_service_first(
+    machine: FakeStepFunctions,
+) -> None:
+    message = upload(record(bucket="another-bucket"), record())
+    machine.answer(client_error("ThrottlingException", "StartExecution"))
+    settings = Settings(INPUT_BUCKET, MACHINE_ARN, METADATA_TABLE, "queue")
+    with pytest.raises(TransientError, match=r"record 1 of 2: .+ record 2 of 2: "):
+        _start_all(message, settings, {})
 
 
 def test_one_bad_message_fails_alone(machine: FakeStepFunctions) -> None:
@@ -184,7 +242,8 @@ def test_a_folder_beside_a_file_does_not_hide_it(machine: FakeStepFunctions) -> 
         ('"text"', "not a JSON object"),
         ("{}", "neither an S3 event nor a state document"),
         ('{"hello": "world"}', "neither an S3 event nor a state document"),
-        ('{"Records": null}', "malformed: TypeError"),
+        ('{"Records": null}', "malformed: its Records are no list"),
+        ('{"Records": {"s3": {}}}', "malformed: its Records are no list"),
         ('{"Records": ["text"]}', "malformed: TypeError"),
         ('{"Records": [{}]}', "malformed: 'eventName' is missing"),
         (upload(record(bucket="another-bucket")), "another bucket"),
@@ -199,6 +258,7 @@ def test_a_folder_beside_a_file_does_not_hide_it(machine: FakeStepFunctions) -> 
         (json.dumps({"file_id": FILE_ID}), "malformed: 'attempt' is missing"),
         (json.dumps(job() | {"source": {"bucket": INPUT_BUCKET}}), "malformed: 'key' is missing"),
         (json.dumps(job() | {"source": None}), "malformed: TypeError"),
+        (json.dumps(job(failure={"execution": {}})), "malformed: 'Id' is missing"),
         (json.dumps(job() | {"file_id": "0" * 32}), "file_id is not that of its source"),
         (json.dumps(job() | {"attempt": 0}), "attempt is not 1 or more"),
         (json.dumps(job() | {"source": SOURCE | {"bucket": "other"}}), "another bucket"),
@@ -343,6 +403,42 @@ def test_a_forced_replay_does_not_run_beside_another(machine: FakeStepFunctions)
     assert machine.started == []
 
 
+def test_a_replay_of_a_superseded_version_is_left_alone(
+    machine: FakeStepFunctions, items: dict[str, Item], logs: Logs
+) -> None:
+    machine.ended("FAILED", FILE_ID)
+    items[FILE_ID] = {"status": "failed"}
+    items["later"] = {"file_id": "f2", "status": "succeeded"}
+
+    assert run(batch(json.dumps(job(failure=failure())))) == []
+
+    assert machine.started == []
+    assert (logs[-1]["message"], logs[-1]["superseded_by"]) == ("superseded", "f2")
+    assert logs[-1]["file_id"] == FILE_ID
+    assert "later version of the same key has succeeded" in logs[-1]["reason"]
+
+
+@pytest.mark.parametrize("permission", ["force", "superseded"])
+def test_a_superseded_version_runs_where_that_is_asked_for(
+    machine: FakeStepFunctions, items: dict[str, Item], permission: str
+) -> None:
+    machine.ended("FAILED", FILE_ID)
+    items["later"] = {"file_id": "f2", "status": "succeeded"}
+    assert run(batch(json.dumps(job() | {permission: "true"}))) == []
+    assert machine.started == []
+    assert run(batch(json.dumps(job() | {permission: True}))) == []
+    assert machine.started == [f"{FILE_ID}-r2"]
+
+
+def test_what_has_succeeded_is_not_repeated_because_it_may_be_superseded(
+    machine: FakeStepFunctions, items: dict[str, Item]
+) -> None:
+    machine.ended("SUCCEEDED", FILE_ID)
+    items[FILE_ID] = {"status": "succeeded"}
+    assert run(batch(json.dumps(job() | {"superseded": True}))) == []
+    assert machine.started == []
+
+
 @pytest.mark.parametrize("force", [1, "true", None])
 def test_only_true_forces(machine: FakeStepFunctions, force: object) -> None:
     machine.ended("SUCCEEDED", FILE_ID)
@@ -354,6 +450,88 @@ def test_an_execution_that_is_no_more_does_not_hold_a_replay(machine: FakeStepFu
     # Step Functions forgets an execution 90 days after its end.
     assert run(batch(json.dumps(job(3)))) == []
     assert machine.started == [f"{FILE_ID}-r3"]
+
+
+@pytest.mark.parametrize("attempt", [1, 2])
+@pytest.mark.parametrize("known_from", ["message", "metadata"])
+def test_a_replay_just_after_the_failure_is_not_lost(
+    machine: FakeStepFunctions, items: dict[str, Item], logs: Logs, known_from: str, attempt: int
+) -> None:
+    name = FILE_ID if attempt == 1 else f"{FILE_ID}-r2"
+    machine.ended("FAILED", FILE_ID, name)
+    machine.shows(name, "RUNNING")
+    document = job(attempt)
+    if known_from == "message":
+        document |= {"failure": failure(attempt=attempt)}
+    else:
+        items[FILE_ID] = {"status": "failed", "history": {"1": failed_run(name)}}
+
+    assert run(batch(json.dumps(document))) == ["0"]
+
+    assert logs[-1]["error"] == "TransientError"
+    machine.shows(name, "FAILED")
+    assert run(batch(json.dumps(document))) == []
+    assert machine.started == [f"{FILE_ID}-r{attempt + 1}"]
+
+
+def failed_run(name: str, recorded_at: str = "2026-03-01T08:00:09.614Z") -> dict[str, Any]:
+    """The entry in an item's history of a run that has failed."""
+    arn = f"{MACHINE_ARN.replace(':stateMachine:', ':execution:')}:{name}"
+    return {
+        "status": "failed",
+        "execution_arn": arn,
+        "redrive_count": 0,
+        "recorded_at": recorded_at,
+    }
+
+
+def test_a_name_that_is_refused_with_the_same_input_belongs_to_what_has_ended(
+    event: Event, machine: FakeStepFunctions
+) -> None:
+    run(event("starter-upload"))
+    machine.ended("FAILED", FILE_ID)
+    machine.shows(FILE_ID, "RUNNING")
+    assert run(batch(json.dumps(job()))) == ["0"]
+
+
+def test_an_execution_that_was_redriven_since_its_failure_runs(
+    machine: FakeStepFunctions, items: dict[str, Item]
+) -> None:
+    machine.ended("FAILED", FILE_ID)
+    machine.redriven(FILE_ID, 1)
+    items[FILE_ID] = {"status": "failed", "history": {"1": failed_run(FILE_ID)}}
+    assert run(batch(json.dumps(job(failure=failure())))) == []
+    assert machine.started == []
+
+
+def test_a_redrive_that_is_not_shown_yet_is_not_run_beside(
+    event: Event, machine: FakeStepFunctions
+) -> None:
+    run(event("starter-upload"))
+    machine.shows(FILE_ID, "FAILED")  # it runs
+    assert run(batch(json.dumps(job(2)))) == []
+    assert machine.started == [FILE_ID]
+
+
+def test_a_failure_of_an_execution_long_forgotten_says_nothing_of_its_namesake(
+    machine: FakeStepFunctions, items: dict[str, Item]
+) -> None:
+    # Names are free again 90 days after the end.
+    machine.ended("RUNNING", FILE_ID)
+    old = failed_run(FILE_ID, "2025-11-01T08:00:00.000Z")
+    items[FILE_ID] = {"status": "failed", "history": {"1": old}}
+    assert run(batch(json.dumps(job()))) == []
+    assert machine.started == []
+
+
+def test_an_execution_that_is_not_shown_yet_is_not_run_beside(
+    machine: FakeStepFunctions, logs: Logs
+) -> None:
+    machine.ended("RUNNING", FILE_ID)
+    machine.shows(FILE_ID, None)
+    assert run(batch(json.dumps(job()))) == ["0"]
+    assert machine.started == []
+    assert logs[-1]["error"] == "TransientError"
 
 
 def test_a_file_that_never_succeeds_is_not_run_for_ever(
@@ -468,7 +646,7 @@ anything = st.recursive(
 @quickly
 def test_no_json_at_all_is_taken_for_a_file(document: Any) -> None:
     try:
-        requests = requests_of(json.dumps(document), INPUT_BUCKET)
+        entries = entries_of(json.dumps(document), INPUT_BUCKET)
     except UnknownMessage:
-        requests = []
-    assert requests == []
+        entries = []
+    assert all(isinstance(entry.request, UnknownMessage) for entry in entries)

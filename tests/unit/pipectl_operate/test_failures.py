@@ -11,7 +11,7 @@ import pytest
 
 from pipectl.client.dead_letters import Letter, read_letter
 from pipectl.client.executions import Described
-from pipectl.client.metadata import Item, is_later, source_of
+from pipectl.client.metadata import Item, source_of
 from pipectl.operate.failures import (
     DEFINITION_CHANGED,
     FailedFile,
@@ -23,6 +23,7 @@ from pipectl.operate.failures import (
     with_redrivability,
 )
 from shared.job import Source
+from shared.metadata import is_later
 
 ARN = "arn:aws:states:eu-central-1:123456789012:execution:data-pipeline-dev"
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)

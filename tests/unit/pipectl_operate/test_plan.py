@@ -27,6 +27,9 @@ EXECUTION = Described(
 FAILED = Standing(SOURCE, attempts=1, execution=EXECUTION)
 
 
+SUPERSEDED = replace(FAILED, superseded=True)
+
+
 def decide(standing: Standing, *, new: bool = False, force: bool = False) -> Plan:
     return plan(standing, new=new, force=force, now=NOW)
 
@@ -107,3 +110,22 @@ def test_an_attempts_name_tells_file_and_number(attempt: int) -> None:
 @pytest.mark.parametrize("name", ["by-hand", "b3b1c8a0-1111-2222-3333-444455556666", "0" * 33])
 def test_another_name_tells_no_file(name: str) -> None:
     assert attempt_of(name) is None
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_a_superseded_file_is_left_alone(new: bool) -> None:
+    decided = decide(SUPERSEDED, new=new)
+    assert (decided.how, decided.superseded) == ("none", True)
+    assert "--force" in decided.because
+
+
+def test_a_superseded_file_runs_where_that_is_asked_for() -> None:
+    assert decide(SUPERSEDED, force=True).how == "new_attempt"
+    allowed = plan(SUPERSEDED, new=False, force=False, superseded=True, now=NOW)
+    assert allowed.how == "redrive"
+
+
+def test_a_message_says_what_the_starter_may_do() -> None:
+    plain = message(FAILED, 1, force=False)
+    assert not {"force", "superseded"} & plain.keys()
+    assert message(FAILED, 1, force=False, superseded=True) == plain | {"superseded": True}
