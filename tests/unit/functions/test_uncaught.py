@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.errors import TransientError
+from shared.errors import InternalError, TransientError
 from uncaught import app
 from uncaught.document import last_document, left_undone, with_failure
 
@@ -228,7 +228,7 @@ def test_an_event_without_its_redrive_count_is_not_taken_for_the_first_run(
     unknown = event("ABORTED")
     del unknown["detail"]["redriveCount"]
     # It ends in the dead-letter queue, rather than nowhere.
-    with pytest.raises(KeyError, match="redriveCount"):
+    with pytest.raises(InternalError, match="freshness"):
         app.handler(unknown, None)
 
 
