@@ -11,7 +11,7 @@ import traceback
 import click
 
 from pipectl.errors import PipectlError
-from pipectl.output import accept_any_text, echo
+from pipectl.output import accept_any_text, echo, printable
 
 # Each stands in a module of its own, which is imported when the subcommand is used: so
 # `pipectl --help` need not import AWS's SDK, and one broken subcommand does not break the others.
@@ -86,6 +86,9 @@ def main() -> None:
 
 def _show(error: click.ClickException) -> None:
     """Print an error, with whatever its sentence quotes made printable."""
+    if not isinstance(error, PipectlError):
+        # Click quotes what was typed, or what a script has put there.
+        error.message = printable(error.message)
     text = io.StringIO()
     error.show(text)
     for line in text.getvalue().rstrip("\n").split("\n"):

@@ -123,3 +123,17 @@ def test_no_file_names_a_package_index_or_a_path_of_one_machine() -> None:
         if path.is_file() and (match := FOREIGN.search(path.read_text("utf-8", "ignore"))):
             found[name] = match.group().strip()
     assert found == {}
+
+
+def test_only_the_modules_that_make_text_printable_print() -> None:
+    printing = re.compile(
+        r"\bclick\.(?:echo|secho)\(|\bprint\(|rich\.markup|sys\.std(?:out|err)\.w"
+    )
+    found = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "pipectl").rglob("*.py")
+        if printing.search(path.read_text(encoding="utf-8").replace("console.print(", ""))
+    }
+    # The last two write to their parent process and to the functions' logs.
+    allowed = {"pipectl/output.py", "pipectl/tables.py"}
+    assert found == allowed | {"pipectl/embedded/template.py", "pipectl/embedded/workers.py"}

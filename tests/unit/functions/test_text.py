@@ -1,0 +1,146 @@
+"""Text of strangers: visible everywhere, powerless in mails and chats, exact for programs."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from notify.message import Notification, failure_notification, success_notification
+from shared.job import Execution, Job
+from shared.text import exact_json, for_chat, printable, visible_json
+from tests.unit.functions import documents
+from webhook.post import body_of
+
+ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=50)
+UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+
+EVIL = (
+    "a\nStatus: succeeded\r\x1b[31m\x9b\u202e\u2066\u200b\u2028 <!channel> <http://evil|text>"
+    " @channel @here **bold** [text](http://evil) http://evil `code` ```code```"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("raw/orders/Größe 日本 🙂.csv", "raw/orders/Größe 日本 🙂.csv"),
+        ("", ""),
+        ("a\nb\r\tc", r"a\nb\r\tc"),
+        ("\x00\x1b[31m\x7f", r"\x00\x1b[31m\x7f"),
+        ("\x85\x9b2J", r"\x85\x9b2J"),
+        ("\u202egnp\u202c\u2066\u2069\u200e", r"\u202egnp\u202c\u2066\u2069\u200e"),
+        ("a\u200b\u200d\ufeff\u2060\u00adb", r"a\u200b\u200d\ufeff\u2060\xadb"),
+        ("\u2028\u2029\xa0\u3000", r"\u2028\u2029\xa0\u3000"),
+        ("\ufe0f\u3164\u115f\u034f", r"\ufe0f\u3164\u115f\u034f"),
+        ("\ud800\ue000\uffff\U000e0041", r"\ud800\ue000\uffff\U000e0041"),
+    ],
+)
+def test_what_can_not_be_seen_is_escaped(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+@given(ANY_TEXT)
+def test_a_printable_text_is_one_visible_line_and_stays_so(text: str) -> None:
+    shown = printable(text)
+    assert not [c for c in shown if unicodedata.category(c) in UNSEEN]
+    assert shown.splitlines() == ([shown] if shown else [])
+    assert printable(shown) == shown
+    assert len(shown) >= len(text)
+
+
+@given(ANY_TEXT)
+def test_a_chat_gets_one_piece_of_code(text: str) -> None:
+    code = for_chat(text)
+    assert code[0] == code[-1] == "`"
+    assert not set("<>`") & set(code[1:-1])
+    assert code.isprintable()
+    assert code[1:-1]
+    assert "&" not in code.replace("&amp;", "").replace("&lt;", "").replace("&gt;", "")
+
+
+def test_a_chat_shows_the_text_itself() -> None:
+    assert for_chat("a & b < c > `d`") == "`a &amp; b &lt; c &gt; 'd'`"
+
+
+@given(
+    st.recursive(
+        ANY_TEXT | st.integers() | st.none(),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ANY_TEXT, inner, max_size=3),
+        max_leaves=8,
+    ),
+    st.sampled_from([None, 2]),
+    st.booleans(),
+)
+def test_json_is_exact_and_visible(document: Any, indent: int | None, ascii_only: bool) -> None:
+    text = exact_json(document, indent=indent, ascii_only=ascii_only)
+    assert json.loads(text) == document
+    assert not [c for c in text if c != "\n" and unicodedata.category(c) in UNSEEN]
+    assert text.isascii() or not ascii_only
+    assert visible_json(text) == text
+
+
+def test_a_json_text_keeps_its_layout() -> None:
+    assert visible_json('{\r\n\t"a":\r1, "\x7f\U000e0041"\n: 2}') == (
+        '{\n\t"a":\n1, "\\u007f\\udb40\\udc41"\n: 2}'
+    )
+
+
+def hostile_notifications() -> list[Notification]:
+    """The notifications of a file whose key, dataset and error are a stranger's."""
+    source = {**documents.SOURCE, "key": f"raw/{EVIL}/{EVIL}.csv", "dataset": EVIL}
+    execution = Execution.from_context(documents.execution())
+    failed = documents.job(failure=documents.failure("Odd", EVIL), source=source)
+    succeeded = {**documents.recorded(), "source": source}
+    return [
+        failure_notification(Job.from_document(failed), execution, "dev"),
+        success_notification(Job.from_document(succeeded), execution, "dev", "out"),
+    ]
+
+
+@pytest.mark.parametrize("told", hostile_notifications(), ids=["failed", "succeeded"])
+def test_a_mail_has_the_lines_that_the_pipeline_wrote_and_no_others(told: Notification) -> None:
+    lines = told.text.split("\n")
+    status = told.attributes["status"]
+    stated = [line for line in lines if line.startswith(("Status: ", "- Status: "))]
+    assert [line.lstrip("- ") for line in stated] == [f"Status: {status}"]
+    assert all(line.isprintable() for line in lines)
+    assert any(r"a\nStatus: succeeded\r\x1b[31m" in line for line in lines)
+
+
+@pytest.mark.parametrize("told", hostile_notifications(), ids=["failed", "succeeded"])
+def test_subject_and_attributes_are_what_sns_takes(told: Notification) -> None:
+    assert told.subject.isascii()
+    assert told.subject.isprintable()
+    assert len(told.subject) < 100
+    assert all(value and value.isprintable() for value in told.attributes.values())
+    assert told.attributes["dataset"].startswith(r"a\nStatus: succeeded")
+
+
+@pytest.mark.parametrize("told", hostile_notifications(), ids=["failed", "succeeded"])
+def test_a_chat_mentions_nobody_and_links_nowhere(told: Notification) -> None:
+    machine = told.by_protocol()["lambda"]
+    body = json.loads(body_of({"Message": machine, "Subject": f"Subject {EVIL}"}))
+    outside = [part for line in body["text"].split("\n") for part in line.split("`")[::2]]
+    assert {part.strip() for part in outside} <= {"", "Source:", "File ID:", ":"} | {
+        f"{told.document.get('processed_count')} processed, {told.document.get('error_count')}"
+        " rejected"
+    }
+    assert not set("<>") & set(body["text"])
+    assert all(line.isprintable() for line in body["text"].split("\n"))
+    assert body["subject"].isprintable()
+    # Programs get what it is.
+    assert body["notification"] == told.document
+    assert body["notification"]["source"].endswith(f"raw/{EVIL}/{EVIL}.csv")
+
+
+@pytest.mark.parametrize("message", [EVIL, json.dumps({"AlarmName": "a", "NewStateReason": EVIL})])
+def test_what_is_no_notification_of_ours_is_powerless_too(message: str) -> None:
+    body = json.loads(body_of({"Message": message, "Subject": EVIL}))
+    assert not set("<>") & set(body["text"])
+    for line in body["text"].split("\n"):
+        assert (line[0], line[-1], line.count("`")) == ("`", "`", 2)
