@@ -6,7 +6,6 @@ Settled once from the file's head and the dataset's contract; every split then r
 from __future__ import annotations
 
 import itertools
-import re
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,6 +15,7 @@ from tabular.contract.jsonable import from_document, to_document
 from tabular.encoding import BOMS, Encoding, find_encoding, suggest_encoding
 from tabular.errors import (
     EmptyFile,
+    FileTooLarge,
     HeaderMismatch,
     UnreadableFile,
     UnsupportedEncoding,
@@ -25,6 +25,7 @@ from tabular.model import Contract, Dialect
 from tabular.reading.compression import GZIP_MAGIC, gunzip
 from tabular.reading.detection import detect_dialect
 from tabular.reading.end_mark import strip_end_marks
+from tabular.reading.formats import binary_format, refusal, text_format
 from tabular.reading.grammar import Grammar, Outcome
 from tabular.reading.header import Column, check_labels, match_columns
 from tabular.reading.line_ends import count_lines, line_end, strip_line_end
@@ -37,18 +38,8 @@ if TYPE_CHECKING:
 MAX_HEAD_BYTES = 4 * 1024 * 1024
 """So much of a compressed file's content is looked at."""
 
-_MAGIC = {
-    rb"PK\x03\x04": "a ZIP archive or an Excel workbook (.xlsx)",
-    rb"\xd0\xcf\x11\xe0": "an Excel workbook (.xls)",
-    rb"%PDF-[0-9]": "a PDF document",
-    rb"PAR1\x15": "a Parquet file",
-    rb"SQLite format 3\x00": "an SQLite database",
-    rb"\x28\xb5\x2f\xfd": "a file compressed with Zstandard",
-    rb"BZh[1-9]1AY&SY": "a file compressed with bzip2",
-    rb"\xfd7zXZ\x00": "a file compressed with xz",
-    re.escape(GZIP_MAGIC): "a file compressed with gzip twice",
-}
-"""How files that are no CSV begin, with bytes that no header has: `PAR1` may be a column's name."""
+MAX_COLUMNS = 50_000
+"""Three times what a spreadsheet has; each column costs memory in every step."""
 
 _NO_CONTENT = "The file has no content but blank lines: there is no header."
 
@@ -179,7 +170,7 @@ def read_layout(head: bytes, *, size: int, name: str, contract: Contract | None)
     if not head:
         raise EmptyFile(f"The file {name} is empty. Upload it again with a header and records.")
     content, complete, compression = _decompressed(head, size, name)
-    _check_magic(content)
+    _check_format(binary_format(content))
     encoding, bom = _find_encoding(content, contract)
     body = content[bom:]
     if complete:
@@ -188,6 +179,8 @@ def read_layout(head: bytes, *, size: int, name: str, contract: Contract | None)
     text = encoding.structure(body[:cut])
     if complete and not text.strip(b"\r\n"):
         raise EmptyFile(_NO_CONTENT)
+    if contract is None or contract.dialect is None or contract.dialect.header:
+        _check_format(text_format(text, complete=complete))
     if not cut:
         raise UnreadableFile(
             f"There is no line end in the first {len(body)} bytes: the file is not a CSV, "
@@ -199,6 +192,7 @@ def read_layout(head: bytes, *, size: int, name: str, contract: Contract | None)
         labels = reader.labels(skip_blank=contract is None)
         _check_text(labels, body[:cut], encoding)
         check_labels(labels)
+        _check_columns(len(labels))
     else:
         labels = [field.name for field in contract.fields] if contract else []
     lines = count_lines(text[: reader.position])
@@ -241,12 +235,10 @@ def _decompressed(head: bytes, size: int, name: str) -> tuple[bytes, bool, str |
     return bytes(content), complete, "gzip"
 
 
-def _check_magic(content: bytes) -> None:
-    for magic, what in _MAGIC.items():
-        if re.match(magic, content):
-            raise UnsupportedFormat(
-                f"This is not a CSV file but {what}. Export it as CSV in UTF-8 and upload that."
-            )
+def _check_format(what: str | None) -> None:
+    """Raise UnsupportedFormat where the file is something other than text of a table."""
+    if what is not None:
+        raise UnsupportedFormat(refusal(what))
 
 
 def _find_encoding(content: bytes, contract: Contract | None) -> tuple[Encoding, int]:
@@ -300,6 +292,14 @@ def _check_text(labels: list[str], original: bytes, encoding: Encoding) -> None:
                 "in another encoding, name it in the dataset's contract, for example "
                 f'"encoding": "{suggest_encoding(original)}".'
             )
+
+
+def _check_columns(count: int) -> None:
+    if count > MAX_COLUMNS:
+        raise FileTooLarge(
+            f"The header has {count:,} columns, and the limit is {MAX_COLUMNS:,}. Upload the "
+            "columns as rows, or in several files."
+        )
 
 
 def _original_size(body: bytes, encoding: Encoding, lines: int, text_size: int) -> int:

@@ -1,0 +1,125 @@
+"""Files that are plainly no CSV: recognised by how they begin, so that they are refused by name.
+
+Every pattern is one that no header of a CSV file matches: `PAR1`, `<TICKER>` and `[id]` are names
+of columns somewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from tabular.reading.line_ends import line_end
+
+_BINARY = {
+    rb"PK\x03\x04": "a ZIP archive or a workbook (.xlsx, .ods)",
+    rb"PK\x05\x06": "an empty ZIP archive",
+    rb"\xd0\xcf\x11\xe0": "an Excel workbook (.xls)",
+    rb"\x09[\x00\x02\x04\x08][\x04\x06\x08\x10]\x00": "an Excel workbook (.xls)",
+    rb"%PDF-[0-9]": "a PDF document",
+    rb"PAR1\x15": "a Parquet file",
+    rb"Obj\x01": "an Avro file",
+    rb"ORC[\x00-\x08\x0e-\x1f]": "an ORC file",
+    rb"ARROW1\x00\x00|FEA1[\x00-\x08\x0e-\x1f]": "an Arrow or Feather file",
+    rb"SQLite format 3\x00": "an SQLite database",
+    rb"\x00\x01\x00\x00Standard (?:Jet|ACE) DB": "an Access database",
+    rb"\x89HDF\r\n": "an HDF5 file",
+    rb"\$FL[23]@\(#\)": "an SPSS file",
+    rb"\x28\xb5\x2f\xfd": "a file compressed with Zstandard",
+    rb"BZh[1-9]1AY&SY": "a file compressed with bzip2",
+    rb"\xfd7zXZ\x00": "a file compressed with xz",
+    rb"\x1f\x9d": "a file compressed with compress (.Z)",
+    rb"\x04\x22\x4d\x18": "a file compressed with LZ4",
+    rb"\xff\x06\x00\x00sNaPpY": "a file compressed with Snappy",
+    rb"\x1f\x8b": "a file compressed with gzip twice",
+    rb"7z\xbc\xaf\x27\x1c": "a 7-Zip archive",
+    rb"Rar!\x1a\x07": "a RAR archive",
+    rb"(?s:.{257})ustar[\x00 ]": "a tar archive",
+    rb"\x89PNG\r\n|GIF8[79]a[^\r\n,;\t|]|\xff\xd8\xff|II\x2a\x00|MM\x00\x2a": "an image",
+    rb"\x7fELF|MZ[^\r\n,;\t|]{0,60}\x00": "a program",
+}
+"""What binary files begin with."""
+
+_TEXT = {
+    rb"(?i:<!doctype\s+html|<html[\s>]|<head[\s>]|<body[\s>])": "an HTML page",
+    rb"<\?xml[\s?]": "an XML document",
+    rb"\{\\rtf[0-9]": "an RTF document",
+    rb"%!PS-": "a PostScript document",
+    rb"-----BEGIN PGP ": "a file encrypted or signed with PGP",
+    rb"version https://git-lfs\.github\.com/spec/": "a Git LFS pointer, not the file itself",
+    rb"BEGIN:(?:VCARD|VCALENDAR)\b": "a vCard or calendar file",
+    rb"HTTP/[0-9](?:\.[0-9])? [1-5][0-9]{2} ": "an HTTP response",
+    rb"--[^\r\n]+\r?\nContent-Disposition: ": "the body of an upload form",
+    rb"Traceback \(most recent call last\):": "a program's error report",
+    rb"(?:--|/\*)[^\r\n]*(?:SQL Dump|SQL dump|database dump)": "an SQL dump",
+    rb"(?i:(?:create table|insert into)\s+[^\s,;()]+\s*[\s(])": "an SQL script",
+}
+"""What texts that are no table begin with, after white space."""
+
+_MARKUP = re.compile(rb"<!--|<([A-Za-z][A-Za-z0-9:._-]*)(?:\s[^<>]*)?>")
+_HTML_TAGS = {b"div", b"table", b"p", b"script", b"title", b"center", b"pre", b"h1"}
+_OBJECT = re.compile(rb'\{\s*(?:"(?:[^"\\\r\n]|\\.)*"\s*:|\})')
+_NESTED_ARRAY = re.compile(rb'\[\s*(?:\{\s*["}]|\[)')
+_ADVICE = {
+    "an HTML page": "It may be the page of a login or an error: download the CSV file itself",
+    "a Git LFS pointer, not the file itself": "Fetch it with git lfs pull",
+}
+_LOOKED_AT = 64 * 1024
+
+
+def binary_format(content: bytes) -> str | None:
+    """What a file that begins with these bytes is, if it is none that holds text."""
+    return _first(_BINARY, content)
+
+
+def text_format(text: bytes, *, complete: bool) -> str | None:
+    """What a text is, in UTF-8 and `complete` or only its head, if it is plainly no table."""
+    start = text.lstrip(b" \t\r\n\xef\xbb\xbf")
+    found = _first(_TEXT, start)
+    if found is None and start.startswith(b"<"):
+        found = _markup(start)
+    if found is None and start.startswith((b"{", b"[")):
+        found = _json(start, complete=complete)
+    return found
+
+
+def refusal(what: str) -> str:
+    """The message about a file that is no CSV."""
+    advice = _ADVICE.get(what, "Export it as CSV in UTF-8")
+    return f"This is not a CSV file but {what}. {advice} and upload that."
+
+
+def _first(patterns: dict[bytes, str], content: bytes) -> str | None:
+    return next((what for magic, what in patterns.items() if re.match(magic, content)), None)
+
+
+def _markup(start: bytes) -> str | None:
+    """Markup has a tag that is closed again; `<DATE>,<OPEN>` is a header."""
+    match = _MARKUP.match(start)
+    if match is None:
+        return None
+    head = start[:_LOOKED_AT].lower()
+    if b"</html" in head or b"<html" in head:
+        return "an HTML page"
+    name = (match[1] or b"!").lower()
+    closing = head.find(b"</" + name)
+    # `<b>Name</b>,<b>City</b>` is a header, if a strange one.
+    if closing < 0 or re.search(rb"[,;\t|]", head[closing : line_end(head, closing)]):
+        return None
+    return "an HTML page" if name in _HTML_TAGS else "an XML document"
+
+
+def _json(start: bytes, *, complete: bool) -> str | None:
+    if _OBJECT.match(start) or _NESTED_ARRAY.match(start):
+        return "JSON"
+    if start.startswith(b"[") and complete:
+        return "JSON" if isinstance(_parsed(start), list) else None
+    return None
+
+
+def _parsed(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
