@@ -154,20 +154,6 @@ def find_encoding(name: str) -> Encoding:
     return Encoding(_ALIASES.get(python_name, python_name))
 
 
-def suggest_encoding(sample: bytes) -> str:
-    """An encoding that a person may try for these bytes. A suggestion, never used by itself."""
-    for name in ("shift_jis", "gb18030", "big5", "euc_kr"):
-        try:
-            text = sample.decode(name)
-        except UnicodeDecodeError:
-            continue
-        # Western text decodes as these too, into characters from all over their tables.
-        east_asian = sum("\u3040" <= c <= "\u30ff" or "\u4e00" <= c <= "\u9fff" for c in text)
-        if east_asian > len(text) / 4:
-            return name
-    return "cp1252"
-
-
 def _is_single_byte(name: str) -> bool:
     """Whether every byte is a character of its own."""
     for byte in range(256):

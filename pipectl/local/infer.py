@@ -13,8 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 from tabular.contract.descriptor import parse_contract
-from tabular.contract.dialect_descriptor import dialect_document
-from tabular.encoding import suggest_encoding
+from tabular.contract.dialect_descriptor import short_document
 from tabular.errors import EmptyFile
 from tabular.model import Contract, Dialect
 from tabular.reading.compression import gunzip
@@ -104,19 +103,13 @@ def infer_contract(
 def _resource(
     name: str, found: Dialect, fields: list[dict[str, Any]], encoding: str
 ) -> dict[str, Any]:
-    usual = dialect_document(Dialect())
-    dialect = {
-        key: value
-        for key, value in dialect_document(found).items()
-        if key == "delimiter" or value != usual.get(key)
-    }
     stem = name.rpartition("/")[2].partition(".")[0].lower()
     return {
         "$schema": "https://datapackage.org/profiles/2.0/dataresource.json",
         "name": re.sub(r"[^a-z0-9._-]+", "-", stem).strip("-") or "dataset",
         "path": name.rpartition("/")[2],
         "encoding": encoding,
-        "dialect": dialect,
+        "dialect": short_document(found),
         "schema": {"fields": fields},
     }
 
@@ -153,7 +146,7 @@ def _read_columns(
             f"Passed over, as the header once more: {passed['header']} of the sample's records. "
             "They are rejected as repeated-header."
         )
-    notes += _undecodable_note(passed["bytes"], layout, head)
+    notes += _undecodable_note(passed["bytes"], layout)
     if not records:
         notes.append("The sample has no record that can be read: all types are open.")
     columns = zip(labels, counts, strict=True)
@@ -183,12 +176,13 @@ def _blank_note(blank: int) -> list[str]:
     ]
 
 
-def _undecodable_note(undecodable: int, layout: Layout, head: bytes) -> list[str]:
+def _undecodable_note(undecodable: int, layout: Layout) -> list[str]:
     if not undecodable:
         return []
+    likely = layout.likely_encoding
     return [
         f"Passed over, as not valid {layout.encoding}: {undecodable} of the sample's records. "
-        f"The whole file may be in another encoding, such as {suggest_encoding(head)}."
+        + (f"The whole file may be in {likely}." if likely else "")
     ]
 
 

@@ -90,6 +90,17 @@ def dialect_document(dialect: Dialect) -> dict[str, Any]:
     return {name: value for name, value in document.items() if value is not None}
 
 
+def short_document(dialect: Dialect) -> dict[str, Any]:
+    """Write a dialect's delimiter, and of the rest what differs from the standard's default."""
+    usual = dialect_document(Dialect())
+    document = dialect_document(dialect)
+    return {
+        name: value
+        for name, value in document.items()
+        if name == "delimiter" or value != usual.get(name)
+    }
+
+
 def _with_csv_control(node: Node) -> Node:
     """Lift what frictionless-py nests: {"csv": {"delimiter": ";"}} is {"delimiter": ";"}."""
     control = node.properties.get("csv")

@@ -1,45 +1,34 @@
 """Which delimiter a file uses, where no contract says it.
 
 Nothing is guessed that could corrupt data silently: where two readings are as good as each other,
-the file is refused with the words to put into the contract.
+where the first row is no header, or where the file is written in a way that is not looked for, the
+file is refused with the words to put into the contract.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from tabular.errors import UnreadableFile
 from tabular.model import Dialect
-from tabular.reading.grammar import Grammar
+from tabular.reading.advice import CANDIDATES, dialect_text, find_remedy
 from tabular.reading.line_ends import count_lines
+from tabular.reading.sample import RIGHT, Reading, Sample, is_record
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
-CANDIDATES = (",", ";", "\t", "|")
 _EXCEL_HINT = re.compile(rb"sep=([,;\t|])[\r\n]", re.IGNORECASE)
-_SAMPLE_RECORDS = 200
 _CLEARLY = 0.25
 """So much larger must the share of fitting records be for one delimiter to win over another."""
-_MOSTLY = 0.8
-
-
-class _Reading(NamedTuple):
-    """How the file looks under one delimiter: its header, and what comes after it."""
-
-    delimiter: str
-    labels: list[str]
-    rows: list[int]  # blank ones are left out, but counted
-    widths: list[int]
-
-    @property
-    def fitting(self) -> float:
-        """The share of records that are as wide as the header."""
-        if not self.widths:
-            return 0.0
-        return self.widths.count(len(self.labels)) / len(self.widths)
+_HALF = 0.5
+_RARE = (*map(chr, (*range(1, 9), 11, 12, *range(14, 32), 127)), *"~^:!#§¦¬·•þ¶")
+"""Delimiters that exist, but are too rare to be taken without a word: Hive writes Ctrl-A."""
+_SEQUENCES = ("||", "::", "~|~", "|~|", "^|^", "#|#", "@@", "^^", "~~")
+"""Delimiters of several characters, which no dialect can name."""
+_LEAST_QUOTED = 2
 
 
 def detect_dialect(text: bytes, *, complete: bool, known: Collection[str] = ()) -> Dialect:
@@ -47,78 +36,185 @@ def detect_dialect(text: bytes, *, complete: bool, known: Collection[str] = ()) 
 
     `text` is the head of the file in UTF-8; `complete` says that it is the whole file; `known` are
     the names of the contract's fields, if there is one. A file without any of the four has one
-    column. Raises UnreadableFile where the delimiter is in doubt, or the header's row.
+    column. Raises UnreadableFile where the delimiter is in doubt or another one, where the header
+    is not the first row, and (without `known` names) where the first row is a record.
     """
-    content = text.lstrip(b"\r\n")
-    above = count_lines(text[: len(text) - len(content)])
-    hint = _EXCEL_HINT.match(content)
-    if hint is not None:
-        raise UnreadableFile(
-            "The first line only tells Excel the delimiter. Say so in the dataset's contract: "
-            f"{_dialect(hint[1].decode(), above + 2)}."
-        )
-    readings = [_read(content, delimiter, complete=complete) for delimiter in CANDIDATES]
-    named = [sum(label in known for label in reading.labels) for reading in readings]
+    sample = Sample(text, complete)
+    _check_excel_hint(text)
+    readings = [
+        Reading.of(sample, Dialect(delimiter=delimiter), skip_blank=True)
+        for delimiter in CANDIDATES
+    ]
+    named = [sum(label in known for label in reading.labels or ()) for reading in readings]
     if max(named) > 0 and named.count(max(named)) == 1:
-        return Dialect(delimiter=readings[named.index(max(named))].delimiter)
-    usable = [reading for reading in readings if len(reading.labels) > 1]
-    _check_title(readings, usable, above)
-    if not usable:
-        return Dialect()
+        return readings[named.index(max(named))].dialect
+    usable = [reading for reading in readings if reading.width > 1]
     usable.sort(key=lambda reading: reading.fitting, reverse=True)
+    fits = bool(usable) and (not usable[0].records or usable[0].fitting >= _HALF)
+    if not fits or not usable[0].names_columns:
+        _check_remedy(sample, usable, fits=fits)
+    if not usable:
+        _check_rare_delimiters(sample)
+    _check_sequences(sample)
     if len(usable) > 1 and usable[0].fitting - usable[1].fitting < _CLEARLY:
         raise UnreadableFile(
-            f"The delimiter is in doubt: the file can be read with {_word(usable[0].delimiter)} "
-            f"({len(usable[0].labels)} columns) as well as with {_word(usable[1].delimiter)} "
-            f"({len(usable[1].labels)} columns). Put the right one into the dataset's contract: "
-            f'"dialect": {{"delimiter": "{_escaped(usable[0].delimiter)}"}}.'
+            f"The delimiter is in doubt: the file can be read with {_word(usable[0])} "
+            f"({usable[0].width} columns) as well as with {_word(usable[1])} "
+            f"({usable[1].width} columns). Put the right one into the dataset's contract: "
+            f"{dialect_text(Dialect(delimiter=usable[0].dialect.delimiter))}."
         )
-    return Dialect(delimiter=usable[0].delimiter)
+    chosen = usable[0] if usable else readings[0]
+    _check_quotes(sample, chosen)
+    if not known:
+        _check_header(chosen)
+    return chosen.dialect
 
 
-def _check_title(readings: list[_Reading], usable: list[_Reading], above: int) -> None:
-    """Refuse a file whose records agree on a delimiter that its first line does not fit.
+def _check_excel_hint(text: bytes) -> None:
+    content = text.lstrip(b"\r\n")
+    hint = _EXCEL_HINT.match(content)
+    if hint is not None:
+        above = count_lines(text[: len(text) - len(content)])
+        dialect = Dialect(delimiter=hint[1].decode(), header_rows=(above + 2,))
+        raise UnreadableFile(
+            "The first line only tells Excel the delimiter. Say so in the dataset's contract: "
+            f"{dialect_text(dialect)}."
+        )
 
-    `above` is how many blank lines stand above that one.
+
+def _check_remedy(sample: Sample, usable: Sequence[Reading], *, fits: bool) -> None:
+    """Refuse a file that its first row does not fit, but that another reading makes right.
+
+    Where it `fits` but lacks names, as in a preamble that a spreadsheet has padded, only a header
+    that is sure counts; otherwise the header's own fault is reported.
     """
-    if any(reading.fitting > 0 for reading in usable):
+    remedy = find_remedy(sample)
+    if remedy is None or (fits and not remedy.sure):
         return
-    for reading in readings:
-        if len(reading.widths) < 3:
-            continue
-        (width, count), *_ = Counter(reading.widths).most_common(1)
-        if width > max(1, len(reading.labels)) and count >= _MOSTLY * len(reading.widths):
-            row = above + reading.rows[reading.widths.index(width)]
-            raise UnreadableFile(
-                f"The first line has {len(reading.labels)} columns and the lines after it have "
-                f"{width}, with {_word(reading.delimiter)} as delimiter: it looks like a title "
-                "above the header. Say in the dataset's contract which row is the header: "
-                f"{_dialect(reading.delimiter, row)}."
-            )
-
-
-def _read(text: bytes, delimiter: str, *, complete: bool) -> _Reading:
-    grammar = Grammar(Dialect(delimiter=delimiter))
-    records = grammar.records(text, complete=complete, most=_SAMPLE_RECORDS + 1)
-    cells = {
-        row: grammar.cells(record) or [] for row, record in enumerate(records, 1) if record.strip()
-    }
-    rows = list(cells)
-    return _Reading(
-        delimiter,
-        cells[rows[0]] if rows else [],
-        rows[1:],
-        [len(cells[row]) for row in rows[1:]],
+    reading = remedy.reading
+    text = dialect_text(reading.dialect)
+    row, width = reading.dialect.header_rows[0], reading.width
+    if remedy.is_first_row:
+        if reading.dialect.quote_char == '"' and not reading.dialect.skip_initial_space:
+            return  # only blank lines above it, which do not count
+        raise UnreadableFile(
+            f"{_oddity(reading.dialect)} Put this into the dataset's contract, with which the "
+            f"file has {width} columns: {text}."
+        )
+    if remedy.sure:
+        raise UnreadableFile(
+            f"The header looks to be row {row}, which has {width} columns like the rows after it, "
+            f"with {_word(reading)} as delimiter; what is above it looks like a title. Say in the "
+            f"dataset's contract which row is the header: {text}."
+        )
+    first = usable[0].width if usable else 1
+    raise UnreadableFile(
+        f"The first row has {first} columns and the rows after it have {width}, with "
+        f"{_word(reading)} as delimiter. If the first row is the header, correct it. If row {row} "
+        f"is the header, say so in the dataset's contract: {text}."
     )
 
 
-def _dialect(delimiter: str, row: int) -> str:
-    return f'"dialect": {{"delimiter": "{_escaped(delimiter)}", "headerRows": [{row}]}}'
+def _oddity(dialect: Dialect) -> str:
+    """What is unusual about how a dialect quotes."""
+    if dialect.skip_initial_space:
+        return "There are spaces between delimiters and quotes."
+    if dialect.quote_char is None:
+        return "Quotes stand within cells, and quote none."
+    return f"Cells are quoted with {dialect.quote_char}."
 
 
-def _word(delimiter: str) -> str:
-    return {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}[delimiter]
+def _check_rare_delimiters(sample: Sample) -> None:
+    """Refuse a file of one column that another character cuts into the same number of cells."""
+    first_line = sample.text.lstrip(b"\r\n").split(b"\n", 1)[0].decode(errors="replace")
+    readings = [
+        Reading.of(sample, Dialect(delimiter=character), skip_blank=True)
+        for character in _RARE
+        if character in first_line
+    ]
+    right = [
+        reading
+        for reading in readings
+        if reading.width > 1 and reading.fitting >= RIGHT and reading.names_columns
+    ]
+    if not right:
+        return
+    reading = max(right, key=lambda reading: reading.width)
+    is_headerless = is_record(reading.labels or [], reading.sound)
+    dialect = replace(reading.dialect, header=not is_headerless)
+    raise UnreadableFile(
+        "The file has one column with each of the usual delimiters (comma, semicolon, tab, bar), "
+        f"but {_word(reading)} cuts its lines into {reading.width} cells each. If that is the "
+        f"delimiter, put it into the dataset's contract: {dialect_text(dialect)}. If the file has "
+        f"one column, a contract with {dialect_text(Dialect())} says so."
+    )
 
 
-def _escaped(delimiter: str) -> str:
-    return "\\t" if delimiter == "\t" else delimiter
+def _check_sequences(sample: Sample) -> None:
+    """Refuse a file whose cells are separated by several characters: its cells would be wrong."""
+    lines = [line for line in sample.text.splitlines()[:20] if line.strip()]
+    if not sample.complete and len(lines) > 1:
+        lines.pop()
+    for sequence in _SEQUENCES:
+        counts = {line.count(sequence.encode()) for line in lines}
+        if len(lines) > 1 and len(counts) == 1 and counts != {0}:
+            raise UnreadableFile(
+                f"The cells are separated by {sequence}, and a delimiter is one character. Export "
+                "the file again with another delimiter."
+            )
+
+
+def _check_quotes(sample: Sample, reading: Reading) -> None:
+    """Refuse a file whose cells are quoted with apostrophes: they would be part of the values."""
+    if b'"' in sample.text or b"'" not in sample.text:
+        return
+    rows = [reading.labels or [], *reading.sound]
+    columns = list(zip(*reading.sound, strict=True))
+    quoted = sum(_is_quoted(cell) for row in rows for cell in row)
+    whole_columns = any(
+        any(column) and all(_is_quoted(cell) for cell in column if cell) for column in columns
+    )
+    whole_header = bool(reading.labels) and all(map(_is_quoted, reading.labels or ()))
+    other = Reading.of(sample, replace(reading.dialect, quote_char="'"), skip_blank=True)
+    fits_better = other.fitting - reading.fitting >= _CLEARLY
+    if not (whole_columns or whole_header or fits_better) or quoted < _LEAST_QUOTED:
+        return
+    if other.names_columns and (other.fitting >= RIGHT or not other.records):
+        raise UnreadableFile(
+            "Cells are quoted with apostrophes, which would be published as part of the values. "
+            f"Name the quote character in the dataset's contract: {dialect_text(other.dialect)}. "
+            'If they are part of the values, name the usual one there: "quoteChar": "\\"".'
+        )
+
+
+def _is_quoted(cell: str) -> bool:
+    return len(cell) > 1 and cell[0] == cell[-1] == "'"
+
+
+def _check_header(reading: Reading) -> None:
+    """Refuse a file whose first row is a record: it would be lost, and be the columns' names."""
+    if reading.labels and is_record(reading.labels, reading.sound):
+        dialect = replace(reading.dialect, header=False)
+        raise UnreadableFile(
+            "There seems to be no header: the first row reads like a record. If it is one, say so "
+            f"in a contract for the dataset, with a field for each of the {reading.width} columns: "
+            f"{dialect_text(dialect)}. If it is the header, a contract with its names accepts it."
+        )
+
+
+_WORDS = {
+    ",": "a comma",
+    ";": "a semicolon",
+    "\t": "a tab",
+    "|": "a bar",
+    "~": "a tilde",
+    "^": "a caret",
+    ":": "a colon",
+}
+
+
+def _word(reading: Reading) -> str:
+    delimiter = reading.dialect.delimiter
+    if delimiter < " " or delimiter == "\x7f":
+        return f"the control character U+{ord(delimiter):04X}"
+    return _WORDS.get(delimiter, f"the character {delimiter}")

@@ -5,14 +5,13 @@ Settled once from the file's head and the dataset's contract; every split then r
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from tabular.contract.descriptor import reference_contract
 from tabular.contract.jsonable import from_document, to_document
-from tabular.encoding import BOMS, Encoding, find_encoding, suggest_encoding
+from tabular.encoding import BOMS, Encoding, find_encoding
 from tabular.errors import (
     EmptyFile,
     FileTooLarge,
@@ -22,16 +21,20 @@ from tabular.errors import (
     UnsupportedFormat,
 )
 from tabular.model import Contract, Dialect
+from tabular.reading.advice import contract_advice
 from tabular.reading.compression import GZIP_MAGIC, gunzip
 from tabular.reading.detection import detect_dialect
+from tabular.reading.encoding_advice import is_surely_utf8, suggest_encoding
 from tabular.reading.end_mark import strip_end_marks
 from tabular.reading.formats import binary_format, refusal, text_format
-from tabular.reading.grammar import Grammar, Outcome
+from tabular.reading.grammar import Grammar
+from tabular.reading.head import NO_CONTENT, HeadReader
 from tabular.reading.header import Column, check_labels, match_columns
 from tabular.reading.line_ends import count_lines, line_end, strip_line_end
+from tabular.reading.sample import Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from tabular.model import Field
 
@@ -40,8 +43,6 @@ MAX_HEAD_BYTES = 4 * 1024 * 1024
 
 MAX_COLUMNS = 50_000
 """Three times what a spreadsheet has; each column costs memory in every step."""
-
-_NO_CONTENT = "The file has no content but blank lines: there is no header."
 
 _WHITE_SPACE = "".join(char for char in map(chr, range(0x3001)) if char.isspace())
 
@@ -57,7 +58,8 @@ class Layout:
     record, and `data_line` its 1-based physical line. `head` are the bytes before it. `size` is
     the object's size in bytes as stored. `blank_rows`: without a contract, rows of
     nothing but white space are skipped; with one, rows whose cells are all empty are skipped or
-    rejected, as its dialect says.
+    rejected, as its dialect says. `likely_encoding` is one that the head is valid in, where it is
+    not in its own.
     """
 
     encoding: str
@@ -72,6 +74,7 @@ class Layout:
     head: bytes
     line_end: str
     size: int
+    likely_encoding: str | None = None
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -178,7 +181,7 @@ def read_layout(head: bytes, *, size: int, name: str, contract: Contract | None)
     cut = len(body) if complete else encoding.lines_end(body)
     text = encoding.structure(body[:cut])
     if complete and not text.strip(b"\r\n"):
-        raise EmptyFile(_NO_CONTENT)
+        raise EmptyFile(NO_CONTENT)
     if contract is None or contract.dialect is None or contract.dialect.header:
         _check_format(text_format(text, complete=complete))
     if not cut:
@@ -186,19 +189,27 @@ def read_layout(head: bytes, *, size: int, name: str, contract: Contract | None)
             f"There is no line end in the first {len(body)} bytes: the file is not a CSV, "
             "or it is in another encoding than " + encoding.name + "."
         )
+    likely = None
+    if not bom:  # which nothing in a contract outweighs
+        _check_not_utf8(body[:cut], encoding)
+        likely = _likely_encoding(body[:cut], encoding)
     dialect = _settle_dialect(text, encoding, contract, complete=complete)
-    reader = _HeadReader(text, Grammar(dialect, encoding.structure_name), complete=complete)
-    if dialect.header:
-        labels = reader.labels(skip_blank=contract is None)
-        _check_text(labels, body[:cut], encoding)
+    reader = HeadReader(text, Grammar(dialect, encoding.structure_name), complete=complete)
+    try:
+        labels = _read_labels(reader, dialect, contract)
+        _check_text(labels, encoding, likely)
         check_labels(labels)
         _check_columns(len(labels))
-    else:
-        labels = [field.name for field in contract.fields] if contract else []
+        effective = contract or reference_contract(labels)
+        match_columns(labels, effective)  # raises now, not in the middle of the file
+    except HeaderMismatch as error:
+        if contract is None or not contract.fields:
+            raise
+        sample = Sample(encoding.to_utf8(text)[0] if encoding.byte_structured else text, complete)
+        advice = contract_advice(sample, contract, dialect)
+        raise HeaderMismatch(f"{error}{advice}", header=error.header) from None
     lines = count_lines(text[: reader.position])
     start = bom + _original_size(body, encoding, lines, reader.position)
-    effective = contract or reference_contract(labels)
-    match_columns(labels, effective)  # raises now, not in the middle of the file
     return Layout(
         encoding=encoding.name,
         bom=bom > 0,
@@ -212,6 +223,7 @@ def read_layout(head: bytes, *, size: int, name: str, contract: Contract | None)
         head=content[:start],
         line_end=_line_end_of(text),
         size=size,
+        likely_encoding=likely,
     )
 
 
@@ -262,6 +274,22 @@ def _find_encoding(content: bytes, contract: Contract | None) -> tuple[Encoding,
     return encoding, 0
 
 
+def _check_not_utf8(text: bytes, encoding: Encoding) -> None:
+    """Raise UnsupportedEncoding where a contract's encoding would make nonsense of UTF-8."""
+    if encoding.unit == 1 and encoding.name != "utf-8" and is_surely_utf8(text, encoding):
+        raise UnsupportedEncoding(
+            f"The file is UTF-8, and the contract says {encoding.name}: every character beyond "
+            'ASCII would become two or three others. Put "encoding": "utf-8" into the '
+            f"contract, or ask for the file in {encoding.name}."
+        )
+
+
+def _likely_encoding(text: bytes, encoding: Encoding) -> str | None:
+    """Another encoding that the head is valid in, where it is not in its own."""
+    _, undecodable = encoding.to_utf8(text)
+    return suggest_encoding(text, encoding.name) if undecodable else None
+
+
 def _settle_dialect(
     text: bytes, encoding: Encoding, contract: Contract | None, *, complete: bool
 ) -> Dialect:
@@ -283,14 +311,21 @@ def _blank_rows(contract: Contract | None, dialect: Dialect) -> BlankRows:
     return "skip-empty" if dialect.skip_blank_rows else "reject"
 
 
-def _check_text(labels: list[str], original: bytes, encoding: Encoding) -> None:
+def _read_labels(reader: HeadReader, dialect: Dialect, contract: Contract | None) -> list[str]:
+    """The header's names; the contract's where there is no header."""
+    if dialect.header:
+        return reader.labels(skip_blank=contract is None)
+    return [field.name for field in contract.fields] if contract else []
+
+
+def _check_text(labels: list[str], encoding: Encoding, likely: str | None) -> None:
     """Raise UnsupportedEncoding where the header could not be decoded."""
+    example = f', for example "encoding": "{likely}"' if likely else ""
     for number, label in enumerate(labels, 1):
         if "\ufffd" in label:
             raise UnsupportedEncoding(
                 f"The name of column {number} is not valid {encoding.name}. If the whole file is "
-                "in another encoding, name it in the dataset's contract, for example "
-                f'"encoding": "{suggest_encoding(original)}".'
+                f"in another encoding, name it in the dataset's contract{example}."
             )
 
 
@@ -313,75 +348,3 @@ def _line_end_of(text: bytes) -> str:
     """The first line end of the file, LF if it has none."""
     first = text[: line_end(text, 0)]
     return first[len(strip_line_end(first)) :].decode() or "\n"
-
-
-class _HeadReader:
-    """Reads the rows before the data."""
-
-    def __init__(self, text: bytes, grammar: Grammar, *, complete: bool) -> None:
-        self.position = 0
-        self._text = text
-        self._grammar = grammar
-        self._complete = complete
-
-    def labels(self, *, skip_blank: bool) -> list[str]:
-        """The header's names, and `position` after it.
-
-        Header rows are counted from 1 over all rows of the file, comment rows by the line on which
-        they begin, as among the data. Where a header row is a comment, the header is the next row
-        that is none; without a contract, blank lines before the header do not count.
-        """
-        dialect = self._grammar.dialect
-        wanted = sorted(dialect.header_rows)
-        rows: list[list[str]] = []
-        number = 0
-        for line, record in self._records():
-            number += 1
-            if skip_blank and not record.strip():
-                number -= 1
-                continue
-            if number < wanted[len(rows)] or self._is_comment(record, line):
-                continue
-            rows.append(self._cells(record, number))
-            if len(rows) == len(wanted):
-                return _joined(rows, dialect.header_join)
-        if not number:
-            raise EmptyFile(_NO_CONTENT)
-        where = "the file" if self._complete else f"its first {len(self._text)} bytes"
-        raise HeaderMismatch(
-            f"The header should be row {wanted[-1]}, and there are {number} rows in {where}."
-        )
-
-    def _records(self) -> Iterator[tuple[int, bytes]]:
-        """The records, each with the number of its first line."""
-        line = 1
-        while self.position < len(self._text):
-            start = self.position
-            end = self._grammar.record_end(self._text, start, complete=self._complete)
-            if end in (Outcome.MALFORMED, Outcome.INCOMPLETE):
-                end = line_end(self._text, start)
-            self.position = end
-            yield line, strip_line_end(self._text[start:end])
-            line += count_lines(self._text[start:end])
-
-    def _is_comment(self, record: bytes, line: int) -> bool:
-        dialect = self._grammar.dialect
-        mark = dialect.comment_char
-        if mark and record.startswith(mark.encode(self._grammar.encoding)):
-            return True
-        return line in dialect.comment_rows
-
-    def _cells(self, record: bytes, number: int) -> list[str]:
-        cells = self._grammar.cells(record)
-        if cells is None:
-            raise HeaderMismatch(
-                f"The header in row {number} has a quote that is not closed, or stands within a "
-                "name. Mend it, or name the quote character in the dataset's contract."
-            )
-        return cells
-
-
-def _joined(rows: list[list[str]], join: str) -> list[str]:
-    """Put the names of several header rows together, column by column."""
-    columns = itertools.zip_longest(*rows, fillvalue="")
-    return [join.join(part for part in column if part) for column in columns]

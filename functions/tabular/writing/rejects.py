@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from tabular.faults import Fault, shown
-from tabular.reading.grammar import MAX_RECORD_BYTES
+from tabular.reading.grammar import MAX_RECORD_BYTES, Grammar
 from tabular.values.cells import reader
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class FaultFinder:
             own.append(Fault(None, "source-error", "the record holds a NUL character", None))
         cells = self._layout.grammar_utf8.cells(text.encode())
         if cells is None:
-            own.append(Fault(None, "source-error", self._quote_message(), None))
+            own.append(Fault(None, "source-error", self._quote_message(text), None))
             return tuple(own)
         if self._is_blank(cells):
             return (*own, Fault(None, "blank-row", "the row has no content", None))
@@ -129,15 +130,19 @@ class FaultFinder:
         encoding = self._layout.encoding
         message = f"the row has bytes that are not valid {encoding}"
         if not self._layout.bom:  # which nothing in the contract outweighs
-            other = "utf-8" if encoding == "cp1252" else "cp1252"
-            message += (
-                "; if the whole file is in another encoding, name it in the contract, such as "
-                f'"encoding": "{other}"'
-            )
+            message += "; if the whole file is in another encoding, name it in the contract"
+            if self._layout.likely_encoding:
+                message += f', such as "encoding": "{self._layout.likely_encoding}"'
         return Fault(None, "encoding-error", message, None)
 
-    def _quote_message(self) -> str:
-        return "a quote is not closed, or stands where none may be"
+    def _quote_message(self, text: str) -> str:
+        """What is wrong with the quotes, and the setting that makes the row right, if one does."""
+        message = "unterminated or misplaced quote"
+        dialect = self._layout.dialect
+        spaced = Grammar(replace(dialect, skip_initial_space=True)).cells(text.encode())
+        if spaced is not None and len(spaced) == self._layout.width:
+            message += '; with "skipInitialSpace": true in the dialect the row can be read'
+        return message
 
 
 def csv_head(layout: Layout) -> bytes:

@@ -137,7 +137,7 @@ def test_records_that_are_not_in_the_encoding_say_nothing_and_are_noted() -> Non
     assert inference.document["schema"]["fields"] == [{"name": "n", "type": "integer"}]
     assert inference.notes == (
         "Passed over, as not valid utf-8: 1 of the sample's records. The whole file may be in "
-        "another encoding, such as cp1252.",
+        "cp1252.",
     )
 
 

@@ -138,7 +138,7 @@ def test_a_file_of_blank_lines_is_empty_with_a_contract_too() -> None:
 
 def test_a_header_row_that_the_file_does_not_have_is_refused_with_the_rows_it_has() -> None:
     error = refused(b"a,b\n1,2\n", contract_of(A, B, dialect={"headerRows": [7]}))
-    assert str(error) == "The header should be row 7, and there are 2 rows in the file."
+    assert str(error).startswith("The header should be row 7, and there are 2 rows in the file.")
 
 
 def test_a_name_that_promises_gzip_must_keep_it() -> None:

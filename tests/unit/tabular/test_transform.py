@@ -97,18 +97,18 @@ def test_blank_rows_follow_the_dialect(skip: bool, codes: dict[int, list[str]]) 
 
 
 @pytest.mark.parametrize(
-    ("encoding", "mark", "advice"),
+    ("encoding", "mark", "row", "advice"),
     [
-        ("utf-8", b"", ', such as "encoding": "cp1252"'),
-        ("cp1252", b"", ', such as "encoding": "utf-8"'),
-        ("cp1252", b"\xef\xbb\xbf", "not valid utf-8"),
+        ("utf-8", b"", "Jürgen".encode("cp1252"), ', such as "encoding": "cp1252"'),
+        ("cp1252", b"", "Jürgen".encode("cp850"), ', such as "encoding": "cp850"'),
+        ("utf-8", b"\xef\xbb\xbf", "Jürgen".encode("cp1252"), "not valid utf-8"),
     ],
 )
 def test_an_undecodable_row_is_told_what_another_encoding_would_take(
-    encoding: str, mark: bytes, advice: str
+    encoding: str, mark: bytes, row: bytes, advice: str
 ) -> None:
     contract = contract_of(NAME, AGE, encoding=encoding)
-    (reject,) = run(mark + b"name,age\n\x81,1\n", contract).rejects
+    (reject,) = run(mark + b"name,age\n" + row + b",1\n", contract).rejects
     assert reject["errors"][0]["message"].endswith(advice)
 
 
