@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from shared.job import Execution, Failure, Job
+from shared.remedies import remedy_of
 from shared.text import exact_json, printable
 
 # SNS takes fewer than 100 characters of printable ASCII.
@@ -107,13 +108,29 @@ def failure_notification(job: Job, execution: Execution, environment: str) -> No
             f"Step: {failure.state}",
             f"Cause: {cause}",
             "",
-            "When the cause is mended, run it again by one of these:",
-            "- Redrive on the execution's page in the Step Functions console",
-            f"- pipectl rerun {job.file_id}",
+            *_what_to_do(failure.error, job.file_id),
         ],
-        details={"error": {"code": failure.error, "message": cause, "state": failure.state}},
+        details={
+            "error": {
+                "code": failure.error,
+                "message": cause,
+                "state": failure.state,
+                "remedy": remedy_of(failure.error),
+            }
+        },
         attributes={"error": failure.error},
     )
+
+
+def _what_to_do(error: str, file_id: str) -> list[str]:
+    """How the file gets processed after all."""
+    if remedy_of(error) == "upload":
+        return ["No redrive or rerun of this file can succeed. Correct it and upload it again."]
+    return [
+        "When the cause is removed, run it again by one of these:",
+        "- Redrive on the execution's page in the Step Functions console",
+        f"- pipectl rerun {file_id}",
+    ]
 
 
 def _notification(

@@ -83,6 +83,8 @@ def _again_by(failure: FailedFile) -> str:
         return "running"
     if failure.resolved_by is not None:
         return f"(a later {failure.resolved_by.how} succeeded)"
+    if failure.remedy == "upload":
+        return "upload again"
     return "redrive" if failure.redrivable else "new attempt"
 
 

@@ -126,6 +126,9 @@ def command(
     the workflow's definition is still the one the execution was started with. A new attempt enters
     through the processing queue and runs the whole file.
 
+    After some errors, such as EmptyFile, no rerun can succeed: these files are left. Upload them
+    again.
+
     The dead-letter messages of files that succeed are deleted.
 
     On AWS it asks before it starts anything, unless --yes is given.
@@ -166,7 +169,9 @@ def command(
         echo_json(document)
     else:
         _show(outcome.reruns, stack)
-    if any(rerun.status in UNSUCCESSFUL for rerun in outcome.reruns):
+    # What was named should have run; of all, those are run that can be.
+    unsuccessful = UNSUCCESSFUL if everything else (*UNSUCCESSFUL, "left")
+    if any(rerun.status in unsuccessful for rerun in outcome.reruns):
         raise SystemExit(1)
 
 
@@ -236,13 +241,24 @@ def _foreseen(stack: Stack, wish: _Wish) -> list[Rerun]:
         failure
         for failure in survey(stack, Selection(wish.error, wish.since, wish.source)).failures
         if wish.superseded or failure.resolved_by is None or failure.resolved_by.how != "version"
-    ][: wish.limit]
-    reruns = [
-        told(one.file_id, f"s3://{one.source}", foreseen(one, new=wish.new)) for one in chosen
     ]
+    reruns = _first(
+        wish.limit,
+        [told(one.file_id, f"s3://{one.source}", foreseen(one, new=wish.new)) for one in chosen],
+    )
     for rerun in [rerun for rerun in reruns if rerun.status == "planned"][: wish.canary]:
         rerun.canary = True
     return reruns
+
+
+def _first(limit: int | None, reruns: Sequence[Rerun]) -> list[Rerun]:
+    """The first reruns, `limit` at most; files that are left don't use it up."""
+    chosen: list[Rerun] = []
+    for rerun in reruns:
+        if limit is not None and sum(one.status != "left" for one in chosen) == limit:
+            break
+        chosen.append(rerun)
+    return chosen
 
 
 def _targets(reruns: Iterable[Rerun]) -> list[Target]:
@@ -294,6 +310,7 @@ _WORDS = {
     "new_attempt": "new attempt",
     "mend": "its rejected rows",
     "follow": "followed",
+    "upload": "upload again",
     "none": "nothing to do",
 }
 

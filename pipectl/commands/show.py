@@ -161,6 +161,8 @@ def _again_by(again: Plan, found: Portrait) -> str:
         return f"pipectl rerun {found.execution.name}  (a redrive)"
     if again.how == "new_attempt":
         return f"pipectl rerun {found.source.file_id}  (a new attempt: {again.because})"
+    if again.how == "upload":
+        return f"uploading the file again: {again.because}"
     return f"nothing to do: {again.because}"
 
 

@@ -197,6 +197,7 @@ def _again(
         succeeded=item is not None and item["status"] == "succeeded",
         present_definition=not execution.redrivable
         or executions.has_present_definition(execution.arn),
+        error=execution.error,
     )
     return plan(standing, new=False, force=False, now=datetime.now(UTC))
 

@@ -13,6 +13,7 @@ from pipectl.client.executions import Described, Listed, attempt_of
 from pipectl.client.metadata import Item
 from shared.job import Job, Source
 from shared.metadata import is_later
+from shared.remedies import Remedy, remedy_of
 
 # https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
 REDRIVABLE_FOR = timedelta(days=14)
@@ -63,6 +64,11 @@ class FailedFile:
         """The source's key in the metadata table: `bucket/key`."""
         return f"{self.source_bucket}/{self.source_key}"
 
+    @property
+    def remedy(self) -> Remedy:
+        """What helps against the error."""
+        return remedy_of(self.code)
+
     def to_document(self) -> dict[str, Any]:
         """The entry in `pipectl failures --json`."""
         resolved = self.resolved_by
@@ -71,6 +77,7 @@ class FailedFile:
             "source": f"s3://{self.source}",
             "dataset": self.dataset,
             "error": {"code": self.code, "message": self.message, "state": self.state},
+            "remedy": self.remedy,
             "failed_at": self.failed_at,
             "failing_since": self.failing_since,
             "attempts": self.attempts,

@@ -10,8 +10,9 @@ from typing import Any, Literal
 from pipectl.client.executions import Described, attempt_of
 from pipectl.operate.failures import DEFINITION_CHANGED, REDRIVABLE_FOR, FailedFile
 from shared.job import Source
+from shared.remedies import remedy_of
 
-How = Literal["redrive", "new_attempt", "mend", "follow", "none"]
+How = Literal["redrive", "new_attempt", "mend", "follow", "upload", "none"]
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,9 @@ class Standing:
     """What is known of a file that is to run again.
 
     `execution` is the one that a redrive would continue; `attempts` the number of the last attempt
-    known, 0 where none was ever started; `running` the name of its running execution. `superseded`
-    says that a later version of its key has succeeded.
+    known, 0 where none was ever started; `running` the name of its running execution; `error` the
+    name of the error that it failed with. `superseded` says that a later version of its key has
+    succeeded.
     """
 
     source: Source
@@ -30,6 +32,7 @@ class Standing:
     succeeded: bool = False
     superseded: bool = False
     present_definition: bool = True
+    error: str | None = None
 
     @property
     def file_id(self) -> str:
@@ -44,6 +47,9 @@ class Plan:
     how: How
     because: str
     superseded: bool = False
+
+
+_REDRIVE = Plan("redrive", "it can go on at the step that failed")
 
 
 def plan(
@@ -62,10 +68,10 @@ def plan(
         return left_alone
     if new or force:
         return Plan("new_attempt", f"asked for with --{'new' if new else 'force'}")
+    if remedy_of(standing.error or "") == "upload":
+        return _to_upload(str(standing.error))
     obstacle = _obstacle(standing, now)
-    if obstacle is not None:
-        return Plan("new_attempt", obstacle)
-    return Plan("redrive", "it can go on at the step that failed")
+    return Plan("new_attempt", obstacle) if obstacle is not None else _REDRIVE
 
 
 def _left_alone(standing: Standing, *, superseded: bool) -> Plan | None:
@@ -85,9 +91,15 @@ def foreseen(failure: FailedFile, *, new: bool) -> Plan:
         return Plan("none", "it has succeeded since")
     if new:
         return Plan("new_attempt", "asked for with --new")
+    if failure.remedy == "upload":
+        return _to_upload(failure.code)
     if failure.not_redrivable_because is not None:
         return Plan("new_attempt", failure.not_redrivable_because)
-    return Plan("redrive", "it can go on at the step that failed")
+    return _REDRIVE
+
+
+def _to_upload(error: str) -> Plan:
+    return Plan("upload", f"after {error} no rerun can succeed; --new starts one all the same")
 
 
 def message(

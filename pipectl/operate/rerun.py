@@ -44,9 +44,10 @@ UNSUCCESSFUL = ("failed", "timed_out", "aborted", "refused", "not_started", "not
 class Rerun:
     """One file on its way once more; `source` is its `s3://` address.
 
-    `status` is `planned`, `started`, `running`, that of the ended execution, `refused` (AWS would
-    not start it), `not_started` (the starter did not) or `not_run` (not reached). `from_redrive`
-    is the number of redrives from which on the execution's status counts.
+    `status` is `planned`, `left` (only another upload helps), `started`, `running`, that of the
+    ended execution, `refused` (AWS would not start it), `not_started` (the starter did not) or
+    `not_run` (not reached). `from_redrive` is the number of redrives from which on the execution's
+    status counts.
     """
 
     file_id: str
@@ -88,10 +89,14 @@ class Rerun:
         }
 
 
+def _error_of(item: Item | None) -> str | None:
+    return str(item["error"]["code"]) if item is not None and "error" in item else None
+
+
 def told(file_id: str, source: str, decided: Plan) -> Rerun:
     """A file with its plan; nothing is done yet."""
     left_alone = "superseded" if decided.superseded else "succeeded"
-    status = left_alone if decided.how == "none" else "planned"
+    status = {"none": left_alone, "upload": "left"}.get(decided.how, "planned")
     return Rerun(file_id, source, decided.how, decided.because, status)
 
 
@@ -218,6 +223,7 @@ class Rerunner:
             present_definition=execution is None
             or not execution.redrivable
             or self._executions.has_present_definition(execution.arn),
+            error=execution.error if execution is not None else _error_of(item),
         )
 
     def _is_superseded(self, source: Source) -> bool:
@@ -265,7 +271,7 @@ class Rerunner:
             rerun.status = "refused"
             rerun.error = Failure("Refused", explain(error), None)
             return
-        if rerun.how != "none":
+        if rerun.how not in ("none", "upload"):
             rerun.status = "started"
 
     def _redrive(self, rerun: Rerun, standing: Standing) -> None:

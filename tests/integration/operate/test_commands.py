@@ -394,3 +394,22 @@ def test_what_is_not_there_is_said_in_a_sentence(command: Command) -> None:
         done = command(name, f"{'0' * 32}-r2")
         assert done.exit_code == 1
         assert "There is no execution" in done.stderr
+
+
+def test_a_file_that_no_rerun_helps_is_left(dataset: Dataset, command: Command) -> None:
+    broken(dataset, "a.csv")
+    dataset.set_contract(type_of_id="integer")
+    empty = dataset.run(b"", "empty.csv")
+    [line] = [it for it in command("failures").stdout.splitlines() if it.startswith(empty)]
+    assert "upload again" in line
+    done = command("rerun", "--all", "--json", "--limit", "1", "--source", dataset.glob)
+    named = command("rerun", empty)
+
+    assert done.exit_code == 0, done.stderr
+    statuses = {one["file_id"]: one["status"] for one in done.document["reruns"]}
+    assert statuses.pop(empty) == "left"
+    assert list(statuses.values()) == ["succeeded"]
+    assert named.exit_code == 1
+    assert "upload again" in named.stdout
+    assert dataset.statuses(empty) == {"1.0": "failed"}
+    assert "uploading the file again" in command("show", empty).stdout

@@ -83,15 +83,27 @@ def test_a_failure_tells_what_is_wrong_where_and_how_to_run_it_again() -> None:
         "Status: failed\nError: EmptyFile\nStep: ParseCsv\nCause: There is no header.\n"
         in told.text
     )
-    assert f"pipectl rerun {FILE_ID}" in told.text
-    assert "Redrive" in told.text
+    assert "Correct it and upload it again." in told.text
+    assert "pipectl rerun" not in told.text
+    assert "- Redrive" not in told.text
     assert told.document["contract"] is None
     assert told.document["error"] == {
         "code": "EmptyFile",
         "message": "There is no header.",
         "state": "ParseCsv",
+        "remedy": "upload",
     }
     assert told.subject == "Data Pipeline: orders 2026-03.csv FAILED, EmptyFile"
+
+
+@pytest.mark.parametrize("error", ["InternalError", "HeaderMismatch", "States.Timeout"])
+def test_a_failure_that_a_rerun_can_help_says_how(error: str) -> None:
+    document = documents.job(failure=documents.failure(error))
+    execution = Execution.from_context(documents.execution())
+    text = failure_notification(Job.from_document(document), execution, "dev").text
+    assert f"- pipectl rerun {FILE_ID}\n" in text
+    assert "- Redrive on the execution's page" in text
+    assert "upload it again" not in text
 
 
 def test_subscribers_can_filter_by_attributes() -> None:

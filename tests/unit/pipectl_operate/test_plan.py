@@ -10,7 +10,9 @@ import pytest
 from pipectl.client.executions import Described, attempt_name, attempt_of
 from pipectl.operate.failures import DEFINITION_CHANGED
 from pipectl.operate.plan import Plan, Standing, attempts_in, message, plan
+from pipectl.operate.rerun import told
 from shared.job import Source
+from shared.remedies import REMEDIES, remedy_of
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 SOURCE = Source("in", "raw/orders/a.csv", "v1", "e1", 10, "0055", "2026-03-01T08:00:00Z", "orders")
@@ -129,3 +131,17 @@ def test_a_message_says_what_the_starter_may_do() -> None:
     plain = message(FAILED, 1, force=False)
     assert not {"force", "superseded"} & plain.keys()
     assert message(FAILED, 1, force=False, superseded=True) == plain | {"superseded": True}
+
+
+@pytest.mark.parametrize("error", [error for error in REMEDIES if remedy_of(error) == "upload"])
+def test_after_an_error_that_no_rerun_helps_the_file_has_to_be_uploaded(error: str) -> None:
+    decided = decide(replace(FAILED, error=error))
+    assert decided.how == "upload"
+    assert error in decided.because
+    assert decide(replace(FAILED, error=error), new=True).how == "new_attempt"
+    assert told("f1", "s3://in/a.csv", decided).status == "left"
+
+
+@pytest.mark.parametrize("error", ["TransientError", "TooManyRejects", "Timeout", None])
+def test_after_any_other_error_it_is_redriven(error: str | None) -> None:
+    assert decide(replace(FAILED, error=error)).how == "redrive"
