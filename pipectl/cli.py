@@ -23,6 +23,7 @@ SUBCOMMANDS = {
     "executions": "List executions with the files that they are of.",
     "show": "Show everything about one execution and its file.",
     "failures": "List failed files: why, where, since when, and how to run them again.",
+    "rejects": "Show the rejected records of a file, and why they were rejected.",
     "rerun": "Run failed files again, or only the rows that were rejected.",
     "backfill": "Run what lies in the bucket and never ran.",
     "estimate": "Estimate what a load takes of AWS: requests, time, cost and quotas.",

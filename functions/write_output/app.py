@@ -42,7 +42,7 @@ def handler(task: Task) -> dict[str, Any]:
         processed_at=task.execution.start_time,
         expected_records=_measured_records(job.results),
     )
-    _check_limits(whole, Layout.from_document(plan["layout"]).contract, settings)
+    _check_limits(whole, Layout.from_document(plan["layout"]).contract, settings, job.file_id)
     publication = Publication(
         bucket=settings.output_bucket,
         dataset=job.source.dataset,
@@ -70,7 +70,7 @@ def _measured_records(results: Mapping[str, Mapping[str, Any]]) -> int | None:
     return int(results["numbers"]["record_count"])
 
 
-def _check_limits(whole: WholeFile, contract: Contract, settings: Settings) -> None:
+def _check_limits(whole: WholeFile, contract: Contract, settings: Settings, file_id: str) -> None:
     percent = contract.max_reject_percent
     count = contract.max_reject_count
     check_rejects(
@@ -79,5 +79,8 @@ def _check_limits(whole: WholeFile, contract: Contract, settings: Settings) -> N
         max_percent=settings.max_reject_percent if percent is None else percent,
         max_count=settings.max_reject_count if count is None else count,
         may_reject_all=may_reject_all(contract),
-        whereabouts="The rejects of this attempt are in its work folder.",
+        whereabouts=(
+            f"They are under s3://{settings.output_bucket}/{keys.parts_prefix(file_id)}. "
+            f"See them with `pipectl rejects {file_id}`."
+        ),
     )

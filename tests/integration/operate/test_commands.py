@@ -397,9 +397,9 @@ def test_what_is_not_there_is_said_in_a_sentence(command: Command) -> None:
 
 
 def test_a_file_that_no_rerun_helps_is_left(dataset: Dataset, command: Command) -> None:
+    empty = dataset.run(b"", "empty.csv")
     broken(dataset, "a.csv")
     dataset.set_contract(type_of_id="integer")
-    empty = dataset.run(b"", "empty.csv")
     [line] = [it for it in command("failures").stdout.splitlines() if it.startswith(empty)]
     assert "upload again" in line
     done = command("rerun", "--all", "--json", "--limit", "1", "--source", dataset.glob)
@@ -413,3 +413,32 @@ def test_a_file_that_no_rerun_helps_is_left(dataset: Dataset, command: Command) 
     assert "upload again" in named.stdout
     assert dataset.statuses(empty) == {"1.0": "failed"}
     assert "uploading the file again" in command("show", empty).stdout
+
+
+def test_rejects_are_shown_whether_they_are_published_or_not(
+    dataset: Dataset, command: Command
+) -> None:
+    dataset.set_contract(type_of_id="integer")
+    body = b"id\n1\nx\n2\ny\n"
+    published = dataset.run(body, "some.csv")
+    unpublished = dataset.run(b"id\nx\ny\n", "all.csv")
+    clean = dataset.run(b"id\n1\n", "none.csv")
+
+    assert dataset.item(unpublished)["error"]["code"] == "TooManyRejects"
+    message = dataset.item(unpublished)["error"]["message"]
+    assert f"`pipectl rejects {unpublished}`" in message
+    assert f"work/{unpublished}/parts/" in message
+    assert "Row 2, line 3\n" in command("rejects", published).stdout
+    for file_id in (published, unpublished):
+        found = [json.loads(it) for it in command("rejects", file_id, "--json").stdout.splitlines()]
+        assert [one["raw"] for one in found] == ["x", "y"]
+        assert command("rejects", file_id, "--csv").stdout == "id\nx\ny\n"
+        assert len(command("rejects", file_id, "--json", "--limit", "1").stdout.splitlines()) == 1
+    none = command("rejects", clean)
+    assert (none.exit_code, none.stdout) == (0, "")
+    assert "No records of the file were rejected: 0 of 1 records." in none.stderr
+    unknown = command("rejects", "0" * 32)
+    assert unknown.exit_code == 1
+    assert "Nothing is known of the file" in unknown.stderr
+    assert command("rejects", "not-an-id").exit_code == 2
+    assert command("rejects", published, "--csv", "--limit", "1").exit_code == 2

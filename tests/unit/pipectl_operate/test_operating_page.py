@@ -18,7 +18,7 @@ PAGE = (Path(__file__).parents[3] / "docs" / "operating.md").read_text(encoding=
 # Click leaves two of the usual 80 columns free.
 TERMINAL_WIDTH = 78
 
-COMMANDS = ("executions", "show", "failures", "rerun", "backfill")
+COMMANDS = ("executions", "show", "failures", "rejects", "rerun", "backfill")
 AWS_LINES = re.findall(r"^aws .+$", PAGE, re.MULTILINE)
 
 

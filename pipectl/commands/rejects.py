@@ -1,0 +1,94 @@
+"""`pipectl rejects`: the rejected records of a file, and why they were rejected."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipectl.client.stack import StackChoice, stack_options
+from pipectl.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# Of a record's text; --json has it whole.
+_SHOWN_CHARACTERS = 160
+
+
+@click.command(epilog="Example: pipectl rejects 5f0c2b7e9d1a4c3e8b6f7a9d0c1e2f3a --limit 20")
+@click.argument("file_id", metavar="FILE_ID")
+@click.option("--csv", "as_csv", is_flag=True, help="Print the rejected rows as they were, as CSV.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document a record.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N rejected records."
+)
+@stack_options
+def command(
+    *, choice: StackChoice, file_id: str, as_csv: bool, as_json: bool, limit: int | None
+) -> None:
+    """Show the rejected records of a file: where each is, what is wrong with it, and its text.
+
+    The records of a file that succeeded are published under rejected/. Those of a file that failed,
+    for example with TooManyRejects, are not published. They are kept for 15 days and shown here,
+    too.
+
+    The output holds data of the file.
+
+    Exit status: 0 here they are, also where there are none, 1 they can't be read, 2 the command
+    line is wrong.
+    """
+    from pipectl.client.targets import read_target
+    from pipectl.operate.rejects import find, lines, pieces
+
+    target = read_target(file_id)
+    if target.file_id is None or target.execution is not None:
+        raise UsageError(f"'{file_id}' is not a file's id (32 hex digits).")
+    if as_csv and as_json:
+        raise UsageError("--csv and --json exclude each other.")
+    if as_csv and limit is not None:
+        raise UsageError("--csv prints all rows, since they are meant to be corrected; no --limit.")
+    stack = choice.open()
+    found = find(stack, target.file_id, "csv" if as_csv else "jsonl")
+    click.echo(found.about, err=True)
+    if as_csv:
+        # The rows are in the file's own encoding.
+        _write(pieces(stack, found))
+    else:
+        chosen = itertools.islice(lines(stack, found), limit)
+        _write(line + b"\n" for line in chosen) if as_json else _show(chosen)
+
+
+def _write(data: Iterable[bytes]) -> None:
+    output = click.get_binary_stream("stdout")
+    for piece in data:
+        output.write(piece)
+    output.flush()
+
+
+def _show(records: Iterable[bytes]) -> None:
+    for line in records:
+        record = json.loads(line)
+        click.echo(f"Row {record['row']}, line {record['line']}")
+        for fault in record["errors"]:
+            click.echo(f"  {_fault(fault)}")
+        click.echo(f"  > {_shown(record['raw'])}")
+
+
+def _fault(fault: dict[str, Any]) -> str:
+    field = f"{_shown(fault['field'])}: " if fault["field"] is not None else ""
+    value = f": {_shown(fault['value'])}" if fault["value"] is not None else ""
+    return f"{field}{_shown(fault['message'])} ({fault['code']}){value}"
+
+
+def _shown(text: str) -> str:
+    """A sender's text on one line, without what a terminal would act on."""
+    cut = text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+    return "".join(
+        character
+        if character.isprintable()
+        else character.encode("unicode_escape", "surrogatepass").decode()
+        for character in cut
+    )

@@ -1,0 +1,158 @@
+"""Where a file's rejected records are found, and what is said where there are none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from pipectl.commands.rejects import _show
+from pipectl.errors import PipectlError
+from pipectl.operate import rejects
+from tests.infrastructure import deployed
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+FILE_ID = "5f0c2b7e9d1a4c3e8b6f7a9d0c1e2f3a"
+BUCKET = "out"
+NOW = datetime(2026, 3, 10, tzinfo=UTC)
+RUNNING = SimpleNamespace(name=FILE_ID, running=True, status="running")
+ABORTED = SimpleNamespace(name=FILE_ID, running=False, status="aborted")
+
+
+def failed(days: int = 1, code: str = "TooManyRejects", state: str = "WriteOutput") -> Any:
+    at = (NOW - timedelta(days=days)).isoformat()
+    return {"status": "failed", "failed_at": at, "error": {"code": code, "state": state}}
+
+
+def succeeded(**more: Any) -> Any:
+    counts = {"record_count": 4, "error_count": 2, "output_bucket": BUCKET}
+    return {"status": "succeeded", **counts, **more}
+
+
+class World:
+    """A stack with one bucket; `item` and `attempts` are what is known of the file."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, s3: S3Client) -> None:
+        self.s3 = s3
+        self.item: Any = None
+        self.attempts: list[Any] = []
+        self.stack: Any = SimpleNamespace(client=lambda _: s3, output=lambda _: BUCKET)
+        items = SimpleNamespace(get=lambda _: {FILE_ID: self.item} if self.item else {})
+        executions = SimpleNamespace(attempts=lambda *_: self.attempts)
+        monkeypatch.setattr(rejects, "Items", lambda _: items)
+        monkeypatch.setattr(rejects, "Executions", lambda _: executions)
+
+    def put(self, key: str, body: bytes) -> None:
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+
+    def part(self, split: int, jsonl: bytes, csv: bytes) -> None:
+        for kind, body in (("jsonl", jsonl), ("csv", csv)):
+            self.put(f"work/{FILE_ID}/parts/{split:05d}.rejected.{kind}", body)
+
+    def find(self, kind: rejects.Kind = "jsonl") -> rejects.Rejects:
+        return rejects.find(self.stack, FILE_ID, kind, now=NOW)
+
+    def lines(self) -> list[bytes]:
+        return list(rejects.lines(self.stack, self.find()))
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    with mock_aws():
+        s3 = boto3.client("s3", region_name="us-east-1")
+        s3.create_bucket(Bucket=BUCKET)
+        yield World(monkeypatch, s3)
+
+
+def test_published_rejects_are_those_of_the_item(world: World) -> None:
+    world.item = succeeded(rejected_key="rejected/a.jsonl", rejected_csv_key="rejected/a.csv")
+    world.put("rejected/a.jsonl", b'{"row": 1}\n{"row": 2}\n')
+    world.put("rejected/a.csv", b"id\nx\ny\n")
+    world.part(0, b'{"row": 9}\n', b"id\nz\n")
+    assert world.lines() == [b'{"row": 1}', b'{"row": 2}']
+    assert b"".join(rejects.pieces(world.stack, world.find("csv"))) == b"id\nx\ny\n"
+    assert world.find().about == "2 of 4 records were rejected: s3://out/rejected/a.jsonl"
+
+
+def test_rejects_of_a_failed_file_are_its_parts_in_order(world: World) -> None:
+    world.item = failed()
+    world.part(1, b'{"row": 2}\n', b"y\n")
+    world.part(0, b'{"row": 1}\n', b"id\nx\n")
+    world.part(2, b"", b"")
+    assert world.lines() == [b'{"row": 1}', b'{"row": 2}']
+    assert b"".join(rejects.pieces(world.stack, world.find("csv"))) == b"id\nx\ny\n"
+    assert "the file failed with TooManyRejects in WriteOutput" in world.find().about
+
+
+def test_a_line_that_is_cut_between_two_pieces_is_whole(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rejects, "_PIECE_BYTES", 3)
+    world.item = failed()
+    world.part(0, b'{"row": 1}\n{"row": 2}\n', b"id\nx\ny\n")
+    assert world.lines() == [b'{"row": 1}', b'{"row": 2}']
+
+
+def test_a_file_without_rejects_says_how_many_records_it_had(world: World) -> None:
+    world.item = succeeded() | {"error_count": 0}
+    assert world.find().keys == ()
+    assert world.find().about == "No records of the file were rejected: 0 of 4 records."
+
+
+def test_a_file_that_failed_before_its_records_were_read_has_none(world: World) -> None:
+    world.item = failed(code="EmptyFile", state="ParseCsv")
+    world.part(0, b"", b"id\n")
+    for kind in ("jsonl", "csv"):
+        assert world.find(kind).keys == ()
+    assert "the file failed with EmptyFile in ParseCsv" in world.find().about
+
+
+def test_expired_rejects_say_how_to_get_them_again(world: World) -> None:
+    world.item = failed(days=20)
+    with pytest.raises(PipectlError, match=rf"20 days ago.*15 days.*pipectl rerun {FILE_ID}"):
+        world.find()
+
+
+def test_the_days_are_those_of_the_buckets_lifecycle() -> None:
+    rules = deployed.properties("OutputBucket")["LifecycleConfiguration"]["Rules"]
+    (days,) = {rule["ExpirationInDays"] for rule in rules if rule.get("Prefix") == "work/"}
+    assert timedelta(days=days) == rejects.WORK_EXPIRES_AFTER
+
+
+def test_an_unknown_file_is_an_error(world: World) -> None:
+    with pytest.raises(PipectlError, match="Nothing is known of the file"):
+        world.find()
+
+
+def test_a_file_that_was_not_recorded_yet(world: World) -> None:
+    world.attempts = [RUNNING]
+    assert "is still running" in world.find().about
+    world.attempts = [ABORTED]
+    assert world.find().about.endswith(f"its execution {FILE_ID} aborted.")
+    world.part(0, b'{"row": 1}\n', b"id\nx\n")
+    assert world.lines() == [b'{"row": 1}']
+
+
+def test_published_rejects_that_were_deleted_say_so(world: World) -> None:
+    world.item = succeeded(rejected_key="rejected/a.jsonl", rejected_csv_key="rejected/a.csv")
+    with pytest.raises(PipectlError, match=r"rejected/a\.jsonl is no longer there"):
+        world.lines()
+
+
+def test_a_senders_text_does_nothing_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    fault = {"field": "a\x1b[2J", "code": "type-error", "message": "m", "value": "v\r\u202e"}
+    record = {"row": 3, "line": 4, "errors": [fault], "raw": "x\ny\x07" + "z" * 1000}
+    _show([json.dumps(record).encode()])
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[:2] == ["Row 3, line 4", r"  a\x1b[2J: m (type-error): v\r\u202e"]
+    assert printed.splitlines()[2].startswith(r"  > x\ny\x07zzz")
+    assert len(printed) < 300
+    assert all(line.isprintable() for line in printed.splitlines())
