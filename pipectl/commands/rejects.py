@@ -10,6 +10,7 @@ import click
 
 from pipectl.client.stack import StackChoice, stack_options
 from pipectl.errors import UsageError
+from pipectl.output import echo, echo_json_text, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,13 +53,14 @@ def command(
         raise UsageError("--csv prints all rows, since they are meant to be corrected; no --limit.")
     stack = choice.open()
     found = find(stack, target.file_id, "csv" if as_csv else "jsonl")
-    click.echo(found.about, err=True)
+    echo(found.about, err=True)
     if as_csv:
         # The rows are in the file's own encoding.
         _write(pieces(stack, found))
     else:
         chosen = itertools.islice(lines(stack, found), limit)
-        _write(line + b"\n" for line in chosen) if as_json else _show(chosen)
+        for line in chosen:
+            echo_json_text(line.decode()) if as_json else _show(line)
 
 
 def _write(data: Iterable[bytes]) -> None:
@@ -68,13 +70,12 @@ def _write(data: Iterable[bytes]) -> None:
     output.flush()
 
 
-def _show(records: Iterable[bytes]) -> None:
-    for line in records:
-        record = json.loads(line)
-        click.echo(f"Row {record['row']}, line {record['line']}")
-        for fault in record["errors"]:
-            click.echo(f"  {_fault(fault)}")
-        click.echo(f"  > {_shown(record['raw'])}")
+def _show(line: bytes) -> None:
+    record = json.loads(line)
+    echo(f"Row {record['row']}, line {record['line']}")
+    for fault in record["errors"]:
+        echo(f"  {_fault(fault)}")
+    echo(f"  > {_shown(record['raw'])}")
 
 
 def _fault(fault: dict[str, Any]) -> str:
@@ -86,9 +87,4 @@ def _fault(fault: dict[str, Any]) -> str:
 def _shown(text: str) -> str:
     """A sender's text on one line, without what a terminal would act on."""
     cut = text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
-    return "".join(
-        character
-        if character.isprintable()
-        else character.encode("unicode_escape", "surrogatepass").decode()
-        for character in cut
-    )
+    return printable(cut)

@@ -150,7 +150,7 @@ def test_published_rejects_that_were_deleted_say_so(world: World) -> None:
 def test_a_senders_text_does_nothing_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     fault = {"field": "a\x1b[2J", "code": "type-error", "message": "m", "value": "v\r\u202e"}
     record = {"row": 3, "line": 4, "errors": [fault], "raw": "x\ny\x07" + "z" * 1000}
-    _show([json.dumps(record).encode()])
+    _show(json.dumps(record).encode())
     printed = capsys.readouterr().out
     assert printed.splitlines()[:2] == ["Row 3, line 4", r"  a\x1b[2J: m (type-error): v\r\u202e"]
     assert printed.splitlines()[2].startswith(r"  > x\ny\x07zzz")
