@@ -133,7 +133,8 @@ def finish(partial: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     `quantiles`, `quantile_relative_error` (0 where exact), `histogram`
     (`{"edges": n + 1 numbers, "counts": n}`), and `non_finite` where there are NaN or infinities:
     these are counted but enter no other figure, nor does a number beyond the range of doubles.
-    Other fields: `unique` (the same as `distinct`); dates and datetimes: `range_days`. Their `min`
+    Other fields: `unique` (the same as `distinct`); dates and datetimes: `range_days`;
+    datetimes: `with_time_zone`, how many have one. Their `min`
     and `max` are by code point: the order of ISO 8601 dates, too, and of datetimes as long as they
     are written with the same offset from UTC. A figure beyond the range of doubles is null.
     """

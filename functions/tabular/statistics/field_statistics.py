@@ -39,6 +39,7 @@ _BOUND_CHARACTERS = 100  # of the smallest and the largest text
 _SAFE_INTEGER = 2.0**53  # below it, doubles hold integers exactly
 _DATED_TYPES = frozenset({"date", "datetime"})
 _ISO_DATE = len("2024-01-31")
+_OFFSET = len("+02:00")
 
 Value = str | int | float
 
@@ -50,6 +51,8 @@ class FieldStatistics:
     type: str
     count: int = 0
     nulls: int = 0
+    zoned: int = 0
+    """Datetimes with a time zone."""
     smallest: Value | None = None
     largest: Value | None = None
     moments: Moments = field(default_factory=Moments)
@@ -67,7 +70,10 @@ class FieldStatistics:
         if is_numeric(self.type):
             self._add_numbers(texts, numbers)
         else:
-            self._add_texts(texts.drop_nulls() if missing else texts)
+            texts = texts.drop_nulls() if missing else texts
+            if self.type == "datetime":
+                self.zoned += int(_has_zone(texts).sum())
+            self._add_texts(texts)
 
     def add_counts(self, counts: Mapping[str | None, int]) -> None:
         """Add distinct texts, and how often each occurs; None are nulls."""
@@ -81,12 +87,15 @@ class FieldStatistics:
         if is_numeric(self.type):
             self._add_numbers(texts, None, occurrences)
         else:
+            if self.type == "datetime":
+                self.zoned += int(occurrences.filter(_has_zone(texts)).sum())
             self._add_counted(texts, occurrences)
 
     def merge(self, other: FieldStatistics) -> None:
         """Add what `other`, of the same type, has seen."""
         self.count += other.count
         self.nulls += other.nulls
+        self.zoned += other.zoned
         self._bound(other.smallest, other.largest)
         self.moments.merge(other.moments)
         if self.counts is not None and other.counts is not None:
@@ -125,6 +134,8 @@ class FieldStatistics:
             "min": _stored(self.smallest),
             "max": _stored(self.largest),
         }
+        if self.zoned:
+            document["zoned"] = self.zoned
         if is_numeric(self.type):
             document["moments"] = self.moments.to_document()
         if self.counts is not None:
@@ -142,6 +153,7 @@ class FieldStatistics:
     def from_document(cls, document: Mapping[str, Any]) -> FieldStatistics:
         """Read what `to_document` wrote."""
         read = cls(type=document["type"], count=document["count"], nulls=document["nulls"])
+        read.zoned = document.get("zoned", 0)
         read.smallest = read._restored(document["min"])
         read.largest = read._restored(document["max"])
         if "moments" in document:
@@ -306,7 +318,10 @@ class FieldStatistics:
         }
 
     def _range(self) -> dict[str, Any]:
-        return {"range_days": _days_between(self.smallest, self.largest)}
+        found: dict[str, Any] = {"range_days": _days_between(self.smallest, self.largest)}
+        if self.type == "datetime":
+            found["with_time_zone"] = self.zoned
+        return found
 
     def _as_number(self, value: Fraction) -> int | float | None:
         return _as_double(value) if self.type == "number" else int(value)
@@ -319,6 +334,11 @@ class FieldStatistics:
         high: Any = self.largest
         middles = ((self._restored(m), times) for m, times in self.histogram.ascending())
         return [(min(max(m, low), high), times) for m, times in middles]
+
+
+def _has_zone(datetimes: pl.Series) -> pl.Series:
+    """Which datetimes, as they are written, have a time zone: they end in Z or such as +02:00."""
+    return datetimes.str.ends_with("Z") | datetimes.str.slice(-_OFFSET, 1).is_in(["+", "-"])
 
 
 def _without_negative_zeros(numbers: pl.Series) -> pl.Series:

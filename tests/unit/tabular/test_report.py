@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from tabular.model import Field
-from tabular.statistics.accumulator import Accumulator
+from tabular.statistics.accumulator import Accumulator, merge
 from tabular.statistics.summary import summarize
 
 FIELDS = [
@@ -63,6 +63,29 @@ def test_the_summary_of_the_sample_has_the_agreed_field_statistics(
     for name in ("name", "email", "date"):
         agreed = {key: fields[name][key] for key in ("type", "count", "unique")}
         assert agreed == {"type": "string", "count": 4, "unique": 4}
+
+
+@pytest.mark.parametrize(
+    ("values", "notes"),
+    [
+        (["2024-03-01T00:00:00", "2024-03-01T00:00:00Z"], 1),
+        (["2024-03-01T00:00:00Z", "2024-03-01T00:00:00+02:00"], 0),
+        (["2024-03-01T00:00:00", None], 0),
+    ],
+)
+def test_a_field_of_datetimes_with_and_without_a_zone_is_noted(
+    values: list[str | None], notes: int
+) -> None:
+    fields = (Field("at", "at", "datetime"),)
+    found = [Accumulator(fields), Accumulator(fields)]
+    for accumulator, value in zip(found, values, strict=True):
+        accumulator.add("at", pl.Series([value], dtype=pl.String))
+    merged = merge(accumulator.partial() for accumulator in found)
+    summary = summarize(
+        merged, record_count=2, processed_count=2, error_count=0, generated_at="2024-01-20"
+    )
+    assert len(summary["notes"]) == notes
+    assert all("1 of 2 datetimes have a time zone" in note for note in summary["notes"])
 
 
 @pytest.mark.parametrize(

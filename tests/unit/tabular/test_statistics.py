@@ -139,6 +139,14 @@ def test_dates_have_a_range() -> None:
     assert (found["min"], found["max"], found["range_days"]) == ("2024-02-28", "2024-03-01", 2)
 
 
+def test_datetimes_with_a_time_zone_are_counted() -> None:
+    local, zoned = "2024-03-01T00:00:00", ["2024-03-01T00:00:00Z", "2024-03-01T00:00:00.5-02:00"]
+    assert statistics_of("datetime", [local, *zoned, None])["with_time_zone"] == 2
+    assert statistics_of("datetime", [local, "-0044-03-15T00:00:00"])["with_time_zone"] == 0
+    many = [f"2024-01-01T00:00:00.{number:05}Z" for number in range(20_000)]
+    assert statistics_of("datetime", [*many, local])["with_time_zone"] == 20_000
+
+
 def test_a_range_that_the_calendar_does_not_know_is_null() -> None:
     assert statistics_of("datetime", ["-0044-03-15T00:00:00"])["range_days"] is None
 
