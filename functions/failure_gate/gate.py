@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shared.errors import PipelineError
+from shared.errors import PipelineError, bare_name
 from shared.job import Failure
 from shared.steps import REPEATED_RESULTS
-
-# Names that are reserved for Step Functions and Lambda: raised by the gate, they would be refused
-# or match the gate's own Retry.
-_RESERVED_PREFIXES = ("States.", "Lambda.", "Sandbox.", "Runtime.", "Function.", "Extension.")
 
 
 def error_to_raise(failure: Failure) -> Exception:
@@ -20,9 +16,7 @@ def error_to_raise(failure: Failure) -> Exception:
     A reserved prefix is dropped (`States.Timeout` becomes `Timeout`), the full name stands in
     the message then.
     """
-    name = failure.error
-    for prefix in _RESERVED_PREFIXES:
-        name = name.removeprefix(prefix)
+    name = bare_name(failure.error)
     full_name = "" if name == failure.error else failure.error
     reason = ": ".join(part for part in (full_name, failure.cause) if part)
     undone = ", ".join(failure.not_done)

@@ -130,6 +130,18 @@ class InternalError(PipelineError):
     """Something unexpected; the message gives its type and place only, for data stays out."""
 
 
+# Names that begin so are Step Functions' and Lambda's own. A function that raised one would be
+# refused, or would match retriers that are not meant for it.
+_RESERVED_PREFIXES = ("States.", "Lambda.", "Sandbox.", "Runtime.", "Function.", "Extension.")
+
+
+def bare_name(error: str) -> str:
+    """An error's name without a reserved prefix, as the failure gate raises it again."""
+    for prefix in _RESERVED_PREFIXES:
+        error = error.removeprefix(prefix)
+    return error
+
+
 def error_code(error: ClientError) -> str:
     """The service's own name of the error, such as `NoSuchKey`."""
     return str(error.response.get("Error", {}).get("Code", "Unknown"))

@@ -224,10 +224,19 @@ def _read_failure(document: Mapping[str, Any]) -> Failure | None:
     )
 
 
+# Step Functions writes this before the payload of a function that returned no error type, as one
+# that timed out may. https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+_BEFORE_PAYLOAD = "Returned payload: "
+
+
 def readable_cause(cause: str) -> str:
-    """The sentence in a cause: Lambda wraps it as JSON with `errorMessage` and a stack trace."""
+    """The sentence in a cause: Lambda wraps it as JSON with `errorMessage` and a stack trace.
+
+    Around that JSON Step Functions may have put a sentence of its own, which says nothing.
+    """
+    before, marker, payload = cause.partition(_BEFORE_PAYLOAD)
     try:
-        document = json.loads(cause)
+        document = json.loads(payload if marker and not before.startswith("{") else cause)
     except ValueError:
         return cause
     if isinstance(document, dict) and "errorMessage" in document:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from pipectl.client.aws_errors import error_code
-from pipectl.client.history import STATUS, readable
+from pipectl.client.history import STATUS
+from shared.job import readable_cause
 
 if TYPE_CHECKING:
     from pipectl.client.stack import Stack
@@ -178,7 +179,7 @@ def _described(answer: Mapping[str, Any]) -> Described:
         **_common(answer),
         document=document if isinstance(document, dict) else {},
         error=answer.get("error"),
-        cause=readable(answer["cause"]) if "cause" in answer else None,
+        cause=readable_cause(answer["cause"]) if "cause" in answer else None,
         redrivable=answer.get("redriveStatus") == "REDRIVABLE",
         redrive_reason=answer.get("redriveStatusReason"),
     )

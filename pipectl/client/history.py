@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from shared.errors import bare_name
+from shared.job import readable_cause
+
 if TYPE_CHECKING:
     from pipectl.client.deployment import Deployment
 
@@ -23,9 +26,6 @@ STATUS = {
 
 # The first state of the workflow's failure lane: what failed last before it is what went wrong.
 FAILURE_LANE = "DescribeFailure"
-
-# The lane's last state raises an error under its own name, without these reserved beginnings.
-_RESERVED_PREFIXES = ("States.", "Lambda.", "Runtime.", "Sandbox.")
 
 
 @dataclass(frozen=True)
@@ -174,10 +174,10 @@ def _read_execution_event(run: Run, kind: str, event: Mapping[str, Any]) -> None
         return
     details = _details(event)
     code = details.get("error") or {"ExecutionTimedOut": "States.Timeout"}.get(kind, "Aborted")
-    message = readable(details.get("cause") or "") or _WITHOUT_CAUSE.get(kind, "")
+    message = readable_cause(details.get("cause") or "") or _WITHOUT_CAUSE.get(kind, "")
     origin = _origin(run.visits)
     run.failure = Failure(code, message, origin.name if origin else None)
-    if origin and origin.failure and bare(origin.failure.code) == bare(code):
+    if origin and origin.failure and bare_name(origin.failure.code) == bare_name(code):
         # Its own words are plainer than those of the state that raised it again.
         run.failure = origin.failure
 
@@ -196,7 +196,7 @@ def _read_attempt_event(visit: Visit, kind: str, event: Mapping[str, Any]) -> No
     elif kind.endswith(("Failed", "TimedOut", "Aborted")):
         details = _details(event)
         code = details.get("error") or "States.Timeout"
-        visit.failure = Failure(code, readable(details.get("cause") or ""), visit.name)
+        visit.failure = Failure(code, readable_cause(details.get("cause") or ""), visit.name)
 
 
 def _origin(visits: list[Visit]) -> Visit | None:
@@ -205,24 +205,6 @@ def _origin(visits: list[Visit]) -> Visit | None:
     before = visits[: lane[-1]] if lane else visits
     failed = [visit for visit in before if visit.failure is not None]
     return next(iter([*failed[-1:], *visits[-1:]]), None)
-
-
-def bare(code: str) -> str:
-    """An error's name without the beginnings that are reserved to AWS."""
-    for prefix in _RESERVED_PREFIXES:
-        code = code.removeprefix(prefix)
-    return code
-
-
-def readable(cause: str) -> str:
-    """The sentence in a cause; a Lambda function's comes as JSON with `errorMessage`."""
-    try:
-        document = json.loads(cause)
-    except ValueError:
-        return cause
-    if isinstance(document, dict) and "errorMessage" in document:
-        return str(document["errorMessage"])
-    return cause
 
 
 def _details(event: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -26,9 +26,11 @@ REFUSALS: Mapping[str, tuple[int, str, str]] = {
     ),
 }
 
-# What comes back from an environment that broke: error name and message.
-BREAKAGES: Mapping[str, tuple[str, str]] = {
+# What comes back from an environment that broke: error name, if Lambda gives one, and message.
+BREAKAGES: Mapping[str, tuple[str | None, str]] = {
     "timeout": ("Sandbox.Timedout", "RequestId: {id} Error: Task timed out after 3.00 seconds"),
+    # A timeout as Step Functions still meets it: its error is Lambda.Unknown then.
+    "untyped-timeout": (None, "2026-03-01T08:00:00.000Z {id} Task timed out after 3.00 seconds"),
     "crash": (
         "Runtime.ExitError",
         "RequestId: {id} Error: Runtime exited with error: signal: killed",
@@ -64,7 +66,8 @@ class Fault:
         """What the invocation gives back, where this fault is no refusal."""
         name, message = BREAKAGES.get(self.kind, (self.kind, f"A test raised {self.kind}."))
         document: dict[str, Any] = {"errorMessage": message.format(id=request_id)}
-        document |= {"errorType": name, "requestId": request_id, "stackTrace": []}
+        if name is not None:
+            document |= {"errorType": name, "requestId": request_id, "stackTrace": []}
         return Outcome(json.dumps(document).encode(), failed=True)
 
 

@@ -175,6 +175,7 @@ class EmbeddedStack:
             engine.parsed_once(),
             engine.retry_clock(wait),
             engine.uncaught_errors(),
+            engine.untyped_errors(),
             engine.aborted_stays_aborted(),
             map_runs.complete_map_runs(),
             events.complete_events(self._lambda.invoke_later),

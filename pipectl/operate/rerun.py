@@ -14,14 +14,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipectl.client.aws_errors import error_code, explain
 from pipectl.client.dead_letters import DeadLetters, settled
 from pipectl.client.executions import Described, Executions, attempt_name
-from pipectl.client.history import Failure, readable
+from pipectl.client.history import Failure
 from pipectl.client.metadata import Item, Items, source_of
 from pipectl.client.side_by_side import side_by_side
 from pipectl.client.targets import Target
 from pipectl.errors import PipectlError
 from pipectl.operate.find_failures import running_files
 from pipectl.operate.plan import How, Plan, Standing, attempts_in, message, plan
-from shared.job import Source
+from shared.job import Source, readable_cause
 from shared.metadata import is_later, version_attributes
 
 if TYPE_CHECKING:
@@ -334,7 +334,7 @@ class Rerunner:
         rerun.duration_ms = described.duration_ms
         if described.status != "succeeded":
             code = described.error or described.status
-            rerun.error = Failure(code, readable(described.cause or ""), None)
+            rerun.error = Failure(code, readable_cause(described.cause or ""), None)
 
     def _give_up(self, waiting: Sequence[Rerun]) -> None:
         items = self._items.get(rerun.file_id for rerun in waiting)

@@ -38,6 +38,8 @@ FAULTS = {
     "throttle": (THROTTLES, "TooManyRequestsException"),
     "error500": (7, "ServiceException"),
     "timeout": (2, "Timedout"),
+    "untyped-timeout": (2, "Unknown"),
+    "Runtime.OutOfMemory": (2, "OutOfMemory"),
     "crash": (2, "ExitError"),
     "access-denied": (1, "AccessDeniedException"),
     "SourceChanged": (1, "SourceChanged"),

@@ -6,6 +6,7 @@ the clock of its retries by one that can run faster.
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -19,10 +20,22 @@ from antlr4 import RuleContext
 from botocore.client import BaseClient
 from botocore.config import Config
 from jsonpath_ng.ext.parser import parse as read_path
+from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import (
+    CustomErrorName,
+)
 from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import (
     ErrorEqualsDecl,
 )
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
+    FailureEvent,
+)
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.lambda_eval_utils import (
+    LambdaFunctionErrorException,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_lambda import (  # noqa: E501  # a module's name
+    StateTaskServiceLambda,
+)
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
@@ -111,6 +124,39 @@ def uncaught_errors() -> AbstractContextManager[Any]:
             original(declaration, environment)
 
     return patch.object(ErrorEqualsDecl, "_eval_body", evaluate)
+
+
+def untyped_errors() -> AbstractContextManager[Any]:
+    """Let a function that fails without an error type fail as `Lambda.Unknown`, as on AWS.
+
+    moto calls the error "Exception", and its cause is the payload alone.
+    """
+    original = StateTaskServiceLambda._from_error
+
+    def from_error(task: StateTaskServiceLambda, env: Any, ex: Exception) -> FailureEvent:
+        event = original(task, env, ex)
+        if not isinstance(ex, LambdaFunctionErrorException) or _has_error_type(ex.payload):
+            return event
+        given: Any = event.event_details
+        details: Any = {
+            name: {**details, "error": _UNKNOWN, "cause": _UNTYPED_CAUSE + ex.payload}
+            for name, details in given.items()
+        }
+        return FailureEvent(env, CustomErrorName(_UNKNOWN), event.event_type, details)
+
+    return patch.object(StateTaskServiceLambda, "_from_error", from_error)
+
+
+_UNKNOWN = "Lambda.Unknown"
+_UNTYPED_CAUSE = (
+    "The cause could not be determined because Lambda did not return an error type. "
+    "Returned payload: "
+)
+
+
+def _has_error_type(payload: str) -> bool:
+    document = json.loads(payload)
+    return isinstance(document, dict) and "errorType" in document
 
 
 def aborted_stays_aborted() -> AbstractContextManager[Any]:

@@ -1,9 +1,10 @@
 """Distributed Maps as Step Functions runs them, where moto's engine leaves something out.
 
 moto lets a Map succeed whose children have failed, lets the others go on where one of them ends it,
-writes a manifest without result files, reads the ResultWriter's parameters from the children's
-results instead of the state's input, and goes from item to item by recursion. Methods of its
-classes are replaced while the stack is up.
+ends the execution as `States.Runtime` where S3 does not give the items or take the results, writes
+a manifest without result files, reads the ResultWriter's parameters from the children's results
+instead of the state's input, and goes from item to item by recursion. Methods of its classes are
+replaced while the stack is up.
 https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
 """
 
@@ -28,6 +29,9 @@ _FILES = {_FAILED: {_FAILED, _ABORTED}, "PENDING": set[str](), _SUCCEEDED: {_SUC
 def complete_map_runs() -> Iterator[None]:
     """Complete the Distributed Maps of moto's engine inside the block."""
     from moto.stepfunctions.parser.asl.component.state.exec.state_map import state_map
+    from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader import (
+        item_reader_decl,
+    )
     from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.itemprocessor import (  # noqa: E501  # a module's name
         distributed_item_processor_worker,
     )
@@ -42,6 +46,13 @@ def complete_map_runs() -> Iterator[None]:
             _run_map(state, environment, original)
 
         stack.enter_context(patch.object(state_map.StateMap, "_eval_execution", run_map))
+        read = item_reader_decl.ItemReader._eval_body
+
+        def read_items(reader: Any, env: Any) -> None:
+            with _failing_as(env, "StatesItemReaderFailed"):
+                read(reader, env)
+
+        stack.enter_context(patch.object(item_reader_decl.ItemReader, "_eval_body", read_items))
         yield
 
 
@@ -62,7 +73,10 @@ def _run_map(state: Any, environment: Any, original: Any) -> None:
         if len(runs) > before:
             newest = max(runs, key=lambda run: run.start_date)
             _children(newest).wait()
-            details = _write_results(writer, environment, newest, given)
+            # Where the items could not be read there is nothing to report.
+            if newest.status == _SUCCEEDED or newest.item_counter.total.get():
+                with _failing_as(environment, "StatesResultWriterFailed"):
+                    details = _write_results(writer, environment, newest, given)
     environment.stack.pop()
     environment.stack.append({"MapRunArn": newest.map_run_arn, "ResultWriterDetails": details})
 
@@ -225,6 +239,27 @@ def _children(run: Any) -> _Children:
 
 def _exceeded(env: Any) -> Exception:
     """What a Map Run fails with when one of its children has: no failure is tolerated."""
+    cause = "The specified tolerated failure threshold was exceeded"
+    return _failure(env, "StatesExceedToleratedFailureThreshold", cause)
+
+
+@contextmanager
+def _failing_as(env: Any, kind: str) -> Iterator[None]:
+    """Let the Map fail under the error of this kind for whatever goes wrong inside the block."""
+    from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
+        FailureEventException,
+    )
+
+    try:
+        yield
+    except FailureEventException:
+        raise
+    except Exception as error:  # noqa: BLE001  # S3's refusals, broken JSON: all fail the Map
+        raise _failure(env, kind, str(error)) from None
+
+
+def _failure(env: Any, kind: str, cause: str) -> Exception:
+    """A Map Run's failure, of a kind in moto's `StatesErrorNameType`."""
     from moto.stepfunctions.parser.api import (
         HistoryEventType,
         MapRunFailedEventDetails,
@@ -240,10 +275,8 @@ def _exceeded(env: Any) -> Exception:
         StatesErrorNameType,
     )
 
-    name = StatesErrorName(typ=StatesErrorNameType.StatesExceedToleratedFailureThreshold)
-    failed = MapRunFailedEventDetails(
-        error=name.error_name, cause="The specified tolerated failure threshold was exceeded"
-    )
+    name = StatesErrorName(typ=StatesErrorNameType[kind])
+    failed = MapRunFailedEventDetails(error=name.error_name, cause=cause)
     details: Any = {"mapRunFailedEventDetails": failed}
     return FailureEventException(
         FailureEvent(

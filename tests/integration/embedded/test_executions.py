@@ -224,3 +224,100 @@ def _check_as_aws_reports(child: dict[str, Any], machine: str, map_run: str, key
     assert child["InputDetails"] == child["OutputDetails"] == {"Included": True}
     assert (child["RedriveCount"], child["RedriveStatus"]) == (0, "REDRIVABLE_BY_MAP_RUN")
     assert child["StopDate"].endswith("Z")
+
+
+def test_a_function_that_names_no_error_fails_as_lambda_unknown(probe: StackProcess) -> None:
+    probe.add_fault("probe-actor", "untyped-timeout")
+    execution = ended(probe, {"do": "echo", "gate": "echo"})
+    caught = json.loads(execution["output"])["caught"]
+    assert caught["Error"] == "Lambda.Unknown"
+    assert caught["Cause"].startswith("The cause could not be determined because Lambda did not")
+    [act] = [visit for visit in history(probe, execution).visits if visit.name == "Act"]
+    assert act.failure is not None
+    assert act.failure.message.endswith("Task timed out after 3.00 seconds")
+    assert "{" not in act.failure.message
+
+
+MAP_ERRORS = ["States.ItemReaderFailed", "States.ResultWriterFailed"]
+
+
+def a_map_that_reads_and_writes(probe: StackProcess, key: str, writes_to: str) -> str:
+    """The ARN of a state machine: a Map with one retry and a Catch."""
+    sfn, bucket = probe.client("stepfunctions"), probe.outputs["OutputBucketName"]
+    role = sfn.describe_state_machine(stateMachineArn=probe.outputs["StateMachineArn"])["roleArn"]
+    definition = {
+        "StartAt": "Each",
+        "States": {
+            "Each": {
+                "Type": "Map",
+                "ItemReader": {
+                    "Resource": "arn:aws:states:::s3:getObject",
+                    "ReaderConfig": {"InputType": "JSON"},
+                    "Parameters": {"Bucket": bucket, "Key": key},
+                },
+                "ItemProcessor": {
+                    "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                    "StartAt": "Item",
+                    "States": {"Item": {"Type": "Pass", "End": True}},
+                },
+                "ResultWriter": {
+                    "Resource": "arn:aws:states:::s3:putObject",
+                    "Parameters": {"Bucket": writes_to, "Prefix": "map"},
+                },
+                "Retry": [{"ErrorEquals": MAP_ERRORS, "IntervalSeconds": 1, "MaxAttempts": 1}],
+                "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}],
+                "End": True,
+            },
+            "Caught": {"Type": "Succeed"},
+        },
+    }
+    machine: str = sfn.create_state_machine(
+        name=f"probe-{uuid.uuid4()}", definition=json.dumps(definition), roleArn=role
+    )["stateMachineArn"]
+    return machine
+
+
+def items(probe: StackProcess, body: bytes) -> str:
+    """The key of an object with a Map's items."""
+    key = f"items/{uuid.uuid4()}.json"
+    bucket = probe.outputs["OutputBucketName"]
+    probe.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+    return key
+
+
+def output_of(probe: StackProcess, machine: str) -> dict[str, Any]:
+    """Run a state machine; returns what it ended with."""
+    started = probe.client("stepfunctions").start_execution(stateMachineArn=machine, input="{}")
+    execution = description(probe, started["executionArn"])
+    assert execution["status"] == "SUCCEEDED"
+    document: dict[str, Any] = json.loads(execution["output"])
+    return document
+
+
+@pytest.mark.parametrize("body", [None, b"not JSON", b"{}"])
+def test_a_map_that_cannot_read_its_items_is_caught_as_such(
+    probe: StackProcess, body: bytes | None
+) -> None:
+    key = "items/nowhere.json" if body is None else items(probe, body)
+    caught = output_of(probe, a_map_that_reads_and_writes(probe, key, "nowhere"))
+    assert caught["Error"] == "States.ItemReaderFailed"
+    assert caught["Cause"]
+
+
+def test_a_map_that_cannot_write_its_results_is_caught_as_such(probe: StackProcess) -> None:
+    caught = output_of(probe, a_map_that_reads_and_writes(probe, items(probe, b"[1]"), "nowhere"))
+    assert caught["Error"] == "States.ResultWriterFailed"
+    assert "NoSuchBucket" in caught["Cause"]
+
+
+@pytest.mark.parametrize("call", ["s3:GET", "s3:PUT"])
+def test_a_map_is_retried_when_s3_fails_once(probe: StackProcess, call: str) -> None:
+    machine = a_map_that_reads_and_writes(
+        probe, items(probe, b"[1]"), probe.outputs["OutputBucketName"]
+    )
+    probe.add_fault(call, "error500")
+    try:
+        result = output_of(probe, machine)
+    finally:
+        probe.clear_faults()
+    assert "MapRunArn" in result

@@ -167,6 +167,14 @@ def test_an_error_that_is_not_described_yet_is_no_failure() -> None:
         ("[1]", "[1]"),
         ("12", "12"),
         ('{"errorMessage": "cut of', '{"errorMessage": "cut of'),
+        (
+            "The cause could not be determined because Lambda did not return an error type. "
+            'Returned payload: {"errorMessage":"2026-03-01T08:00:00.000Z 5b1c Task timed out after '
+            '60.15 seconds"}',
+            "2026-03-01T08:00:00.000Z 5b1c Task timed out after 60.15 seconds",
+        ),
+        ("Returned payload: null", "Returned payload: null"),
+        ('{"errorMessage": "Returned payload: 7"}', "Returned payload: 7"),
     ],
 )
 def test_a_cause_is_read_as_its_sentence(cause: str, sentence: str) -> None:
