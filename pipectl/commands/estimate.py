@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     type=click.FloatRange(0, 100),
     default=0.0,
     show_default=True,
-    help="Percentage of files that fail in ParseCsv; the month's cost holds them.",
+    help="Percentage of files that fail in ParseCsv; counted in the 30 days.",
 )
 @click.option(
     "--throughput",
@@ -68,6 +68,12 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     metavar="N",
     help="Lambda invocations that the account runs at once.  [default: 1000; a new account has 10]",
+)
+@click.option(
+    "--prices",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="JSON file with prices of your region; without it quantities are shown, no cost.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @parameter_option
@@ -82,20 +88,23 @@ def command(
     failed_percent: float,
     throughput: float | None,
     concurrency: int | None,
+    prices: Path | None,
     as_json: bool,
     parameters: Mapping[str, str],
     template: Path,
 ) -> None:
-    """Estimate requests, time, cost and quotas of files of one kind.
+    """Estimate requests, time, what AWS bills, and quotas of files of one kind.
 
-    Counts follow from the template's settings and the workflow's states. Prices and quotas are
-    those of us-east-1, without free tiers; those marked with * could not be looked up.
+    Counts follow from the template's settings and the workflow's states. Quotas are those of
+    us-east-1; those marked with * could not be looked up. docs/scale.md has an example of a price
+    file.
     """
     report = _report(
         template,
         parameters,
         throughput=throughput,
         concurrency=concurrency,
+        prices=prices,
         size=round(size_gb * 1e9),
         rows=rows,
         rejected=rejected_percent / 100,
@@ -116,6 +125,7 @@ def _report(
     *,
     throughput: float | None,
     concurrency: int | None,
+    prices: Path | None,
     size: int,
     rows: int | None,
     rejected: float,
@@ -124,6 +134,7 @@ def _report(
     peak: float,
 ) -> Report:
     from pipectl.scale.assumptions import Assumptions
+    from pipectl.scale.billing import Prices, read_prices
     from pipectl.scale.deployed import read_deployed
     from pipectl.scale.report import Demand, report_of
 
@@ -133,4 +144,5 @@ def _report(
     if concurrency is not None:
         assumptions = replace(assumptions, concurrent_executions=concurrency)
     demand = Demand(size, rows, rejected, failed, files_per_day, peak)
-    return report_of(read_deployed(template, parameters), demand, assumptions)
+    unit_prices = Prices() if prices is None else read_prices(prices)
+    return report_of(read_deployed(template, parameters), demand, assumptions, unit_prices)

@@ -18,6 +18,8 @@ class Assumptions:
     """Bytes of a record, where nobody says how many records a file has."""
     envelope_bytes: float = 240
     """Bytes that a record is longer as JSON Lines: names, quotes, id, row and time."""
+    parquet_share: float = 0.27
+    """Bytes of the processed records as Parquet, as a share of the CSV's."""
     reject_bytes: float = 327
     """Bytes of a rejected record as JSON Lines; as CSV it has those of the file."""
     merge_seconds: float = 0.005
@@ -28,6 +30,8 @@ class Assumptions:
     """Bytes that the workflow logs for each history event."""
     function_log_bytes: int = 1200
     """Bytes that a function logs in one invocation, Lambda's own lines included."""
+    lambda_log_bytes: int = 510
+    """Bytes of Lambda's own three lines, which no LogLevel of the stack leaves out."""
 
     # The account's own.
     concurrent_executions: int = 1000

@@ -54,6 +54,8 @@ class Deployed:
     """The logical ID of each function, by the placeholder that stands for it in the workflow."""
     split_bytes: int
     max_concurrency: int
+    output_format: str
+    log_level: str
     archives: bool
     emails: bool
     webhook: bool
@@ -96,6 +98,8 @@ def read_deployed(template: Path, parameters: Mapping[str, str]) -> Deployed:
         },
         split_bytes=int(values.parameter("SplitSizeBytes")),
         max_concurrency=int(values.parameter("MaxConcurrency")),
+        output_format=values.parameter("OutputFormat"),
+        log_level=values.parameter("LogLevel"),
         archives=values.holds("HasArchive"),
         emails=values.holds("HasNotificationEmail"),
         webhook=values.holds("HasWebhook"),

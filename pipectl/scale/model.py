@@ -78,9 +78,12 @@ def file_of(
     rows_a_byte = (rows / size) if rows is not None else 1 / assumptions.record_bytes
     good, bad = rows_a_byte * (1 - rejected), rows_a_byte * rejected
     length = 1 / rows_a_byte
+    processed = good * (length + assumptions.envelope_bytes)
+    if deployed.output_format == "parquet":
+        processed = (1 - rejected) * assumptions.parquet_share
     return File(
         splits=splits,
-        output=tuple(int(one * good * (length + assumptions.envelope_bytes)) for one in splits),
+        output=tuple(int(one * processed) for one in splits),
         rejected=tuple(-int(-one * bad * assumptions.reject_bytes // 1) for one in splits),
         rejected_csv=tuple(
             int(one * bad * length) + (_HEAD_BYTES if index == 0 else 0)
@@ -117,7 +120,7 @@ def estimate(
         write_units=_write_units(requests, assumptions, failed=fails_at is not None),
         read_units=requests["dynamodb:GetItem"] * -(-assumptions.item_bytes // 4096),
         log_bytes=(events + children * _CHILD_EVENTS) * assumptions.history_bytes
-        + sum(one.count for one in invocations) * assumptions.function_log_bytes,
+        + sum(one.count for one in invocations) * _logged_bytes(deployed, assumptions),
         stored_gb_months=_stored(file, published=fails_at is None),
         wall_seconds=_wall(deployed, way, file, assumptions),
     )
@@ -162,6 +165,13 @@ def _write_units(requests: Requests, assumptions: Assumptions, *, failed: bool) 
     # processed-at-index and source-index hold every item, failures-index those of failed files.
     indexes = 3 if failed else 2
     return writes * (1 + indexes) * -(-assumptions.item_bytes // 1024)
+
+
+def _logged_bytes(deployed: Deployed, assumptions: Assumptions) -> int:
+    """What an invocation logs: at WARN and above a function that succeeds adds no line."""
+    if deployed.log_level in {"WARN", "ERROR"}:
+        return assumptions.lambda_log_bytes
+    return assumptions.function_log_bytes
 
 
 def _stored(file: File, *, published: bool) -> float:

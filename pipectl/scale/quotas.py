@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pipectl.scale.durations import seconds_of
-from pipectl.scale.prices import S3_READS, S3_WRITES
-from pipectl.scale.requests import total
+from pipectl.scale.requests import S3_READS, S3_WRITES, total
 from tabular.reading.splits import MAX_SPLITS
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipectl.scale.billing import STORAGE, Prices, Quantity, quantities
 from pipectl.scale.model import Estimate, estimate, file_of
-from pipectl.scale.prices import REGION, S3_READS, S3_WRITES, SQS, Line, bill
 from pipectl.scale.quotas import Load, loads_of_many, loads_of_one, per_second
-from pipectl.scale.requests import total
+from pipectl.scale.requests import S3_READS, S3_WRITES, SQS, total
 
 if TYPE_CHECKING:
     from pipectl.scale.assumptions import Assumptions
@@ -25,8 +25,6 @@ _SERVICES = {
     "SQS": SQS,
     "SNS": ("sns:Publish",),
 }
-# What is kept, not done.
-_STORAGE = "s3_storage"
 # X-Ray records one trace a second and 5 % of the others.
 # https://docs.aws.amazon.com/xray/latest/devguide/xray-console-sampling.html
 _TRACED_SHARE = 0.05
@@ -46,14 +44,13 @@ class Demand:
 
 @dataclass(frozen=True)
 class Report:
-    """What the demand takes, costs, and comes close to."""
+    """What the demand takes, what AWS bills for it, and which limits it comes close to."""
 
     demand: Demand
     assumptions: Assumptions
     one: Estimate
-    bill: list[Line]
-    monthly: dict[str, float]
-    """US dollars in 30 days, by the bill's keys."""
+    billed: list[Quantity]
+    prices: Prices
     many_loads: list[Load]
     file_loads: list[Load]
 
@@ -61,7 +58,7 @@ class Report:
         """The report as text."""
         yield from self._takes()
         yield ""
-        yield from self._costs()
+        yield from self._billed()
         yield ""
         per_day = f"{self.demand.files_per_day:,.0f} files a day"
         yield f"Quotas, most used first, at {per_day}"
@@ -70,7 +67,7 @@ class Report:
         yield "Limits, most used first, of a single file"
         yield from _load_lines(self.file_loads)
         yield ""
-        yield "* The price or quota could not be looked up: check it before you rely on it."
+        yield "* The quota could not be looked up: check it before you rely on it."
 
     def document(self) -> dict[str, Any]:
         """The report as JSON."""
@@ -102,32 +99,45 @@ class Report:
                 "dynamodb_read_units": one.read_units,
                 "log_bytes": one.log_bytes,
             },
-            "cost": {
-                "currency": "USD",
-                "region": REGION,
-                "file": self.usd(),
-                "file_without_storage": self.usd(without=_STORAGE),
-                "month": sum(self.monthly.values()),
-                "lines": [
-                    {
-                        "key": line.key,
-                        "what": line.price.what,
-                        "quantity": line.quantity,
-                        "unit": line.price.unit,
-                        "file": line.usd,
-                        "month": self.monthly[line.key],
-                        "price": {**asdict(line.price), "verified": line.price.verified},
-                    }
-                    for line in self.bill
-                ],
-            },
+            "billed": [
+                {
+                    "key": quantity.key,
+                    "what": quantity.what,
+                    "unit": quantity.unit,
+                    "file": quantity.file,
+                    "month": quantity.month,
+                }
+                for quantity in self.billed
+            ],
+            "cost": self._cost_document(),
             "quotas": [_load_document(load) for load in self.many_loads],
             "limits": [_load_document(load) for load in self.file_loads],
         }
 
-    def usd(self, *, without: str | None = None) -> float:
-        """What a file costs, without one line of the bill."""
-        return sum(line.usd for line in self.bill if line.key != without)
+    def cost(self, *, of_month: bool = False, without: str | None = None) -> float:
+        """What a file, or all files of 30 days, cost at the prices given, without one item."""
+        return sum(
+            self.prices.cost(one, one.month if of_month else one.file) or 0.0
+            for one in self.billed
+            if one.key != without
+        )
+
+    @property
+    def unpriced(self) -> list[Quantity]:
+        """What is billed but has no price."""
+        return [one for one in self.billed if self.prices.cost(one, 1) is None]
+
+    def _cost_document(self) -> dict[str, Any] | None:
+        if not self.prices.unit_prices:
+            return None
+        return {
+            "currency": self.prices.currency,
+            "source": self.prices.source,
+            "file": self.cost(),
+            "file_without_storage": self.cost(without=STORAGE),
+            "month": self.cost(of_month=True),
+            "without_price": [one.key for one in self.unpriced],
+        }
 
     def _takes(self) -> Iterator[str]:
         one, size = self.one, self.demand.size
@@ -150,55 +160,66 @@ class Report:
         ]
         yield from _table(rows, "<>")
 
-    def _costs(self) -> Iterator[str]:
+    def _billed(self) -> Iterator[str]:
         month = f"{MONTH_DAYS} days"
-        yield f"Cost in US dollars ({REGION})"
-        rows = [("", "quantity", "a file", month)]
-        rows += [
-            (
-                line.price.what + ("" if line.price.verified else " *"),
-                f"{_number(line.quantity)} {line.price.unit}",
-                f"{line.usd:,.6f}",
-                f"{self.monthly[line.key]:,.2f}",
-            )
-            for line in self.bill
-        ]
-        rows += [
-            ("total", "", f"{self.usd():,.6f}", f"{sum(self.monthly.values()):,.2f}"),
-            (
-                "of which processing",
-                "",
-                f"{self.usd(without=_STORAGE):,.6f}",
-                f"{sum(self.monthly.values()) - self.monthly[_STORAGE]:,.2f}",
-            ),
-        ]
-        yield from _table(rows, "<>>>")
+        priced = bool(self.prices.unit_prices)
+        yield "What AWS bills"
+        rows = [["", "a file", month, "unit"]]
+        rows += [[one.what, _number(one.file), _number(one.month), one.unit] for one in self.billed]
+        if not priced:
+            yield from _table(rows, "<>><")
+            yield "  With prices of your region: --prices FILE"
+            return
+        currency = self.prices.currency
+        rows[0] += [f"{currency} a file", f"{currency} {month}"]
+        for row, one in zip(rows[1:], self.billed, strict=True):
+            row += [_money(self.prices.cost(one, one.file), 6)]
+            row += [_money(self.prices.cost(one, one.month), 2)]
+        for name, without in (("total", None), ("of which processing", STORAGE)):
+            file = self.cost(without=without)
+            whole = self.cost(of_month=True, without=without)
+            rows.append([name, "", "", "", _money(file, 6), _money(whole, 2)])
+        yield from _table(rows, "<>><>>")
+        if self.prices.source:
+            yield f"  Prices: {self.prices.source}"
+        if self.unpriced:
+            names = ", ".join(one.what for one in self.unpriced)
+            yield f"  Without a price, and so not in the total: {names}"
 
 
-def report_of(deployed: Deployed, demand: Demand, assumptions: Assumptions) -> Report:
+def report_of(
+    deployed: Deployed, demand: Demand, assumptions: Assumptions, prices: Prices
+) -> Report:
     """Estimate a demand on a deployed stack."""
     file = file_of(
         deployed, assumptions, size=demand.size, rows=demand.rows, rejected=demand.rejected
     )
     one = estimate(deployed, file, assumptions)
+    failed = estimate(deployed, file, assumptions, fails_at=_FAILING_STATE)
     rate = per_second(demand.files_per_day, 1)
     traced = min(1.0, 1 / rate) if rate > 1 else 1.0
     traced = min(1.0, traced + _TRACED_SHARE * (1 - traced))
-    good = bill(deployed, one, traced=traced)
-    bad = bill(
-        deployed, estimate(deployed, file, assumptions, fails_at=_FAILING_STATE), traced=traced
-    )
-    monthly: dict[str, float] = {}
-    for lines, share in ((good, 1 - demand.failed), (bad, demand.failed)):
-        for line in lines:
-            usd = line.usd * share * demand.files_per_day * MONTH_DAYS
-            monthly[line.key] = monthly.get(line.key, 0.0) + usd
+    of_good = quantities(deployed, one, traced=traced)
+    of_failed = quantities(deployed, failed, traced=traced)
+    files = demand.files_per_day * MONTH_DAYS
+    billed = [
+        Quantity(
+            key,
+            of_good.get(key, 0.0),
+            files
+            * (
+                of_good.get(key, 0.0) * (1 - demand.failed)
+                + of_failed.get(key, 0.0) * demand.failed
+            ),
+        )
+        for key in dict.fromkeys((*of_good, *of_failed))
+    ]
     return Report(
         demand,
         assumptions,
         one,
-        good,
-        monthly,
+        billed,
+        prices,
         loads_of_many(
             deployed,
             one,
@@ -256,6 +277,10 @@ def _seconds(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.1f} s"
     return f"{seconds / 60:,.0f} min"
+
+
+def _money(amount: float | None, digits: int) -> str:
+    return "" if amount is None else f"{amount:,.{digits}f}"
 
 
 def _number(value: float) -> str:

@@ -194,3 +194,18 @@ _AT_FAILURE: dict[str, dict[str, int]] = {
     "RecordMetadata": {"dynamodb:GetItem": 1},
     "Notify": {"dynamodb:GetItem": 1},
 }
+
+S3_WRITES = (
+    "s3:PutObject",
+    "s3:CopyObject",
+    "s3:ListObjectsV2",
+    "s3:CreateMultipartUpload",
+    "s3:UploadPart",
+    "s3:UploadPartCopy",
+    "s3:CompleteMultipartUpload",
+)
+"""S3's requests that are billed as writes; deleting is free."""
+S3_READS = ("s3:GetObject", "s3:HeadObject")
+"""S3's requests that are billed as reads."""
+SQS = ("s3:Notification", "sqs:ReceiveMessage", "sqs:DeleteMessageBatch", "sqs:SendMessage")
+"""The requests to SQS; what S3 sends is one of them."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from pipectl.embedded.template import translate
 from pipectl.scale.assumptions import Assumptions
+from pipectl.scale.billing import ITEMS, Prices, Quantity, quantities
 from pipectl.scale.deployed import Deployed, read_deployed
 from pipectl.scale.model import Estimate, estimate, file_of
-from pipectl.scale.prices import PRICES, bill
 from pipectl.scale.quotas import (
     CONCURRENCY,
     EMAIL,
@@ -20,10 +22,12 @@ from pipectl.scale.quotas import (
     loads_of_one,
     per_second,
 )
+from pipectl.scale.report import Demand, report_of
 from pipectl.scale.requests import requests_of
 from tests.unit.pipectl_scale.conftest import PROJECT
 
 ASSUMPTIONS = Assumptions()
+TEMPLATE = Path(__file__).parents[3] / "template.yaml"
 MB, GB, TB = 10**6, 10**9, 10**12
 
 
@@ -81,23 +85,86 @@ def test_twice_the_file_takes_no_more_than_twice_the_time_of_functions(
     assert once.lambda_gb_seconds < twice.lambda_gb_seconds < 2.2 * once.lambda_gb_seconds
 
 
-def test_a_bill_is_quantities_times_prices(deployed: Deployed) -> None:
+def test_what_is_billed_is_what_the_file_takes(deployed: Deployed) -> None:
     one = of_size(deployed, GB)
 
-    lines = {line.key: line for line in bill(deployed, one)}
+    billed = quantities(deployed, one)
 
-    assert lines["transitions"].usd == pytest.approx(one.transitions * 0.000025)
-    assert lines["gb_seconds"].usd == pytest.approx(one.lambda_gb_seconds * 0.0000133334)
-    assert "emails" not in lines
+    assert billed["transitions"] == one.transitions
+    assert billed["gb_seconds"] == pytest.approx(one.lambda_gb_seconds)
+    assert "emails" not in billed
+    assert set(billed) <= set(ITEMS)
+    assert quantities(replace(deployed, emails=True), one)["emails"] == 1
 
 
-def test_every_price_says_where_it_was_read_or_that_it_was_not() -> None:
-    unverified = {key for key, price in PRICES.items() if not price.verified}
+def test_a_cost_is_units_times_the_price_given_and_nothing_without_one() -> None:
+    prices = Prices({"transitions": 0.5})
 
-    assert unverified == {"storage_gb_seconds", "traces"}
-    assert all(
-        price.read_from is None or "https://" in price.read_from for price in PRICES.values()
-    )
+    assert prices.cost(Quantity("transitions", 9, 90), 9) == 4.5
+    assert prices.cost(Quantity("traces", 1, 10), 1) is None
+
+
+def test_parquet_is_smaller_than_the_file_and_json_lines_larger(deployed: Deployed) -> None:
+    lines = file_of(deployed, ASSUMPTIONS, size=GB)
+    parquet = file_of(replace(deployed, output_format="parquet"), ASSUMPTIONS, size=GB)
+
+    assert sum(parquet.output) < GB < sum(lines.output)
+
+
+def test_at_warn_only_lambda_itself_logs(deployed: Deployed) -> None:
+    quiet = of_size(replace(deployed, log_level="WARN"), GB)
+    usual = of_size(deployed, GB)
+
+    less = ASSUMPTIONS.function_log_bytes - ASSUMPTIONS.lambda_log_bytes
+    assert usual.log_bytes - quiet.log_bytes == usual.lambda_invocations * less
+
+
+# The estimate changes with these parameters; the others change nothing that it shows.
+COUNTED = {
+    "ArchiveSource",
+    "LogLevel",
+    "MaxConcurrency",
+    "NotificationEmail",
+    "OutputFormat",
+    "ReservedConcurrency",
+    "SplitSizeBytes",
+}
+NOT_COUNTED = {
+    "Environment",  # a name
+    "LogRetentionDays",  # keeping logs is not estimated
+    "MaxRejectCount",  # which files fail is an option of the command
+    "MaxRejectPercent",
+    "TableDeletionProtection",
+}
+
+
+def test_every_parameter_is_counted_or_known_not_to_count() -> None:
+    declared = set(translate(TEMPLATE).document["Parameters"])
+    webhook = {name for name in declared if name.startswith("Webhook")}
+
+    assert declared - webhook == COUNTED | NOT_COUNTED
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ArchiveSource", "true"),
+        ("LogLevel", "WARN"),
+        ("MaxConcurrency", "1"),
+        ("NotificationEmail", "a@example.com"),
+        ("OutputFormat", "parquet"),
+        ("ReservedConcurrency", "2"),
+        ("SplitSizeBytes", "67108864"),
+    ],
+)
+def test_a_parameter_that_counts_changes_the_estimate(name: str, value: str) -> None:
+    demand = Demand(2 * GB, None, 0.01, 0.0, 1000, 1)
+
+    def report(parameters: dict[str, str]) -> list[str]:
+        deployed = read_deployed(TEMPLATE, parameters)
+        return list(report_of(deployed, demand, ASSUMPTIONS, Prices()).lines())
+
+    assert report({name: value}) != report({})
 
 
 def test_a_million_files_a_day_meet_the_quota_of_e_mails_first(deployed: Deployed) -> None:

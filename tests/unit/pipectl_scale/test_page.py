@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from parse_csv.limits import one_split_limit
 from pipectl.cli import pipectl
 from pipectl.scale.assumptions import Assumptions
+from pipectl.scale.billing import ITEMS, read_prices
 from pipectl.scale.deployed import Deployed
-from pipectl.scale.prices import PRICES
 from pipectl.scale.quotas import QUOTAS, Quota
 from tabular.contract.descriptor import parse_contract
 from tabular.reading.layout import read_layout
@@ -37,16 +37,12 @@ def test_a_command_prints_what_the_page_shows(command: str, output: str) -> None
     assert result.stdout.rstrip() == output.rstrip()
 
 
-@pytest.mark.parametrize("key", PRICES)
-def test_every_price_stands_with_its_source(key: str) -> None:
-    price = PRICES[key]
-    (row,) = [line for line in PAGE.splitlines() if line.startswith(f"| {price.what} |")]
+def test_the_price_file_in_the_page_has_every_item(tmp_path: Path) -> None:
+    [example] = re.findall(r"<!-- example: prices -->\n```json\n(.+?)```", PAGE, re.DOTALL)
+    path = tmp_path / "prices.json"
+    path.write_text(example)
 
-    cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert float(cells[1]) == price.usd
-    assert cells[2] == f"{price.per:,} {price.unit}"
-    assert cells[3] == (price.read_from or "**unverified**")
-    assert cells[4] == (price.dated if price.verified else "")
+    assert set(read_prices(path).unit_prices) == set(ITEMS)
 
 
 @pytest.mark.parametrize("quota", QUOTAS, ids=[quota.what for quota in QUOTAS])
