@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -24,8 +25,13 @@ if TYPE_CHECKING:
 
     from pipectl.embedded.workers import Outcome
 
+_log = logging.getLogger(__name__)
+
 # Lambda's long poll is 20 s; here it is looked often instead, which costs nothing.
 IDLE_SECONDS = 0.05
+
+# After an answer that nobody foresaw, which is said each time.
+PAUSE_AFTER_SURPRISE_SECONDS = 1.0
 
 # Lambda keeps a batch that it can't deliver because the function is throttled, and tries again with
 # growing pauses until the messages' visibility timeout ends. How long the pauses are is not told.
@@ -96,7 +102,13 @@ class Poller:
         while not self._stopping.is_set():
             if not self._free.acquire(timeout=IDLE_SECONDS):
                 continue
-            messages = self._receive()
+            try:
+                messages = self._receive()
+            except Exception:  # noqa: BLE001  # whatever it is
+                # Nothing that one answer holds may end the polling of the queue.
+                _log.exception("Messages of %s can't be received.", self._source.queue_url)
+                self._stopping.wait(PAUSE_AFTER_SURPRISE_SECONDS)
+                messages = []
             if messages:
                 threading.Thread(target=self._deliver, args=(messages,), daemon=True).start()
             else:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 
-from pipectl.embedded.poller import _refused
+from pipectl.embedded import poller
+from pipectl.embedded.poller import EventSource, Poller, _refused
 
 
 @pytest.mark.parametrize(
@@ -24,3 +26,33 @@ from pipectl.embedded.poller import _refused
 )
 def test_what_a_response_refuses(answer: Any, refused: list[str]) -> None:
     assert _refused(answer, ["a", "b"]) == refused
+
+
+class OddQueue:
+    """Answers with nonsense once, and then as SQS does."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.polled_again = threading.Event()
+
+    def receive_message(self, **_: Any) -> Any:
+        self.asked += 1
+        if self.asked == 1:
+            return None
+        self.polled_again.set()
+        return {}
+
+
+def test_an_odd_answer_is_said_and_does_not_end_the_polling(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(poller, "PAUSE_AFTER_SURPRISE_SECONDS", 0.0)
+    queue: Any = OddQueue()
+    source = EventSource("https://queue.example/q", "arn", "f", 10, True, 1)
+    polling = Poller(source, None, queue)  # type: ignore[arg-type]
+    polling.start()
+    try:
+        assert queue.polled_again.wait(10)
+    finally:
+        polling.stop()
+    assert "Messages of https://queue.example/q can't be received." in caplog.text
