@@ -7,9 +7,9 @@ blocks or chunks, and not on the clock.
 
 from __future__ import annotations
 
-import itertools
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from tabular.batch import Batch, BatchReader
 from tabular.reading.blocks import BLOCK_BYTES, Block, split_blocks
@@ -17,7 +17,7 @@ from tabular.reading.records import Records
 from tabular.statistics.accumulator import Accumulator
 from tabular.writing.jsonl import Envelope
 from tabular.writing.parquet import parquet_frame, write_parquet
-from tabular.writing.rejects import csv_head, csv_row
+from tabular.writing.rejects import csv_head
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tabular.reading.layout import Layout
     from tabular.reading.split import Split
     from tabular.sink import Sink
+    from tabular.writing.rejects import Piece
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,13 @@ def transform(
             batch = renderer.read(Records(block, layout), row)
             row += batch.record_count
             tally.add(batch, block)
-            rendered = renderer.render(batch)
-            for sink, data in zip((processed, rejected, rejected_csv), rendered, strict=True):
-                if sink is not None and data:
-                    sink.write(data)
+            if processed is not None and (lines := renderer.lines(batch)):
+                processed.write(lines)
+            for piece in _pieces(batch, rejected, rejected_csv):
+                if rejected is not None:
+                    rejected.write(piece.lines)
+                if rejected_csv is not None:
+                    rejected_csv.write(piece.csv)
             yield batch
 
     if output_format == "parquet" and processed is not None:
@@ -105,12 +109,8 @@ def transform(
     return tally.part()
 
 
-class Rendered(NamedTuple):
-    """A block's outputs."""
-
-    processed: bytes | memoryview
-    rejected: bytes
-    rejected_csv: bytes
+def _pieces(batch: Batch, *sinks: Sink | None) -> Iterator[Piece]:
+    return iter(()) if sinks == (None, None) else batch.rejects.pieces()
 
 
 class Renderer:
@@ -135,15 +135,10 @@ class Renderer:
         """Tell accepted records from rejected ones."""
         return self._reader.read(records, first_row)
 
-    def render(self, batch: Batch) -> Rendered:
-        """Write both, each in its form."""
-        return Rendered(
-            self._lines(batch) if self._with_lines else b"",
-            b"".join(reject.to_line() for reject in batch.rejects),
-            b"".join(csv_row(original, self._layout) for original in batch.originals),
-        )
-
-    def _lines(self, batch: Batch) -> memoryview:
+    def lines(self, batch: Batch) -> memoryview:
+        """The processed records as JSON Lines, none where another format is wanted."""
+        if not self._with_lines:
+            return memoryview(b"")
         return self._envelope.lines(batch.rows, batch.values, batch.escapable)
 
 
@@ -168,11 +163,9 @@ class Tally:
                 self._statistics.add(column.output_name, values.texts)
             else:
                 self._statistics.add_counts(column.output_name, values.counts)
-        faults: dict[tuple[str | None, str], int] = {}
-        for fault in itertools.chain.from_iterable(reject.errors for reject in batch.rejects):
-            name = fault.field
-            key = (self._output_names.get(name, name) if name else None, fault.code)
-            faults[key] = faults.get(key, 0) + 1
+        faults: Counter[tuple[str | None, str]] = Counter()
+        for (name, code), times in batch.rejects.counts().items():
+            faults[self._output_names.get(name, name) if name else None, code] += times
         self._statistics.add_rejects(faults)
 
     def part(self) -> Part:

@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import polars as pl
 
 from tabular.errors import FileTooLarge
-from tabular.faults import Fault, shown
+from tabular.faults import Fault
 from tabular.model import Field
 from tabular.values.canonical import canonical
 from tabular.values.cells import cast
+from tabular.values.fault_columns import DETAIL, FaultColumn, shown_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -63,34 +64,41 @@ class Uniqueness:
         most_slots = _MOST_SLOTS >> (len(keys) - 1).bit_length() if keys else 0
         self._seen = [(key, _Seen(most_slots)) for key in keys]
 
-    def faults(self, values: Sequence[Values], rows: pl.Series) -> dict[int, list[Fault]]:
+    def faults(
+        self, values: Sequence[Values], rows: pl.Series, usable: pl.Series
+    ) -> list[FaultColumn]:
         """The faults of a batch of records, by their index in it, and remember its keys.
 
         `values` are the layout's columns, `rows` the records' numbers. A key with a null, or with a
-        cell that could not be read, is no key. Batches must come in the file's order.
+        cell that could not be read, is no key, nor is that of a record that is not `usable`
+        (Boolean). Batches must come in the file's order.
         """
-        found: dict[int, list[Fault]] = {}
+        found: list[FaultColumn] = []
         if self._seen and len(rows) and int(rows[-1]) > _MAX_ROW:
             raise FileTooLarge(f"A contract with unique fields can have {_MAX_ROW} rows at most.")
         for key, seen in self._seen:
             texts = [_canonical(self._fields[n], values[n]) for n in key.columns]
             whole = texts[0] if len(texts) == 1 else _together(texts)
-            present = whole.is_not_null()
+            present = whole.is_not_null() & usable
             indexes = present.arg_true()
-            hashed = whole.filter(present)
-            again = seen.add(hashed, rows.filter(present))
-            for place, earlier in again:
-                index = int(indexes[place])
-                found.setdefault(index, []).append(self._fault(key, values, index, earlier))
+            again = seen.add(whole.filter(present), rows.filter(present))
+            if again:
+                places, earlier = zip(*again, strict=True)
+                found.append(self._fault(key, values, indexes.gather(places), earlier))
         return found
 
-    def _fault(self, key: _Key, values: Sequence[Values], index: int, earlier: int) -> Fault:
-        message = f"{key.message}, and row {earlier} has the same"
+    def _fault(
+        self, key: _Key, values: Sequence[Values], places: pl.Series, earlier: Sequence[int]
+    ) -> FaultColumn:
+        message = f"{key.message}, and row {DETAIL} has the same"
+        details = pl.Series(earlier, dtype=pl.UInt64).cast(pl.String)
         if len(key.columns) > 1:
-            return Fault(None, key.code, message, None)
+            fault = Fault(None, key.code, message, None)
+            return FaultColumn(places, [(fault,)], details=details)
         column = key.columns[0]
-        text = values[column].texts[index]
-        return Fault(self._fields[column].name, key.code, message, shown(str(text)))
+        fault = Fault(self._fields[column].name, key.code, message, None)
+        shown = shown_texts(values[column].texts.gather(places))
+        return FaultColumn(places, [(fault,)], values=shown, details=details)
 
 
 def _keys(layout: Layout) -> list[_Key]:
@@ -116,13 +124,8 @@ def _keys(layout: Layout) -> list[_Key]:
 def _canonical(field: Field, values: Values) -> pl.Series:
     """Texts that are equal if and only if the values are; null where there is no value."""
     texts = values.texts
-    type_errors = [
-        index
-        for index, faults in values.faults.items()
-        if any(fault.code == "type-error" for fault in faults)
-    ]
-    if type_errors:
-        texts = texts.scatter(type_errors, None)
+    if values.faults is not None and len(unread := values.faults.having("type-error")):
+        texts = texts.scatter(unread, None)
     if field.type in _PLAIN_TYPES:
         return texts
     if field.type == "number":

@@ -10,7 +10,7 @@ import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipectl.local.channels import END, Channels, Job, ReadToken, WriteToken
 from tabular import errors
@@ -19,11 +19,12 @@ from tabular.reading.layout import Layout
 from tabular.reading.records import Records
 from tabular.reading.split import Split
 from tabular.statistics.accumulator import merge
-from tabular.transform import Part, Rendered, Renderer, Tally, transform
+from tabular.transform import Part, Renderer, Tally, transform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from tabular.batch import Batch
     from tabular.reading.blocks import Block
 
 _CHUNK_BYTES = 1024 * 1024
@@ -51,7 +52,7 @@ def work(job: Job, channels: Channels, look_around: Callable[[], None]) -> Part:
             )
             batch = renderer.read(records, token.row)
             tally.add(batch, block)
-            waiting.append((token.block, renderer.render(batch)))
+            waiting.append((token.block, _rendered(renderer, batch, job)))
             # One block may wait for its turn to be written while the next is transformed.
             while waiting and (len(waiting) > 1 or channels.may_write(waiting[0][0])):
                 _write(waiting.pop(0), outputs, channels, look_around)
@@ -99,6 +100,24 @@ def _renderer(job: Job) -> Renderer:
         file_id=job.file_id,
         processed_at=job.processed_at,
         output_format="jsonl" if job.processed else None,
+    )
+
+
+class Rendered(NamedTuple):
+    """A block's outputs; empty where one is not wanted."""
+
+    processed: bytes | memoryview
+    rejected: bytes
+    rejected_csv: bytes
+
+
+def _rendered(renderer: Renderer, batch: Batch, job: Job) -> Rendered:
+    """All outputs of a block: where the next block's begin is known when these are there."""
+    pieces = list(batch.rejects.pieces()) if job.rejected or job.rejected_csv else []
+    return Rendered(
+        renderer.lines(batch),
+        b"".join(piece.lines for piece in pieces) if job.rejected else b"",
+        b"".join(piece.csv for piece in pieces) if job.rejected_csv else b"",
     )
 
 

@@ -1,7 +1,7 @@
 """From a block's bytes to its records, and to their cells.
 
 A record is sound if it has as many cells as the header, well-formed quotes, no NUL, no bytes that
-cannot be decoded, and no more than MAX_RECORD_BYTES. The others are looked at one by one.
+cannot be decoded, and no more than MAX_RECORD_BYTES.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from functools import cached_property
 from io import BytesIO
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
@@ -20,10 +20,21 @@ from tabular.reading.line_ends import strip_line_end
 from tabular.reading.lines import Lines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from tabular.reading.blocks import Block
     from tabular.reading.layout import Layout
+
+
+class Parsed(NamedTuple):
+    """Records cut into cells.
+
+    `indexes` (UInt32) are those of the records, `cells` a String column for each of the header's
+    cells, and `widths` (UInt32; None: all are the header's) how many cells each record has: of
+    short ones the missing cells are empty, of long ones the extra cells are left out.
+    """
+
+    indexes: pl.Series
+    cells: pl.DataFrame
+    widths: pl.Series | None
 
 
 class Records:
@@ -48,20 +59,29 @@ class Records:
     def __len__(self) -> int:
         return len(self.texts)
 
-    @property
-    def sound(self) -> pl.Series:
-        """Which records are sound (Boolean)."""
-        return self._cut[0]
+    @cached_property
+    def parsed(self) -> Parsed:
+        """The records that are well-formed and not too long, cut into cells."""
+        # Polars' CSV reader reads well-formed records as plain dialects have them.
+        if len(self) and self._layout.grammar_utf8.is_plain_in(self._text):
+            found = self._read_plain()
+            if found is not None:
+                return found
+        return self._read_slowly()
 
-    @property
-    def cut(self) -> pl.Series:
-        """The indexes (UInt32) of the records that `cells` has: all sound ones, a few others."""
-        return self._cut[1]
+    @cached_property
+    def too_long(self) -> pl.Series:
+        """The indexes (UInt32) of records of more than MAX_RECORD_BYTES."""
+        if len(self._text) <= MAX_RECORD_BYTES:
+            return pl.Series(dtype=pl.UInt32)
+        return (self.texts.str.len_bytes() > MAX_RECORD_BYTES).arg_true()
 
-    @property
-    def cells(self) -> pl.DataFrame:
-        """The cells of the records in `cut`: a String column each."""
-        return self._cut[2]
+    @cached_property
+    def with_nul(self) -> pl.Series:
+        """The indexes (UInt32) of records that hold a NUL character."""
+        if b"\0" not in self._text:
+            return pl.Series(dtype=pl.UInt32)
+        return self.texts.str.contains("\0", literal=True).arg_true()
 
     @cached_property
     def escapable(self) -> pl.Series | None:
@@ -79,83 +99,93 @@ class Records:
             return None
         return self._none if self._quoted is None else self._quoted
 
-    @property
-    def has_undecodable(self) -> bool:
-        """Whether any bytes of the block cannot be decoded."""
-        return bool(self._bad_lines)
-
     @cached_property
     def undecodable(self) -> pl.Series:
-        """Which records hold bytes that cannot be decoded (Boolean)."""
-        bad = pl.Series(self._bad_lines, dtype=pl.UInt32)
-        before = self.lines.search_sorted(bad, side="right").to_list()
-        last_of = dict(self.block.spans.multi)
-        indexes = []
-        for line, after in zip(self._bad_lines, before, strict=True):
-            # A line that belongs to no record was skipped.
-            if after and line <= last_of.get(first := self.lines[after - 1], first):
-                indexes.append(after - 1)
-        return self._none.scatter(indexes, True)
+        """The indexes (UInt32) of records that hold bytes that cannot be decoded."""
+        if not self._bad_lines:
+            return pl.Series(dtype=pl.UInt32)
+        bad = pl.DataFrame({"line": self._bad_lines}, schema={"line": pl.UInt32})
+        # A line that belongs to no record was skipped.
+        records = pl.DataFrame({"line": self.lines, "last": self._last_lines}).with_row_index()
+        found = bad.join_asof(records, on="line", strategy="backward")
+        return found.filter(pl.col("line") <= pl.col("last"))["index"].unique().sort()
 
-    @cached_property
-    def _cut(self) -> tuple[pl.Series, pl.Series, pl.DataFrame]:
-        """`sound`, `cut` and `cells`."""
-        readable = self._readable()
-        # Polars' CSV reader reads sound records as plain dialects have them.
-        if len(self) and self._layout.grammar_utf8.is_plain_in(self._text):
-            found = self._read_plain(readable)
-            if found is not None:
-                return found
-        grammar, width = self._layout.grammar_utf8, self._layout.width
-        rows = [grammar.cells(text.encode()) for text in self.texts]
-        fits = [cells is not None and len(cells) == width for cells in rows]
-        sound = pl.Series(fits, dtype=pl.Boolean) & readable
-        sound_rows = [row for row, wanted in zip(rows, sound, strict=True) if wanted]
-        cells = pl.DataFrame(sound_rows, schema=schema_of(width), orient="row")
-        return sound, sound.arg_true(), cells
+    def extra_cells(self, index: int, most: int) -> list[str]:
+        """The first cells, `most` at most, that a record has beyond the header's width."""
+        text, layout = str(self.texts[index]), self._layout
+        quote, wanted = layout.dialect.quote_char, layout.width + most
+        if layout.grammar_utf8.is_plain and (quote is None or quote not in text):
+            return text.split(layout.dialect.delimiter, wanted)[layout.width : wanted]
+        cells = layout.grammar_utf8.cells(text.encode()) or []
+        return cells[layout.width : wanted]
 
     @property
     def _none(self) -> pl.Series:
         """False for each record."""
         return pl.Series([False]).new_from_index(0, len(self))
 
-    def _readable(self) -> pl.Series:
-        """Which records are decoded without loss, not too long and without NUL (Boolean)."""
-        readable = ~self._none
-        if self._bad_lines:
-            readable &= ~self.undecodable
-        if b"\0" in self._text:
-            readable &= ~self.texts.str.contains("\0", literal=True)
-        if len(self._text) > MAX_RECORD_BYTES:
-            readable &= self.texts.str.len_bytes() <= MAX_RECORD_BYTES
-        return readable
+    def _read_slowly(self) -> Parsed:
+        grammar, width = self._layout.grammar_utf8, self._layout.width
+        too_long = set(self.too_long.to_list())
+        indexes: list[int] = []
+        widths: list[int] = []
+        rows: list[list[str]] = []
+        padding = [""] * width
+        for index, text in enumerate(self.texts):
+            cells = None if index in too_long else grammar.cells(text.encode())
+            if cells is not None:
+                indexes.append(index)
+                widths.append(len(cells))
+                rows.append(cells if len(cells) == width else (cells + padding)[:width])
+        frame = pl.DataFrame(rows, schema=schema_of(width), orient="row")
+        return Parsed(
+            pl.Series(indexes, dtype=pl.UInt32),
+            frame,
+            None if all(n == width for n in widths) else pl.Series(widths, dtype=pl.UInt32),
+        )
 
-    def _read_plain(self, readable: pl.Series) -> tuple[pl.Series, pl.Series, pl.DataFrame] | None:
-        """`sound`, `cut` and `cells` of the readable records, by Polars' CSV reader.
+    def _read_plain(self) -> Parsed | None:
+        """What Polars' CSV reader makes of the records.
 
         It pads short records and cuts long ones, without a word, so the cells' lengths are compared
-        with the record's; what it made of these is among the cells. None where it turns out to read
-        otherwise than the dialect has it.
+        with the record's. None where it turns out to read otherwise than the dialect has it.
         """
-        quoted = self._quoted
+        width, delimiter = self._layout.width, self._layout.dialect.delimiter
+        texts, quoted = self.texts, self._quoted
+        readable = None
         if quoted is not None:
             indexes = quoted.arg_true()
-            well_formed = self._well_formed(self.texts.gather(indexes))
-            readable = readable.scatter(indexes, readable.gather(indexes) & well_formed)
-        if self._layout.width > 1:
-            readable &= self.texts != ""  # the reader would skip it
-        texts = self.texts
-        if not readable.all():
+            malformed = indexes.filter(~self._well_formed(texts.gather(indexes)))
+            if len(malformed):
+                readable = (~self._none).scatter(malformed, False)
+        if len(self.too_long):
+            readable = (~self._none if readable is None else readable).scatter(self.too_long, False)
+        if readable is not None:
             texts = texts.filter(readable)
             quoted = None if quoted is None else quoted.filter(readable)
-        frame = self._parse(texts)
+        # The reader would skip empty lines.
+        empty = texts == "" if width > 1 else None
+        if empty is not None and empty.any():
+            frame = self._parse(texts.set(empty, delimiter * (width - 1)), as_read=False)
+        else:
+            frame = self._parse(texts, as_read=len(texts) == self._record_count)
         if frame.height != len(texts):
             return None
         fits = self._fits(texts, frame, quoted)
-        if fits is None:
-            return None
-        cut = readable.arg_true()
-        return readable.scatter(cut, fits), cut, frame
+        if fits.all():
+            widths = None
+        else:
+            widths = self._widths(texts, fits, quoted)
+            if widths is None:
+                return None
+            if (widths == width).all():
+                widths = None
+            else:
+                frame = frame.fill_null("")
+        everything = pl.int_range(len(self), dtype=pl.UInt32, eager=True)
+        return Parsed(
+            everything if readable is None else everything.filter(readable), frame, widths
+        )
 
     @cached_property
     def _quoted(self) -> pl.Series | None:
@@ -173,33 +203,45 @@ class Records:
         cell = f"(?:{quote}{inner}(?:{quote}{quote}{inner})*{quote}|[^{quote}{delimiter}]*)"
         return texts.str.contains(f"^{cell}(?:{delimiter}{cell})*$")
 
-    def _fits(
-        self, texts: pl.Series, frame: pl.DataFrame, quoted: pl.Series | None
-    ) -> pl.Series | None:
-        """Which well-formed records have as many cells as the header; None: the frame is wrong.
+    def _fits(self, texts: pl.Series, frame: pl.DataFrame, quoted: pl.Series | None) -> pl.Series:
+        """Which well-formed records surely have as many cells as the header (Boolean).
 
-        Doubled quotes aside, a record is as long as its cells, its delimiters and its quotes. What
-        has been cut off a long record has a delimiter at least, and to a short one delimiters that
-        it does not have are counted.
+        A record is as long as its cells, its delimiters and its quotes. What has been cut off a
+        long record has a delimiter at least, and to a short one delimiters that it does not have
+        are counted. Doubled quotes are not sure.
         """
         delimiters = self._layout.width - 1
         lengths = frame.select(pl.sum_horizontal(pl.all().str.len_bytes())).to_series() + delimiters
-        doubled = pl.Series(dtype=pl.UInt32)
         if quoted is not None:
             quote = str(self._layout.dialect.quote_char)
             indexes = quoted.arg_true()
-            some = texts.gather(indexes)
-            quotes = some.str.count_matches(quote, literal=True)
+            quotes = texts.gather(indexes).str.count_matches(quote, literal=True)
             lengths = lengths.scatter(indexes, lengths.gather(indexes) + quotes)
-            doubled = indexes.filter(some.str.contains(quote * 2, literal=True))
-        fits = (lengths == texts.str.len_bytes()).scatter(doubled, False)
+        return (lengths == texts.str.len_bytes()).scatter(self._doubled(texts, quoted), False)
+
+    def _doubled(self, texts: pl.Series, quoted: pl.Series | None) -> pl.Series:
+        """The indexes (UInt32) of records with doubled quotes."""
+        if quoted is None:
+            return pl.Series(dtype=pl.UInt32)
+        indexes = quoted.arg_true()
+        doubled = str(self._layout.dialect.quote_char) * 2
+        return indexes.filter(texts.gather(indexes).str.contains(doubled, literal=True))
+
+    def _widths(
+        self, texts: pl.Series, fits: pl.Series, quoted: pl.Series | None
+    ) -> pl.Series | None:
+        """How many cells well-formed records have (UInt32); None: the frame is wrong.
+
+        It is if a record is as wide as the header, has no doubled quotes and yet did not fit.
+        """
+        width = self._layout.width
         others = (~fits).arg_true()
-        if not len(others):
-            return fits
-        fit_though = self._delimiters(texts.gather(others)) == delimiters
-        if not others.filter(fit_though).is_in(doubled.implode()).all():
+        counts = self._delimiters(texts.gather(others)) + 1
+        odd = others.filter(counts == width)
+        if not odd.is_in(self._doubled(texts, quoted).implode()).all():
             return None
-        return fits.scatter(others, fit_though)
+        widths = pl.Series([width], dtype=pl.UInt32).new_from_index(0, len(texts))
+        return widths.scatter(others, counts)
 
     def _delimiters(self, texts: pl.Series) -> pl.Series:
         """How many delimiters well-formed records have outside of quotes."""
@@ -208,26 +250,28 @@ class Records:
             texts = texts.str.replace_all(f"{quote}[^{quote}]*{quote}", "")
         return texts.str.count_matches(self._layout.dialect.delimiter, literal=True)
 
-    def original(self, indexes: Sequence[int]) -> list[tuple[int, bytes]]:
-        """Where these records begin in the file, and their bytes there with their line ends."""
-        lines = self.lines.gather(list(indexes)).to_list()
+    def places(self, indexes: pl.Series) -> tuple[pl.Series, pl.Series]:
+        """Where these records begin and end in the block's bytes, line ends included (UInt64)."""
         # The line after a record is not always the next one's: lines are skipped.
-        last_of = dict(self.block.spans.multi)
-        starts = self._offsets(lines)
-        ends = self._offsets([last_of.get(line, line) + 1 for line in lines])
-        offset, data = self.block.offset, self.block.original
-        return [(offset + start, data[start:end]) for start, end in zip(starts, ends, strict=True)]
-
-    def _offsets(self, lines: list[int]) -> list[int]:
-        """Where these physical lines begin in the original bytes."""
-        if self._text is self.block.original:
-            return self._physical.starts.gather(lines).to_list()
-        return [self._original_starts[line] for line in lines]
+        starts, lines = self._starts, self._last_lines.gather(indexes)
+        return starts.gather(self.lines.gather(indexes)), starts.gather(lines + 1)
 
     @cached_property
-    def _original_starts(self) -> list[int]:
+    def _last_lines(self) -> pl.Series:
+        """The index of each record's last line (UInt32)."""
+        multi = self.block.spans.multi
+        if not multi:
+            return self.lines
+        firsts, lasts = zip(*multi, strict=True)
+        return self.lines.replace(firsts, pl.Series(lasts, dtype=pl.UInt32))
+
+    @cached_property
+    def _starts(self) -> pl.Series:
+        """Where the physical lines begin in the original bytes (UInt64), and where they end."""
+        if self._text is self.block.original:
+            return self._physical.starts
         lines = self._layout.codec.split_lines(self.block.original)
-        return list(accumulate(map(len, lines), initial=0))
+        return pl.Series(list(accumulate(map(len, lines), initial=0)), dtype=pl.UInt64)
 
     def _joined(self, physical: pl.Series) -> tuple[pl.Series, pl.Series]:
         """Put the lines of each record together."""
@@ -259,9 +303,10 @@ class Records:
             self.lines = self.lines.filter(~skipped)
             self.texts = self.texts.filter(~skipped)
 
-    def _parse(self, texts: pl.Series) -> pl.DataFrame:
+    def _parse(self, texts: pl.Series, *, as_read: bool) -> pl.DataFrame:
+        """Read records, which are all of the block's text if `as_read`."""
         dialect = self._layout.dialect
-        if len(texts) == self._record_count and self._physical.regular:
+        if as_read and self._physical.regular:
             source: bytes | memoryview = self._text
         else:
             buffer = BytesIO()

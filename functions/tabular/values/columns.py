@@ -20,7 +20,9 @@ import polars as pl
 
 from tabular.model import is_numeric
 from tabular.values.cells import FORMULA_STARTS, Cell, reader
+from tabular.values.fault_columns import FaultColumn, shown_texts
 from tabular.values.patterns import compile_pattern
+from tabular.values.surely_wrong import Classes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,6 +38,7 @@ QUOTED_TYPES = frozenset({"string", "any", "date", "datetime", "time", "yearmont
 _ESCAPED = re.compile(r'["\\\x00-\x1f]')
 _CACHED_TEXTS = 20_000
 _CACHED_CHARACTERS = 200  # longer texts are hardly ever repeated
+_READ_AT_ONCE = 16_384  # distinct texts, of which each takes half a kilobyte while it is read
 _SURE_INTEGER_DIGITS = 18  # fits 64 bits
 _SURE_NUMBER_LENGTH = 250  # without exponent: surely finite as a double
 # A column of few distinct texts: they are counted, and read instead of the cells. Half of the first
@@ -98,14 +101,14 @@ class Values(NamedTuple):
 
     `texts` (String) are the values' plain texts, null for missing ones; where a cell is faulty,
     anything. `json` are the JSON texts, or None where these are the plain texts, escaped and in
-    quotes for QUOTED_TYPES and bare for others. `faults` are the faulty cells by row. `escape_free`
-    tells that no text holds anything that JSON escapes. `counts` tells how often each of `texts`
-    occurs, where they have been counted.
+    quotes for QUOTED_TYPES and bare for others. `faults` are those of the faulty cells.
+    `escape_free` tells that no text holds anything that JSON escapes. `counts` tells how often each
+    of `texts` occurs, where they have been counted.
     """
 
     texts: pl.Series
     json: pl.Series | None
-    faults: dict[int, tuple[Fault, ...]]
+    faults: FaultColumn | None
     escape_free: bool = False
     counts: dict[str | None, int] | None = None
 
@@ -114,12 +117,13 @@ class Values(NamedTuple):
         counts = self.counts
         if counts is not None:
             counts = counts.copy()
-            for text in self.texts.filter(~keep).to_list():
-                counts[text] -= 1
+            gone = self.texts.filter(~keep).alias("text").value_counts()
+            for text, times in zip(gone["text"].to_list(), gone["count"].to_list(), strict=True):
+                counts[text] -= times
                 if not counts[text]:
                     del counts[text]
         json = None if self.json is None else self.json.filter(keep)
-        return Values(self.texts.filter(keep), json, {}, self.escape_free, counts)
+        return Values(self.texts.filter(keep), json, None, self.escape_free, counts)
 
 
 @dataclasses.dataclass
@@ -145,11 +149,9 @@ class ColumnReader:
             return self._read_counted(texts, counts)
         plain, unsure = self._apart(texts)
         if unsure is None:
-            return Values(plain, None, {}, self._sure_is_escape_free)
+            return Values(plain, None, None, self._sure_is_escape_free)
         indexes = unsure.arg_true()
-        some = texts.gather(indexes)
-        readings = self._readings(some.unique().to_list())
-        return self._read_unsure(plain, readings, some, indexes)
+        return self._read_unsure(plain, texts.gather(indexes), indexes)
 
     def _apart(self, texts: pl.Series) -> tuple[pl.Series, pl.Series | None]:
         """The texts with nulls for missing values, and which are not sure; None: all are."""
@@ -183,7 +185,7 @@ class ColumnReader:
             readings = self._readings(distinct.filter(unsure).to_list())
         others = [text for text, cell in readings.items() if not self._is_itself(text, cell)]
         indexes = _among(texts, others).arg_true() if others else pl.Series(dtype=pl.UInt32)
-        read = self._read_unsure(plain, readings, texts.gather(indexes), indexes)
+        read = self._with_readings(plain, readings, texts.gather(indexes), indexes)
         counts: dict[str | None, int]
         counts = dict(zip(distinct.to_list(), counted["count"].to_list(), strict=True))
         moved: list[tuple[str | None, int]] = [(None, counts.pop(text)) for text in nulls]
@@ -273,7 +275,72 @@ class ColumnReader:
             conditions += sufficient
         return conditions
 
-    def _read_unsure(
+    def _read_unsure(self, plain: pl.Series, some: pl.Series, indexes: pl.Series) -> Values:
+        """Read the texts `some`, which stand at `indexes`, and put them into the column."""
+        classes = None if self._classes is None else self._classes.of(some)
+        if classes is None:
+            return self._read_distinct(plain, some, indexes)
+        templates = [self._template(some, classes, number) for number in classes.unique().to_list()]
+        known = {number: kind for number, kind in templates if kind}
+        others = ~classes.is_in(list(known)).fill_null(value=False)
+        kinds = classes.replace_strict(
+            list(known), range(len(known)), default=None, return_dtype=pl.UInt32
+        )
+        faulty = ~others
+        column = FaultColumn(
+            indexes.filter(faulty),
+            list(known.values()),
+            kinds.filter(faulty),
+            shown_texts(some.filter(faulty)),
+        )
+        # Missing values are null, also where they are none that may be missing.
+        missing = some.is_in(list(self.field.missing_values)) & faulty
+        if missing.any():
+            plain = plain.scatter(indexes.filter(missing), None)
+        read = self._read_distinct(plain, some.filter(others), indexes.filter(others))
+        return read._replace(faults=column if read.faults is None else column.merged(read.faults))
+
+    def _template(
+        self, some: pl.Series, classes: pl.Series, number: int | None
+    ) -> tuple[int | None, tuple[Fault, ...]]:
+        """A class and the faults of its texts, without values; no faults where it is none."""
+        if number is None:
+            return None, ()
+        first = some[(classes == number).arg_true()[0]]
+        return number, tuple(f._replace(value=None) for f in self._read_cached(first).faults)
+
+    @cached_property
+    def _classes(self) -> Classes | None:
+        """The classes of texts that are surely faulty; None: nothing is sure of this field."""
+        kind, text = self.field, pl.col("text")
+        if not self._is_known:
+            return None
+        pattern = _SURE.get((kind.type, kind.format))
+        if pattern is None or kind.decimal_char != "." or kind.group_char:
+            return Classes(kind, None)
+        return Classes(
+            kind,
+            text.str.contains(pattern) & (text.str.len_bytes() <= _SURE_NUMBER_LENGTH),
+        )
+
+    def _read_distinct(self, plain: pl.Series, some: pl.Series, indexes: pl.Series) -> Values:
+        """Read each of the texts once, a bounded number at a time."""
+        distinct = some.unique()
+        if len(distinct) <= _READ_AT_ONCE:
+            readings = self._readings(distinct.to_list())
+            return self._with_readings(plain, readings, some, indexes)
+        read = Values(plain, None, None, self._sure_is_escape_free)
+        for start in range(0, len(distinct), _READ_AT_ONCE):
+            part = distinct.slice(start, _READ_AT_ONCE)
+            where = some.is_in(part.implode())
+            readings = self._readings(part.to_list())
+            more = self._with_readings(
+                read.texts, readings, some.filter(where), indexes.filter(where)
+            )
+            read = _joined(read, more, indexes.filter(where))
+        return read
+
+    def _with_readings(
         self, plain: pl.Series, readings: dict[str, Cell], some: pl.Series, indexes: pl.Series
     ) -> Values:
         """Put what was read of the texts `some`, which stand at `indexes`, into the column."""
@@ -297,13 +364,26 @@ class ColumnReader:
 
     def _faults_of(
         self, readings: dict[str, Cell], some: pl.Series, indexes: pl.Series
-    ) -> dict[int, tuple[Fault, ...]]:
+    ) -> FaultColumn | None:
         faulty = [text for text, cell in readings.items() if cell.faults]
         if not faulty:
-            return {}
+            return None
+        kinds: dict[tuple[Any, ...], int] = {}
+        templates: list[tuple[Fault, ...]] = []
+        of_texts = []
+        for text in faulty:
+            faults = readings[text].faults
+            key = tuple([fault[:-1] for fault in faults])
+            kind = kinds.setdefault(key, len(templates))
+            if kind == len(templates):
+                templates.append(tuple(fault._replace(value=None) for fault in faults))
+            of_texts.append(kind)
+        values = pl.Series([readings[text].faults[0].value for text in faulty], dtype=pl.String)
         where = some.is_in(faulty)
-        places, texts = indexes.filter(where).to_list(), some.filter(where).to_list()
-        return {place: readings[text].faults for place, text in zip(places, texts, strict=True)}
+        texts = some.filter(where)
+        found = texts.replace_strict(faulty, of_texts, return_dtype=pl.UInt32)
+        shown = texts.replace_strict(faulty, values, return_dtype=pl.String)
+        return FaultColumn(indexes.filter(where), templates, found, shown)
 
     def _readings(self, texts: list[str]) -> dict[str, Cell]:
         """Read distinct texts one by one, but for their pattern, which is matched at once."""
@@ -321,6 +401,19 @@ class ColumnReader:
                     self._known.clear()
                 self._known[text] = cell
         return cell
+
+
+def _joined(read: Values, more: Values, places: pl.Series) -> Values:
+    """`read`, with `more` of which the texts at `places` are newer."""
+    json = read.json
+    if more.json is not None or json is not None:
+        newer = more.texts.fill_null("null") if more.json is None else more.json
+        older = read.texts.fill_null("null") if json is None else json
+        json = older.scatter(places, newer.gather(places))
+    faults = read.faults
+    if more.faults is not None:
+        faults = more.faults if faults is None else faults.merged(more.faults)
+    return Values(more.texts, json, faults, read.escape_free and more.escape_free)
 
 
 _FEW = 4

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tabular.values.columns import QUOTED_TYPES, Values
+from tabular.values.json_texts import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 _ROWS_A_PIECE = 16_384
 """So many records are put together at a time: their memory is small, and used again and again."""
 _QUOTE = '"'
-_NEEDS_ESCAPE = r'["\\\x00-\x1f]'
 
 
 class Envelope:
@@ -151,17 +151,4 @@ def _add_json(line: _Line, field: Field, values: Values, places: pl.Series | Non
     elif field.type not in QUOTED_TYPES:
         line.add(values.texts.fill_null("null") if values.texts.null_count() else values.texts)
     else:
-        line.add_quoted(values.texts if values.escape_free else _escaped(values.texts, places))
-
-
-def _escaped(texts: pl.Series, places: pl.Series | None) -> pl.Series:
-    """JSON string contents; only the texts that need it are touched."""
-    some = texts if places is None else texts.gather(places)
-    needing = some.str.contains(_NEEDS_ESCAPE).fill_null(value=False).arg_true()
-    if not len(needing):
-        return texts
-    indexes = needing if places is None else places.gather(needing)
-    # Polars' `replace_many` takes four times as long.
-    escaped = [encode_basestring(text)[1:-1] for text in some.gather(needing).to_list()]
-    # A copy, which costs nothing before it is changed: `scatter` works in place.
-    return texts.clone().scatter(indexes, pl.Series(escaped, dtype=pl.String))
+        line.add_quoted(values.texts if values.escape_free else escaped(values.texts, places))

@@ -18,7 +18,8 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from tabular.errors import HeaderMismatch
-from tabular.faults import Fault, shown
+from tabular.faults import Fault
+from tabular.values.fault_columns import FaultColumn, shown_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -74,19 +75,21 @@ def parquet_schema(fields: Sequence[Field]) -> dict[str, pl.DataType]:
     return own | {field.output_name: _TYPES.get(field.type, pl.String()) for field in fields}
 
 
-def misfits(field: Field, values: Values) -> dict[int, tuple[Fault, ...]]:
-    """The values, by row, that the field's column cannot hold without loss."""
+def misfits(field: Field, values: Values) -> FaultColumn | None:
+    """The faults of values, by row, that the field's column cannot hold without loss."""
     pattern = _FITS.get(field.type)
     if pattern is None:
-        return {}
-    fits = values.texts.str.contains(pattern).fill_null(value=True)
-    found: dict[int, tuple[Fault, ...]] = {}
-    for index in (~fits).arg_true().to_list():
-        text = values.texts[index]
-        if index not in values.faults and _written(field, text) is None:
-            fault = Fault(field.name, "type-error", _MISFIT[field.type], shown(text))
-            found[index] = (fault,)
-    return found
+        return None
+    places = (~values.texts.str.contains(pattern).fill_null(value=True)).arg_true()
+    if values.faults is not None:
+        places = places.filter(~places.is_in(values.faults.places.implode()))
+    odd = values.texts.gather(places)
+    distinct = [text for text in odd.unique().to_list() if _written(field, text) is None]
+    if not distinct:
+        return None
+    unfit = odd.is_in(distinct)
+    fault = Fault(field.name, "type-error", _MISFIT[field.type], None)
+    return FaultColumn(places.filter(unfit), [(fault,)], values=shown_texts(odd.filter(unfit)))
 
 
 def parquet_frame(

@@ -2,165 +2,125 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections import Counter
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING, NamedTuple
 
-import orjson
+import polars as pl
 
-from tabular.faults import Fault, shown
-from tabular.reading.grammar import MAX_RECORD_BYTES, Grammar
-from tabular.values.cells import reader
+from tabular.values.json_texts import escaped
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from tabular.reading.layout import Layout
+    from tabular.reading.records import Records
+    from tabular.values.fault_columns import FaultColumn
+
+_ROWS_A_PIECE = 16_384
+_CELLS_A_PIECE = 1 << 18
+"""A piece has fewer rows where many columns have faults: it has a text for each of both."""
 
 
-class Reject(NamedTuple):
-    """A record that is not among the processed ones.
+class Piece(NamedTuple):
+    """Some rejected records as they are written: JSON Lines, and the file's own bytes."""
 
-    `row` is its 1-based number among the data records, `line` the 1-based physical line on which it
-    starts, `byte_offset` where it starts in the decompressed file, `raw` its decoded text without
-    the line end.
+    lines: memoryview
+    csv: bytes
+
+
+@dataclass(frozen=True)
+class Rejects:
+    """The rejected records of a block.
+
+    `indexes` (UInt32, ascending) are theirs among the block's records, the first of which has the
+    row number `first_row`. `faults` are columns of their faults, in the order in which a record's
+    faults are listed.
     """
 
-    row: int
-    line: int
-    byte_offset: int
-    errors: tuple[Fault, ...]
-    raw: str
+    records: Records
+    layout: Layout
+    first_row: int
+    indexes: pl.Series
+    faults: Sequence[FaultColumn]
 
-    def to_document(self) -> dict[str, Any]:
-        """JSON-able: row, line, byte_offset, errors, raw."""
-        return {
-            "row": self.row,
-            "line": self.line,
-            "byte_offset": self.byte_offset,
-            "errors": [fault.to_document() for fault in self.errors],
-            "raw": self.raw,
+    def __len__(self) -> int:
+        return len(self.indexes)
+
+    def counts(self) -> Counter[tuple[str | None, str]]:
+        """How many faults there are of each field (its name in the header, or None) and code."""
+        found: Counter[tuple[str | None, str]] = Counter()
+        for column in self.faults:
+            found.update(column.counts())
+        return found
+
+    def pieces(self) -> Iterator[Piece]:
+        """The records as they are written, a bounded number at a time.
+
+        A line has `row`, the record's 1-based number among the data records, `line`, the 1-based
+        physical line on which it starts, `byte_offset`, where it starts in the decompressed file,
+        `errors`, its faults, and `raw`, its decoded text without the line end.
+        """
+        rows = max(1, min(_ROWS_A_PIECE, _CELLS_A_PIECE // max(1, len(self.faults))))
+        for start in range(0, len(self), rows):
+            indexes = self.indexes.slice(start, rows)
+            starts, ends = self.records.places(indexes)
+            yield Piece(self._lines(indexes, starts), self._csv(starts, ends))
+
+    def _lines(self, indexes: pl.Series, starts: pl.Series) -> memoryview:
+        block = self.records.block
+        first, last = int(indexes[0]), int(indexes[-1])
+        nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(indexes))
+        columns = {
+            "row": indexes.cast(pl.UInt64) + self.first_row,
+            "line": self.records.lines.gather(indexes).cast(pl.UInt64) + block.first_line,
+            "offset": starts + block.offset,
+            "raw": escaped(self.records.texts.gather(indexes)),
         }
-
-    def to_line(self) -> bytes:
-        """The reject as one line of JSON Lines."""
-        return orjson.dumps(self.to_document(), option=orjson.OPT_APPEND_NEWLINE)
-
-
-class FaultFinder:
-    """Says everything that is wrong with a record that is not sound, or not of the right width."""
-
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
-        contract = layout.contract
-        self._readers = [
-            (
-                column,
-                reader(column.field, neutralise_formulas=contract.neutralise_formulas),
-            )
-            for column in layout.columns
-        ]
-
-    def faults(self, text: str, *, undecodable: bool) -> tuple[Fault, ...]:
-        """The faults of a record's text; `undecodable` tells that U+FFFD stands for lost bytes."""
-        size = len(text.encode())
-        if size > MAX_RECORD_BYTES:
-            message = f"a record may have {MAX_RECORD_BYTES} bytes, and this one has {size}"
-            return (Fault(None, "source-error", message, None),)
-        own: list[Fault] = []
-        if undecodable:
-            own.append(self._encoding_fault())
-        if "\0" in text:
-            own.append(Fault(None, "source-error", "the record holds a NUL character", None))
-        cells = self._layout.grammar_utf8.cells(text.encode())
-        if cells is None:
-            own.append(Fault(None, "source-error", self._quote_message(text), None))
-            return tuple(own)
-        if self._is_blank(cells):
-            return (*own, Fault(None, "blank-row", "the row has no content", None))
-        return (
-            *own,
-            *self._cell_faults(cells, undecodable=undecodable),
-            *self._width_faults(cells),
+        errors = []
+        for number, column in enumerate(self.faults):
+            some = column.between(first, last)
+            if len(some):
+                places = indexes.search_sorted(some.places)
+                columns[f"error {number}"] = nothing.clone().scatter(places, some.jsons())
+                errors.append(f"error {number}")
+        line = pl.concat_str(
+            pl.lit('{"row":'),
+            pl.col("row"),
+            pl.lit(',"line":'),
+            pl.col("line"),
+            pl.lit(',"byte_offset":'),
+            pl.col("offset"),
+            pl.lit(',"errors":['),
+            pl.concat_str(errors, separator=",", ignore_nulls=True),
+            pl.lit('],"raw":"'),
+            pl.col("raw"),
+            pl.lit('"}'),
         )
+        buffer = BytesIO()
+        written = pl.DataFrame(columns).select(line=line)
+        written.write_csv(buffer, include_header=False, quote_style="never")
+        return buffer.getbuffer()
 
-    def _is_blank(self, cells: list[str]) -> bool:
-        """Whether no field has a value, nor a cell that is not one, and nothing is extra."""
-        if self._layout.blank_rows == "skip-white" or any(cells[self._layout.width :]):
-            return False
-        for column, read in self._readers:
-            if column.position is not None and column.position < len(cells):
-                cell = read(cells[column.position])
-                if cell.json != "null" or any(f.code == "type-error" for f in cell.faults):
-                    return False
-        return True
-
-    def _cell_faults(self, cells: list[str], *, undecodable: bool) -> list[Fault]:
-        faults: list[Fault] = []
-        for column, read in self._readers:
-            if column.position is None or column.position >= len(cells):
-                continue
-            cell = cells[column.position]
-            # What stands for lost bytes or is a NUL says nothing about the type.
-            if (undecodable and "\ufffd" in cell) or "\0" in cell:
-                continue
-            faults += read(cell).faults
-        return faults
-
-    def _width_faults(self, cells: list[str]) -> list[Fault]:
-        labels = self._layout.labels
-        extra = [
-            Fault(
-                None,
-                "extra-cell",
-                f"the row has {len(cells)} cells, the header {len(labels)}: cell {number} is extra",
-                shown(cell),
-            )
-            for number, cell in enumerate(cells[len(labels) :], len(labels) + 1)
-        ]
-        missing = [
-            Fault(
-                label,
-                "missing-cell",
-                f"the row has {len(cells)} of {len(labels)} cells",
-                None,
-            )
-            for label in labels[len(cells) :]
-        ]
-        return extra + missing
-
-    def _encoding_fault(self) -> Fault:
-        encoding = self._layout.encoding
-        message = f"the row has bytes that are not valid {encoding}"
-        if not self._layout.bom:  # which nothing in the contract outweighs
-            message += "; if the whole file is in another encoding, name it in the contract"
-            if self._layout.likely_encoding:
-                message += f', such as "encoding": "{self._layout.likely_encoding}"'
-        return Fault(None, "encoding-error", message, None)
-
-    def _quote_message(self, text: str) -> str:
-        """What is wrong with the quotes, and the setting that makes the row right, if one does."""
-        message = "unterminated or misplaced quote"
-        dialect = self._layout.dialect
-        spaced = Grammar(replace(dialect, skip_initial_space=True)).cells(text.encode())
-        if spaced is not None and len(spaced) == self._layout.width:
-            message += '; with "skipInitialSpace": true in the dialect the row can be read'
-        return message
+    def _csv(self, starts: pl.Series, ends: pl.Series) -> bytes:
+        """The records' own bytes, each with a line end."""
+        data = self.records.block.original
+        # Records that follow each other are copied together.
+        breaks = (starts.slice(1) != ends.head(len(ends) - 1)).arg_true()
+        firsts = [0, *(breaks + 1).to_list()]
+        lasts = [*breaks.to_list(), len(ends) - 1]
+        runs = zip(starts.gather(firsts), ends.gather(lasts), strict=True)
+        # Only the file's last record may lack a line end.
+        return _terminated(b"".join([data[start:end] for start, end in runs]), self.layout)
 
 
 def csv_head(layout: Layout) -> bytes:
     """What the CSV of rejects begins with: the file's own bytes up to its first data record."""
-    head = layout.head
-    return (
-        head if _is_terminated(head, layout) or not layout.dialect.header else _ended(head, layout)
-    )
+    return _terminated(layout.head, layout) if layout.dialect.header else layout.head
 
 
-def csv_row(original: bytes, layout: Layout) -> bytes:
-    """A record's own bytes, with a line end."""
-    return original if _is_terminated(original, layout) else _ended(original, layout)
-
-
-def _is_terminated(line: bytes, layout: Layout) -> bool:
-    return line.endswith(("\n".encode(layout.encoding), "\r".encode(layout.encoding)))
-
-
-def _ended(line: bytes, layout: Layout) -> bytes:
-    return line + layout.line_end.encode(layout.encoding)
+def _terminated(lines: bytes, layout: Layout) -> bytes:
+    if lines.endswith(("\n".encode(layout.encoding), "\r".encode(layout.encoding))):
+        return lines
+    return lines + layout.line_end.encode(layout.encoding)

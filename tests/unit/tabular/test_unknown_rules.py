@@ -55,7 +55,8 @@ def _new_rules(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_rule_that_only_cells_know_holds_for_columns(field: Field, texts: pl.Series) -> None:
     faulty = [text for text in texts.to_list() if text.endswith("7")]
     found = ColumnReader(field).read(texts.clone()).faults
-    assert [texts[place] for place in sorted(found)] == faulty
+    assert found is not None
+    assert [texts[place] for place in sorted(found.to_dict())] == faulty
 
 
 def test_every_property_of_a_field_is_known() -> None:
@@ -77,4 +78,6 @@ def test_every_constraint_is_known_or_read_cell_by_cell(name: str) -> None:
 
 def test_a_length_of_zero_is_a_limit() -> None:
     field = Field("f", "f", "string", missing_values=(), constraints=Constraints(max_length=0))
-    assert list(ColumnReader(field).read(pl.Series(["", "a"])).faults) == [1]
+    found = ColumnReader(field).read(pl.Series(["", "a"])).faults
+    assert found is not None
+    assert found.places.to_list() == [1]

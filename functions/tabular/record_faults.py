@@ -1,0 +1,286 @@
+"""What is wrong with whole records: their bytes, quotes, width, or that they have no content.
+
+Where cells cannot be trusted, this also decides which of their faults count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tabular.faults import Fault, shown
+from tabular.reading.grammar import MAX_RECORD_BYTES, Grammar
+from tabular.values.fault_columns import DETAIL, FaultColumn, shown_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tabular.faults import FaultCode
+    from tabular.reading.layout import Layout
+    from tabular.reading.records import Parsed, Records
+    from tabular.values.columns import Values
+
+MOST_LISTED_CELLS = 20
+"""So many missing or extra cells of a record are listed one by one. A record of 4 MiB could have
+millions, each with a fault of a hundred bytes."""
+_FILE_STARTS = "\ufeff\x1a"
+"""What files put together with others leave before a header: a byte order mark, DOS's end mark."""
+_LOST = "\ufffd"
+"""What bytes that cannot be decoded have become."""
+
+
+class RecordFaults:
+    """Finds the faults of a file's records that are not those of one cell alone."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+
+    def find(
+        self,
+        records: Records,
+        parsed: Parsed,
+        values: Sequence[Values],
+        of_cells: Sequence[tuple[int | None, FaultColumn]],
+        headers: pl.Series,
+    ) -> list[FaultColumn]:
+        """All faults of a block's records but those of uniqueness, in the order they are listed.
+
+        `values` are the layout's columns of the parsed records, and `of_cells` the faults of their
+        cells, by place among the parsed records, each with the position of its column in the file.
+        `headers` are `repeated_headers`.
+        """
+        found = self._of_text(records, parsed)
+        blank = self._blank(records, parsed, values, of_cells)
+        if len(headers):
+            found.append(_of_rows(headers, "repeated-header", "the row repeats the header", parsed))
+            blank = blank.filter(~blank.is_in(headers.implode()))
+        found.append(_of_rows(blank, "blank-row", "the row has no content", parsed))
+        whole = pl.concat([blank, headers])  # nothing else is said of them
+        lost = self._lost(records, parsed)
+        for position, column in of_cells:
+            kept = column.without(whole)
+            if position is not None and parsed.widths is not None:
+                kept = kept.filter(parsed.widths.gather(kept.places) > position)
+            if position is not None:
+                for mark, places in lost:
+                    cells = parsed.cells.to_series(position).gather(places)
+                    kept = kept.without(places.filter(cells.str.contains(mark, literal=True)))
+            found.append(kept.moved(parsed.indexes))
+        if parsed.widths is not None:
+            found += [
+                column.without(whole).moved(parsed.indexes)
+                for column in (
+                    self._missing(parsed.widths),
+                    *self._extra(records, parsed, parsed.widths),
+                )
+            ]
+        return found
+
+    def sound(self, records: Records, parsed: Parsed) -> pl.Series | None:
+        """Which of the parsed records are sound (Boolean); None: all are."""
+        sound = None if parsed.widths is None else parsed.widths == self._layout.width
+        for damaged in (records.undecodable, records.with_nul):
+            if len(damaged):
+                intact = ~parsed.indexes.is_in(damaged.implode())
+                sound = intact if sound is None else sound & intact
+        return sound
+
+    def repeated_headers(self, parsed: Parsed, sound: pl.Series | None) -> pl.Series:
+        """The places (UInt32) of sound records that are the header once more.
+
+        Files put together from others have such rows. In a file of one column the name may be a
+        value, such as "word" in a list of words.
+        """
+        labels = self._layout.labels
+        nothing = pl.Series(dtype=pl.UInt32)
+        if not self._layout.dialect.header or len(labels) == 1:
+            return nothing
+        same = (parsed.cells[:, -1] == labels[-1]).arg_true()
+        for position, label in enumerate(labels[:-1]):
+            if not len(same):
+                return nothing
+            column = parsed.cells[:, position].gather(same)
+            if not position:
+                column = column.str.strip_chars_start(_FILE_STARTS)
+            same = same.filter(column == label)
+        return same if sound is None else same.filter(sound.gather(same))
+
+    def _of_text(self, records: Records, parsed: Parsed) -> list[FaultColumn]:
+        """What is wrong before a record has been cut into cells."""
+        too_long = records.too_long
+        sizes = records.texts.gather(too_long).str.len_bytes().cast(pl.String)
+        long = f"a record may have {MAX_RECORD_BYTES} bytes, and this one has {DETAIL}"
+        found = [
+            FaultColumn(too_long, [(_source_error(long),)], details=sizes),
+            FaultColumn(records.undecodable, [(self._encoding_fault(),)]).without(too_long),
+            FaultColumn(
+                records.with_nul, [(_source_error("the record holds a NUL character"),)]
+            ).without(too_long),
+        ]
+        if len(parsed.indexes) < len(records):
+            unparsed = pl.Series([True]).new_from_index(0, len(records))
+            unparsed = unparsed.scatter(parsed.indexes, False).arg_true()
+            found.append(self._misquoted(records, unparsed).without(too_long))
+        return found
+
+    def _misquoted(self, records: Records, unparsed: pl.Series) -> FaultColumn:
+        """What is wrong with quotes, and the setting that makes the row right, if one does."""
+        message = "unterminated or misplaced quote"
+        hint = '; with "skipInitialSpace": true in the dialect the row can be read'
+        templates = [(_source_error(message),), (_source_error(message + hint),)]
+        texts, dialect = records.texts.gather(unparsed), self._layout.dialect
+        spaced = Grammar(replace(dialect, skip_initial_space=True))
+        hinted = texts.str.contains(f" {dialect.quote_char}", literal=True).arg_true()
+        readable = [
+            cells is not None and len(cells) == self._layout.width
+            for cells in (spaced.cells(text.encode()) for text in texts.gather(hinted))
+        ]
+        kinds = pl.Series([0], dtype=pl.UInt32).new_from_index(0, len(unparsed))
+        kinds = kinds.scatter(hinted.filter(pl.Series(readable, dtype=pl.Boolean)), 1)
+        return FaultColumn(unparsed, templates, kinds)
+
+    def _blank(
+        self,
+        records: Records,
+        parsed: Parsed,
+        values: Sequence[Values],
+        of_cells: Sequence[tuple[int | None, FaultColumn]],
+    ) -> pl.Series:
+        """The places (UInt32) of parsed records without content, if these are faulty.
+
+        No field has a value, nor a cell that could not be read, and nothing that is extra.
+        """
+        nothing = pl.Series(dtype=pl.UInt32)
+        if self._layout.blank_rows == "skip-white" or not parsed.cells.height:
+            return nothing
+        blank = None
+        for (position, _), column in zip(
+            ((column.position, None) for column in self._layout.columns), values, strict=True
+        ):
+            null = column.texts.is_null()
+            if parsed.widths is not None and position is not None:
+                null |= parsed.widths <= position
+            blank = null if blank is None else blank & null
+            if not blank.any():
+                return nothing
+        if blank is None:
+            return nothing
+        for position, faults in of_cells:
+            unread = faults.having("type-error")
+            if parsed.widths is not None and position is not None:
+                unread = unread.filter(parsed.widths.gather(unread) > position)
+            blank = blank.scatter(unread, False)
+        places = blank.arg_true()
+        if parsed.widths is None:
+            return places
+        long = places.filter(parsed.widths.gather(places) > self._layout.width)
+        texts = records.texts.gather(parsed.indexes.gather(long))
+        empty = {text: self._has_empty_extras(text) for text in texts.unique().to_list()}
+        full = long.filter(pl.Series([not empty[text] for text in texts], dtype=pl.Boolean))
+        return places.filter(~places.is_in(full.implode()))
+
+    def _has_empty_extras(self, text: str) -> bool:
+        cells = self._layout.grammar_utf8.cells(text.encode()) or []
+        return not any(cells[self._layout.width :])
+
+    @staticmethod
+    def _lost(records: Records, parsed: Parsed) -> list[tuple[str, pl.Series]]:
+        """What says nothing about a cell's type, and at which places (UInt32) it may occur."""
+        return [
+            (mark, parsed.indexes.is_in(indexes.implode()).arg_true())
+            for mark, indexes in ((_LOST, records.undecodable), ("\0", records.with_nul))
+            if len(indexes)
+        ]
+
+    def _missing(self, widths: pl.Series) -> FaultColumn:
+        """The missing cells of short records, by place."""
+        places = (widths < self._layout.width).arg_true()
+        counts = widths.gather(places)
+        distinct = counts.unique().sort()
+        return FaultColumn(
+            places,
+            [self._missing_cells(count) for count in distinct.to_list()],
+            counts.replace_strict(distinct, range(len(distinct)), return_dtype=pl.UInt32),
+        )
+
+    def _missing_cells(self, count: int) -> tuple[Fault, ...]:
+        labels = self._layout.labels
+        message = f"the row has {count} of {len(labels)} cells"
+        listed = labels[count : count + MOST_LISTED_CELLS]
+        faults = [Fault(label, "missing-cell", message, None) for label in listed]
+        more = len(labels) - count - len(listed)
+        if more:
+            message += f": {more} more than those listed are missing"
+            faults.append(Fault(None, "missing-cell", message, None))
+        return tuple(faults)
+
+    def _extra(self, records: Records, parsed: Parsed, widths: pl.Series) -> list[FaultColumn]:
+        """The extra cells of long records, by place."""
+        width, quote = self._layout.width, self._layout.dialect.quote_char
+        long = (widths > width).arg_true()
+        if not len(long):
+            return []
+        texts = records.texts.gather(parsed.indexes.gather(long))
+        single = widths.gather(long) == width + 1
+        if not self._layout.grammar_utf8.is_plain:
+            single &= False
+        elif quote is not None:
+            single &= ~texts.str.contains(quote, literal=True)
+        message = self._extra_message(width + 1, width + 1)
+        values = texts.filter(single).str.split(self._layout.dialect.delimiter).list.last()
+        found = [
+            FaultColumn(
+                long.filter(single),
+                [(Fault(None, "extra-cell", message, None),)],
+                values=shown_texts(values),
+            )
+        ]
+        others, other_texts = long.filter(~single), texts.filter(~single)
+        if len(others):
+            distinct = pl.DataFrame({"text": other_texts, "place": others}).unique("text")
+            templates = [
+                self._extra_cells(records, int(parsed.indexes[place]), int(widths[place]))
+                for place in distinct["place"].to_list()
+            ]
+            kinds = other_texts.replace_strict(
+                distinct["text"], range(len(distinct)), return_dtype=pl.UInt32
+            )
+            found.append(FaultColumn(others, templates, kinds))
+        return found
+
+    def _extra_cells(self, records: Records, index: int, count: int) -> tuple[Fault, ...]:
+        width = self._layout.width
+        listed = records.extra_cells(index, MOST_LISTED_CELLS)
+        faults = [
+            Fault(None, "extra-cell", self._extra_message(count, number), shown(cell))
+            for number, cell in enumerate(listed, width + 1)
+        ]
+        more = count - width - len(listed)
+        if more:
+            message = f"the row has {count} cells, the header {width}: {more} more cells are extra"
+            faults.append(Fault(None, "extra-cell", message, None))
+        return tuple(faults)
+
+    def _extra_message(self, count: int, number: int) -> str:
+        width = self._layout.width
+        return f"the row has {count} cells, the header {width}: cell {number} is extra"
+
+    def _encoding_fault(self) -> Fault:
+        encoding = self._layout.encoding
+        message = f"the row has bytes that are not valid {encoding}"
+        if not self._layout.bom:  # which nothing in the contract outweighs
+            message += "; if the whole file is in another encoding, name it in the contract"
+            if self._layout.likely_encoding:
+                message += f', such as "encoding": "{self._layout.likely_encoding}"'
+        return Fault(None, "encoding-error", message, None)
+
+
+def _of_rows(places: pl.Series, code: FaultCode, message: str, parsed: Parsed) -> FaultColumn:
+    """A fault of whole records, by their place among the parsed ones."""
+    return FaultColumn(places, [(Fault(None, code, message, None),)]).moved(parsed.indexes)
+
+
+def _source_error(message: str) -> Fault:
+    return Fault(None, "source-error", message, None)

@@ -1,0 +1,170 @@
+"""Faults of many records at once, as columns.
+
+A block may have hundreds of thousands of faulty cells, and a `Fault` with its texts takes half a
+kilobyte. But most faults of a column differ in the cell's text alone. So what they share is kept
+once, as a template, and the texts as a column that refers to the block's own bytes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import orjson
+import polars as pl
+
+from tabular.faults import SHOWN_CHARACTERS
+from tabular.values.json_texts import escaped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tabular.faults import Fault
+
+DETAIL = "\ue000detail\ue000"
+"""In a template's message, the place of the record's own detail."""
+_VALUE = "\ue000value\ue000"
+
+
+@dataclass(frozen=True)
+class FaultColumn:
+    """Faults of some records, at most one template each.
+
+    `places` (UInt32, ascending) are the records' indexes. `kinds` (UInt32; None: all 0) says which
+    of the `templates` each one has: one fault or several. With `values` (String, null for none),
+    that text is the value of all of a record's faults; without, the templates have their own. With
+    `details` (String), that text takes DETAIL's place in the messages.
+    """
+
+    places: pl.Series
+    templates: Sequence[tuple[Fault, ...]]
+    kinds: pl.Series | None = None
+    values: pl.Series | None = None
+    details: pl.Series | None = None
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def filter(self, keep: pl.Series) -> FaultColumn:
+        """The faults for which `keep` (Boolean) is true."""
+        return self if keep.all() else self._with(lambda column: column.filter(keep))
+
+    def without(self, places: pl.Series) -> FaultColumn:
+        """The faults of records that are not at `places` (UInt32)."""
+        return self.filter(~self.places.is_in(places.implode())) if len(places) else self
+
+    def moved(self, indexes: pl.Series) -> FaultColumn:
+        """The same faults where place `n` is the record `indexes[n]` (ascending)."""
+        return replace(self, places=indexes.gather(self.places))
+
+    def merged(self, other: FaultColumn) -> FaultColumn:
+        """These faults and those of another column; both have kinds and values, no place twice."""
+        moved = other.kinds + len(self.templates) if other.kinds is not None else None
+        frame = pl.concat(
+            pl.DataFrame({"place": part.places, "kind": kinds, "value": part.values}).with_columns(
+                pl.col("place", "kind").cast(pl.UInt32)
+            )
+            for part, kinds in ((self, self.kinds), (other, moved))
+        ).sort("place")
+        templates = [*self.templates, *other.templates]
+        return FaultColumn(frame["place"], templates, frame["kind"], frame["value"])
+
+    def between(self, first: int, last: int) -> FaultColumn:
+        """The faults of the records from `first` to `last`."""
+        start = self.places.search_sorted(first, side="left")
+        length = self.places.search_sorted(last, side="right") - start
+        if length == len(self.places):
+            return self
+        return self._with(lambda column: column.slice(start, length))
+
+    def having(self, code: str) -> pl.Series:
+        """The places (UInt32) of records with a fault of this code."""
+        kinds = [n for n, kind in enumerate(self.templates) if any(f.code == code for f in kind)]
+        if len(kinds) == len(self.templates):
+            return self.places
+        if not kinds or self.kinds is None:
+            return self.places.head(0)
+        return self.places.filter(self.kinds.is_in(kinds))
+
+    def counts(self) -> Counter[tuple[str | None, str]]:
+        """How many faults there are of each field and code."""
+        found: Counter[tuple[str | None, str]] = Counter()
+        for kind, times in self._kind_counts():
+            for fault in self.templates[kind]:
+                found[fault.field, fault.code] += times
+        return found
+
+    def jsons(self) -> pl.Series:
+        """The faults of each record (String): JSON objects separated by commas."""
+        if self.values is None and self.details is None:
+            texts = pl.Series([_json(kind) for kind in self.templates], dtype=pl.String)
+            if self.kinds is None:
+                return texts.new_from_index(0, len(self))
+            return texts.gather(self.kinds)
+        frame = pl.DataFrame({"place": self.places.cast(pl.UInt32)})
+        if self.values is not None:
+            quoted = pl.concat_str(pl.lit('"'), pl.col("value"), pl.lit('"')).fill_null("null")
+            frame = frame.with_columns(value=escaped(self.values)).with_columns(value=quoted)
+        if self.details is not None:
+            frame = frame.with_columns(detail=escaped(self.details))
+        if self.kinds is None:
+            return frame.select(self._written(0)).to_series()
+        found = pl.Series([None], dtype=pl.String).new_from_index(0, len(self))
+        for kind, _ in self._kind_counts():
+            rows = (self.kinds == kind).arg_true()
+            found = found.scatter(rows, frame[rows].select(self._written(kind)).to_series())
+        return found
+
+    def to_dict(self) -> dict[int, tuple[Fault, ...]]:
+        """The faults one by one, by place."""
+        found = {}
+        for n, place in enumerate(self.places.to_list()):
+            kind = self.templates[0 if self.kinds is None else self.kinds[n]]
+            if self.values is not None:
+                kind = tuple(fault._replace(value=self.values[n]) for fault in kind)
+            if self.details is not None:
+                detail = self.details[n]
+                kind = tuple(f._replace(message=f.message.replace(DETAIL, detail)) for f in kind)
+            found[place] = kind
+        return found
+
+    def _written(self, kind: int) -> pl.Expr:
+        faults = self.templates[kind]
+        if self.values is not None:
+            faults = tuple(fault._replace(value=_VALUE) for fault in faults)
+        parts: list[pl.Expr] = []
+        # The value's quotes are in its column, for it may be null.
+        for number, text in enumerate(_json(faults).split(f'"{_VALUE}"')):
+            if number:
+                parts.append(pl.col("value"))
+            for again, piece in enumerate(text.split(DETAIL)):
+                if again:
+                    parts.append(pl.col("detail"))
+                parts.append(pl.lit(piece))
+        return pl.concat_str(parts)
+
+    def _kind_counts(self) -> list[tuple[int, int]]:
+        if self.kinds is None:
+            return [(0, len(self))] if len(self) else []
+        counted = self.kinds.alias("kind").value_counts()
+        return list(zip(counted["kind"].to_list(), counted["count"].to_list(), strict=True))
+
+    def _with(self, change: Callable[[pl.Series], pl.Series]) -> FaultColumn:
+        kinds, values, details = (
+            None if column is None else change(column)
+            for column in (self.kinds, self.values, self.details)
+        )
+        return FaultColumn(change(self.places), self.templates, kinds, values, details)
+
+
+def shown_texts(texts: pl.Series) -> pl.Series:
+    """What faults repeat of these texts: `faults.shown` of each."""
+    long = texts.str.len_chars() > SHOWN_CHARACTERS
+    if not long.any():
+        return texts
+    return texts.zip_with(~long, texts.str.slice(0, SHOWN_CHARACTERS - 1) + "…")
+
+
+def _json(faults: Sequence[Fault]) -> str:
+    return ",".join(orjson.dumps(fault.to_document()).decode() for fault in faults)

@@ -1,0 +1,165 @@
+"""Texts that are surely faulty in a field, found a whole column at a time.
+
+`cells` is the rule. It takes some microseconds a text, which is too long where every cell of a
+large file is wrong. Here cells are put into classes that `cells` finds the same faults in, so that
+it is asked about one text of each. What is in no class is left to it, one by one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from tabular.model import Constraints
+from tabular.values.patterns import compile_pattern
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tabular.model import Field
+
+_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_CLOCK = r"[0-9]{2}:[0-9]{2}:[0-9]{2}"
+_NECESSARY = {
+    ("date", "default"): f"^{_DAY}$",
+    ("datetime", "default"): f"^{_DAY}T{_CLOCK}",
+    ("time", "default"): f"^{_CLOCK}",
+    ("year", "default"): "^-?[0-9]{4,9}$",
+    ("yearmonth", "default"): "^-?[0-9]{4,9}-[0-9]{2}$",
+    ("duration", "default"): "^-?P",
+    ("string", "email"): "@",
+    ("string", "uri"): ":",
+    ("string", "uuid"): "^[0-9a-fA-F]{8}-",
+    ("object", "default"): r"^\s*\{",
+    ("array", "default"): r"^\s*\[",
+}
+"""Patterns that every text of a type matches."""
+_FOREIGN = {
+    # NaN and INF are numbers, in any case.
+    "number": r"[!-~&&[^0-9+\-.eEaAnNiIfF]]",
+    "integer": r"[!-~&&[^0-9+\-]]",
+}
+"""Patterns of which no text of a type has an occurrence, with the default notation of numbers."""
+_TYPE, _REQUIRED = 1, 2
+_FIRST_RULE = 4
+_EXACT = 2**53
+_PYTHON_SPACE = "[\x1c-\x1f]"
+"""What `str.strip` takes off and Polars does not."""
+
+
+class Classes:
+    """The classes of faulty texts of one field."""
+
+    def __init__(self, field: Field, sure_type: pl.Expr | None) -> None:
+        """`sure_type` says of the column `text` what is surely of the field's type, if given."""
+        self._field = field
+        self._expression = _classes(field, sure_type)
+
+    def of(self, texts: pl.Series) -> pl.Series | None:
+        """The class of each text (UInt32), null where it is in none; None: all of them are null.
+
+        `texts` (String) have been trimmed if the field says so.
+        """
+        if self._expression is None:
+            return None
+        found = texts.to_frame("text").select(self._expression).to_series()
+        return None if found.null_count() == len(found) else found
+
+
+def _classes(field: Field, sure_type: pl.Expr | None) -> pl.Expr | None:
+    text = pl.col("text")
+    missing = (
+        text.is_in(list(field.missing_values)) if field.missing_values else pl.lit(value=False)
+    )
+    wrong = _wrong_type(field, text)
+    broken = _broken_rules(field, text, sure_type)
+    required = field.constraints.required and bool(field.missing_values)
+    if wrong is None and broken is None and not required:
+        return None
+    null = pl.lit(None, dtype=pl.UInt32)
+    found = null if broken is None else pl.when(broken > 0).then(broken).otherwise(null)
+    if wrong is not None:
+        found = pl.when(wrong).then(pl.lit(_TYPE, dtype=pl.UInt32)).otherwise(found)
+    of_missing = pl.lit(_REQUIRED, dtype=pl.UInt32) if required else null
+    found = pl.when(missing).then(of_missing).otherwise(found)
+    if field.trim:
+        found = pl.when(text.str.contains(_PYTHON_SPACE)).then(null).otherwise(found)
+    return found
+
+
+def _wrong_type(field: Field, text: pl.Expr) -> pl.Expr | None:
+    """Whether a text is surely not of the field's type; None: nothing is known of that."""
+    necessary = _NECESSARY.get((field.type, field.format))
+    if necessary is not None:
+        return ~text.str.contains(necessary)
+    if field.type == "boolean":
+        return ~text.is_in([*field.true_values, *field.false_values])
+    foreign = _FOREIGN.get(field.type)
+    if foreign is None or not field.bare_number or field.group_char or field.decimal_char != ".":
+        return None
+    return text.str.contains(foreign)
+
+
+def _broken_rules(field: Field, text: pl.Expr, sure_type: pl.Expr | None) -> pl.Expr | None:
+    """Which constraints a text surely breaks, a bit each, null where that is not sure.
+
+    None: it never is. A constraint that is not known here makes it so.
+    """
+    rules = field.constraints
+    names = [
+        rule.name
+        for rule in fields(Constraints)
+        if rule.name not in ("required", "unique") and getattr(rules, rule.name) is not None
+    ]
+    is_text = field.type in ("string", "any") and field.format == "default"
+    if is_text:
+        sure_type = pl.lit(value=True)
+    if not names or sure_type is None:
+        return None
+    bits: pl.Expr = pl.lit(0, dtype=pl.UInt32)
+    for number, name in enumerate(names):
+        bound = getattr(rules, name)
+        test = _TEXT_TESTS.get(name) if is_text else None
+        is_broken = test(text, bound) if test else _beyond(field, text, name, bound)
+        if is_broken is None:
+            return None
+        bit = pl.lit(_FIRST_RULE << number, dtype=pl.UInt32)
+        bits += pl.when(is_broken).then(bit).when(~is_broken).then(pl.lit(0, dtype=pl.UInt32))
+    return pl.when(sure_type).then(bits)
+
+
+def _beyond(field: Field, text: pl.Expr, name: str, bound: Any) -> pl.Expr | None:
+    """Whether a text of the type is beyond a bound; null where a double cannot say so."""
+    is_minimum, exclusive = name.endswith("minimum"), name.startswith("exclusive")
+    if name not in _BOUNDS or field.format != "default":
+        return None
+    if field.type == "date" and isinstance(bound, date) and not isinstance(bound, datetime):
+        return _compared(text, bound.isoformat(), is_minimum, exclusive)
+    if field.type in ("integer", "year") and isinstance(bound, int) and abs(bound) < _EXACT:
+        return _compared(text.cast(pl.Int64, strict=False), bound, is_minimum, exclusive)
+    if field.type == "number" and isinstance(bound, int | Decimal):
+        # Rounding to doubles keeps the order, so what is equal as double may be on either side.
+        value, limit = text.cast(pl.Float64, strict=False), float(bound)
+        beyond = _compared(value, limit, is_minimum, exclusive=False)
+        return pl.when(value != limit).then(beyond)
+    return None
+
+
+def _compared(value: pl.Expr, limit: float | str, is_minimum: bool, exclusive: bool) -> pl.Expr:
+    """Whether a value is on the wrong side of a limit."""
+    if exclusive:
+        return value <= limit if is_minimum else value >= limit
+    return value < limit if is_minimum else value > limit
+
+
+_BOUNDS = ("minimum", "maximum", "exclusive_minimum", "exclusive_maximum")
+_TEXT_TESTS: dict[str, Callable[[pl.Expr, Any], pl.Expr]] = {
+    "min_length": lambda text, limit: text.str.len_chars() < limit,
+    "max_length": lambda text, limit: text.str.len_chars() > limit,
+    "pattern": lambda text, pattern: ~text.str.contains(compile_pattern(pattern).expression),
+    "enum": lambda text, allowed: ~text.is_in([str(value) for value in allowed]),
+}
