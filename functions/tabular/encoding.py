@@ -26,6 +26,7 @@ _ALIASES = {"utf-8-sig": "utf-8", "ascii": "utf-8"}
 _BYTE_ORDER_UNKNOWN = {"utf-16", "utf-32"}
 # A state that escape sequences set could reach over the line's end.
 _STATEFUL = re.compile(r"utf-7|hz|iso2022.*|iso-2022.*", re.IGNORECASE)
+_LOST = "\ufffd".encode()
 _STRUCTURE = '\r\n,;\t|"'
 
 
@@ -73,6 +74,13 @@ class Encoding:
 
     def _mend(self, original: bytes) -> tuple[bytes, tuple[int, ...]]:
         lines = self.split_lines(original)
+        if self.byte_structured:
+            # Damage never reaches over a line end, which is a byte of its own.
+            text = original.decode(self.name, "replace").encode()
+            pairs = zip(lines, text.splitlines(keepends=True), strict=True)
+            if self.name == "utf-8":
+                return text, tuple(n for n, (old, new) in enumerate(pairs) if old != new)
+            return text, tuple(n for n, (_, new) in enumerate(pairs) if _LOST in new)
         bad = []
         for number, line in enumerate(lines):
             try:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipectl.local.channels import END, Channels, Job, ReadToken, WriteToken
 from tabular import errors
-from tabular.reading.blocks import read_blocks
+from tabular.reading.blocks import lines_a_block, read_blocks
 from tabular.reading.layout import Layout
 from tabular.reading.records import Records
 from tabular.reading.split import Split
@@ -150,6 +150,7 @@ def _read_block(descriptor: int, job: Job, token: ReadToken) -> Block | None:
         end=None,
         first_line=token.line,
         block_bytes=job.block_bytes,
+        most_lines=lines_a_block(job.layout),
     )
     return next(blocks, None)
 

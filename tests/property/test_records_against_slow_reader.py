@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tabular.reading import blocks
 from tests.property.slow_reader import SlowRecord, read_slowly
 from tests.unit.tabular.engine import Result, contract_of, run
 
@@ -56,6 +57,19 @@ def actual_outcome(result: Result) -> Any:
 @example(b"a,b\r", 1)
 @example("\ufeffa,b\nc".encode(), 8_000_000)
 def test_every_record_has_its_true_place_and_cells(body: bytes, block_bytes: int) -> None:
+    assert_read_as_slowly(body, block_bytes)
+
+
+@pytest.mark.parametrize("most_lines", [1, 2, 3])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(bodies, st.sampled_from([7, 64, 8_000_000]))
+@example(b'a,"b\nc\n\n\nd",e\nf,g\n\nh,i\r', 8_000_000)
+def test_blocks_of_few_lines_change_nothing(
+    most_lines: int, monkeypatch: pytest.MonkeyPatch, body: bytes, block_bytes: int
+) -> None:
+    monkeypatch.setattr(blocks, "MOST_LINES", most_lines)
     assert_read_as_slowly(body, block_bytes)
 
 

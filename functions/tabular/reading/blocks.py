@@ -7,19 +7,24 @@ from typing import TYPE_CHECKING, NamedTuple
 from tabular.errors import MisalignedSplits, UnreadableFile
 from tabular.reading.compression import gunzip
 from tabular.reading.end_mark import without_end_marks
-from tabular.reading.grammar import MAX_RECORD_BYTES
+from tabular.reading.grammar import MAX_RECORD_BYTES, Spans
+from tabular.reading.lines import Lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tabular.encoding import Encoding
-    from tabular.reading.grammar import Grammar, Spans
+    from tabular.reading.grammar import Grammar
     from tabular.reading.layout import Layout
     from tabular.reading.split import Split
 
 BLOCK_BYTES = 6 * 1024 * 1024
 """Large enough that the fixed work per block hardly counts (4 and 8 MiB are as fast), small enough
 for the memory of two processes (8 MiB take 130 MB more)."""
+MOST_LINES = 128 * 1024
+"""Memory follows the number of records, too: each is a text, a row of cells, perhaps a fault."""
+_MOST_CELLS = 1024 * 1024
+"""A cell takes 16 bytes in each of a few columns, however short it is."""
 MAX_LINE_BYTES = 64 * 1024 * 1024
 """Lines beyond MAX_RECORD_BYTES are rejected one by one; without any line end in this much, the
 file is not a CSV, and going on would only fill the memory."""
@@ -56,7 +61,13 @@ def split_blocks(
         end=split.end,
         first_line=split.first_line,
         block_bytes=block_bytes,
+        most_lines=lines_a_block(layout),
     )
+
+
+def lines_a_block(layout: Layout) -> int:
+    """How many lines a block of a file of this layout may have."""
+    return max(1, min(MOST_LINES, _MOST_CELLS // max(1, layout.width)))
 
 
 def read_blocks(
@@ -68,39 +79,89 @@ def read_blocks(
     end: int | None,
     first_line: int,
     block_bytes: int = BLOCK_BYTES,
+    most_lines: int = MOST_LINES,
 ) -> Iterator[Block]:
     """Cut the bytes from `start` to `end` (None: the file's end) into blocks of whole records.
 
     `chunks` begin at `start` and may go on beyond `end`: they are read lazily, no further than
     MAX_RECORD_BYTES past it, and only where a quote is open there. Blocks are about `block_bytes`
-    long. Raises MisalignedSplits where `end` is not the end of a record, UnreadableFile where
-    there is no line end in MAX_LINE_BYTES, or the file ends before `end`.
+    long, and shorter where that would be more than `most_lines`.
+
+    Raises MisalignedSplits where `end` is not the end of a record, UnreadableFile where there is no
+    line end in MAX_LINE_BYTES, or the file ends before `end`.
     """
     buffer = _Buffer(without_end_marks(chunks, encoding))
-    offset, line, wanted = start, first_line, block_bytes
+    offset, line, wanted, longer = start, first_line, block_bytes, False
     while True:
         limit = None if end is None else end - offset
+        if limit == 0:
+            return
         buffer.fill(wanted if limit is None else min(wanted, limit + 1))
-        if limit is not None and limit <= wanted:
-            if limit:
-                yield _last_block(buffer, grammar, encoding, limit=limit, offset=offset, line=line)
+        # Where so many lines hold no whole record, more are looked at.
+        size = wanted if longer else _with_most_lines(buffer.data, wanted, most_lines)
+        if limit is not None and limit <= size:
+            block = _last_block(buffer, grammar, encoding, limit=limit, offset=offset, line=line)
+            final = True
+        else:
+            final = buffer.complete and len(buffer.data) <= size
+            if final and limit is not None:
+                raise UnreadableFile(
+                    f"The file ends at byte {offset + len(buffer.data)}, before the split's end "
+                    f"{end}. It was cut off while it was read; run it again."
+                )
+            cut = len(buffer.data) if final else encoding.lines_end(buffer.data, size)
+            original = buffer.data[:cut]
+            spans, length = _spans(original, grammar, encoding, complete=final)
+            if not length:
+                if final:
+                    return
+                wanted, longer = _longer(size, cut, offset), True
+                continue
+            block = Block(original if length == cut else original[:length], offset, line, spans)
+        block = _first_lines(block, grammar, encoding, most_lines)
+        yield block
+        taken = len(block.original)
+        if final and taken == (len(buffer.data) if limit is None else limit):
             return
-        final = buffer.complete and len(buffer.data) <= wanted
-        if final and limit is not None:
-            raise UnreadableFile(
-                f"The file ends at byte {offset + len(buffer.data)}, before the split's end {end}. "
-                "It was cut off while it was read; run it again."
-            )
-        cut = len(buffer.data) if final else encoding.lines_end(buffer.data, wanted)
-        original = buffer.data[:cut]
-        spans, size = _spans(original, grammar, encoding, complete=final)
-        if size:
-            yield Block(original if size == cut else original[:size], offset, line, spans)
-            buffer.data = buffer.data[size:]
-            offset, line = offset + size, line + spans.lines
-        if final:
-            return
-        wanted = block_bytes if size else _longer(wanted, cut, offset)
+        buffer.data = buffer.data[taken:]
+        offset, line = offset + taken, line + block.spans.lines
+        wanted, longer = block_bytes, False
+
+
+def _with_most_lines(data: bytes, size: int, most: int) -> int:
+    """`size`, or less where `data[:size]` has more than `most` line ends, but 1 at least."""
+    while size > 1:
+        lines = max(data.count(b"\n", 0, size), data.count(b"\r", 0, size))
+        if lines <= most:
+            return size
+        size = max(1, min(size * most // lines, size - 1))
+    return size
+
+
+def _first_lines(block: Block, grammar: Grammar, encoding: Encoding, most: int) -> Block:
+    """The first records of a block, of about `most` lines if it has many more.
+
+    Such blocks come of a quote that would be closed only beyond MAX_RECORD_BYTES: it takes that
+    much text to find out, and then each line is a record.
+    """
+    if block.spans.lines <= 2 * most:
+        return block
+    multi: list[tuple[int, int]] = []
+    for first, last in block.spans.multi:
+        if first >= most:
+            break
+        multi.append((first, last))
+        most = max(most, last + 1)
+    if most >= block.spans.lines:
+        return block
+    if encoding.byte_structured:
+        physical = block.spans.physical or Lines(block.original)
+        original = block.original[: physical.starts[most]]
+    else:
+        original = b"".join(encoding.split_lines(block.original)[:most])
+    text = encoding.structure(original)
+    spans = Spans(multi, most, len(text), None, grammar.marks(text))
+    return Block(original, block.offset, block.first_line, spans)
 
 
 def _longer(wanted: int, cut: int, offset: int) -> int:

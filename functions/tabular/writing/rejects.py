@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tabular.values.fault_columns import FaultColumn
 
 _ROWS_A_PIECE = 16_384
-_CELLS_A_PIECE = 1 << 18
+_CELLS_A_PIECE = 1 << 20
 """A piece has fewer rows where many columns have faults: it has a text for each of both."""
 
 
