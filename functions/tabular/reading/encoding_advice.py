@@ -70,6 +70,20 @@ def suggest_encoding(sample: bytes, current: str = "utf-8") -> str | None:
     return _east_asian(text, current) or _single_byte(text, current)
 
 
+def wide_encoding(content: bytes) -> str | None:
+    """The encoding of two or four bytes a character that a file without a mark is text in."""
+    for name, unit in (("utf-32-le", 4), ("utf-32-be", 4), ("utf-16-le", 2), ("utf-16-be", 2)):
+        whole = content[: min(len(content), _SAMPLE_BYTES) // unit * unit]
+        text = _decoded(whole, name)
+        if text and sum(map(str.isspace, text)) and all(map(_is_text, text)):
+            return name
+    return None
+
+
+def _is_text(character: str) -> bool:
+    return character.isprintable() or character.isspace() or character == "\x1a"
+
+
 def is_surely_utf8(text: bytes, encoding: Encoding) -> bool:
     """Whether whole lines in an encoding of bytes are UTF-8 with characters beyond ASCII.
 

@@ -66,11 +66,28 @@ _ADVICE = {
     "a Git LFS pointer, not the file itself": "Fetch it with git lfs pull",
 }
 _LOOKED_AT = 64 * 1024
+_BINARY_LOOKED_AT = 4096
+_BINARY_CONTROLS = 8
+_CONTROLS = {*range(0x20), 0x7F} - set(b"\t\n\r\x0b\x0c\x1a")
 
 
 def binary_format(content: bytes) -> str | None:
     """What a file that begins with these bytes is, if it is none that holds text."""
     return _first(_BINARY, content)
+
+
+def is_binary(content: bytes) -> bool:
+    """Whether a file in an encoding of ASCII's kind is encrypted, compressed or another binary one.
+
+    Text may have a few control characters, as delimiters say; it never has many different ones.
+    """
+    start = content[:_BINARY_LOOKED_AT]
+    controls = set(start) & _CONTROLS
+    try:
+        start[:-4].decode()
+    except UnicodeDecodeError:
+        return len(controls) >= _BINARY_CONTROLS
+    return False
 
 
 def text_format(text: bytes, *, complete: bool) -> str | None:

@@ -24,9 +24,9 @@ from tabular.model import Contract, Dialect
 from tabular.reading.advice import contract_advice
 from tabular.reading.compression import GZIP_MAGIC, gunzip
 from tabular.reading.detection import detect_dialect
-from tabular.reading.encoding_advice import is_surely_utf8, suggest_encoding
+from tabular.reading.encoding_advice import is_surely_utf8, suggest_encoding, wide_encoding
 from tabular.reading.end_mark import strip_end_marks
-from tabular.reading.formats import binary_format, refusal, text_format
+from tabular.reading.formats import binary_format, is_binary, refusal, text_format
 from tabular.reading.grammar import Grammar
 from tabular.reading.head import NO_CONTENT, HeadReader
 from tabular.reading.header import Column, check_labels, match_columns
@@ -265,12 +265,15 @@ def _find_encoding(content: bytes, contract: Contract | None) -> tuple[Encoding,
     has_header = contract is None or contract.dialect is None or contract.dialect.header
     # In a line of data, a few NULs are a fault of its row alone.
     if encoding.unit == 1 and nulls > (0 if has_header else len(first_line) // 4):
-        low_first = first_line[1::2].count(0) >= first_line[::2].count(0)
+        wide = wide_encoding(content)
+        if wide is None:
+            _check_format(f"binary data: its first line has {nulls} NULs")
         raise UnsupportedEncoding(
-            f"The first line has {nulls} NULs in {len(first_line)} bytes: the file "
-            "is binary, or UTF-16 without a byte order mark. If it is that, put "
-            f'"encoding": "utf-16-{"le" if low_first else "be"}" into the dataset\'s contract.'
+            f"The file is in {wide}, without a byte order mark. Put "
+            f'"encoding": "{wide}" into the dataset\'s contract, or export the file as UTF-8.'
         )
+    if encoding.unit == 1 and is_binary(content):
+        _check_format("binary data")
     return encoding, 0
 
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tabular.errors import FileTooLarge, HeaderMismatch, UnsupportedFormat
+from tabular.errors import FileTooLarge, HeaderMismatch, UnsupportedEncoding, UnsupportedFormat
 from tabular.reading.layout import MAX_COLUMNS, Layout
 from tests.unit.tabular.engine import contract_of, layout_of
 
@@ -51,6 +51,24 @@ def test_a_file_that_is_no_csv_is_refused_by_name(content: bytes, what: str) -> 
     for contract in (None, contract_of({"name": "id"}), contract_of({"name": "id"}, dialect={})):
         with pytest.raises(UnsupportedFormat, match=f"This is not a CSV file but {what}"):
             layout_of(content, contract)
+
+
+def test_binary_data_without_a_name_is_refused() -> None:
+    noise = bytes((number * 167 + number // 7) % 256 for number in range(1, 3000))
+    for content in (noise, noise.replace(b"\0", b"x"), b"a\0\0b,c\n\0\0\0\0\n"):
+        with pytest.raises(UnsupportedFormat, match="binary data"):
+            layout_of(content)
+        with pytest.raises(UnsupportedFormat, match="binary data"):
+            layout_of(content, contract_of({"name": "a"}, encoding="cp1252"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_wide_text_without_a_mark_is_refused_with_an_encoding_that_reads_it(encoding: str) -> None:
+    content = "id,stra\u00dfe\r\n1,\u4f1a\u793e\r\n".encode(encoding)
+    with pytest.raises(UnsupportedEncoding, match=f'"encoding": "{encoding}"'):
+        layout_of(content)
+    fields = [{"name": "id"}, {"name": "stra\u00dfe"}]
+    assert layout_of(content, contract_of(*fields, encoding=encoding)).labels[0] == "id"
 
 
 @pytest.mark.parametrize(
