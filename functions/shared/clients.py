@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
@@ -40,6 +41,12 @@ _INVOCATION = Config(
 def s3() -> S3Client:
     """The S3 client."""
     return boto3.client("s3", config=_STORAGE)
+
+
+@cache
+def secretsmanager() -> SecretsManagerClient:
+    """The Secrets Manager client."""
+    return boto3.client("secretsmanager", config=_QUICK)
 
 
 @cache

@@ -1,4 +1,8 @@
-"""Webhook: post each notification of the topic, alarms too, as JSON to an HTTPS address."""
+"""Webhook: post each notification of the topic, alarms too, as JSON to an HTTPS address.
+
+What can't be posted ends in the dead-letter queue: Lambda repeats the invocation after one minute
+and after two more, then sends its event there.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +17,9 @@ from shared.observability import logger
 from shared.settings import from_environment
 from shared.step import guarded
 from webhook.post import body_of
+from webhook.secret import address_of, forget
 
-# Lambda invokes an SNS subscriber again after an error: two more times, then its failure
-# destination. A slow chat must not hold the function for its whole timeout.
+# A slow chat must not hold the function for its whole timeout.
 TIMEOUT_SECONDS = 10
 
 
@@ -25,26 +29,31 @@ class WebhookRefused(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """The function's environment; the address is a secret and never logged."""
+    """The function's environment: the name or ARN of the secret that holds the address."""
 
-    webhook_url: str
+    webhook_secret: str
 
 
 @guarded(WebhookRefused)
 def handler(event: Mapping[str, Any], _context: object) -> None:
-    """Post every message of the event; raises WebhookRefused where one was not accepted."""
-    settings = from_environment(Settings)
+    """Post every message of the event.
+
+    Raises `WebhookRefused` where one was not accepted, `UnusableSecret` where there is no address.
+    """
+    secret = from_environment(Settings).webhook_secret
     for record in event["Records"]:
         message = record["Sns"]
-        status = _post(settings.webhook_url, body_of(message))
+        try:
+            status = _post(address_of(secret), body_of(message))
+        except WebhookRefused:
+            forget(secret)
+            raise
         logger().info("posted", extra={"message_id": message["MessageId"], "status": status})
 
 
 def _post(url: str, body: bytes) -> int:
-    if not url.startswith("https://"):
-        raise WebhookRefused("The WebhookUrl parameter is not an https:// address.")
     try:
-        request = urllib.request.Request(  # noqa: S310  # https only, checked above
+        request = urllib.request.Request(  # noqa: S310  # https only, as secret.py checks
             url, data=body, headers={"Content-Type": "application/json"}, method="POST"
         )
         with _opener().open(request, timeout=TIMEOUT_SECONDS) as response:

@@ -67,7 +67,7 @@ EMAIL = Quota(
     10,
     "a second",
     _EMAIL,
-    "Subscribe a queue, a function or WebhookUrl instead, or filter on the attribute status:"
+    "Subscribe a queue, a function or WebhookSecret instead, or filter on the attribute status:"
     " SNS deactivates a subscription that gets more.",
 )
 STARTS = Quota(

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from tests.infrastructure import deployed
 
+# The secret of this name or ARN; the six characters are those that its ARN ends with.
+WEBHOOK_SECRET = json.dumps(
+    {
+        "Fn::If": [
+            "HasWebhookSecretArn",
+            {"Ref": "WebhookSecret"},
+            {
+                "Fn::Sub": "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:"
+                "secret:${WebhookSecret}-??????"
+            },
+        ]
+    }
+)
 GRANTS = {
     "Starter": {
         "dynamodb:GetItem MetadataTable.Arn",
@@ -95,7 +109,10 @@ GRANTS = {
         "states:DescribeExecution states:execution:data-pipeline-${Environment}:*",
         "states:GetExecutionHistory states:execution:data-pipeline-${Environment}:*",
     },
-    "Webhook": set(),
+    "Webhook": {
+        f"secretsmanager:GetSecretValue {WEBHOOK_SECRET}",
+        "sqs:SendMessage DeadLetterQueue.Arn",
+    },
 }
 
 STATE_MACHINE_GRANTS = {

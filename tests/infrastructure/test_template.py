@@ -330,11 +330,39 @@ class TestNotifications:
             "WebhookPermission",
         ],
     )
-    def test_the_webhook_is_there_only_where_a_url_is_given(self, resource: str) -> None:
+    def test_the_webhook_is_there_only_where_a_secret_is_given(self, resource: str) -> None:
         assert deployed.resource(resource)["Condition"] == "HasWebhook"
 
-    def test_the_webhooks_url_is_not_shown(self) -> None:
-        assert deployed.template().document["Parameters"]["WebhookUrl"]["NoEcho"] is True
+    @pytest.mark.parametrize(
+        ("given", "allowed"),
+        [
+            ("", True),
+            ("chat", True),
+            ("pipeline/chat-webhook_2@x.y+z=", True),
+            ("arn:aws:secretsmanager:eu-central-1:123456789012:secret:chat-a1B2c3", True),
+            ("arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:a/chat-a1B2c3", True),
+            ("arn:aws:secretsmanager:eu-central-1:123456789012:secret:chat", False),
+            ("arn:aws:ssm:eu-central-1:123456789012:parameter/chat", False),
+            ("https://chat.example/services/T0/B0", False),
+            ("*", False),
+            ("chat*", False),
+        ],
+    )
+    def test_the_webhook_is_given_by_the_name_or_arn_of_its_secret(
+        self, given: str, allowed: bool
+    ) -> None:
+        pattern = deployed.template().document["Parameters"]["WebhookSecret"]["AllowedPattern"]
+        assert bool(re.fullmatch(pattern, given)) is allowed
+
+    @pytest.mark.parametrize("step", ["Webhook", "Uncaught"])
+    def test_an_event_that_could_not_be_handled_goes_to_the_dead_letter_queue(
+        self, step: str
+    ) -> None:
+        config = deployed.properties(f"{step}FunctionEventInvokeConfig")
+        assert config["MaximumRetryAttempts"] == 2
+        assert config["DestinationConfig"] == {
+            "OnFailure": {"Destination": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}}
+        }
 
     def test_only_the_topic_may_invoke_the_webhook(self) -> None:
         permission = deployed.properties("WebhookPermission")
@@ -375,6 +403,12 @@ def test_the_outputs_name_what_an_operator_needs() -> None:
         "StateMachineArn": "PipelineStateMachine",
         "MetadataTableName": "MetadataTable",
     }
+
+
+def test_no_parameter_hides_its_value() -> None:
+    """`sam deploy --guided` asks for a NoEcho parameter until it gets a value."""
+    parameters = deployed.template().document["Parameters"]
+    assert [name for name, it in parameters.items() if "NoEcho" in it] == []
 
 
 def test_every_parameter_has_a_default_and_says_what_it_is_for() -> None:

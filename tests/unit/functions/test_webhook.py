@@ -15,15 +15,21 @@ from urllib.response import addinfourl
 
 import pytest
 
+import webhook.secret as secret_module
 from notify.message import failure_notification, success_notification
-from shared.errors import SettingsError
+from shared import clients
+from shared.errors import InternalError, SettingsError, TransientError
 from shared.job import Execution, Job
 from tests.unit.functions import documents
-from tests.unit.functions.conftest import Event, Logs
+from tests.unit.functions.conftest import Event, Fault, Logs, client_error
 from webhook.app import TIMEOUT_SECONDS, WebhookRefused, handler
 from webhook.post import body_of
+from webhook.secret import MAX_AGE_SECONDS, UnusableSecret
 
-ADDRESS = "https://chat.example/services/T0/secret"
+SECRET = "chat/webhook"
+# Part of every address here, and of nothing else.
+KEY = "k3y-t0-ch4t"
+ADDRESS = f"https://chat.example/services/T0/{KEY}"
 
 
 class FakeServer:
@@ -50,10 +56,36 @@ class FakeServer:
         return [json.loads(bytes(request.data)) for request in self.requests]  # type: ignore[arg-type]
 
 
+class Secrets:
+    """The webhook's secret, the clock that its age is told by, and how often it was read."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1_800_000_000.0
+        self.reads = 0
+        clients.secretsmanager().create_secret(Name=SECRET, SecretString=ADDRESS)
+        monkeypatch.setenv("WEBHOOK_SECRET", SECRET)
+        monkeypatch.setattr(secret_module, "_kept", {})
+        monkeypatch.setattr(secret_module.time, "time", lambda: self.now)
+        original = secret_module._read
+
+        def read(name: str) -> str:
+            self.reads += 1
+            return original(name)
+
+        monkeypatch.setattr(secret_module, "_read", read)
+
+    def put(self, value: str) -> None:
+        clients.secretsmanager().put_secret_value(SecretId=SECRET, SecretString=value)
+
+
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> FakeServer:
+def secrets(aws: None, monkeypatch: pytest.MonkeyPatch) -> Secrets:
+    return Secrets(monkeypatch)
+
+
+@pytest.fixture
+def server(secrets: Secrets, monkeypatch: pytest.MonkeyPatch) -> FakeServer:
     fake = FakeServer()
-    monkeypatch.setenv("WEBHOOK_URL", ADDRESS)
     monkeypatch.setattr(urllib.request.HTTPSHandler, "https_open", fake.open)
     monkeypatch.setattr(urllib.request.HTTPHandler, "http_open", fake.open)
     return fake
@@ -64,10 +96,10 @@ def sns(message: str, subject: str | None = "Subject") -> dict[str, Any]:
 
 
 def refused(event: dict[str, Any]) -> str:
-    with pytest.raises(WebhookRefused) as caught:
+    with pytest.raises((WebhookRefused, UnusableSecret)) as caught:
         handler(event, None)
     # What the runtime logs of an unhandled error.
-    assert "secret" not in "".join(traceback.format_exception(caught.value))
+    assert KEY not in "".join(traceback.format_exception(caught.value))
     return str(caught.value)
 
 
@@ -128,23 +160,105 @@ def test_a_message_without_a_subject_has_one_in_the_chat(subject: str | None) ->
     assert json.loads(body_of({"Message": "x"}))["subject"] == "Notification"
 
 
-@pytest.mark.parametrize("address", ["http://chat.example/secret", "file:///secret", "secret", ""])
-def test_an_address_without_tls_is_refused(
-    server: FakeServer, logs: Logs, monkeypatch: pytest.MonkeyPatch, address: str
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(f"http://chat.example/{KEY}", f"file:///{KEY}", KEY, " "),
+        *(f'{{"address": "https://chat.example/{KEY}"}}', f'{{"url": "http://{KEY}"}}', f"{{{KEY}"),
+    ],
+)
+def test_a_secret_without_an_https_address_is_refused_without_its_value(
+    server: FakeServer, secrets: Secrets, logs: Logs, value: str
 ) -> None:
-    monkeypatch.setenv("WEBHOOK_URL", address)
-    assert refused(sns("x")) == "The WebhookUrl parameter is not an https:// address."
+    secrets.put(value)
+    assert refused(sns("x")) == (
+        "The secret chat/webhook holds no https:// address. Its value must be the address alone, "
+        'or JSON with the key "url".'
+    )
     assert server.requests == []
+    assert KEY not in json.dumps(logs)
+
+
+@pytest.mark.parametrize("value", [f"{ADDRESS}\n", json.dumps({"url": ADDRESS})])
+def test_a_secret_holds_the_address_alone_or_in_json(
+    server: FakeServer, secrets: Secrets, logs: Logs, value: str
+) -> None:
+    secrets.put(value)
+    handler(sns("x"), None)
+    assert server.requests[0].full_url == ADDRESS
+
+
+def test_a_secret_that_is_not_there_is_named(
+    server: FakeServer, logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEBHOOK_SECRET", "no/such")
+    assert refused(sns("x")).startswith(
+        "The secret no/such is not there (ResourceNotFoundException). Create or restore it"
+    )
+
+
+def test_a_secret_that_is_being_deleted_is_named(server: FakeServer, logs: Logs) -> None:
+    clients.secretsmanager().delete_secret(SecretId=SECRET)
+    assert "is not there (InvalidRequestException)" in refused(sns("x"))
+
+
+def test_a_busy_secrets_manager_is_transient(server: FakeServer, logs: Logs, fault: Fault) -> None:
+    fault("GetSecretValue", client_error("ThrottlingException", "GetSecretValue"))
+    with pytest.raises(TransientError):
+        handler(sns("x"), None)
+
+
+def test_a_right_that_is_missing_is_named(server: FakeServer, logs: Logs, fault: Fault) -> None:
+    fault("GetSecretValue", client_error("AccessDeniedException", "GetSecretValue"))
+    with pytest.raises(InternalError, match="the secret chat/webhook answered AccessDenied"):
+        handler(sns("x"), None)
+
+
+def test_the_secret_is_read_once_and_again_when_it_is_old(
+    server: FakeServer, secrets: Secrets, logs: Logs
+) -> None:
+    handler(sns("x"), None)
+    secrets.put(f"{ADDRESS}/new")
+    secrets.now += MAX_AGE_SECONDS - 1
+    handler(sns("x"), None)
+    assert secrets.reads == 1
+    secrets.now += 1
+    handler(sns("x"), None)
+    assert [request.full_url for request in server.requests] == [
+        *(ADDRESS, ADDRESS, f"{ADDRESS}/new")
+    ]
+    assert secrets.reads == 2
+
+
+def test_a_clock_that_is_set_back_does_not_keep_the_secret(
+    server: FakeServer, secrets: Secrets, logs: Logs
+) -> None:
+    handler(sns("x"), None)
+    secrets.now -= 1
+    handler(sns("x"), None)
+    assert secrets.reads == 2
+
+
+def test_after_a_refusal_the_secret_is_read_again(
+    server: FakeServer, secrets: Secrets, logs: Logs
+) -> None:
+    server.answer = 404
+    refused(sns("x"))
+    secrets.put(f"{ADDRESS}/rotated")
+    server.answer = 200
+    handler(sns("x"), None)
+    assert server.requests[-1].full_url == f"{ADDRESS}/rotated"
 
 
 @pytest.mark.parametrize(
-    "address", ["https://chat.example/a secret\n", "https://chat:secret/", "https://[secret"]
+    "address", [f"https://chat.example/a {KEY}\n b", f"https://chat:{KEY}/", f"https://[{KEY}"]
 )
 def test_an_address_that_cannot_be_read_is_not_shown(
-    logs: Logs, monkeypatch: pytest.MonkeyPatch, address: str
+    secrets: Secrets, logs: Logs, address: str
 ) -> None:
-    monkeypatch.setenv("WEBHOOK_URL", address)
-    assert "secret" not in refused(sns("x"))
+    secrets.put(address)
+    assert "did not answer" in refused(sns("x"))
+    assert KEY not in json.dumps(logs)
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 429, 500, 503])
@@ -169,13 +283,13 @@ def test_a_redirect_is_not_followed(
 @pytest.mark.parametrize(
     "error",
     [
-        URLError("secret"),
-        TimeoutError("secret"),
-        ConnectionResetError("secret"),
-        http.client.RemoteDisconnected("secret"),
-        http.client.BadStatusLine("secret"),
-        http.client.InvalidURL("secret"),
-        ssl.SSLError("secret"),
+        URLError(KEY),
+        TimeoutError(KEY),
+        ConnectionResetError(KEY),
+        http.client.RemoteDisconnected(KEY),
+        http.client.BadStatusLine(KEY),
+        http.client.InvalidURL(KEY),
+        ssl.SSLError(KEY),
     ],
     ids=lambda error: type(error).__name__,
 )
@@ -184,20 +298,20 @@ def test_no_answer_fails_the_invocation_without_the_address(
 ) -> None:
     server.answer = error
     assert refused(sns("x")) == f"The webhook did not answer: {type(error).__name__}."
-    assert "secret" not in json.dumps(logs)
+    assert KEY not in json.dumps(logs)
 
 
 def test_the_address_is_never_logged(event: Event, server: FakeServer, logs: Logs) -> None:
     handler(event("webhook-alarm"), None)
     server.answer = 500
     refused(event("webhook-alarm"))
-    assert "secret" not in json.dumps(logs)
+    assert KEY not in json.dumps(logs)
     assert "chat.example" not in json.dumps(logs)
 
 
 def test_a_function_without_an_address_says_so(
     event: Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("WEBHOOK_URL", raising=False)
-    with pytest.raises(SettingsError, match="WEBHOOK_URL"):
+    monkeypatch.delenv("WEBHOOK_SECRET", raising=False)
+    with pytest.raises(SettingsError, match="WEBHOOK_SECRET"):
         handler(event("webhook-alarm"), None)

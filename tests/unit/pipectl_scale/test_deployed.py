@@ -35,7 +35,7 @@ def test_parameters_override_the_templates_defaults() -> None:
 
 def test_what_is_not_deployed_is_left_out() -> None:
     without = read_deployed(TEMPLATE, {})
-    with_webhook = read_deployed(TEMPLATE, {"WebhookUrl": "https://chat.example.com/hook"})
+    with_webhook = read_deployed(TEMPLATE, {"WebhookSecret": "chat/webhook"})
 
     assert "WebhookFunction" not in without.functions
     assert "WebhookFunction" in with_webhook.functions
