@@ -15,7 +15,7 @@ from shared.job import Execution, Job, Source, new_job
 if TYPE_CHECKING:
     from pipectl.client.stack import Stack
 
-Kind = Literal["state_document", "s3_event", "unknown"]
+Kind = Literal["state_document", "s3_event", "failed_invocation", "unknown"]
 
 # Long enough to receive a long queue, short enough that nobody misses a message of a pipectl that
 # was killed.
@@ -32,10 +32,24 @@ _BATCH = 10
 
 
 @dataclass(frozen=True)
+class FailedInvocation:
+    """An event that a function beside the workflow could not handle, at the last attempt either.
+
+    `about` is the subject of the notification, or the ARN of the execution, that the event is of.
+    """
+
+    function: str
+    code: str
+    message: str
+    about: str
+
+
+@dataclass(frozen=True)
 class Letter:
     """One message. `sources` are the files it is of: one, or those of an S3 event's records.
 
-    A state document has a `job`, and an `execution` where it tells of a failure in one.
+    A state document has a `job`, and an `execution` where it tells of a failure in one. The record
+    of a failed invocation has an `invocation` and no sources.
     """
 
     message_id: str
@@ -46,6 +60,7 @@ class Letter:
     sources: tuple[Source, ...] = ()
     job: Job | None = None
     execution: Execution | None = None
+    invocation: FailedInvocation | None = None
 
     @property
     def file_ids(self) -> tuple[str, ...]:
@@ -157,6 +172,8 @@ def _read_body(body: str) -> dict[str, Any]:
         document = json.loads(body)
         if "Records" in document:
             return {"kind": "s3_event", "sources": tuple(map(_uploaded, document["Records"]))}
+        if "requestContext" in document:
+            return {"kind": "failed_invocation", "invocation": _failed_invocation(document)}
         job = Job.from_document(document)
         if job.source.file_id != job.file_id:
             return {}
@@ -170,6 +187,26 @@ def _read_body(body: str) -> dict[str, Any]:
         "job": job,
         "execution": execution,
     }
+
+
+def _failed_invocation(record: Mapping[str, Any]) -> FailedInvocation:
+    """What Lambda sends where the last attempt at an event failed.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+    """
+    # Without a response the function was never reached, and the condition is all there is to say.
+    response = record.get("responsePayload") or {}
+    event = record.get("requestPayload") or {}
+    if "Records" in event:
+        about = event["Records"][0]["Sns"].get("Subject")
+    else:
+        about = event.get("detail", {}).get("executionArn")
+    return FailedInvocation(
+        function=str(record["requestContext"]["functionArn"]).split(":")[6],
+        code=str(response.get("errorType") or record["requestContext"]["condition"]),
+        message=str(response.get("errorMessage") or ""),
+        about=str(about or ""),
+    )
 
 
 def _uploaded(record: Mapping[str, Any]) -> Source:

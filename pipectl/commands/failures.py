@@ -45,11 +45,19 @@ def command(
     if as_json:
         document = {
             "failures": [failure.to_document() for failure in found.failures],
+            "failed_invocations": [_invocation(letter) for letter in found.invocations],
             "unknown_messages": [_message(letter) for letter in found.unknown],
         }
         echo_json(document)
         return
     _show(found.failures)
+    for letter in found.invocations:
+        if letter.invocation is not None:
+            failed = letter.invocation
+            echo(
+                f"In the dead-letter queue, not handled by {failed.function}: {letter.message_id} "
+                f"{failed.code}: {failed.message} ({failed.about})"
+            )
     for letter in found.unknown:
         echo(f"In the dead-letter queue, of no file: {letter.message_id} {letter.body[:80]}")
 
@@ -86,6 +94,17 @@ def _again_by(failure: FailedFile) -> str:
     if failure.remedy == "upload":
         return "upload again"
     return "redrive" if failure.redrivable else "new attempt"
+
+
+def _invocation(letter: Letter) -> dict[str, object]:
+    failed = letter.invocation
+    return {
+        "message_id": letter.message_id,
+        "sent_at": letter.sent_at.isoformat(),
+        "function": failed and failed.function,
+        "error": failed and {"code": failed.code, "message": failed.message},
+        "about": failed and failed.about,
+    }
 
 
 def _message(letter: Letter) -> dict[str, object]:

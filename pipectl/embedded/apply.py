@@ -76,6 +76,16 @@ class CreatedStack:
             for _, properties in self.resources("AWS::Lambda::EventSourceMapping")
         ]
 
+    def failure_destinations(self) -> list[tuple[str, str]]:
+        """The functions that have one: name, and URL of the queue."""
+        destinations = []
+        for _, properties in self.resources("AWS::Lambda::EventInvokeConfig"):
+            arn = properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+            if arn is not None:
+                queue_url = _queue_url(self._deployment, arn)
+                destinations.append((str(properties["FunctionName"]), queue_url))
+        return destinations
+
     def resources(self, resource_type: str) -> list[tuple[str, dict[str, Any]]]:
         """Logical ID and resolved properties of the resources whose condition holds."""
         return [
@@ -238,11 +248,15 @@ def _function(logical_id: str, properties: Mapping[str, Any], template: Template
     )
 
 
+def _queue_url(deployment: Deployment, arn: str) -> str:
+    return deployment.client("sqs").get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
+
+
 def _event_source(deployment: Deployment, properties: Mapping[str, Any]) -> EventSource:
     arn = properties["EventSourceArn"]
     scaling = properties.get("ScalingConfig", {})
     return EventSource(
-        queue_url=deployment.client("sqs").get_queue_url(QueueName=arn.split(":")[-1])["QueueUrl"],
+        queue_url=_queue_url(deployment, arn),
         queue_arn=arn,
         function=properties["FunctionName"],
         batch_size=int(properties.get("BatchSize", 10)),

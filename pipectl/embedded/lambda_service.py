@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
@@ -95,6 +96,7 @@ class LambdaService:
         self._faults = faults
         self._concurrency = concurrency
         self._functions: dict[str, Function] = {}
+        self._on_failure: dict[str, Callable[[str], object]] = {}
         # One a core, and one beside a long one in any case. What an invocation waits for is this
         # process, so more of them would only start more workers.
         self._turns = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))
@@ -107,6 +109,10 @@ class LambdaService:
         self._functions[function.name] = function
         if function.reserved is not None:
             self._concurrency.reserve(function.name, function.reserved)
+
+    def on_failure(self, name: str, send: Callable[[str], object]) -> None:
+        """Let `send` take the record of each asynchronous invocation that is given up."""
+        self._on_failure[name] = send
 
     def prepare(self) -> None:
         """Start a worker for each function, in the background and one after the other.
@@ -197,7 +203,9 @@ class LambdaService:
     def _invoke_with_retries(self, name_or_arn: str, payload: bytes) -> None:
         repeats = iter(ASYNC_RETRY_SECONDS)
         age, next_pause = 0.0, ASYNC_FIRST_PAUSE_SECONDS
+        function, attempts, outcome = self._find(name_or_arn), 0, None
         while age < ASYNC_MAX_AGE_SECONDS:
+            attempts += 1
             try:
                 outcome, _ = self.invoke(name_or_arn, payload)
             except ServiceError as error:
@@ -210,10 +218,54 @@ class LambdaService:
                     return
                 repeat = next(repeats, None)
                 if repeat is None:
+                    self._give_up(function, payload, "RetriesExhausted", attempts, outcome)
                     return
                 pause = repeat
             age += pause
             self._wait(pause)
+        self._give_up(function, payload, "EventAgeExceeded", attempts, outcome)
+
+    def _give_up(
+        self,
+        function: Function,
+        payload: bytes,
+        condition: str,
+        attempts: int,
+        outcome: Outcome | None,
+    ) -> None:
+        """Send the function's failure destination, if it has one, the record of an invocation."""
+        send = self._on_failure.get(function.name)
+        if send is not None:
+            send(json.dumps(_record(function, payload, condition, attempts, outcome)))
+
+
+def _record(
+    function: Function, payload: bytes, condition: str, attempts: int, outcome: Outcome | None
+) -> dict[str, Any]:
+    """What Lambda sends to a destination.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+    """
+    moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    record: dict[str, Any] = {
+        "version": "1.0",
+        "timestamp": moment,
+        "requestContext": {
+            "requestId": str(uuid.uuid4()),
+            "functionArn": f"{function.arn}:$LATEST",
+            "condition": condition,
+            "approximateInvokeCount": attempts,
+        },
+        "requestPayload": json.loads(payload or b"{}"),
+    }
+    if outcome is not None:
+        record["responseContext"] = {
+            "statusCode": HTTPStatus.OK,
+            "executedVersion": "$LATEST",
+            "functionError": "Unhandled",
+        }
+        record["responsePayload"] = json.loads(outcome.payload)
+    return record
 
 
 def _too_large(size: int) -> Outcome:

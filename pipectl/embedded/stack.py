@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -191,6 +191,8 @@ class EmbeddedStack:
         stack = apply.create_stack(self.deployment, template)
         for function in stack.functions():
             self._lambda.add(function)
+        for name, queue_url in stack.failure_destinations():
+            self._lambda.on_failure(name, self._sender_to(queue_url))
         self._lambda.prepare()
         stack.complete()
         self._pollers = [
@@ -200,6 +202,17 @@ class EmbeddedStack:
         for poller in self._pollers:
             poller.start()
             self._open.callback(poller.stop)
+
+    def _sender_to(self, queue_url: str) -> Callable[[str], object]:
+        from botocore.exceptions import EndpointConnectionError
+
+        sqs = self.deployment.client("sqs")
+
+        def send(body: str) -> None:
+            with contextlib.suppress(EndpointConnectionError):  # the stack has been closed
+                sqs.send_message(QueueUrl=queue_url, MessageBody=body)
+
+        return send
 
     def _add_controls(self, gateway: Gateway) -> None:
         gateway.controls |= {

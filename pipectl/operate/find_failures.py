@@ -30,9 +30,13 @@ _LOOK_BACK = REDRIVABLE_FOR + timedelta(days=1)
 
 @dataclass(frozen=True)
 class Survey:
-    """The failed files, the longest failing first, and the messages that nobody can read."""
+    """The failed files, the longest failing first, and the dead letters that are of no file.
+
+    Those are events that a function beside the workflow failed on, and what can't be read.
+    """
 
     failures: list[FailedFile]
+    invocations: list[Letter]
     unknown: list[Letter]
 
 
@@ -64,7 +68,11 @@ def survey(stack: Stack, selection: Selection) -> Survey:
         now=datetime.now(UTC),
         has_present_definition=executions.has_present_definition,
     )
-    return Survey(chosen, [letter for letter in letters if letter.kind == "unknown"])
+    return Survey(
+        chosen,
+        invocations=[letter for letter in letters if letter.kind == "failed_invocation"],
+        unknown=[letter for letter in letters if letter.kind == "unknown"],
+    )
 
 
 def running_files(executions: Executions) -> dict[str, str]:

@@ -9,6 +9,7 @@ import ssl
 import traceback
 import urllib.request
 from email.message import Message
+from types import SimpleNamespace
 from typing import Any
 from urllib.error import URLError
 from urllib.response import addinfourl
@@ -65,7 +66,7 @@ class Secrets:
         clients.secretsmanager().create_secret(Name=SECRET, SecretString=ADDRESS)
         monkeypatch.setenv("WEBHOOK_SECRET", SECRET)
         monkeypatch.setattr(secret_module, "_kept", {})
-        monkeypatch.setattr(secret_module.time, "time", lambda: self.now)
+        monkeypatch.setattr(secret_module, "time", SimpleNamespace(time=lambda: self.now))
         original = secret_module._read
 
         def read(name: str) -> str:

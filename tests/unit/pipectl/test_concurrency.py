@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
@@ -124,6 +125,40 @@ class TestAsynchronously:
         assert sum(pauses) >= ASYNC_MAX_AGE_SECONDS
         assert max(pauses) == 300
 
+    def test_an_event_that_is_given_up_is_sent_to_the_failure_destination(
+        self, faults: Faults
+    ) -> None:
+        records: list[str] = []
+        failing = service(OneByOne([FAILED] * 3), lambda _: None, faults)
+        failing.on_failure("f", records.append)
+        invoke_later(failing, b'{"Records": []}')
+        record = json.loads(*records)
+        context = record["requestContext"]
+        assert context["functionArn"] == "arn:$LATEST"
+        assert context["condition"] == "RetriesExhausted"
+        assert context["approximateInvokeCount"] == 3
+        assert record["requestPayload"] == {"Records": []}
+        assert record["responsePayload"] == {"errorType": "SomeError", "errorMessage": ""}
+
+    def test_an_event_that_was_never_handled_is_sent_without_a_response(
+        self, faults: Faults
+    ) -> None:
+        records: list[str] = []
+        throttled = service(OneByOne(), lambda _: None, faults)
+        throttled.on_failure("f", records.append)
+        faults.add("f", "throttle", 1000)
+        invoke_later(throttled)
+        record = json.loads(*records)
+        assert record["requestContext"]["condition"] == "EventAgeExceeded"
+        assert "responsePayload" not in record
+
+    def test_an_event_that_is_handled_at_last_is_not_sent(self, faults: Faults) -> None:
+        records: list[str] = []
+        recovering = service(OneByOne([FAILED, FAILED]), lambda _: None, faults)
+        recovering.on_failure("f", records.append)
+        invoke_later(recovering)
+        assert records == []
+
     def test_a_refusal_that_will_stay_one_is_final(self, faults: Faults) -> None:
         workers, pauses = OneByOne(), list[float]()
         faults.add("f", "access-denied")
@@ -131,9 +166,9 @@ class TestAsynchronously:
         assert (workers.invoked, pauses) == (0, [])
 
 
-def invoke_later(service: LambdaService) -> None:
+def invoke_later(service: LambdaService, event: bytes = b"{}") -> None:
     before = set(threading.enumerate())
-    service.invoke_later("f", b"{}")
+    service.invoke_later("f", event)
     for thread in set(threading.enumerate()) - before:
         thread.join()
 

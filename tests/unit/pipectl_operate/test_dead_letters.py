@@ -1,0 +1,78 @@
+"""What a message in the dead-letter queue is of."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from pipectl.client.dead_letters import FailedInvocation, Letter, read_letter
+
+FUNCTION = "arn:aws:lambda:eu-central-1:123456789012:function:data-pipeline-webhook-dev:$LATEST"
+ANSWER = {"errorType": "WebhookRefused", "errorMessage": "The webhook answered 403."}
+NOTIFICATION = {"Records": [{"EventSource": "aws:sns", "Sns": {"Subject": "Data Pipeline: a"}}]}
+
+
+def record(event: Any, response: Any = ANSWER, condition: str = "RetriesExhausted") -> Any:
+    """As Lambda sends it where the last attempt at an event failed."""
+    document = {
+        "version": "1.0",
+        "timestamp": "2026-03-01T08:00:00.000Z",
+        "requestContext": {
+            "requestId": "3b0c7e5d-2c1b-4d52-9f4e-0b1b7d2b7e66",
+            "functionArn": FUNCTION,
+            "condition": condition,
+            "approximateInvokeCount": 3,
+        },
+        "requestPayload": event,
+    }
+    return document if response is None else {**document, "responsePayload": response}
+
+
+def letter(document: Any) -> Letter:
+    body = json.dumps(document)
+    return read_letter({"MessageId": "m1", "ReceiptHandle": "r1", "Body": body})
+
+
+@pytest.mark.parametrize(
+    ("document", "code", "message", "about"),
+    [
+        (record(NOTIFICATION), "WebhookRefused", "The webhook answered 403.", "Data Pipeline: a"),
+        (
+            record(NOTIFICATION, None, "EventAgeExceeded"),
+            "EventAgeExceeded",
+            "",
+            "Data Pipeline: a",
+        ),
+        (
+            record({"detail": {"executionArn": "arn:x"}}),
+            ANSWER["errorType"],
+            "The webhook answered 403.",
+            "arn:x",
+        ),
+        (record({"Records": [{"Sns": {"Subject": None}}]}, {}), "RetriesExhausted", "", ""),
+        (record(None, {}), "RetriesExhausted", "", ""),
+    ],
+)
+def test_an_event_that_a_function_failed_on_is_told_by_function_error_and_subject(
+    document: Any, code: str, message: str, about: str
+) -> None:
+    found = letter(document)
+    assert found.kind == "failed_invocation"
+    assert found.file_ids == ()
+    assert found.invocation == FailedInvocation("data-pipeline-webhook-dev", code, message, about)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"requestContext": {}},
+        {"requestContext": {"functionArn": "data-pipeline"}},
+        record({"Records": []}),
+        record("text"),
+        record(NOTIFICATION, "text"),
+    ],
+)
+def test_a_record_that_is_not_lambdas_is_unknown(document: Any) -> None:
+    assert letter(document).kind == "unknown"
