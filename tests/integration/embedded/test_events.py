@@ -47,6 +47,20 @@ def test_a_refused_message_among_good_ones_ends_alone_in_the_dead_letter_queue(
     assert {failure["code"] for failure in refused} == {"MessageRefused"}
 
 
+def test_an_event_that_a_function_fails_on_ends_in_its_failure_destination(
+    probe: StackProcess, notes: Notes
+) -> None:
+    event = {"do": "raise", "mark": str(uuid.uuid4())}
+    probe.client("lambda").invoke(
+        FunctionName="probe-teller", InvocationType="Event", Payload=json.dumps(event).encode()
+    )
+    (record,) = dead_letters_with(probe, event["mark"])
+    assert record["requestPayload"] == event
+    assert record["requestContext"]["functionArn"].endswith(":probe-teller:$LATEST")
+    assert record["responsePayload"]["errorType"] == "RuntimeError"
+    assert len(notes("told", event["mark"], count=3)) == 3
+
+
 def test_dead_letters_move_back_with_an_explicit_destination(
     probe: StackProcess, notes: Notes
 ) -> None:
