@@ -7,6 +7,7 @@ import shlex
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -236,5 +237,9 @@ def _report_executions(stack: EmbeddedStack, ending: threading.Event) -> None:
     from pipectl.client.history import Executions
 
     reporter = _Reporter(Executions(stack.deployment))
-    while not ending.wait(_TICK):
+    pause = _TICK
+    while not ending.wait(pause):
+        started = time.monotonic()
         reporter.look()
+        # Of thousands of executions a look takes seconds, which the executions themselves need.
+        pause = max(_TICK, 10 * (time.monotonic() - started))

@@ -214,7 +214,14 @@ def _end_of(execution: Any) -> dict[str, Any]:
 
 
 def _amend_list(answer: dict[str, Any]) -> dict[str, Any]:
-    items = [{**item, **_of(_find(item["executionArn"]))} for item in answer["executions"]]
+    # Looked up in one pass: there may be thousands.
+    backend: Any = stepfunctions_parser_backends[ACCOUNT][REGION]
+    by_arn = {
+        execution.exec_arn: execution
+        for state_machine in list(backend.state_machines)
+        for execution in list(state_machine.executions)
+    }
+    items = [{**item, **_of(by_arn[item["executionArn"]])} for item in answer["executions"]]
     return {**answer, "executions": items}
 
 
