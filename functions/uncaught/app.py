@@ -12,8 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from shared.clients import awslambda, sqs, stepfunctions
-from shared.errors import InternalError, TransientError, aws_errors
+from shared.errors import InternalError, TransientError, aws_errors, error_code
 from shared.job import iso
 from shared.metadata import read_item
 from shared.observability import logger
@@ -24,6 +26,8 @@ from uncaught.freshness import redriven_since
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.type_defs import DescribeExecutionOutputTypeDef
+
+_THROTTLED = "TooManyRequestsException"
 
 # The last state's entry is among the last events, before its retries.
 HISTORY_EVENTS = 1000
@@ -127,11 +131,23 @@ def _send(queue_url: str, document: Mapping[str, Any]) -> None:
 
 
 def _invoke(function: str, payload: Mapping[str, Any]) -> None:
-    """Let one of the lane's own functions do its part."""
+    """Let one of the lane's own functions do its part.
+
+    Where Lambda has no room for it now, it is invoked asynchronously: Lambda keeps the invocation
+    for up to six hours, while this function would be repeated for three minutes only.
+    """
+    body = json.dumps(payload).encode()
     with aws_errors(f"the function {function}"):
-        response = awslambda().invoke(FunctionName=function, Payload=json.dumps(payload).encode())
+        try:
+            response = awslambda().invoke(FunctionName=function, Payload=body)
+        except ClientError as error:
+            if error_code(error) != _THROTTLED:
+                raise
+            awslambda().invoke(FunctionName=function, InvocationType="Event", Payload=body)
+            logger().info("throttled: invoked asynchronously", extra={"function": function})
+            return
     if "FunctionError" not in response:
         return
-    error = json.loads(response["Payload"].read()).get("errorType", "Unknown")
-    kind = TransientError if error == "TransientError" else InternalError
-    raise kind(f"The function {function} failed with {error}.")
+    name = json.loads(response["Payload"].read()).get("errorType", "Unknown")
+    kind = TransientError if name == "TransientError" else InternalError
+    raise kind(f"The function {function} failed with {name}.")

@@ -63,6 +63,6 @@ def test_files_wait_for_their_turn_on_a_small_account() -> None:
 
 @pytest.mark.long
 def test_a_thousand_files_and_a_hundred_splits_on_a_new_account() -> None:
-    # Much shorter waits would only mean many more attempts, of which each takes this machine's time.
+    # Shorter waits would only mean more attempts, each of which takes this machine time.
     with small_account(concurrency=10, time_factor=0.3) as pipeline:
         assert run_at_once(pipeline, files=1000, splits=100, patience=3600) > 1000

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from shared.errors import InternalError, TransientError
+from shared.steps import RETRIES
+from tests.unit.functions.conftest import Logs, client_error
 from uncaught import app
 from uncaught.document import last_document, left_undone, with_failure
 
@@ -237,3 +239,55 @@ def test_an_event_that_comes_again_changes_nothing(monkeypatch: pytest.MonkeyPat
     lane = Lane(monkeypatch, "ABORTED", {"history": {"1.0": entry}})
     assert app.handler(event("ABORTED"), None) == {"done": []}
     assert (lane.sent, lane.invoked) == ([], [])
+
+
+class FakeLambda:
+    """Answers invocations one after the other, and remembers their types."""
+
+    def __init__(self, *answers: Any) -> None:
+        self._answers = iter(answers)
+        self.types: list[str] = []
+
+    def invoke(self, *, InvocationType: str = "RequestResponse", **_: Any) -> Any:  # noqa: N803
+        self.types.append(InvocationType)
+        answer = next(self._answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+THROTTLED = client_error("TooManyRequestsException", "Invoke", status=429)
+
+
+def test_a_throttled_part_is_left_to_lambda_to_invoke(
+    monkeypatch: pytest.MonkeyPatch, logs: Logs
+) -> None:
+    fake = FakeLambda(THROTTLED, {"StatusCode": 202})
+    monkeypatch.setattr(app, "awslambda", lambda: fake)
+    app._invoke("notify", {})
+    assert fake.types == ["RequestResponse", "Event"]
+    assert logs[-1]["function"] == "notify"
+
+
+@pytest.mark.parametrize(
+    ("answers", "error"),
+    [
+        ([client_error("ServiceException", "Invoke", status=500)], TransientError),
+        ([client_error("AccessDeniedException", "Invoke", status=403)], InternalError),
+        ([THROTTLED, client_error("ServiceException", "Invoke", status=500)], TransientError),
+    ],
+)
+def test_what_is_no_throttling_fails_the_invocation(
+    monkeypatch: pytest.MonkeyPatch, answers: list[Exception], error: type[Exception]
+) -> None:
+    fake = FakeLambda(*answers)
+    monkeypatch.setattr(app, "awslambda", lambda: fake)
+    with pytest.raises(error):
+        app._invoke("notify", {})
+
+
+@pytest.mark.parametrize("state", RETRIES)
+def test_the_events_that_are_read_reach_back_before_a_states_retries(state: str) -> None:
+    attempts = 1 + sum(retry.attempts for retry in RETRIES[state])
+    # TaskScheduled, TaskStarted and TaskFailed of each, and the execution's own end.
+    assert 3 * attempts + 1 < app.HISTORY_EVENTS
