@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -51,6 +52,12 @@ def command(
         raise UsageError("--csv and --json exclude each other.")
     if as_csv and limit is not None:
         raise UsageError("--csv prints all rows, since they are meant to be corrected; no --limit.")
+    if as_csv and sys.stdout.isatty():
+        # A terminal would act on what a sender has written into a cell.
+        raise UsageError(
+            "--csv prints the rows byte by byte, control characters too. Redirect it to a file:"
+            f" pipectl rejects {target.file_id} --csv > rejected.csv"
+        )
     stack = choice.open()
     found = find(stack, target.file_id, "csv" if as_csv else "jsonl")
     echo(found.about, err=True)

@@ -205,10 +205,18 @@ class World:
         rules = {"FilterRules": [{"Name": "suffix", "Value": ".csv"}]}
         return {"QueueConfigurations": [{"Filter": {"Key": rules}}]}
 
-    def _ListObjectsV2(self, _: Any) -> Any:  # noqa: N802
-        return {"KeyCount": 0}
+    def _ListObjectsV2(self, request: Any) -> Any:  # noqa: N802
+        if not request["Prefix"].startswith("work/"):
+            return {"KeyCount": 0}
+        part = {"Key": f"{request['Prefix']}{EVIL}.rejected.jsonl", "Size": 1}
+        return {"KeyCount": 1, "Contents": [part]}
 
-    def _GetObject(self, _: Any) -> Any:  # noqa: N802
+    def _GetObject(self, request: Any) -> Any:  # noqa: N802
+        fault = {"field": EVIL, "code": "type-error", "rule": "type", "message": EVIL}
+        reject = {"row": 1, "line": 2, "errors": [{**fault, "value": EVIL}], "raw": EVIL}
+        if request["Key"].startswith("work/"):
+            line = json.dumps(reject, ensure_ascii=False).encode() + b"\n"
+            return {"Body": StreamingBody(io.BytesIO(line), len(line))}
         text = json.dumps({"title": EVIL}, ensure_ascii=False, indent=2) + "\r\n"
         return {"Body": StreamingBody(io.BytesIO(text.encode()), len(text.encode()))}
 
@@ -353,6 +361,7 @@ CASES: dict[str, Callable[[Place], Lines]] = {
     "executions": on_the_stack((), ("--status", EVIL)),
     "show": on_the_stack((SOURCE.file_id,), (EVIL,), (ARN,)),
     "failures": on_the_stack((), ("--since", EVIL)),
+    "rejects": on_the_stack((SOURCE.file_id,), (EVIL,)),
     "rerun": on_the_stack(
         (SOURCE.file_id,),
         ("--all", "--dry-run"),
@@ -367,6 +376,9 @@ CASES: dict[str, Callable[[Place], Lines]] = {
 
 # They show only the beginnings of long values.
 CUT_SHORT = ("contract check",)
+
+# They print a JSON document a line.
+JSON_LINES = ("rejects",)
 
 COMMANDS = dict(commands_below(cli.pipectl))
 
@@ -451,12 +463,13 @@ def test_nothing_that_a_stranger_has_named_acts_on_a_terminal(
 def test_json_is_exact_and_acts_on_no_terminal(
     command: str, place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    documents = []
+    documents: list[Any] = []
     for line in CASES[command](place):
         code, output, problems = outcome(place, capsys, [*command.split(), *line, "--json"])
         assert acting(output) == acting(problems) == [], line
         if code != 2 and output:
-            documents.append(json.loads(output))
+            lines = output.splitlines() if command in JSON_LINES else [output]
+            documents += map(json.loads, lines)
     named = [text for document in documents for text in texts(document)]
     assert any(EVIL in text or EVIL.replace("/", "") in text for text in named) or (
         command == "estimate"
@@ -474,6 +487,16 @@ def texts(document: Any) -> Iterator[str]:
     elif isinstance(document, list):
         for value in document:
             yield from texts(value)
+
+
+def test_rows_as_they_were_are_not_printed_on_a_terminal(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["rejects", SOURCE.file_id, "--csv", *place.stack]
+    place.monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    code, output, problems = outcome(place, capsys, words)
+    assert (code, output) == (2, "")
+    assert "--csv > rejected.csv" in problems
 
 
 def test_a_command_line_of_a_stranger_is_quoted_safely(
