@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NotRequired, Self, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, Self, TypedDict
 
 from botocore.exceptions import ClientError
 
@@ -43,6 +43,8 @@ PART_BYTES = 16 * 1024 * 1024
 
 # One small object takes some 20 ms, most of it waiting; a file has up to 10,000 of them.
 SMALL_READS = 32
+# So much is read of each at first: all of nearly any, and 32 of them are little.
+SMALL_BYTES = 1024 * 1024
 
 _CONTENT_TYPES = {
     "csv": "text/csv",
@@ -173,16 +175,49 @@ def read_document(bucket: str, key: str, *, missing: type[PipelineError] | None 
 def read_documents(bucket: str, keys: Sequence[str]) -> Iterator[Any]:
     """Read many small JSON documents side by side; they come in the order of `keys`.
 
-    Only so many are read ahead of the caller: 10,000 splits' statistics are gigabytes together.
+    What is read ahead of the caller is bounded by bytes: of each document at most `SMALL_BYTES`. A
+    longer one is read to its end when its turn has come, for some splits' statistics are as long as
+    a hundred megabytes.
     """
     with ThreadPoolExecutor(max_workers=SMALL_READS) as pool:
-        coming: deque[Future[Any]] = deque()
+        coming: deque[Future[_Head]] = deque()
         for key in keys:
-            coming.append(pool.submit(read_document, bucket, key))
+            coming.append(pool.submit(_read_head, bucket, key))
             if len(coming) == SMALL_READS:
-                yield coming.popleft().result()
+                yield json.loads(_read_rest(coming.popleft().result()))
         while coming:
-            yield coming.popleft().result()
+            yield json.loads(_read_rest(coming.popleft().result()))
+
+
+class _Head(NamedTuple):
+    """The first bytes of an object, and how to get the others."""
+
+    bucket: str
+    key: str
+    etag: str
+    size: int
+    content: bytes
+
+
+def _read_head(bucket: str, key: str) -> _Head:
+    with _reading(bucket, key):
+        response = s3().get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{SMALL_BYTES - 1}")
+        size = int(response["ContentRange"].rpartition("/")[2])
+        return _Head(bucket, key, response["ETag"], size, response["Body"].read())
+
+
+def _read_rest(head: _Head) -> bytes:
+    """The whole object, whose first bytes are there."""
+    if len(head.content) == head.size:
+        return head.content
+    with _reading(head.bucket, head.key):
+        response = s3().get_object(
+            Bucket=head.bucket,
+            Key=head.key,
+            Range=f"bytes={len(head.content)}-",
+            IfMatch=head.etag,
+        )
+        return head.content + response["Body"].read()
 
 
 def read_optional(bucket: str, key: str) -> tuple[bytes, str | None] | None:

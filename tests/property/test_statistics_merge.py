@@ -35,9 +35,10 @@ COLUMNS = {"string": TEXTS, "integer": INTEGERS, "number": NUMBERS}
 WAYS = st.sampled_from(["values", "counts"])
 
 
-@pytest.fixture(autouse=True)
-def small_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, params=[10**9, 650])
+def small_bounds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounds that small inputs go beyond, so that every change of form takes part."""
+    monkeypatch.setattr(field_statistics, "_ALL_EXACT_BYTES", request.param)
     monkeypatch.setattr(field_statistics, "EXACT_DISTINCT", 12)
     monkeypatch.setattr(sketches, "KEPT_HASHES", 8)
     monkeypatch.setattr(sketches, "MAX_BUCKETS", 6)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from tabular.model import INTEGER_TYPES, is_numeric
+from tabular.statistics import sketches
 from tabular.statistics.exact_sums import Moments
 from tabular.statistics.sketches import DistinctSketch, LogHistogram, weighted_quantiles
 
@@ -36,6 +37,14 @@ _KEY_CHARACTERS = 60
 _HASH_DIGITS = 16
 _ELLIPSIS = "\u2026"
 _BOUND_CHARACTERS = 100  # of the smallest and the largest text
+_ENTRY_BYTES = 100  # what a counted value takes beside the characters of its text
+_MOST_ENTRY_BYTES = _ENTRY_BYTES + _KEY_CHARACTERS + len(_ELLIPSIS) + _HASH_DIGITS
+_ALL_EXACT_BYTES = 128 * 1024 * 1024
+"""What the counted values of all fields may take: Summarize holds them twice, in 1,024 MB."""
+_ALL_ENTRIES = 1 << 20
+"""So many hashes, and as many buckets, are kept of all fields together, if that is not too few."""
+_FEWEST_HASHES = 64  # standard error 13 %
+_FEWEST_BUCKETS = 16
 _SAFE_INTEGER = 2.0**53  # below it, doubles hold integers exactly
 _DATED_TYPES = frozenset({"date", "datetime"})
 _ISO_DATE = len("2024-01-31")
@@ -44,11 +53,36 @@ _OFFSET = len("+02:00")
 Value = str | int | float
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How much is kept of one field, so that all fields of a file together are bounded.
+
+    They depend on the number of fields alone, as everything that comes out must depend on the
+    values alone. Up to 70 fields have the full limits.
+    """
+
+    exact_bytes: int
+    hashes: int
+    buckets: int
+
+    @classmethod
+    def of(cls, fields: int) -> Limits:
+        """The limits of each of so many fields."""
+        fields = max(1, fields)
+        share = 1 << (max(1, _ALL_ENTRIES // fields).bit_length() - 1)
+        return cls(
+            _ALL_EXACT_BYTES // fields,
+            min(sketches.KEPT_HASHES, max(share, _FEWEST_HASHES)),
+            min(sketches.MAX_BUCKETS, max(share, _FEWEST_BUCKETS)),
+        )
+
+
 @dataclass
 class FieldStatistics:
     """Gathers one field's values; see `statistics` for what is given and what comes out."""
 
     type: str
+    limits: Limits = field(default_factory=lambda: Limits.of(1))
     count: int = 0
     nulls: int = 0
     zoned: int = 0
@@ -57,8 +91,12 @@ class FieldStatistics:
     largest: Value | None = None
     moments: Moments = field(default_factory=Moments)
     counts: dict[Value, int] | None = field(default_factory=dict)
-    sketch: DistinctSketch = field(default_factory=DistinctSketch)
-    histogram: LogHistogram = field(default_factory=LogHistogram)
+    sketch: DistinctSketch = field(init=False)
+    histogram: LogHistogram = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sketch = DistinctSketch(kept=self.limits.hashes)
+        self.histogram = LogHistogram(most=self.limits.buckets)
 
     def add(self, texts: pl.Series, numbers: pl.Series | None = None) -> None:
         """Add String `texts`, and for numeric types the doubles of the same rows."""
@@ -150,9 +188,9 @@ class FieldStatistics:
         return document
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> FieldStatistics:
-        """Read what `to_document` wrote."""
-        read = cls(type=document["type"], count=document["count"], nulls=document["nulls"])
+    def from_document(cls, document: Mapping[str, Any], limits: Limits) -> FieldStatistics:
+        """Read what `to_document` wrote; `limits` are those of all fields of the file."""
+        read = cls(document["type"], limits, document["count"], document["nulls"])
         read.zoned = document.get("zoned", 0)
         read.smallest = read._restored(document["min"])
         read.largest = read._restored(document["max"])
@@ -164,9 +202,9 @@ class FieldStatistics:
             read.counts = dict(zip(keys, document["counts"], strict=True))
             return read
         read.counts = None
-        read.sketch = DistinctSketch.from_document(document["sketch"])
+        read.sketch = DistinctSketch.from_document(document["sketch"], limits.hashes)
         if "histogram" in document:
-            read.histogram = LogHistogram.from_document(document["histogram"])
+            read.histogram = LogHistogram.from_document(document["histogram"], limits.buckets)
         return read
 
     def _restored(self, value: Any) -> Any:
@@ -250,8 +288,16 @@ class FieldStatistics:
             new = {key: counts.get(key, 0) + times for key, times in new.items()}
         counts.update(new)
         self.counts = counts
-        if len(counts) > EXACT_DISTINCT:
+        if len(counts) > EXACT_DISTINCT or self._weigh_too_much(counts):
             self._give_up_counts()
+
+    def _weigh_too_much(self, counts: Mapping[Value, int]) -> bool:
+        """Whether counted values take more than this field's share of the memory."""
+        limit = self.limits.exact_bytes
+        if len(counts) * _MOST_ENTRY_BYTES <= limit:
+            return False
+        texts = sum(len(key) for key in counts if isinstance(key, str))
+        return len(counts) * _ENTRY_BYTES + texts > limit
 
     def _give_up_counts(self) -> None:
         """Turn the counts into the sketches that their values would have given."""
@@ -289,7 +335,9 @@ class FieldStatistics:
     def _distinct(self) -> int:
         if self.counts is not None:
             return len(self.counts)
-        return min(max(self.sketch.estimate(), EXACT_DISTINCT + 1), self.count)
+        # Counting was given up for more values than these.
+        fewest = min(EXACT_DISTINCT, self.limits.exact_bytes // _MOST_ENTRY_BYTES)
+        return min(max(self.sketch.estimate(), fewest + 1), self.count)
 
     def _top_values(self) -> list[dict[str, Any]] | None:
         if self.counts is None:

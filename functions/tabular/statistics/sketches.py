@@ -59,13 +59,14 @@ class DistinctSketch:
     """
 
     hashes: pl.Series = field(default_factory=lambda: pl.Series(dtype=pl.UInt64))
+    kept: int = field(default_factory=lambda: KEPT_HASHES)
 
     def add(self, hashes: pl.Series) -> None:
         """Add UInt64 `hashes` without nulls."""
-        if len(self.hashes) == KEPT_HASHES:
+        if len(self.hashes) == self.kept:
             hashes = hashes.filter(hashes < self.hashes[-1])
         if len(hashes):
-            self.hashes = pl.concat([self.hashes, hashes]).unique().sort().head(KEPT_HASHES)
+            self.hashes = pl.concat([self.hashes, hashes]).unique().sort().head(self.kept)
 
     def merge(self, other: DistinctSketch) -> None:
         """Add what `other` has seen."""
@@ -73,9 +74,9 @@ class DistinctSketch:
 
     def estimate(self) -> int:
         """The estimated number of distinct values."""
-        if len(self.hashes) < KEPT_HASHES:
+        if len(self.hashes) < self.kept:
             return len(self.hashes)
-        return round((KEPT_HASHES - 1) * _HASH_SPACE / (int(self.hashes[-1]) + 1))
+        return round((self.kept - 1) * _HASH_SPACE / (int(self.hashes[-1]) + 1))
 
     def to_document(self) -> str:
         """The hashes, ascending, little-endian, base64: at most 21,848 characters."""
@@ -85,12 +86,12 @@ class DistinctSketch:
         return base64.b64encode(words.tobytes()).decode("ascii")
 
     @classmethod
-    def from_document(cls, document: str) -> DistinctSketch:
+    def from_document(cls, document: str, kept: int) -> DistinctSketch:
         """Read what `to_document` wrote."""
         words = array("Q", base64.b64decode(document))
         if sys.byteorder == "big":
             words.byteswap()
-        return cls(pl.Series(words.tolist(), dtype=pl.UInt64))
+        return cls(pl.Series(words.tolist(), dtype=pl.UInt64), kept)
 
 
 @dataclass
@@ -104,6 +105,7 @@ class LogHistogram:
 
     bits: int = FINEST_BITS
     buckets: Counter[int] = field(default_factory=Counter)
+    most: int = field(default_factory=lambda: MAX_BUCKETS)
 
     def add(self, numbers: pl.Series, occurrences: pl.Series | None = None) -> None:
         """Add finite Float64 `numbers` without nulls and without negative zeros.
@@ -146,13 +148,13 @@ class LogHistogram:
         }
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> LogHistogram:
+    def from_document(cls, document: Mapping[str, Any], most: int) -> LogHistogram:
         """Read what `to_document` wrote."""
-        return cls(document["bits"], Counter(dict(document["buckets"])))
+        return cls(document["bits"], Counter(dict(document["buckets"])), most)
 
     def _count(self, counts: Mapping[int, int]) -> None:
         self.buckets.update(counts)
-        while len(self.buckets) > MAX_BUCKETS:
+        while len(self.buckets) > self.most:
             self._coarsen(self.bits - 1)
 
     def _coarsen(self, bits: int) -> None:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from typing import Any
 
 import pytest
 
 from shared import storage
 
 
+def head_of(bucket: str, key: str) -> Any:
+    content = json.dumps(key).encode()
+    return storage._Head(bucket, key, "etag", len(content), content)
+
+
 def test_documents_are_read_only_so_far_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
     lock = threading.Lock()
 
-    def note(_bucket: str, key: str) -> str:
+    def note(bucket: str, key: str) -> Any:
         with lock:
             read.append(key)
-        return key
+        return head_of(bucket, key)
 
-    monkeypatch.setattr(storage, "read_document", note)
+    monkeypatch.setattr(storage, "_read_head", note)
     keys = [f"{number:05d}" for number in range(10_000)]
 
     documents = storage.read_documents("bucket", keys)
@@ -28,7 +35,7 @@ def test_documents_are_read_only_so_far_ahead(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_all_documents_come_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage, "read_document", lambda _bucket, key: key)
+    monkeypatch.setattr(storage, "_read_head", head_of)
     keys = [f"{number:05d}" for number in range(200)]
 
     assert list(storage.read_documents("bucket", keys)) == keys

@@ -274,6 +274,18 @@ def test_many_documents_come_in_the_order_of_their_keys(buckets: S3Client) -> No
     assert [document["key"] for document in storage.read_documents(OUTPUT_BUCKET, keys)] == keys
 
 
+def test_a_long_document_is_read_ahead_only_in_part(
+    buckets: S3Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "SMALL_BYTES", 16)
+    documents = [{"n": number, "text": "x" * number} for number in (0, 3, 4, 1000)]
+    keys = [f"work/{number}.json" for number in range(4)]
+    for key, document in zip(keys, documents, strict=True):
+        storage.write_document(OUTPUT_BUCKET, key, document)
+    assert len(storage._read_head(OUTPUT_BUCKET, keys[-1]).content) == 16
+    assert list(storage.read_documents(OUTPUT_BUCKET, keys)) == documents
+
+
 def test_a_missing_document_is_what_the_caller_calls_it(buckets: S3Client) -> None:
     with pytest.raises(InternalError, match=r"work/a\.json"):
         storage.read_document(OUTPUT_BUCKET, "work/a.json")

@@ -15,7 +15,7 @@ import pytest
 
 from tabular.model import Field
 from tabular.statistics.accumulator import Accumulator, finish, merge, reject_counts
-from tabular.statistics.field_statistics import EXACT_DISTINCT
+from tabular.statistics.field_statistics import EXACT_DISTINCT, Limits
 
 
 def statistics_of(field_type: str, *blocks: Sequence[str | None]) -> dict[str, Any]:
@@ -292,3 +292,24 @@ def test_a_partial_stays_small_however_many_rows_it_saw() -> None:
     accumulator.add("number", pl.Series([f"{1.01**i:.9g}" for i in range(-5_000, 25_000)]))
     accumulator.add("date", pl.Series(days))
     assert len(orjson.dumps(accumulator.partial())) < 3 * 100_000
+
+
+@pytest.mark.parametrize("fields", [1, 70, 100, 2_000, 50_000])
+def test_the_exact_values_and_the_sketches_of_all_fields_are_bounded_together(fields: int) -> None:
+    limits = Limits.of(fields)
+    assert fields * limits.exact_bytes <= 128 * 1024 * 1024
+    assert fields * limits.hashes * 8 <= 32 * 1024 * 1024
+    assert fields * limits.buckets <= 1 << 20
+    assert Limits.of(70) == Limits(Limits.of(70).exact_bytes, 2048, 2048)
+
+
+def test_many_fields_of_many_values_make_a_partial_of_bounded_size() -> None:
+    fields = [Field(f"f{n}", f"f{n}", "string") for n in range(300)]
+    accumulator = Accumulator(fields)
+    texts = pl.Series([f"{n:05d}{'x' * 70}" for n in range(3_000)])
+    for field in fields:
+        accumulator.add(field.output_name, texts)
+    part = accumulator.partial()
+    assert len(json.dumps(part)) < 40_000_000
+    assert finish(part)["f0"]["distinct_exact"] is False
+    assert finish(merge([part, part]))["f299"]["distinct"] == pytest.approx(3_000, rel=0.2)
