@@ -106,6 +106,10 @@ def _for_cloudformation(template: Template) -> dict[str, Any]:
     left_out = {*_WITHOUT_EFFECT, *_COMPLETIONS, "AWS::Lambda::EventSourceMapping"}
     created = set(get_model_map()) - left_out | _CREATED_AND_COMPLETED
     document: dict[str, Any] = copy.deepcopy(dict(template.document))
+    for parameter in document.get("Parameters", {}).values():
+        # Of a Number too: CloudFormation's conditions compare text, moto's the values as they are.
+        if "Default" in parameter:
+            parameter["Default"] = str(parameter["Default"])
     document["Resources"] = {
         logical_id: _without_code(resource)
         for logical_id, resource in document["Resources"].items()
