@@ -8,8 +8,9 @@ blocks or chunks, and not on the clock.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tabular.batch import Batch, BatchReader
 from tabular.reading.blocks import BLOCK_BYTES, Block, split_blocks
@@ -26,7 +27,20 @@ if TYPE_CHECKING:
     from tabular.reading.layout import Layout
     from tabular.reading.split import Split
     from tabular.sink import Sink
-    from tabular.writing.rejects import Piece
+
+
+class Progress(NamedTuple):
+    """How far a split has been transformed.
+
+    `most_records` is how many records the whole file has at the very most, if all that was not read
+    are as short as a good record can be; None for compressed files.
+    """
+
+    error_count: int
+    most_records: int | None
+
+
+Check = Callable[[Progress], bool]
 
 
 @dataclass(frozen=True)
@@ -62,13 +76,15 @@ def transform(
     rejected_csv: Sink | None,
     output_format: OutputFormat = "jsonl",
     block_bytes: int = BLOCK_BYTES,
+    check: Check | None = None,
 ) -> Part:
     """Transform one split of a file.
 
     `chunks` are the stored file's bytes from `split.start` on, in pieces of any size. They may go
     on beyond `split.end`, and should: a quote that is open there is decided by what follows. They
     are read lazily. `processed_at` is written into every record as it is. The sinks get whole
-    lines, and may be None; the CSV of rejects begins with the file's own head in split 0.
+    lines, and may be None; the CSV of rejects begins with the file's own head in split 0. `check`
+    is called between blocks, and ends the split early if it returns true.
 
     Raises MisalignedSplits where the split doesn't end with a record, and UnreadableFile or
     FileTooLarge for what only shows while reading.
@@ -86,16 +102,14 @@ def transform(
     def batches() -> Iterator[Batch]:
         row = split.first_row
         for block in split_blocks(chunks, layout, split, block_bytes=block_bytes):
+            if row > split.first_row and check is not None and check(tally.progress()):
+                return
             batch = renderer.read(Records(block, layout), row)
             row += batch.record_count
             tally.add(batch, block)
             if processed is not None and (lines := renderer.lines(batch)):
                 processed.write(lines)
-            for piece in _pieces(batch, rejected, rejected_csv):
-                if rejected is not None:
-                    rejected.write(piece.lines)
-                if rejected_csv is not None:
-                    rejected_csv.write(piece.csv)
+            _write_rejects(batch, rejected, rejected_csv)
             yield batch
 
     if output_format == "parquet" and processed is not None:
@@ -109,8 +123,14 @@ def transform(
     return tally.part()
 
 
-def _pieces(batch: Batch, *sinks: Sink | None) -> Iterator[Piece]:
-    return iter(()) if sinks == (None, None) else batch.rejects.pieces()
+def _write_rejects(batch: Batch, rejected: Sink | None, rejected_csv: Sink | None) -> None:
+    if rejected is None and rejected_csv is None:
+        return
+    for piece in batch.rejects.pieces():
+        if rejected is not None:
+            rejected.write(piece.lines)
+        if rejected_csv is not None:
+            rejected_csv.write(piece.csv)
 
 
 class Renderer:
@@ -146,18 +166,20 @@ class Tally:
     """Counts and statistics of the batches of one split."""
 
     def __init__(self, layout: Layout) -> None:
+        self._layout = layout
         self._fields = layout.fields
         self._output_names = {
             column.field.name: column.field.output_name for column in layout.columns
         }
         self._statistics = Accumulator(layout.fields)
-        self._records = self._rejects = self._lines = 0
+        self._records = self._rejects = self._lines = self._bytes = 0
 
     def add(self, batch: Batch, block: Block) -> None:
         """Count a batch and what it accepted."""
         self._records += batch.record_count
         self._rejects += len(batch.rejects)
         self._lines += block.spans.lines
+        self._bytes += len(block.original)
         for column, values in zip(self._fields, batch.values, strict=True):
             if values.counts is None:
                 self._statistics.add(column.output_name, values.texts)
@@ -167,6 +189,16 @@ class Tally:
         for (name, code), times in batch.rejects.counts().items():
             faults[self._output_names.get(name, name) if name else None, code] += times
         self._statistics.add_rejects(faults)
+
+    def progress(self) -> Progress:
+        """How far the split has been transformed."""
+        layout = self._layout
+        if layout.compression:
+            return Progress(self._rejects, None)
+        unread = layout.size - layout.data_start - self._bytes
+        # A good record has at least its delimiters and a line end.
+        shortest = layout.width * layout.codec.unit
+        return Progress(self._rejects, self._records + unread // shortest + 1)
 
     def part(self) -> Part:
         """What has been counted."""

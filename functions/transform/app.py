@@ -10,11 +10,12 @@ from shared import keys, storage
 from shared.observability import logger
 from shared.settings import from_environment
 from shared.step import Task, step
-from tabular.errors import TabularError
+from tabular.errors import TabularError, TooManyRejects
 from tabular.model import OutputFormat
 from tabular.reading.layout import Layout
 from tabular.reading.split import Split
-from tabular.transform import transform
+from tabular.statistics.threshold import check_rejects_so_far
+from tabular.transform import Progress, transform
 from transform.stamp import engine, stamp_of
 
 
@@ -65,6 +66,25 @@ def _transform(
     def part(content: str) -> str:
         return keys.part_key(job.file_id, split.index, content)
 
+    stopped: list[TooManyRejects] = []
+
+    def check(progress: Progress) -> bool:
+        """Stop where the contract's limit can't be kept any more: the rejects so far are kept."""
+        try:
+            check_rejects_so_far(
+                layout.contract,
+                most_records=progress.most_records,
+                error_count=progress.error_count,
+                whereabouts=(
+                    f"They are under s3://{settings.output_bucket}/"
+                    f"{keys.parts_prefix(job.file_id)}. "
+                    f"See them with `pipectl rejects {job.file_id}`."
+                ),
+            )
+        except TooManyRejects as error:
+            stopped.append(error)
+        return bool(stopped)
+
     with ExitStack() as stack:
         processed, rejected, rejected_csv = (
             stack.enter_context(storage.ObjectWriter(settings.output_bucket, part(content)))
@@ -80,7 +100,10 @@ def _transform(
             rejected=rejected,
             rejected_csv=rejected_csv,
             output_format=output_format,
+            check=check,
         ).to_document()
+    if stopped:
+        raise stopped[0]
     statistics = result.pop("statistics")
     storage.write_document(settings.output_bucket, part("statistics.json"), statistics)
     return {

@@ -46,6 +46,33 @@ def check_rejects(
     raise TooManyRejects(" ".join(filter(None, sentences)))
 
 
+def check_rejects_so_far(
+    contract: Contract, *, most_records: int | None, error_count: int, whereabouts: str = ""
+) -> None:
+    """Raise `TooManyRejects` where the contract is broken whatever the records not yet read are.
+
+    `most_records` is how many records the whole file can have at the very most, None where nobody
+    knows. Records that were not read may all be good.
+    """
+    percent, count = contract.max_reject_percent, contract.max_reject_count
+    if count is not None and 0 <= count < error_count:
+        limit = f"at most {count} may be"
+    elif (
+        percent is not None
+        and most_records is not None
+        and error_count * 100 > Fraction(str(percent)) * most_records
+    ):
+        limit = f"at most {percent:g}% may be, and the file has fewer than {most_records} records"
+    else:
+        return
+    sentences = [
+        f"{error_count} records were rejected when reading was stopped: {limit}.",
+        whereabouts,
+        "Fix the file or the contract, or raise the limit there, and run it again.",
+    ]
+    raise TooManyRejects(" ".join(filter(None, sentences)))
+
+
 def may_reject_all(contract: Contract | None) -> bool:
     """Whether a file may have no good record at all: only where its contract says 100 percent.
 

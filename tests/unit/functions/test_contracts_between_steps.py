@@ -17,7 +17,8 @@ from shared.job import Job, new_job
 from shared.metadata import read_item
 from shared.step import Task
 from shared.steps import CHAIN
-from tabular.errors import HeaderMismatch, MisalignedSplits
+from tabular.errors import HeaderMismatch, MisalignedSplits, TooManyRejects
+from tabular.reading import blocks
 from tests.unit.functions import documents, workflow
 from tests.unit.functions.conftest import Logs, Subscriber
 from tests.unit.functions.documents import INPUT_BUCKET, METADATA_TABLE, OUTPUT_BUCKET
@@ -164,6 +165,26 @@ def test_rejects_are_told_by_every_step_after(
     assert item["rejected_key"] == document["output"]["rejected_key"]
     told = json.loads(subscriber.messages()[0]["Message"])
     assert told["outputs"]["rejected"].endswith(document["output"]["rejected_key"])
+
+
+def test_a_transform_stops_where_its_limit_is_lost_and_keeps_the_rejects_so_far(
+    pipeline: S3Client, logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "MOST_LINES", 100)
+    fields = [{"name": "id", "type": "boolean"}, {"name": "amount", "type": "number"}]
+    contract = {"schema": {"fields": fields}, "pipeline": {"maxRejectCount": 10}}
+    pipeline.put_object(
+        Bucket=INPUT_BUCKET, Key="contracts/people.json", Body=json.dumps(contract).encode()
+    )
+    document = run("ParseCsv", uploaded(pipeline, LARGE))
+    with pytest.raises(TooManyRejects, match="rejected when reading was stopped: at most 10 may"):
+        invoke("Transform", document)
+    folder = f"work/{document['file_id']}/parts/"
+    parts = pipeline.list_objects_v2(Bucket=OUTPUT_BUCKET, Prefix=folder)["Contents"]
+    (rejected,) = [part["Key"] for part in parts if part["Key"].endswith(".rejected.jsonl")]
+    lines = pipeline.get_object(Bucket=OUTPUT_BUCKET, Key=rejected)["Body"].read().splitlines()
+    assert 90 <= len(lines) <= 110
+    assert not [part for part in parts if part["Key"].endswith("report.json")]
 
 
 def test_every_step_can_be_repeated(pipeline: S3Client, logs: Logs) -> None:

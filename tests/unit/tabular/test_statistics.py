@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 
 from tabular.model import Field
+from tabular.statistics import field_statistics
 from tabular.statistics.accumulator import Accumulator, finish, merge, reject_counts
 from tabular.statistics.field_statistics import EXACT_DISTINCT, Limits
 
@@ -303,13 +304,16 @@ def test_the_exact_values_and_the_sketches_of_all_fields_are_bounded_together(fi
     assert Limits.of(70) == Limits(Limits.of(70).exact_bytes, 2048, 2048)
 
 
-def test_many_fields_of_many_values_make_a_partial_of_bounded_size() -> None:
-    fields = [Field(f"f{n}", f"f{n}", "string") for n in range(300)]
+def test_many_fields_of_many_values_make_a_partial_of_bounded_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(field_statistics, "_ALL_EXACT_BYTES", 1_000_000)
+    fields = [Field(f"f{n}", f"f{n}", "string") for n in range(20)]
     accumulator = Accumulator(fields)
-    texts = pl.Series([f"{n:05d}{'x' * 70}" for n in range(3_000)])
+    texts = pl.Series([f"{n:05d}{'x' * 70}" for n in range(400)])
     for field in fields:
         accumulator.add(field.output_name, texts)
     part = accumulator.partial()
-    assert len(json.dumps(part)) < 40_000_000
+    assert len(json.dumps(part)) < 250_000
     assert finish(part)["f0"]["distinct_exact"] is False
-    assert finish(merge([part, part]))["f299"]["distinct"] == pytest.approx(3_000, rel=0.2)
+    assert finish(merge([part, part]))["f19"]["distinct"] == 400

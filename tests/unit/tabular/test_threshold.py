@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tabular.errors import TooManyRejects
-from tabular.statistics.threshold import check_rejects, may_reject_all
+from tabular.statistics.threshold import check_rejects, check_rejects_so_far, may_reject_all
 from tests.unit.tabular.engine import contract_of
 
 
@@ -68,3 +68,27 @@ def test_only_a_contract_of_100_percent_lets_every_record_be_rejected(
 ) -> None:
     contract = None if settings is None else contract_of({"name": "a"}, pipeline=settings)
     assert may_reject_all(contract) is may
+
+
+@pytest.mark.parametrize(
+    ("limits", "most_records", "errors", "words"),
+    [
+        ({"maxRejectCount": 5}, None, 6, "at most 5 may be"),
+        ({"maxRejectPercent": 1}, 1_000, 11, "fewer than 1000 records"),
+    ],
+)
+def test_a_limit_that_cannot_be_kept_any_more_is_broken(
+    limits: dict[str, Any], most_records: int | None, errors: int, words: str
+) -> None:
+    contract = contract_of({"name": "a"}, pipeline=limits)
+    for count in range(errors):
+        check_rejects_so_far(contract, most_records=most_records, error_count=count)
+    with pytest.raises(TooManyRejects, match=words):
+        check_rejects_so_far(contract, most_records=most_records, error_count=errors)
+
+
+@pytest.mark.parametrize("limits", [{}, {"maxRejectPercent": 1}, {"maxRejectPercent": 100}])
+def test_a_limit_that_may_still_be_kept_is_not_broken(limits: dict[str, Any]) -> None:
+    contract = contract_of({"name": "a"}, pipeline=limits)
+    check_rejects_so_far(contract, most_records=None, error_count=10**9)
+    check_rejects_so_far(contract, most_records=10**9, error_count=10**7)

@@ -14,6 +14,7 @@ from tabular.reading.compression import gunzip
 from tabular.reading.grammar import MAX_RECORD_BYTES
 from tabular.reading.measure import measure
 from tabular.reading.split import Split
+from tabular.transform import Progress
 from tests.unit.tabular.engine import contract_of, layout_of, run
 
 NAME = {"name": "name", "type": "string"}
@@ -301,3 +302,17 @@ def test_the_number_of_records_is_kept_in_statistics() -> None:
     result = run(b"name,age\nx,1\ny,\nz,z\n", PEOPLE)
     assert result.part.to_document()["record_count"] == 3
     assert result.part.statistics["rejects"] == [["age", "type-error", 1]]
+
+
+def test_a_transform_can_be_ended_between_blocks_with_what_it_has_found() -> None:
+    content = b"name,age\n" + b"a,x\n" * 1_000 + b"b,1\n" * 10_000
+    seen: list[Progress] = []
+
+    def check(progress: Progress) -> bool:
+        seen.append(progress)
+        return progress.error_count >= 500
+
+    result = run(content, PEOPLE, block_bytes=400, chunk=400, check=check)
+    assert len(result.rejects) == result.part.error_count == seen[-1].error_count == 500
+    # Each good record could be as short as `,` and its line end.
+    assert seen[-1].most_records == 500 + (10_500 * 4) // 2 + 1
