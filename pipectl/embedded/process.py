@@ -15,7 +15,7 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from pipectl.client.history import Execution, Executions
 from pipectl.client.results import Collector, FileResult, parsed
@@ -67,12 +67,25 @@ class StackProcess:
         self._time_factor = time_factor
         self._concurrency = [] if concurrency is None else ["--concurrency", str(concurrency)]
         self._folder = tempfile.TemporaryDirectory(prefix="pipectl-stack-")
-        self._process: subprocess.Popen[str] | None = None
+        self._problems = Path(self._folder.name) / "problems"
+        self._process: subprocess.Popen[bytes] | None = None
         self._running: RunningStack
         self.deployment: Deployment
 
     def __enter__(self) -> Self:
         state_file = Path(self._folder.name) / "embedded.json"
+        # A file takes any amount; a pipe that nobody reads would stop the stack.
+        with self._problems.open("w") as problems:
+            self._start(state_file, problems)
+        try:
+            self._running = self._wait_until_up(state_file)
+            self.deployment = self._running.deployment
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def _start(self, state_file: Path, problems: IO[str]) -> None:
         self._process = subprocess.Popen(  # noqa: S603  # this interpreter and our own module
             [
                 *(sys.executable, "-m", "pipectl", "up", "--port", "0"),
@@ -83,17 +96,9 @@ class StackProcess:
             ],
             cwd=PROJECT,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
+            stderr=problems,
             start_new_session=True,
         )
-        try:
-            self._running = self._wait_until_up(state_file)
-            self.deployment = self._running.deployment
-        except BaseException:
-            self.close()
-            raise
-        return self
 
     def __exit__(
         self,
@@ -108,10 +113,10 @@ class StackProcess:
         if self._process is not None:
             self._process.terminate()
             try:
-                self._process.communicate(timeout=30)
+                self._process.wait(timeout=30)
             except subprocess.TimeoutExpired:
                 self._process.kill()
-                self._process.communicate()
+                self._process.wait()
             self._process = None
         self._folder.cleanup()
 
@@ -219,6 +224,6 @@ class StackProcess:
             if running is not None:
                 return running
             if self._process.poll() is not None:
-                raise PipectlError("The stack ended:", *self._process.communicate()[1].splitlines())
+                raise PipectlError("The stack ended:", *self._problems.read_text().splitlines())
             time.sleep(_TICK)
         raise PipectlError(f"The stack was not up after {START_SECONDS} seconds.")

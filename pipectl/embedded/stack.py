@@ -151,11 +151,17 @@ class EmbeddedStack:
         self._serve(translation)
 
     def _serve(self, translation: Translation) -> None:
-        from pipectl.embedded import start
         from pipectl.embedded.concurrency import Concurrency
         from pipectl.embedded.gateway import Gateway
         from pipectl.embedded.lambda_service import LambdaService
-        from pipectl.embedded.moto_patches import engine, events, map_runs, message_move, redrive
+        from pipectl.embedded.moto_patches import (
+            engine,
+            events,
+            map_runs,
+            message_move,
+            redrive,
+            start,
+        )
         from pipectl.embedded.server import Server
 
         server = Server(HOST, self._port)
