@@ -39,7 +39,7 @@ def detect_dialect(text: bytes, *, complete: bool, known: Collection[str] = ()) 
     column. Raises UnreadableFile where the delimiter is in doubt or another one, where the header
     is not the first row, and (without `known` names) where the first row is a record.
     """
-    sample = Sample(text, complete)
+    sample = Sample.of(text, complete=complete)
     _check_excel_hint(text)
     readings = [
         Reading.of(sample, Dialect(delimiter=delimiter), skip_blank=True)

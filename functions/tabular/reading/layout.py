@@ -205,7 +205,8 @@ def read_layout(head: bytes, *, size: int, name: str, contract: Contract | None)
     except HeaderMismatch as error:
         if contract is None or not contract.fields:
             raise
-        sample = Sample(encoding.to_utf8(text)[0] if encoding.byte_structured else text, complete)
+        utf8 = encoding.to_utf8(text)[0] if encoding.byte_structured else text
+        sample = Sample.of(utf8, complete=complete)
         advice = contract_advice(sample, contract, dialect)
         raise HeaderMismatch(f"{error}{advice}", header=error.header) from None
     lines = count_lines(text[: reader.position])

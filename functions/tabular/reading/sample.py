@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _RECORDS = 200
 _BYTES = 256 * 1024
+_SAMPLE_BYTES = 1024 * 1024
 _LEAST_RECORDS = 4
 """So many records are looked at however long they are."""
 RIGHT = 0.9
@@ -38,6 +39,14 @@ class Sample(NamedTuple):
 
     text: bytes
     complete: bool
+
+    @classmethod
+    def of(cls, text: bytes, *, complete: bool) -> Sample:
+        """The first whole lines of a head; of a megabyte, which holds the widest header."""
+        if len(text) <= _SAMPLE_BYTES:
+            return cls(text, complete)
+        end = max(text.rfind(b"\n", 0, _SAMPLE_BYTES), text.rfind(b"\r", 0, _SAMPLE_BYTES - 1))
+        return cls(text, complete) if end < 0 else cls(text[: end + 1], complete=False)
 
 
 Row = list[str] | None

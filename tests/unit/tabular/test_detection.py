@@ -13,6 +13,7 @@ import pytest
 
 from pipectl.local.infer import infer_contract
 from tabular.errors import HeaderMismatch, TabularError, UnreadableFile
+from tabular.reading.sample import Sample
 from tests.unit.tabular.engine import contract_of, layout_of, run
 
 
@@ -223,3 +224,14 @@ def test_a_row_whose_quote_follows_a_space_says_so() -> None:
     messages = [reject["errors"][0]["message"] for reject in run(content).rejects]
     assert '"skipInitialSpace": true' in messages[0]
     assert "skipInitialSpace" not in messages[1]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_sample_is_whole_lines_of_a_megabyte(end: str) -> None:
+    text = (f"{'x' * 100},1{end}" * 20_000).encode()
+    sample = Sample.of(text, complete=True)
+    assert len(text) > 2_000_000
+    assert 1_000_000 < len(sample.text) <= 1024 * 1024
+    assert sample.text.endswith(f",1{end}".encode())
+    assert not sample.complete
+    assert Sample.of(b"a\n", complete=True) == (b"a\n", True)
