@@ -199,6 +199,14 @@ class StackProcess:
         deliveries: list[dict[str, str]] = self._ask("failed-deliveries")
         return deliveries
 
+    def logs(self) -> dict[str, str]:
+        """All that the functions have logged so far, by the function's name."""
+        folder = Path(self._running.log_folder)
+        return {
+            path.stem: path.read_text(encoding="utf-8", errors="backslashreplace")
+            for path in sorted(folder.glob("*.log"))
+        }
+
     def add_fault(self, target: str, kind: str, times: int = 1) -> None:
         """Let the next calls fail; see `pipectl.embedded.faults` for targets and kinds."""
         self._ask("faults", {"target": target, "kind": kind, "times": times})

@@ -23,11 +23,12 @@ import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 # What a worker would spend most of its start on. Only libraries: a function's own modules are
 # imported after its environment is set, as on Lambda.
@@ -195,7 +196,7 @@ class _Worker:
         variables = _variables(function, environment)
         self._scratch = tempfile.mkdtemp(prefix=f"{function.name}-", dir=scratch)
         variables["TMPDIR"] = self._scratch
-        log = log_folder / f"{function.name}.log"
+        self._log = log = log_folder / f"{function.name}.log"
         self._process: ForkServerProcess = _CONTEXT.Process(
             target=_serve, args=(theirs, function, variables, log), daemon=True
         )
@@ -227,6 +228,7 @@ class _Worker:
             return None
         if not self._connection.poll(INIT_SECONDS):
             self.kill()
+            self._report("platform.initReport", {"phase": "init", "status": "timeout"})
             return _error(f"Init timed out after {INIT_SECONDS:.2f} seconds", "Sandbox.Timedout")
         error: Outcome | None = self._connection.recv()
         self._ready = error is None
@@ -259,8 +261,18 @@ class _Worker:
         self._connection.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
+    def _report(self, kind: str, record: Mapping[str, str]) -> None:
+        """Log, as Lambda itself does, what the process could not: how it ended.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html
+        """
+        line = {"time": _now(), "type": kind, "record": record}
+        with self._log.open("a", encoding="utf-8") as log:
+            log.write(json.dumps(line) + "\n")
+
     def _timed_out(self, request_id: str) -> Outcome:
         self.kill()
+        self._report("platform.report", {"requestId": request_id, "status": "timeout"})
         message = f"Task timed out after {self._function.timeout:.2f} seconds"
         return _error(f"RequestId: {request_id} Error: {message}", "Sandbox.Timedout")
 
@@ -269,8 +281,14 @@ class _Worker:
         code = self._process.exitcode
         how = f"signal: {signal.strsignal(-code) or -code}" if code and code < 0 else "exit status"
         detail = f"{how.lower()} {code}" if code is not None and code >= 0 else how.lower()
+        error = {"status": "error", "errorType": "Runtime.ExitError", "errorMessage": detail}
+        self._report("platform.report", {"requestId": request_id, **error})
         message = f"RequestId: {request_id} Error: Runtime exited with error: {detail}"
         return _error(message, "Runtime.ExitError")
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _error(message: str, error_type: str, **more: Any) -> Outcome:
@@ -315,8 +333,10 @@ def _serve(
     try:
         handler = _load(function.handler)
     except BaseException as error:  # noqa: BLE001  # a module may raise anything, SystemExit too
-        traceback.print_exc()
-        connection.send(_init_error(function.handler, error))
+        outcome = _init_error(function.handler, error)
+        _log_error(outcome)
+        sys.stdout.flush()
+        connection.send(outcome)
         return
     connection.send(None)
     with contextlib.suppress(EOFError):  # the parent is gone
@@ -331,8 +351,15 @@ def _redirect_output(log: Path) -> None:
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)
-    sys.stdout = os.fdopen(1, "w", buffering=1, encoding="utf-8", closefd=False)
-    sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", closefd=False)
+    sys.stdout = _text_stream(1)
+    sys.stderr = _text_stream(2)
+
+
+def _text_stream(descriptor: int) -> TextIO:
+    # A lone surrogate in an error's message must not become an error of the log.
+    return os.fdopen(
+        descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
+    )
 
 
 def _load(handler: str) -> Callable[[Any, Any], Any]:
@@ -353,23 +380,41 @@ def _init_error(handler: str, error: BaseException) -> Outcome:
     return _error(str(error), type(error).__name__, requestId="", stackTrace=stack)
 
 
+def _log_error(outcome: Outcome) -> None:
+    """Log an error as Lambda's runtime logs one that no handler has caught, with `LogFormat: JSON`.
+
+    So what an error's message holds is in the log, here as there.
+    """
+    line = {"timestamp": _now(), "level": "ERROR", **json.loads(outcome.payload)}
+    print(json.dumps(line, ensure_ascii=False))
+
+
 def _run(
+    handler: Callable[[Any, Any], Any], function: Function, invocation: _Invocation
+) -> Outcome:
+    with _log_lines(invocation.request_id):
+        outcome = _handle(handler, function, invocation)
+        if outcome.failed:
+            _log_error(outcome)
+    return outcome
+
+
+def _handle(
     handler: Callable[[Any, Any], Any], function: Function, invocation: _Invocation
 ) -> Outcome:
     request_id = invocation.request_id
     context = LambdaContext(function, request_id, invocation.deadline)
-    with _log_lines(request_id):
-        try:
-            event = json.loads(invocation.payload or b"{}")
-            result = handler(event, context)
-        except Exception as error:  # noqa: BLE001  # Lambda reports whatever a handler raises
-            trace = _stack(error.__traceback__)
-            return _error(str(error), type(error).__name__, requestId=request_id, stackTrace=trace)
-        try:
-            return Outcome(json.dumps(result, ensure_ascii=False).encode(), failed=False)
-        except (TypeError, ValueError) as error:
-            text = f"Unable to marshal response: {error}"
-            return _error(text, "Runtime.MarshalError", requestId=request_id, stackTrace=[])
+    try:
+        event = json.loads(invocation.payload or b"{}")
+        result = handler(event, context)
+    except Exception as error:  # noqa: BLE001  # Lambda reports whatever a handler raises
+        trace = _stack(error.__traceback__)
+        return _error(str(error), type(error).__name__, requestId=request_id, stackTrace=trace)
+    try:
+        return Outcome(json.dumps(result, ensure_ascii=False).encode(), failed=False)
+    except (TypeError, ValueError) as error:
+        text = f"Unable to marshal response: {error}"
+        return _error(text, "Runtime.MarshalError", requestId=request_id, stackTrace=[])
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from botocore.config import Config
@@ -95,6 +96,52 @@ def test_a_handler_that_cannot_be_loaded_is_said_as_lambda_says_it(
     payload, error = invoke({}, function)
     assert (error, payload["errorType"]) == ("Unhandled", error_type)
     assert payload["errorMessage"] == message
+
+
+def logged(probe: StackProcess, function: str = "probe-actor") -> list[dict[str, Any]]:
+    """The JSON lines of a function's log."""
+    lines = probe.logs()[function].splitlines()
+    return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+def test_an_unhandled_error_is_logged_as_the_runtime_logs_it(
+    probe: StackProcess, invoke: Invoke
+) -> None:
+    payload, _ = invoke({"do": "raise", "message": "what a cell held: \ud800 grün"})
+    line = logged(probe)[-1]
+    assert line.pop("timestamp").endswith("Z")
+    assert line.pop("level") == "ERROR"
+    assert line == payload
+    assert "raise ValueError" in line["stackTrace"][-1]
+
+
+def test_a_result_that_cannot_be_written_is_logged(probe: StackProcess, invoke: Invoke) -> None:
+    payload, _ = invoke({"do": "set"})
+    assert logged(probe)[-1]["errorType"] == "Runtime.MarshalError" == payload["errorType"]
+
+
+@pytest.mark.parametrize("function", ["probe-without-module", "probe-without-handler"])
+def test_a_handler_that_cannot_be_loaded_is_logged(
+    probe: StackProcess, invoke: Invoke, function: str
+) -> None:
+    payload, _ = invoke({}, function)
+    line = logged(probe, function)[-1]
+    assert (line["level"], line["errorType"]) == ("ERROR", payload["errorType"])
+    assert line["errorMessage"] == payload["errorMessage"]
+
+
+@pytest.mark.parametrize(
+    ("event", "status"),
+    [({"do": "sleep", "seconds": 60}, "timeout"), ({"do": "kill"}, "error")],
+)
+def test_an_environment_that_ended_is_logged_by_lambda_itself(
+    probe: StackProcess, invoke: Invoke, event: object, status: str
+) -> None:
+    payload, _ = invoke(event)
+    line = logged(probe)[-1]
+    assert line["type"] == "platform.report"
+    assert line["record"]["status"] == status
+    assert line["record"]["requestId"] in payload["errorMessage"]
 
 
 def test_a_result_that_is_no_json_is_a_marshal_error(invoke: Invoke) -> None:
