@@ -2,6 +2,7 @@
 # hashed requirement files into .venv, by the target that first needs it.
 
 PYTHON ?= python3
+MINUTES ?= 5
 VENV := .venv
 BIN := $(VENV)/bin
 CODE := functions pipectl tests
@@ -33,6 +34,9 @@ test-throttling: $(VENV)/.dev ## Drop 1,000 files at once on an account with 10 
 coverage: $(VENV)/.dev ## Measure which branches the tests of one process take
 	$(BIN)/pytest -n 2 --dist worksteal tests/unit tests/property tests/infrastructure tests/documentation \
 		--cov=functions --cov=pipectl --cov-branch --cov-report=term:skip-covered --cov-report=html:out/coverage
+
+fuzz: $(VENV)/.dev ## Read random files with the engine and an independent reader: MINUTES=5
+	$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED),--minutes $(MINUTES))
 
 lint: $(VENV)/.dev ## Check style, types, the translated template and the workflow
 	$(BIN)/ruff check $(CODE)

@@ -93,11 +93,18 @@ class Encoding:
     def _mend_line(self, line: bytes) -> bytes:
         """Decode the line's content and its end apart: damage must not eat the line's end."""
         for end in ("\r\n", "\n", "\r"):
-            encoded = end.encode(self.name)
-            if line.endswith(encoded):
-                content = line[: -len(encoded)]
+            if self._ends_with(line, end):
+                content = line[: -len(end.encode(self.name))]
                 return content.decode(self.name, "replace").encode() + end.encode()
         return line.decode(self.name, "replace").encode()
+
+    def ends_line(self, data: bytes) -> bool:
+        """Whether bytes that begin with a character end with a line end."""
+        return self._ends_with(data, "\n") or self._ends_with(data, "\r")
+
+    def _ends_with(self, data: bytes, end: str) -> bool:
+        # Half a character at a file's end is no line end, whatever its bytes look like.
+        return len(data) % self.unit == 0 and data.endswith(end.encode(self.name))
 
     def split_lines(self, original: bytes) -> list[bytes]:
         """Cut bytes after each LF, CR LF or CR; the bytes begin at a character's start."""

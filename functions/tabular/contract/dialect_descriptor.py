@@ -161,5 +161,8 @@ def _check(node: Node, dialect: Dialect) -> None:
             )
         if roles[name] == dialect.delimiter:
             node.wrong(name, "expected another character than the delimiter")
+    for name, character in roles.items():
+        if dialect.skip_initial_space and character == " ":
+            node.wrong("skipInitialSpace", f"expected another {name} than the space that it drops")
     if dialect.header and set(dialect.header_rows) & set(dialect.comment_rows):
         node.wrong("commentRows", "expected rows that are not among headerRows")

@@ -140,7 +140,9 @@ class Grammar:
             # At the text's end a missing line end may follow, and a CR be half of a CR LF.
             if end == len(text) and not complete and match["end"] in (b"", b"\r"):
                 return Outcome.INCOMPLETE
-            return Outcome.MALFORMED if end - start > MAX_RECORD_BYTES else end
+            # An escape before the file's last line end is followed by nothing that it could escape.
+            dangling = end == len(text) and not match["end"] and text.endswith((b"\n", b"\r"))
+            return Outcome.MALFORMED if dangling or end - start > MAX_RECORD_BYTES else end
         if undecided and self._open.match(text, start):
             return Outcome.INCOMPLETE
         return Outcome.MALFORMED

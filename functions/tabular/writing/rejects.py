@@ -121,6 +121,6 @@ def csv_head(layout: Layout) -> bytes:
 
 
 def _terminated(lines: bytes, layout: Layout) -> bytes:
-    if lines.endswith(("\n".encode(layout.encoding), "\r".encode(layout.encoding))):
+    if layout.codec.ends_line(lines):
         return lines
     return lines + layout.line_end.encode(layout.encoding)
