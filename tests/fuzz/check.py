@@ -101,13 +101,11 @@ def _check_refusal(case: Case, contract: Contract | None, error: TabularError) -
         encoding = _encoding(content, str(contract.encoding))
         text = content.decode(encoding, "replace").strip("\ufeff\r\n\x1a")
         fine = not text
-    elif isinstance(error, UnsupportedFormat):
-        fine = MAGIC.match(content) is not None
-    elif isinstance(error, UnsupportedEncoding) and b"\0" in content.splitlines()[0]:
-        fine = True
     else:
+        is_binary = MAGIC.match(content) is not None or b"\0" in b"".join(content.splitlines()[:1])
         table = read(content, _rules(case, None), _readers(contract))
         fine = table.labels is None or tuple(table.labels) != _names(contract)
+        fine |= isinstance(error, UnsupportedFormat | UnsupportedEncoding) and is_binary
     if not fine:
         raise Difference(f"the file is refused: {type(error).__name__}: {error}")
 
