@@ -10,7 +10,7 @@ CODE := functions pipectl tests
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-faults test-throttling coverage lint types format docs build bench lock upgrade clean
+.PHONY: help demo test test-long test-faults test-throttling coverage fuzz lint types format docs build bench lock upgrade clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
