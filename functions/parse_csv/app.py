@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from parse_csv.contracts import read_contract
 from parse_csv.limits import check_splits, why_one_split
@@ -32,6 +32,7 @@ class Settings:
     input_bucket: str
     output_bucket: str
     metadata_table: str
+    require_contract: Literal["true", "false"]
     max_concurrency: int
     split_size_bytes: int
     transform_timeout_seconds: int
@@ -44,7 +45,8 @@ def handler(task: Task) -> dict[str, Any]:
     job = task.job
     check_dataset(job.source.dataset)
     check_keys(job, job.file_id)
-    contract = read_contract(settings.input_bucket, job.source.dataset)
+    required = settings.require_contract == "true"
+    contract = read_contract(settings.input_bucket, job.source.dataset, required=required)
     location, head = locate(job, HEAD_BYTES)
     layout = _read_layout(head, location, contract.terms, settings, job.file_id)
     misaligned = task.payload["job"].get("misaligned") if task.payload.get("one_split") else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shared import keys, storage
+from shared.contracts import deleted_contracts, present_contracts
+from shared.errors import ContractMissing
 from tabular.contract import descriptor
 from tabular.errors import InvalidContract
 from tabular.model import Contract
@@ -19,14 +21,51 @@ class DatasetContract:
     version: str | None
 
 
-def read_contract(input_bucket: str, dataset: str) -> DatasetContract:
-    """Read the dataset's contract; raises InvalidContract, naming the object, where it is wrong."""
-    key = keys.contract_key(dataset)
+def read_contract(input_bucket: str, dataset: str, *, required: bool) -> DatasetContract:
+    """Read the dataset's contract; `required` says whether a dataset must have one.
+
+    Raises `InvalidContract`, naming the object, where it is wrong or one of several, and
+    `ContractMissing` where it was deleted, or where there is none and one is required: validation
+    is never switched off by accident.
+    """
+    present = present_contracts(input_bucket, dataset)
+    if len(present) > 1:
+        raise InvalidContract(
+            f"The dataset {dataset} has several contracts, whose names differ only in case: "
+            f"{', '.join(present)}. Delete all but one, then rerun the file."
+        )
+    if not present:
+        _check_absence(input_bucket, dataset, required=required)
+        return DatasetContract(None, None, None)
+    [key] = present
     stored = storage.read_optional(input_bucket, key)
     if stored is None:
-        return DatasetContract(None, None, None)
+        raise _deleted([key], dataset)
     body, version = stored
     try:
         return DatasetContract(descriptor.read_contract(body), key, version)
     except InvalidContract as error:
         raise InvalidContract(f"The contract {key} is wrong. {error}") from None
+
+
+def _check_absence(input_bucket: str, dataset: str, *, required: bool) -> None:
+    """Raise `ContractMissing` unless the dataset has no contract on purpose."""
+    deleted = deleted_contracts(input_bucket, dataset)
+    if deleted:
+        raise _deleted(deleted, dataset)
+    if required:
+        raise ContractMissing(
+            f"The dataset {dataset} has no contract, and this stack requires one (parameter "
+            f"RequireContract). Put one at {keys.contract_key(dataset)}, then rerun the file. "
+            f"{_ON_PURPOSE}"
+        )
+
+
+def _deleted(found: list[str], dataset: str) -> ContractMissing:
+    return ContractMissing(
+        f"The contract {', '.join(found)} of the dataset {dataset} was deleted. Restore or upload "
+        f"it, then rerun the file. {_ON_PURPOSE}"
+    )
+
+
+_ON_PURPOSE = "To run without validation on purpose, make it a contract without a schema: {}."

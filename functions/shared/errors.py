@@ -114,6 +114,10 @@ class SourceChanged(PipelineError):
     """The uploaded object has other content than the event announced."""
 
 
+class ContractMissing(PipelineError):
+    """The dataset's contract was deleted, or there is none where the stack requires one."""
+
+
 class MixedParts(PipelineError):
     """Parts of the file are missing, or not of one engine version; a redrive makes them anew."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 RAW_PREFIX = "raw/"
+CONTRACTS_PREFIX = "contracts/"
 DEFAULT_DATASET = "default"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 MAX_KEY_BYTES = 1024
@@ -19,7 +20,7 @@ def dataset_of(source_key: str) -> str:
 
 def contract_key(dataset: str) -> str:
     """The dataset's contract, in the input bucket."""
-    return f"contracts/{dataset}.json"
+    return f"{CONTRACTS_PREFIX}{dataset}.json"
 
 
 def plan_key(file_id: str) -> str:

@@ -13,6 +13,7 @@ Remedy = Literal["redrive", "start_over", "upload"]
 # Names, because that is what travels: in causes, metadata items, messages. A test compares
 # them with the classes in `shared.errors` and `tabular.errors`, in both directions.
 REMEDIES: Mapping[str, Remedy] = {
+    "ContractMissing": "start_over",
     "EmptyFile": "upload",
     "FileTooLarge": "start_over",
     "HeaderMismatch": "start_over",

@@ -256,6 +256,18 @@ def list_objects(bucket: str, prefix: str) -> list[Location]:
         ]
 
 
+def list_deleted(bucket: str, prefix: str) -> list[str]:
+    """The keys under a prefix whose newest version is a delete marker, in their order."""
+    with aws_errors(f"s3://{bucket}/{prefix}"):
+        pages = s3().get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
+        return [
+            marker["Key"]
+            for page in pages
+            for marker in page.get("DeleteMarkers", [])
+            if marker["IsLatest"]
+        ]
+
+
 class Properties(TypedDict):
     """What an object has beside its bytes."""
 

@@ -79,7 +79,10 @@ class Field:
 
 @dataclass(frozen=True)
 class Contract:
-    """A dataset's fields and rules. `dialect` and `encoding` are None where the file must tell."""
+    """A dataset's fields and rules. `dialect` and `encoding` are None where the file must tell.
+
+    Without `fields`, a contract has settings only: its files are read by the reference's rules.
+    """
 
     fields: tuple[Field, ...]
     fields_match: FieldsMatch = "exact"

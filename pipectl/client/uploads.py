@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipectl.errors import UsageError
+from pipectl.errors import PipectlError, UsageError
+from shared.contracts import contracts_among
+from shared.keys import contract_key
 
 if TYPE_CHECKING:
     from pipectl.client.deployment import Deployment
@@ -68,14 +70,41 @@ def dataset_for(dataset: str | None, contract: Path | None) -> str | None:
     return dataset
 
 
-def put_contract(deployment: Deployment, contract: Path, dataset: str) -> None:
-    """Put a contract where the pipeline looks for the dataset's."""
+def put_contract(deployment: Deployment, contract: Path, dataset: str) -> str:
+    """Put a contract where the pipeline looks for the dataset's; returns the key.
+
+    A contract whose name differs only in case is the dataset's too, and is replaced. Raises
+    `PipectlError` where there are several, which the pipeline refuses.
+    """
+    key = find_contract(deployment, dataset) or contract_key(dataset)
     deployment.client("s3").put_object(
         Bucket=deployment.outputs["InputBucketName"],
-        Key=f"contracts/{dataset}.json",
+        Key=key,
         Body=contract.read_bytes(),
         ContentType="application/json",
     )
+    return key
+
+
+def find_contract(deployment: Deployment, dataset: str) -> str | None:
+    """The key of the dataset's contract, whatever its case; None where there is none.
+
+    Raises `PipectlError` where there are several, which differ only in case.
+    """
+    bucket = deployment.outputs["InputBucketName"]
+    paginator = deployment.client("s3").get_paginator("list_objects_v2")
+
+    def keys_under(prefix: str) -> Iterator[str]:
+        for page in paginator.paginate(Bucket=bucket, Prefix=prefix):
+            yield from (item["Key"] for item in page.get("Contents", []))
+
+    found = contracts_among(dataset, keys_under)
+    if len(found) > 1:
+        raise PipectlError(
+            f"The dataset {dataset} has several contracts in s3://{bucket}, whose names differ"
+            f" only in case: {', '.join(found)}. Delete all but one."
+        )
+    return found[0] if found else None
 
 
 def put_file(deployment: Deployment, upload: Upload) -> str | None:

@@ -128,8 +128,8 @@ def push(*, choice: StackChoice, file: Path, dataset: str | None) -> None:
     dataset = dataset_for(dataset, file)
     stack = choice.open_to_change(f"Put the contract of the dataset {dataset}")
     bucket = stack.output("InputBucketName")
-    put_contract(stack.deployment, file, str(dataset))
-    echo(f"Put to s3://{bucket}/contracts/{dataset}.json")
+    key = put_contract(stack.deployment, file, str(dataset))
+    echo(f"Put to s3://{bucket}/{key}")
 
 
 @command.command(epilog="Example: pipectl contract pull orders --out orders.contract.json")
@@ -141,19 +141,20 @@ def pull(*, choice: StackChoice, dataset: str, out: Path | None) -> None:
 
     Exit status: 0 here it is, 1 there is none or it could not be read, 2 the command line is wrong.
     """
-    from pipectl.client.uploads import dataset_for
+    from pipectl.client.uploads import dataset_for, find_contract
+    from shared.keys import contract_key
 
     dataset_for(dataset, None)
     stack = choice.open()
-    key = f"contracts/{dataset}.json"
     bucket = stack.output("InputBucketName")
-    s3 = stack.client("s3")
-    try:
-        text = s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode("utf-8", "replace")
-    except s3.exceptions.NoSuchKey:
+    key = find_contract(stack.deployment, dataset)
+    if key is None:
         raise PipectlError(
-            f"There is no s3://{bucket}/{key}: the dataset {dataset} has no contract."
-        ) from None
+            f"There is no s3://{bucket}/{contract_key(dataset)}: the dataset {dataset} has no"
+            " contract."
+        )
+    content = stack.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    text = content.decode("utf-8", "replace")
     if out is None:
         echo_json_text(text)
     else:

@@ -41,6 +41,7 @@ GRANTS = {
         "s3:GetObject ${OutputBucket.Arn}/rejected/*",
         "s3:GetObjectVersion ${InputBucket.Arn}/raw/*",
         "s3:ListBucket InputBucket.Arn",
+        "s3:ListBucketVersions InputBucket.Arn",
         "s3:ListBucket OutputBucket.Arn",
         "s3:PutObject ${OutputBucket.Arn}/work/*",
     },

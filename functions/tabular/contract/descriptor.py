@@ -194,6 +194,9 @@ def _read_resource(root: Node) -> Contract:
     root.check_names(_RESOURCE_PROPERTIES, refused=_REFUSED_IN_RESOURCE, ignored=_RESOURCE_IGNORED)
     _check_kind(root)
     dialect, more_missing = _read_dialect(root)
+    if _has_no_schema(root):
+        contract = _read_settings_alone(root, dialect, more_missing)
+        return replace(contract, dialect=dialect, encoding=_read_encoding(root))
     schema = _schema_of(root)
     if schema.has("pipeline") and root.has("pipeline"):
         schema.wrong("pipeline", "stands beside the schema as well; keep one of them")
@@ -204,6 +207,31 @@ def _read_resource(root: Node) -> Contract:
         _check_names_without_case(schema, contract, dialect)
         _check_encodable(root.child("dialect"), dialect, encoding or "utf-8")
     return replace(contract, dialect=dialect, encoding=encoding)
+
+
+def _has_no_schema(root: Node) -> bool:
+    """Whether the contract leaves the schema out on purpose, not by a slip of the pen."""
+    return "schema" not in root.properties and not _slip_of_schema(root)
+
+
+def _slip_of_schema(root: Node) -> str:
+    known = ("schema", "fields")
+    slips = (did_you_mean(name, known) for name in root.properties if name not in known)
+    return next(filter(None, slips), "")
+
+
+def _read_settings_alone(
+    root: Node, dialect: Dialect | None, more_missing: tuple[str, ...]
+) -> Contract:
+    """Read a contract without a schema: the reference's rules, with the settings that are given.
+
+    It has no fields; those of a file are its header's (`reference_contract`).
+    """
+    if dialect is not None and not dialect.header:
+        root.wrong("schema", "is needed where files have no header: nothing else names the columns")
+    if more_missing:
+        root.wrong("schema", "is needed beside nullSequence, which is a rule for its fields")
+    return _with_settings(Contract(fields=()), root.child("pipeline"))
 
 
 def _check_names_without_case(schema: Node, contract: Contract, dialect: Dialect) -> None:
@@ -238,9 +266,7 @@ def _schema_of(root: Node) -> Node:
     if isinstance(schema, str):
         root.wrong("schema", "is a path or an address, which is not followed; put the schema here")
     elif schema is None:
-        known = ("schema", "fields")
-        slips = (did_you_mean(name, known) for name in root.properties if name not in known)
-        hint = next(filter(None, slips), "")
+        hint = _slip_of_schema(root)
         root.wrong("schema", f"expected a Table Schema with its fields, found nothing{hint}")
     else:
         return root.child("schema")

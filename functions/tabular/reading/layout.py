@@ -194,20 +194,22 @@ def read_layout(head: bytes, *, size: int, name: str, contract: Contract | None)
         _check_not_utf8(body[:cut], encoding)
         likely = _likely_encoding(body[:cut], encoding)
     dialect = _settle_dialect(text, encoding, contract, complete=complete)
+    # The contract, if it says which fields there are.
+    named = contract if contract is not None and contract.fields else None
     reader = HeadReader(text, Grammar(dialect, encoding.structure_name), complete=complete)
     try:
-        labels = _read_labels(reader, dialect, contract)
+        labels = _read_labels(reader, dialect, named)
         _check_text(labels, encoding, likely)
         check_labels(labels)
         _check_columns(len(labels))
-        effective = contract or reference_contract(labels)
+        effective = named or _by_reference(labels, contract)
         match_columns(labels, effective)  # raises now, not in the middle of the file
     except HeaderMismatch as error:
-        if contract is None or not contract.fields:
+        if named is None:
             raise
         utf8 = encoding.to_utf8(text)[0] if encoding.byte_structured else text
         sample = Sample.of(utf8, complete=complete)
-        advice = contract_advice(sample, contract, dialect)
+        advice = contract_advice(sample, named, dialect)
         raise HeaderMismatch(f"{error}{advice}", header=error.header) from None
     lines = count_lines(text[: reader.position])
     start = bom + _original_size(body, encoding, lines, reader.position)
@@ -218,7 +220,7 @@ def read_layout(head: bytes, *, size: int, name: str, contract: Contract | None)
         dialect=dialect,
         labels=tuple(labels),
         contract=effective,
-        blank_rows=_blank_rows(contract, dialect),
+        blank_rows=_blank_rows(named, dialect),
         data_start=start,
         data_line=lines + 1,
         head=content[:start],
@@ -226,6 +228,12 @@ def read_layout(head: bytes, *, size: int, name: str, contract: Contract | None)
         size=size,
         likely_encoding=likely,
     )
+
+
+def _by_reference(labels: list[str], settings: Contract | None) -> Contract:
+    """The reference's rules for a file of this header, with the contract's settings if it has."""
+    reference = reference_contract(labels)
+    return reference if settings is None else replace(settings, fields=reference.fields)
 
 
 def _decompressed(head: bytes, size: int, name: str) -> tuple[bytes, bool, str | None]:

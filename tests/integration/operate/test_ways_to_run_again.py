@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from pipectl.client.stack import Stack
 from pipectl.client.targets import read_target
@@ -118,6 +119,34 @@ def test_a_superseded_version_runs_where_that_is_asked_for(
 
     assert result.exit_code == 0, result.stderr
     assert dataset.statuses(older) == {"1.0": "failed", "2.0": "succeeded"}
+
+
+def test_a_file_whose_contract_was_deleted_fails_until_there_is_one_again(
+    embedded: StackProcess, dataset: Dataset, command: Command, tmp_path: Path
+) -> None:
+    # With a name in another case than the folder's.
+    contract = tmp_path / "contract.json"
+    contract.write_text('{"schema": {"fields": [{"name": "id", "type": "integer"}]}}')
+    key = f"contracts/{dataset.name.upper()}.json"
+    pushed = command("contract", "push", str(contract), "--dataset", dataset.name.upper())
+    assert key in pushed.stdout
+    assert dataset.item(dataset.run(b"id\n1\n"))["contract_key"] == key
+    bucket = embedded.outputs["InputBucketName"]
+    embedded.client("s3").delete_object(Bucket=bucket, Key=key)
+
+    file_id = dataset.run(b"id\nx\n")
+
+    error = dataset.item(file_id)["error"]
+    assert (error["code"], error["state"]) == ("ContractMissing", "ParseCsv")
+    assert key in error["message"]
+    command("contract", "push", str(contract), "--dataset", dataset.name)
+    assert command("rerun", file_id).exit_code == 1
+    assert dataset.item(file_id)["error"]["code"] == "TooManyRejects"
+    contract.write_text("{}")
+    pushed = command("contract", "push", str(contract), "--dataset", dataset.name.title())
+    assert f"contracts/{dataset.name}.json" in pushed.stdout
+    assert command("rerun", file_id).exit_code == 0
+    assert dataset.statuses(file_id) == {"1.0": "failed", "1.1": "failed", "1.2": "succeeded"}
 
 
 def test_rerun_redrives_where_it_can(dataset: Dataset, command: Command) -> None:

@@ -165,6 +165,7 @@ class Steps:
             "METADATA_TABLE": METADATA_TABLE,
             "SPLIT_SIZE_BYTES": str(self.split_size),
             "MAX_CONCURRENCY": "2",
+            "REQUIRE_CONTRACT": "false",
             "TRANSFORM_TIMEOUT_SECONDS": "900",
             "OUTPUT_FORMAT": self.output_format,
             "MAX_REJECT_PERCENT": "100",

@@ -62,6 +62,7 @@ def pipeline(
         "INPUT_BUCKET": INPUT_BUCKET,
         "OUTPUT_BUCKET": OUTPUT_BUCKET,
         "MAX_CONCURRENCY": "10",
+        "REQUIRE_CONTRACT": "false",
         "MAX_REJECT_COUNT": "-1",
         "MAX_REJECT_PERCENT": "100",
         "OUTPUT_FORMAT": "jsonl",

@@ -417,7 +417,10 @@ def test_a_wrong_constraint_is_named_with_what_was_expected(
 
 WRONG_DOCUMENTS: list[tuple[Any, str, str]] = [
     ([], "(document)", "expected an object"),
-    ({}, "schema", "expected a Table Schema"),
+    ({"schema": None}, "schema", "expected a Table Schema"),
+    ({"dialect": {"header": False}}, "schema", "is needed where files have no header"),
+    ({"dialect": {"nullSequence": "-"}}, "schema", "is needed beside nullSequence"),
+    ({"pipeline": {"maxRejects": 1}}, "pipeline.maxRejects", ""),
     ({"feilds": []}, "schema", "did you mean 'fields'?"),
     ({"fields": []}, "fields", "at least one field"),
     ({"fields": {}}, "fields", "expected a list"),
@@ -535,6 +538,22 @@ def test_a_bound_of_an_integer_may_have_any_number_of_digits() -> None:
     field = {"name": "a", "type": "integer", "constraints": {"minimum": bound}}
 
     assert parse_contract({"fields": [field]}).fields[0].constraints.minimum == bound
+
+
+def test_a_contract_without_a_schema_has_settings_only() -> None:
+    contract = parse_contract(
+        {
+            "encoding": "cp1252",
+            "dialect": {"delimiter": ";"},
+            "pipeline": {"maxRejectCount": 3, "outputFormat": "parquet"},
+        }
+    )
+    assert contract.fields == ()
+    assert contract.encoding == "cp1252"
+    assert contract.dialect is not None
+    assert contract.dialect.delimiter == ";"
+    assert (contract.max_reject_count, contract.output_format) == (3, "parquet")
+    assert parse_contract({}) == Contract(fields=())
 
 
 def test_a_schema_that_is_null_is_missing() -> None:

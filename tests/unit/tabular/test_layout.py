@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tabular.contract.descriptor import parse_contract
 from tabular.errors import (
     EmptyFile,
     HeaderMismatch,
@@ -321,3 +322,21 @@ def test_a_layout_survives_its_json_document() -> None:
     )
     layout = layout_of(b"\xef\xbb\xbfd,n,t,o,g\n", contract)
     assert Layout.from_document(json.loads(json.dumps(layout.to_document()))) == layout
+
+
+def test_a_contract_without_a_schema_means_the_rules_for_datasets_without_contract() -> None:
+    content = "\nOrder ID;Amount\n \n1;2,5\n7; \xe4 \n".encode("cp1252")
+    settings = {
+        "encoding": "cp1252",
+        "dialect": {"delimiter": ";"},
+        "pipeline": {"maxRejectCount": 3},
+    }
+    layout = layout_of(content, parse_contract(settings))
+
+    bare = layout_of(content.decode("cp1252").encode())
+    assert layout.contract.fields == bare.contract.fields
+    assert [field.output_name for field in layout.contract.fields] == ["order_id", "amount"]
+    assert layout.blank_rows == bare.blank_rows == "skip-white"
+    assert layout.encoding == "cp1252"
+    assert layout.contract.max_reject_count == 3
+    assert layout_of(b"a,b\n1,2\n", parse_contract({})) == layout_of(b"a,b\n1,2\n")
