@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from moto.cloudformation.parsing import parse_condition
 
 from pipectl.embedded.template import Translation, notified_suffixes, translate
 from pipectl.errors import PipectlError, UsageError
@@ -116,3 +118,13 @@ def test_secret_parameters_do_not_show_among_the_processes_arguments(template: P
         assert "hush" not in json.dumps(translation._process.args)
     finally:
         translation.cancel()
+
+
+@pytest.mark.parametrize(("value", "reserves"), [(0, False), ("0", False), (4, True), ("4", True)])
+def test_no_function_reserves_concurrency_by_default(value: Any, reserves: bool) -> None:
+    # moto compares as Python does, and makes a Number parameter that is given an int.
+    document = translate(PROJECT / "template.yaml").document
+    assert document["Parameters"]["ReservedConcurrency"]["Default"] == 0
+    condition = document["Conditions"]["HasReservedConcurrency"]
+    values: Any = {"ReservedConcurrency": value}
+    assert parse_condition(condition, values, {}) is reserves
