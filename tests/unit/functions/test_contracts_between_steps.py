@@ -243,6 +243,32 @@ def test_a_refused_header_is_in_the_plan_where_it_is_one_and_nowhere_else(
         assert json.loads(body) == plan
 
 
+@pytest.mark.parametrize(
+    ("settings", "succeeds"),
+    [(None, False), ({"maxRejectCount": -1}, False), ({"maxRejectPercent": 100}, True)],
+)
+def test_a_file_of_rejects_alone_fails_unless_its_contract_allows_it(
+    pipeline: S3Client, logs: Logs, settings: Document | None, succeeds: bool
+) -> None:
+    if settings is not None:
+        contract = {"fields": [{"name": "id"}, {"name": "amount", "type": "number"}]}
+        body = json.dumps({**contract, "pipeline": settings})
+        pipeline.put_object(Bucket=INPUT_BUCKET, Key="contracts/people.json", Body=body)
+    document = through(
+        ["ParseCsv", "Transform"], uploaded(pipeline, b"id,amount\n1,much\n2,more\n")
+    )
+    if succeeds:
+        assert run("WriteOutput", document)["output"]["error_count"] == 2
+        return
+    with pytest.raises(TooManyRejects, match="2 of 2 records were rejected"):
+        invoke("WriteOutput", document)
+    published = pipeline.list_objects_v2(Bucket=OUTPUT_BUCKET, Prefix="rejected/")
+    assert published["KeyCount"] == 0
+    key = f"work/{document['file_id']}/parts/00000.rejected.jsonl"
+    kept = pipeline.get_object(Bucket=OUTPUT_BUCKET, Key=key)["Body"].read().splitlines()
+    assert [json.loads(line)["row"] for line in kept] == [1, 2]
+
+
 def measured(s3: S3Client, document: Document) -> Document:
     document = run("ParseCsv", document)
     return run_map(s3, "MeasureSplits", document["parse"]["splits_key"], document)
