@@ -39,7 +39,9 @@ def handler(task: Task) -> dict[str, Any]:
         task.job, task.execution, settings.environment, settings.output_bucket
     )
     item = read_success(settings.metadata_table, task.job.file_id)
-    told: dict[str, Any] = item.get("notified", {})
+    # A mark for each execution: another one's success must not make this one's news again.
+    marks: dict[str, Any] = item.get("notified", {})
+    told: dict[str, Any] = marks.get(task.execution.name, {})
     # An execution's name, and so the id, is free again after 90 days; its start is not.
     same = {
         "notification_id": notification.notification_id,
@@ -50,7 +52,8 @@ def handler(task: Task) -> dict[str, Any]:
         return {name: told[name] for name in ("notification_id", "message_id")}
     result = _publish(settings, notification)
     # Between publishing and this mark a crash can repeat the message, under the same id.
-    mark_item(settings.metadata_table, task.job.file_id, "notified", {**same, **result})
+    marks = {**marks, task.execution.name: {**same, **result}}
+    mark_item(settings.metadata_table, task.job.file_id, "notified", marks)
     return result
 
 

@@ -6,11 +6,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from record_metadata.item import Outcome, next_item, outcome_of
+from record_metadata.item import Outcome, has_outcome, next_item, outcome_of
+from shared import keys
+from shared.contracts import present_contracts
+from shared.errors import PipelineError
+from shared.job import Job
 from shared.metadata import read_item, write_item
 from shared.observability import logger, metrics
 from shared.settings import from_environment
 from shared.step import Task, step
+
+# The metrics of all datasets without a contract.
+OTHER_DATASETS = "other"
 
 
 @dataclass(frozen=True)
@@ -32,20 +39,39 @@ def handler(task: Task) -> dict[str, Any]:
         output_bucket=settings.output_bucket,
         recorded_at=datetime.now(UTC),
     )
+    # Asked for before the item is written: after that, nothing may fail but the count itself.
+    dataset = _metric_dataset(task.job)
     before = read_item(settings.metadata_table, outcome.file_id)
     after = next_item(before, outcome)
     write_item(settings.metadata_table, after, replaces=before)
     if after["execution_arn"] != outcome.execution_arn:
         logger().info("another execution's outcome stands: only the history has grown")
-    _count(outcome)
+    if not has_outcome(before, outcome):
+        _count(outcome, dataset)
     return {"status": outcome.status, "recorded_at": outcome.recorded_at}
 
 
-def _count(outcome: Outcome) -> None:
-    """Business metrics, one set a file, by dataset."""
+def _metric_dataset(job: Job) -> str:
+    """The dataset that the file counts for: by the name of its contract, or `other` without one.
+
+    Whoever may upload names folders as they like, and each name would be a metric to pay for.
+    """
+    contract = job.results["parse"].get("contract_key") if "parse" in job.results else None
+    if "parse" not in job.results:
+        # It failed before it said so; its contract may be the very reason.
+        try:
+            contract = next(iter(present_contracts(job.source.bucket, job.source.dataset)), None)
+        except PipelineError as error:
+            # A count under another name is no reason not to record a failure.
+            logger().warning("contract not looked for", extra={"error": type(error).__name__})
+    return keys.dataset_of_contract(contract) if contract else OTHER_DATASETS
+
+
+def _count(outcome: Outcome, dataset: str) -> None:
+    """Business metrics, one set for each run of a file, by dataset."""
     meter = metrics()
     # CloudWatch drops metrics whose dimension's value is not ASCII.
-    meter.add_dimension("dataset", outcome.dataset.encode("ascii", "backslashreplace").decode())
+    meter.add_dimension("dataset", dataset.encode("ascii", "backslashreplace").decode())
     meter.add_metric(f"Files{outcome.status.capitalize()}", "Count", 1)
     for name, value in outcome.counts.items():
         meter.add_metric(name, "Count", value)

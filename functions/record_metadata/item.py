@@ -13,7 +13,8 @@ from shared.metadata import Item, version_attributes
 
 Status = Literal["succeeded", "failed"]
 
-# What other steps have set: which success was told already, and where the source was moved to.
+# What other steps have set: which executions have told their success, and where the source was
+# moved to.
 MARKS = ("notified", "archive")
 
 
@@ -124,6 +125,18 @@ def next_item(before: Item | None, outcome: Outcome) -> Item:
         **{mark: previous.get(mark) for mark in MARKS},
     }
     return {name: _storable(value) for name, value in item.items() if value is not None}
+
+
+def has_outcome(before: Item | None, outcome: Outcome) -> bool:
+    """Whether the item's history has this outcome of this run already: the step is repeated."""
+    entry = (before or {}).get("history", {}).get(outcome.history_key)
+    return (
+        entry is not None
+        and entry["status"] == outcome.status
+        and entry["execution_arn"] == outcome.execution_arn
+        # An execution's name is free again 90 days after its end.
+        and entry["recorded_at"] >= outcome.attributes["processed_at"]
+    )
 
 
 def _may_replace(before: Item, outcome: Outcome) -> bool:

@@ -23,6 +23,11 @@ def contract_key(dataset: str) -> str:
     return f"{CONTRACTS_PREFIX}{dataset}.json"
 
 
+def dataset_of_contract(key: str) -> str:
+    """The dataset that a contract's key names, in the contract's own case."""
+    return key.removeprefix(CONTRACTS_PREFIX).rpartition(".")[0]
+
+
 def plan_key(file_id: str) -> str:
     """How the file is read and split: written by ParseCsv, read by the steps after it."""
     return f"work/{file_id}/plan.json"

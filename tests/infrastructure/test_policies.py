@@ -81,6 +81,7 @@ GRANTS = {
     "RecordMetadata": {
         "dynamodb:GetItem MetadataTable.Arn",
         "dynamodb:PutItem MetadataTable.Arn",
+        "s3:ListBucket InputBucket.Arn",
     },
     "Notify": {
         "dynamodb:GetItem MetadataTable.Arn",

@@ -13,7 +13,7 @@ from notify.app import handler
 from notify.message import CAUSE_LENGTH, Notification, failure_notification, success_notification
 from shared.errors import InternalError, RecordOutdated, TransientError
 from shared.job import Execution, Job
-from shared.metadata import mark_item, read_item, write_item
+from shared.metadata import read_item, write_item
 from tests.unit.functions import documents
 from tests.unit.functions.conftest import Fault, Logs, Subscriber, client_error
 from tests.unit.functions.documents import FILE_ID, METADATA_TABLE, OUTPUT_BUCKET, SOURCE
@@ -257,12 +257,16 @@ def test_a_success_that_the_item_does_not_tell_is_not_told(
     assert topic.messages() == []
 
 
-def test_the_mark_of_an_earlier_attempt_does_not_silence_a_later_one(
+def test_each_execution_tells_its_success_once_whatever_another_one_does(
     topic: Subscriber, logs: Logs
 ) -> None:
-    mark_item(METADATA_TABLE, FILE_ID, "notified", {"notification_id": f"{FILE_ID}.succeeded"})
-    notify(documents.recorded(2), "succeeded")
-    assert len(topic.messages()) == 1
+    for attempt in (1, 2):
+        notify(documents.recorded(attempt), "succeeded")
+    assert ids(topic.messages()) == [f"{FILE_ID}.succeeded", f"{FILE_ID}-r2.succeeded"]
+    # As after a failure behind Notify, when the first one is redriven.
+    for attempt in (1, 2):
+        notify(documents.recorded(attempt), "succeeded", redrives=1)
+    assert topic.messages() == []
 
 
 @pytest.mark.parametrize(

@@ -386,10 +386,78 @@ def test_metrics_of_one_file_do_not_reach_the_next(
 def test_the_dimension_of_a_metric_is_ascii_as_cloudwatch_wants_it(
     environment: None, logs: Logs, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    source = {**SOURCE, "key": "raw/bücher/a.csv", "dataset": "bücher"}
-    record(documents.finished(source=source), "succeeded")
+    parse = {**documents.PARSE, "contract_key": "contracts/bücher.json"}
+    record(documents.finished(parse=parse), "succeeded")
     metrics = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert metrics["dataset"] == "b\\xfccher"
+
+
+def counted(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """The metrics that were written since the last call."""
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return [line for line in lines if "_aws" in line]
+
+
+def test_a_repeated_step_counts_nothing_again(
+    environment: None, logs: Logs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failed = documents.job(failure=documents.failure())
+    for document, status, redrives in (
+        (failed, "failed", None),
+        (documents.finished(), "succeeded", 1),
+        (documents.finished(2), "succeeded", None),
+    ):
+        record(document, status, redrives=redrives)
+        assert len(counted(capsys)) == 1
+        record(document, status, redrives=redrives)
+        assert counted(capsys) == []
+
+
+def test_an_execution_that_bears_a_forgotten_ones_name_is_counted(
+    environment: None, logs: Logs, capsys: pytest.CaptureFixture[str], table: Any
+) -> None:
+    record(documents.finished(), "succeeded")
+    # Names are free again 90 days after the end.
+    item = read_item(METADATA_TABLE, FILE_ID) or {}
+    item["history"]["1.0"]["recorded_at"] = "2025-03-01T08:00:09.614Z"
+    table.put_item(Item=item)
+    counted(capsys)
+    record(documents.finished(), "succeeded")
+    assert len(counted(capsys)) == 1
+
+
+def test_datasets_without_a_contract_count_as_other(
+    environment: None, logs: Logs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parse = {**documents.PARSE, "contract_key": None}
+    source = {**SOURCE, "key": "raw/any folder/a.csv", "dataset": "any folder"}
+    record(documents.finished(parse=parse, source=source), "succeeded")
+    assert [one["dataset"] for one in counted(capsys)] == ["other"]
+
+
+@pytest.mark.parametrize(
+    ("contract", "dimension"),
+    [("contracts/Orders.json", "Orders"), ("contracts/another.json", "other")],
+)
+@pytest.mark.usefixtures("environment", "logs")
+def test_a_file_that_failed_early_counts_for_its_contract(
+    buckets: Any,
+    capsys: pytest.CaptureFixture[str],
+    contract: str,
+    dimension: str,
+) -> None:
+    buckets.put_object(Bucket=documents.INPUT_BUCKET, Key=contract, Body=b"{}")
+    record(documents.job(failure=documents.failure()), "failed")
+    assert [one["dataset"] for one in counted(capsys)] == [dimension]
+
+
+def test_a_failure_is_recorded_though_its_contract_cannot_be_looked_for(
+    environment: None, logs: Logs, capsys: pytest.CaptureFixture[str], fault: Fault
+) -> None:
+    fault("ListObjectsV2", client_error("AccessDenied", "ListObjectsV2", status=403))
+    record(documents.job(failure=documents.failure()), "failed")
+    assert [one["dataset"] for one in counted(capsys)] == ["other"]
+    assert any(line["message"] == "contract not looked for" for line in logs)
 
 
 def by_hand(status: Status, *, day: int, redrives: int = 0) -> Outcome:
