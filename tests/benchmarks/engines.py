@@ -94,6 +94,13 @@ ENGINES = (
         needs="pandas",
     ),
     Engine(
+        name="duckdb",
+        work="DuckDB, 2 threads: everything but lines and raw text of broken rules",
+        module="duckdb_csv",
+        validates=True,
+        needs="duckdb",
+    ),
+    Engine(
         name="frictionless",
         work="frictionless: validation alone",
         module="frictionless_csv",

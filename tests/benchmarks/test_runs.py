@@ -53,6 +53,19 @@ def test_engines_that_validate_find_what_the_generator_wrote(
     assert (found.processed, found.rejected) == (orders.processed, orders.rejected)
 
 
+def test_duckdb_finds_what_the_generator_wrote(orders: Orders, tmp_path: Path) -> None:
+    pytest.importorskip("duckdb", reason="make bench installs it")
+    from tests.benchmarks.runs import duckdb_csv
+
+    found = duckdb_csv.run(orders.path, orders.contract_path, tmp_path)
+    assert (found.processed, found.rejected) == (orders.processed, orders.rejected)
+    assert found.amount == pytest.approx(float(orders.amount))
+    assert len(lines(tmp_path / "records.jsonl")) == orders.processed
+    rejects = [*lines(tmp_path / "rejected.jsonl"), *lines(tmp_path / "unread.jsonl")]
+    assert len(rejects) == orders.rejected
+    assert all(reject["errors"] for reject in rejects)
+
+
 def test_the_engine_writes_the_records_that_the_standard_library_writes(
     outputs: dict[ModuleType, Path],
 ) -> None:
