@@ -1,6 +1,7 @@
 """The benchmark compares like with like: the same file each time, and engines that agree."""
 
 import hashlib
+import importlib
 import json
 from pathlib import Path
 from types import ModuleType
@@ -55,8 +56,7 @@ def test_engines_that_validate_find_what_the_generator_wrote(
 
 def test_duckdb_finds_what_the_generator_wrote(orders: Orders, tmp_path: Path) -> None:
     pytest.importorskip("duckdb", reason="make bench installs it")
-    from tests.benchmarks.runs import duckdb_csv
-
+    duckdb_csv = importlib.import_module("tests.benchmarks.runs.duckdb_csv")
     found = duckdb_csv.run(orders.path, orders.contract_path, tmp_path)
     assert (found.processed, found.rejected) == (orders.processed, orders.rejected)
     assert found.amount == pytest.approx(float(orders.amount))

@@ -168,9 +168,13 @@ def _check_records(content: bytes, result: Result, table: Table) -> None:
 
 def _rejected_csv(content: bytes, result: Result, table: Table) -> bytes:
     """The file's own bytes of its head and of the rejected records, each with a line end."""
-    end = table.line_end.encode(result.layout.encoding)
-    head = content[: result.layout.data_start]
-    csv = head if head.endswith(end) or not result.layout.dialect.header else head + end
+    encoding = result.layout.encoding
+    end = table.line_end.encode(encoding)
+    csv = content[: result.layout.data_start]
+    aligned = len(csv) % len("\n".encode(encoding)) == 0
+    is_ended = aligned and csv.endswith(("\n".encode(encoding), "\r".encode(encoding)))
+    if result.layout.dialect.header and not is_ended:
+        csv += end
     for outcome in table.outcomes:
         record = outcome.record
         if outcome.codes:
