@@ -84,7 +84,7 @@ class Uniqueness:
             again = seen.add(whole.filter(present), rows.filter(present))
             if again:
                 places, earlier = zip(*again, strict=True)
-                found.append(self._fault(key, values, indexes.gather(places), earlier))
+                found.append(self._fault(key, values, indexes.gather(list(places)), earlier))
         return found
 
     def _fault(
