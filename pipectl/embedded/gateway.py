@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
+from pipectl.embedded.calls import Call, calls_of
 from pipectl.embedded.faults import REFUSALS, STALE, Faults
 from pipectl.embedded.lambda_service import INVOKE_PATH, Answer, LambdaService, respond
 
@@ -51,6 +52,8 @@ class Gateway:
 
         Made of its present answer, for the fault `stale`.
         """
+        self.calls: set[Call] = set()
+        """What has been called so far, the same call once."""
         self.controls: dict[str, Callable[[Any], Any]] = {}
         """Questions and orders under `/_embedded/`, by name: JSON in, JSON out."""
 
@@ -63,6 +66,7 @@ class Gateway:
         raw_path = environ.get("RAW_URI", path).partition("?")[0]
         if raw_path.startswith(INVOKE_PATH) and raw_path.endswith("/invocations"):
             kind = environ.get("HTTP_X_AMZ_INVOCATION_TYPE", "RequestResponse")
+            self.calls.update(calls_of(environ, "lambda", "InvokeFunction"))
             answer = self._lambda.answer(raw_path, kind, _body(environ))
             return respond(answer, start_response)
         return self._call(environ, start_response)
@@ -70,6 +74,7 @@ class Gateway:
     def _call(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         target = environ.get("HTTP_X_AMZ_TARGET", "")
         service, action = _called(environ, target)
+        self.calls.update(calls_of(environ, service, action))
         # boto3 says so in a function's environment.
         by_function = "exec-env/AWS_Lambda" in environ.get("HTTP_USER_AGENT", "")
         injected = self._faults.for_call(service, action, by_function=by_function)

@@ -21,6 +21,7 @@ from pipectl.client.history import Execution, Executions
 from pipectl.client.results import Collector, FileResult, parsed
 from pipectl.client.state_file import RunningStack
 from pipectl.client.uploads import Upload
+from pipectl.embedded.calls import Call
 from pipectl.embedded.guard import TOKEN_HEADER
 from pipectl.errors import PipectlError
 from pipectl.options import PROJECT
@@ -188,6 +189,10 @@ class StackProcess:
     def dead_letters(self) -> list[Any]:
         """The bodies of the messages in the dead-letter queue, which stay; parsed if JSON."""
         return [parsed(body) for body in self._ask("dead-letters")]
+
+    def calls(self) -> set[Call]:
+        """What the functions have called so far."""
+        return {Call(*call) for call in self._ask("calls")}
 
     def notifications(self) -> list[dict[str, Any]]:
         """All messages published: topic_arn, message_id, subject, message, attributes."""

@@ -223,6 +223,7 @@ class EmbeddedStack:
     def _add_controls(self, gateway: Gateway) -> None:
         gateway.controls |= {
             "notifications": lambda _: self.notifications(),
+            "calls": lambda _: sorted(gateway.calls),
             "dead-letters": lambda _: self.dead_letters(),
             "failed-deliveries": lambda _: self.failed_deliveries(),
             "faults": lambda fault: self.faults.add(**fault),
@@ -274,7 +275,6 @@ def _worker_environment(endpoint: str) -> dict[str, str]:
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": "embedded",
         "AWS_SECRET_ACCESS_KEY": "embedded",
     }
     if "AWS_ENDPOINT_URL_LAMBDA" in os.environ:

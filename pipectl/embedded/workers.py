@@ -302,6 +302,8 @@ def _variables(function: Function, environment: Mapping[str, str]) -> dict[str, 
     return {
         **kept,
         **environment,
+        # Whose calls they are, as the role's temporary keys say on AWS.
+        "AWS_ACCESS_KEY_ID": function.name,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_python3.{sys.version_info.minor}",
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
