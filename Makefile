@@ -10,7 +10,7 @@ CODE := functions pipectl tests
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-faults test-throttling coverage fuzz lint types format docs build bench lock upgrade clean
+.PHONY: help demo test test-long test-faults test-throttling coverage fuzz lint types format docs build bench bench-shapes lock upgrade clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ build: $(VENV)/.dev ## Build what sam deploy uploads, for arm64 and Python 3.13,
 bench: $(VENV)/.bench ## Measure the engine against others, and large files split by split
 	nice $(BIN)/python -m tests.benchmarks
 	nice $(BIN)/python -m tests.benchmarks.splits
+
+bench-shapes: $(VENV)/.dev ## Measure files of all shapes, each under its function's own memory limit
+	nice $(BIN)/python -m tests.benchmarks.shapes
 
 lock: $(BIN)/uv ## Pin the requirement files again after a change of pyproject.toml
 	$(COMPILE) pyproject.toml --group build --group dev $(UPGRADE) -o requirements/dev.txt

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Literal
 
 from parse_csv.contracts import read_contract
-from parse_csv.limits import check_splits, why_one_split
+from parse_csv.limits import bytes_a_line, check_splits, why_one_split
 from parse_csv.names import check_dataset, check_keys
 from parse_csv.origin import locate, mended_file, mended_rejects, output_name
 from shared import keys, storage
@@ -50,7 +50,7 @@ def handler(task: Task) -> dict[str, Any]:
     location, head = locate(job, HEAD_BYTES)
     layout = _read_layout(head, location, contract.terms, settings, job.file_id)
     misaligned = task.payload["job"].get("misaligned") if task.payload.get("one_split") else None
-    splits = _plan(layout, location, settings, misaligned)
+    splits = _plan(layout, location, settings, misaligned, bytes_a_line(head, layout))
     mended = mended_file(settings.metadata_table, job.source)
     name = output_name(job.file_id, mended)
     check_keys(job, name)
@@ -95,7 +95,11 @@ def _read_layout(
 
 
 def _plan(
-    layout: Layout, location: Location, settings: Settings, misaligned: Mapping[str, str] | None
+    layout: Layout,
+    location: Location,
+    settings: Settings,
+    misaligned: Mapping[str, str] | None,
+    line_bytes: float,
 ) -> list[Split]:
     """The splits, one where the file is small, cannot be cut, or was cut wrong (`misaligned`).
 
@@ -112,5 +116,5 @@ def _plan(
             split_bytes=settings.split_size_bytes,
         )
         reason = why_one_split(layout)
-    check_splits(splits, layout, settings.transform_timeout_seconds, reason)
+    check_splits(splits, layout, settings.transform_timeout_seconds, reason, line_bytes)
     return splits

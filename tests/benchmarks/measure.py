@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -44,18 +45,23 @@ class Measurement:
 
 
 def measure(
-    command: Sequence[str], *, environment: Mapping[str, str], stdout: Path | None = None
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    stdout: Path | None = None,
+    limit_bytes: int | None = None,
 ) -> Measurement:
     """Run `command` with `environment` added to this process's, into the file `stdout` if given.
 
-    Raises CommandFailed with the end of its standard error.
+    With `limit_bytes`, a command that takes more memory is killed. Raises CommandFailed with the
+    end of its standard error, or where it took more memory than that at any time.
     """
     sink = stdout.open("wb") if stdout else subprocess.PIPE
     started = time.perf_counter()
     process = subprocess.Popen(  # the command is this package's own
         command, stdout=sink, stderr=subprocess.PIPE, env={**os.environ, **environment}
     )
-    watch = _MemoryWatch(process.pid)
+    watch = _MemoryWatch(process.pid, limit_bytes)
     watch.start()
     readers = [_Reader(stream) for stream in (process.stdout, process.stderr)]
     _, status, usage = os.wait4(process.pid, 0)
@@ -65,6 +71,11 @@ def measure(
     output, errors = (reader.text() for reader in readers)
     if stdout:
         sink.close()  # type: ignore[union-attr]
+    peak = max(watch.peak, usage.ru_maxrss * 1024)
+    if limit_bytes is not None and peak > limit_bytes:
+        raise CommandFailed(
+            f"{' '.join(command)} took {peak / 1e6:,.0f} MB of memory, of {limit_bytes / 1e6:,.0f}"
+        )
     if process.returncode:
         raise CommandFailed(
             f"{' '.join(command)} ended with {process.returncode}:\n{errors[-2000:]}"
@@ -72,7 +83,7 @@ def measure(
     return Measurement(
         seconds=seconds,
         processor_seconds=usage.ru_utime + usage.ru_stime,
-        peak_bytes=max(watch.peak, usage.ru_maxrss * 1024),
+        peak_bytes=peak,
         output=output,
     )
 
@@ -107,9 +118,10 @@ class _Reader(threading.Thread):
 class _MemoryWatch(threading.Thread):
     """Samples the resident memory of a process and its descendants."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, limit: int | None = None) -> None:
         super().__init__(daemon=True)
         self.peak = 0
+        self._limit = limit
         self._pid = pid
         self._ended = threading.Event()
 
@@ -123,6 +135,9 @@ class _MemoryWatch(threading.Thread):
             resident = [_resident(pid) for pid in processes]
             own = sum(own for own, _ in resident)
             self.peak = max(self.peak, own + max(mapped for _, mapped in resident))
+            if self._limit is not None and self.peak > self._limit:
+                os.kill(self._pid, signal.SIGKILL)
+                return
 
     def stop(self) -> None:
         self._ended.set()

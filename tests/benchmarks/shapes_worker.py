@@ -1,0 +1,155 @@
+"""One run of `shapes`: makes a file of a shape, or does a function's work with it.
+
+`make FOLDER SHAPE MEGABYTES` writes the file and its contract. `transform FOLDER SHAPE` does what
+Transform does, with bytes that are thrown away instead of uploaded, and `summarize FOLDER SPLITS`
+merges the statistics of that many splits.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import shared.clients  # noqa: F401  which the functions have in memory, too
+from tabular.contract.descriptor import read_contract
+from tabular.reading.layout import read_layout
+from tabular.reading.split import Split
+from tabular.statistics.accumulator import merge
+from tabular.statistics.summary import summarize as summary_of
+from tabular.transform import transform as work
+from tests.benchmarks.orders import generate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_CHUNK_BYTES = 16 * 1024 * 1024
+"""As Transform reads from S3, and as it uploads."""
+_SEED = 20261126
+
+
+def _fields(kind: str, *names: str) -> list[dict[str, Any]]:
+    return [{"name": name, "type": kind} for name in names]
+
+
+def _columns(count: int) -> tuple[str, ...]:
+    return tuple(f"column_{number}" for number in range(count))
+
+
+def _numbers(count: int, most: int) -> Callable[[int], str]:
+    generator = random.Random(_SEED)
+    return lambda _: ",".join(str(generator.randrange(most)) for _ in range(count))
+
+
+SHAPES: dict[str, tuple[list[dict[str, Any]], Callable[[int], str]]] = {
+    "narrow": (_fields("string", "a", "b"), lambda n: f"x{n},y"),
+    "narrow, wrong types": (_fields("integer", "a", "b"), lambda n: f"x{n},y"),
+    "narrow, cells missing": (_fields("string", "a", "b", "c"), lambda n: f"x{n},y"),
+    "narrow, cells extra": (_fields("string", "a"), lambda n: f"x{n},y"),
+    "narrow, bad bytes": (_fields("string", "a", "b"), lambda n: f"x{n},\udcff"),
+    "blank lines": (_fields("string", "a", "b"), lambda _: ""),
+    "a cell without end": (_fields("string", "a"), lambda n: "x" if n else '"x'),
+    "wide, 2,000 columns": (_fields("integer", *_columns(2_000)), _numbers(2_000, 10**6)),
+    "wide, wrong types": (_fields("boolean", *_columns(2_000)), _numbers(2_000, 10**6)),
+    "100 columns, 9,900 values": (_fields("integer", *_columns(100)), _numbers(100, 9_900)),
+}
+
+
+def make(folder: Path, shape: str, megabytes: float) -> None:
+    """Write `data.csv` and `contract.json`; "orders" are those of the other benchmarks."""
+    if shape == "orders":
+        orders = generate(folder, megabytes)
+        orders.path.rename(folder / "data.csv")
+        orders.contract_path.rename(folder / "contract.json")
+        return
+    fields, row = SHAPES[shape]
+    (folder / "contract.json").write_text(json.dumps({"fields": fields}))
+    left = megabytes * 1e6
+    with (folder / "data.csv").open("wb") as file:
+        left -= file.write((",".join(field["name"] for field in fields) + "\n").encode())
+        number = 0
+        while left > 0:
+            rows = "\n".join(map(row, range(number, number + 1_000))) + "\n"
+            left -= file.write(rows.encode(errors="surrogateescape"))
+            number += 1_000
+
+
+def transform(folder: Path, output_format: Any) -> dict[str, Any]:
+    """Transform `data.csv` as one split."""
+    path = folder / "data.csv"
+    contract = read_contract((folder / "contract.json").read_bytes())
+    with path.open("rb") as file:
+        head = file.read(1024 * 1024)
+        layout = read_layout(head, size=path.stat().st_size, name=path.name, contract=contract)
+        file.seek(layout.data_start)
+        started = time.process_time()
+        part = work(
+            iter(lambda: file.read(_CHUNK_BYTES), b""),
+            layout,
+            Split.whole(layout),
+            file_id="f",
+            processed_at="2026-01-01T00:00:00Z",
+            processed=_Upload(),
+            rejected=_Upload(),
+            rejected_csv=_Upload(),
+            output_format=output_format,
+        )
+        document = json.dumps(part.statistics, ensure_ascii=False).encode()
+        seconds = time.process_time() - started
+    (folder / "statistics.json").write_bytes(document)
+    return {
+        "bytes": path.stat().st_size,
+        "cpu_seconds": seconds,
+        "records": part.record_count,
+        "rejected": part.error_count,
+        "statistics_bytes": len(document),
+    }
+
+
+def summarize(folder: Path, splits: int) -> dict[str, Any]:
+    """Merge the statistics of `splits` splits, all like the one that was transformed."""
+    path = folder / "statistics.json"
+    started = time.process_time()
+    merged = merge(json.loads(path.read_bytes()) for _ in range(splits))
+    summary = summary_of(merged, record_count=1, processed_count=1, error_count=0, generated_at="t")
+    json.dumps(summary, indent=2, ensure_ascii=False).encode()
+    size = path.stat().st_size
+    return {
+        "bytes": size * splits,
+        "cpu_seconds": time.process_time() - started,
+        "records": 0,
+        "rejected": 0,
+        "statistics_bytes": size,
+    }
+
+
+class _Upload:
+    """Holds what a part of an upload and the one before it take, and sends nothing."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._sent = b""
+
+    def write(self, data: bytes | memoryview, /) -> None:
+        self._buffer += data
+        while len(self._buffer) >= _CHUNK_BYTES:
+            self._sent = bytes(self._buffer[:_CHUNK_BYTES])
+            del self._buffer[:_CHUNK_BYTES]
+
+
+def main() -> None:
+    """Do what the command line says, and print what came out as JSON."""
+    action, folder, argument, *more = sys.argv[1:]
+    if action == "make":
+        make(Path(folder), argument, float(more[0]))
+    elif action == "transform":
+        print(json.dumps(transform(Path(folder), argument)))
+    else:
+        print(json.dumps(summarize(Path(folder), int(argument))))
+
+
+if __name__ == "__main__":
+    main()
