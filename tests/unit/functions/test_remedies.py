@@ -42,6 +42,8 @@ def test_no_other_module_declares_an_error_of_the_workflow() -> None:
         if isinstance(node, ast.ClassDef)
         and roots & {ast.unparse(base).rpartition(".")[2] for base in node.bases}
         and node.name not in CLASSES
+        # No step: a file's execution never fails with an error of theirs.
+        and path.parent.name not in {"starter", "webhook"}
     ]
     assert elsewhere == []
 
