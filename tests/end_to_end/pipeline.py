@@ -63,12 +63,14 @@ class Pipeline:
             Body=json.dumps(contract).encode(),
         )
 
-    def drop(self, body: bytes, name: str = "file.csv", dataset: str | None = None) -> Source:
-        """Upload a file under a name that no other test uses."""
+    def drop(
+        self, body: bytes, name: str = "file.csv", dataset: str | None = None, **more: Any
+    ) -> Source:
+        """Upload a file under a name that no other test uses; `more` is given to S3."""
         folder = dataset or f"test-{next(_NAMES)}"
         key = f"raw/{folder}/{name}"
         bucket = self.outputs["InputBucketName"]
-        put = self.deployment.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+        put = self.deployment.client("s3").put_object(Bucket=bucket, Key=key, Body=body, **more)
         etag = put["ETag"].strip('"')
         location = Location(bucket, key, put["VersionId"], etag, len(body))
         return Source(**vars(location), sequencer="", event_time="", dataset=folder)
@@ -187,6 +189,17 @@ class Pipeline:
             executionArn=outcome.execution.arn
         )
         return described["cause"]
+
+    def histories(self, name: str) -> list[Mapping[str, Any]]:
+        """All that Step Functions keeps of an execution and of its Maps' children."""
+        client = self.deployment.client("stepfunctions")
+        described = client.describe_execution(executionArn=self._arn(name))
+        events = client.get_paginator("get_execution_history").paginate(
+            executionArn=described["executionArn"]
+        )
+        kept: list[Mapping[str, Any]] = [described, *(page for page in events)]
+        runs = client.list_map_runs(executionArn=described["executionArn"])["mapRuns"]
+        return kept + [client.describe_map_run(mapRunArn=run["mapRunArn"]) for run in runs]
 
     def redrive(self, outcome: Outcome) -> Outcome:
         """Redrive a failed execution, as its button in the console does, and wait for its end."""
