@@ -106,16 +106,29 @@ def _for_cloudformation(template: Template) -> dict[str, Any]:
     left_out = {*_WITHOUT_EFFECT, *_COMPLETIONS, "AWS::Lambda::EventSourceMapping"}
     created = set(get_model_map()) - left_out | _CREATED_AND_COMPLETED
     document: dict[str, Any] = copy.deepcopy(dict(template.document))
+    # CloudFormation's conditions compare text, of a Number too, and moto's the values as they are.
+    # What they may be was checked when the template was translated.
     for parameter in document.get("Parameters", {}).values():
-        # Of a Number too: CloudFormation's conditions compare text, moto's the values as they are.
+        if parameter["Type"] == "Number":
+            parameter["Type"] = "String"
         if "Default" in parameter:
-            parameter["Default"] = str(parameter["Default"])
+            parameter["Default"] = _as_text(parameter["Default"])
+    document["Conditions"] = _as_text(document.get("Conditions", {}))
     document["Resources"] = {
         logical_id: _without_code(resource)
         for logical_id, resource in document["Resources"].items()
         if resource["Type"] in created
     }
     return document
+
+
+def _as_text(value: Any) -> Any:
+    """A part of a template with every number in it as text."""
+    if isinstance(value, dict):
+        return {name: _as_text(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_as_text(item) for item in value]
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 def _without_code(resource: dict[str, Any]) -> dict[str, Any]:

@@ -193,8 +193,9 @@ class _Values:
         return found
 
     def _equal(self, argument: list[Any]) -> bool:
+        # CloudFormation compares text.
         left, right = self.read(argument)
-        return bool(left == right)
+        return str(left) == str(right)
 
     def _not(self, argument: list[Any]) -> bool:
         return not self.read(argument[0])
