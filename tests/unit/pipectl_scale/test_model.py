@@ -134,6 +134,7 @@ NOT_COUNTED = {
     "LogRetentionDays",  # keeping logs is not estimated
     "MaxRejectCount",  # which files fail is an option of the command
     "MaxRejectPercent",
+    "RequireContract",
     "TableDeletionProtection",
 }
 
