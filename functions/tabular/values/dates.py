@@ -20,12 +20,13 @@ _CLOCK = re.compile(_TIME)
 _DATETIME = re.compile(rf"(?P<day>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})T{_TIME}")
 _YEAR = re.compile(r"-?[0-9]{4}|-?[1-9][0-9]{4,8}")
 _YEARMONTH = re.compile(r"(?P<year>-?[0-9]{4}|-?[1-9][0-9]{4,8})-(?P<month>0[1-9]|1[0-2])")
+# All numbers are limited: to compare durations takes quadratic time in their digits.
 _DURATION = re.compile(
     r"(?P<sign>-?)P(?=[0-9T])"
     r"(?:(?P<weeks>[0-9]{1,15})W|"
     r"(?:(?P<years>[0-9]{1,15})Y)?(?:(?P<months>[0-9]{1,15})M)?(?:(?P<days>[0-9]{1,15})D)?"
     r"(?:T(?=[0-9])(?:(?P<hours>[0-9]{1,15})H)?(?:(?P<minutes>[0-9]{1,15})M)?"
-    r"(?:(?P<seconds>[0-9]{1,15}(?:\.[0-9]+)?)S)?)?)"
+    r"(?:(?P<seconds>[0-9]{1,15}(?:\.[0-9]{1,1000})?)S)?)?)"
 )
 _YEAR_DIRECTIVES = frozenset("YyGcx")
 _MICROSECOND_DIGITS = 6
