@@ -45,7 +45,13 @@ _SINGLE_BYTE = (
     *("cp850", "koi8-r", "cp866", "mac-roman"),
 )
 _SCRIPTS = ((0x250, "latin"), (0x400, "greek"), (0x590, "cyrillic"), (0x600, "hebrew"))
+_APOSTROPHE = "\u2019"
+_PUNCTUATION = "\xa0\u2018\u201c\u201d\u2013\u2014\u2026\u20ac\xa3\xa7\xa9\xab\xae\xb0\xbb\u2122"
+"""What ordinary text has beside letters: no-break space, quotes, dashes, euro and such."""
 _LIKELY = 0.45
+_USUAL, _BETTER = "cp1252", 0.15
+"""The usual one, and by how much another one must fit better."""
+_SCRIPT_SHARE = 0.1
 _CERTAIN_SEQUENCES = 8
 """So many characters of two bytes or more are not valid UTF-8 by chance, in encodings that have
 such characters themselves."""
@@ -128,12 +134,19 @@ def _east_asian(text: bytes, current: str) -> str | None:
 
 
 def _common_share(decoded: str, encoding: str) -> float:
-    """The share of letters beyond ASCII that are ordinary ones of an encoding."""
+    """The share of letters beyond ASCII that are ordinary ones of an encoding, beside others.
+
+    A single one between ASCII letters is none: Windows' apostrophe and the letter after it are
+    valid in cp932, too.
+    """
     beyond = common = 0
-    for character in decoded:
+    padded = f" {decoded} "
+    for before, character, after in zip(padded, decoded, padded[2:], strict=False):
         if character.isascii() or not character.isalpha():
             continue
         beyond += 1
+        if not _is_letter_beyond_ascii(before) and not _is_letter_beyond_ascii(after):
+            continue
         encoded = character.encode(encoding)
         if len(encoded) > 1:
             lead, trail = encoded[0], encoded[1]
@@ -144,6 +157,10 @@ def _common_share(decoded: str, encoding: str) -> float:
     return common / beyond if beyond else 0.0
 
 
+def _is_letter_beyond_ascii(character: str) -> bool:
+    return character.isalpha() and not character.isascii()
+
+
 def _single_byte(text: bytes, current: str) -> str | None:
     scores = {
         name: _word_likeness(decoded)
@@ -152,14 +169,19 @@ def _single_byte(text: bytes, current: str) -> str | None:
     }
     best = max(scores, key=lambda name: scores[name], default=None)
     if best is not None and scores[best] >= _LIKELY:
-        return best
+        usual = scores.get(_USUAL, 0.0)
+        return _USUAL if scores[best] - usual < _BETTER else best
     return "gb18030" if current != "gb18030" and _decoded(text, "gb18030") is not None else None
 
 
 def _word_likeness(decoded: str) -> float:
     """How much the characters beyond ASCII look like parts of words, from 0 to 1 each."""
     points = list(_points(f" {decoded} "))
-    return sum(points) / len(points) if points else 0.0
+    likeness = sum(points) / len(points) if points else 0.0
+    letters = [character for character in decoded if character.isalpha()]
+    others = sum(_script(character) != "latin" for character in letters)
+    # A text in another script has more than a few of its letters.
+    return likeness / 2 if 0 < others < _SCRIPT_SHARE * len(letters) else likeness
 
 
 def _points(text: str) -> Iterator[float]:
@@ -173,6 +195,8 @@ def _points(text: str) -> Iterator[float]:
             within = before.isalpha() and after.isalpha()
             if unicodedata.category(character) == "Mn":
                 yield 0.9 if _script(before) == "other" else 0.0
+            elif character == _APOSTROPHE or character in _PUNCTUATION:
+                yield 0.5 if within and character != _APOSTROPHE else 1.0
             else:
                 yield 0.0 if within else 0.5
         else:

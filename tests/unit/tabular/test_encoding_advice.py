@@ -66,6 +66,19 @@ def test_rejected_rows_name_the_encoding_that_the_file_is_valid_in() -> None:
     assert '"encoding": "cp932"' in result.rejects[0]["errors"][0]["message"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "id,note\n1,it\u2019s here\n2,Ann\u2019s\n",
+        "Bank\xa0,City\xa0\n1,San Jos\xe9\n",
+        "a,b\n\u201cquoted\u201d,x\n1,5\u20136\n",
+        "id,are you a fan?\u0152\xe6,which of these have you seen?\n1,2,3\n",
+    ],
+)
+def test_the_punctuation_of_windows_is_not_taken_for_japanese(text: str) -> None:
+    assert suggest_encoding(text.encode("cp1252")) == "cp1252"
+
+
 def test_damaged_rows_of_a_file_are_not_another_encoding() -> None:
     content = "name,n\nMüller,1\nGroß,2\n".encode() + b"\xffx,3\n"
     assert suggest_encoding(content) is None
