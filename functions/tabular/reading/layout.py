@@ -198,7 +198,9 @@ def read_layout(head: bytes, *, size: int, name: str, contract: Contract | None)
     named = contract if contract is not None and contract.fields else None
     reader = HeadReader(text, Grammar(dialect, encoding.structure_name), complete=complete)
     try:
-        labels = _read_labels(reader, dialect, named)
+        # A dialect that somebody wrote counts header rows over all rows, blank ones too.
+        skip_blank = named is None and (contract is None or contract.dialect is None)
+        labels = _read_labels(reader, dialect, named, skip_blank=skip_blank)
         _check_text(labels, encoding, likely)
         check_labels(labels)
         _check_columns(len(labels))
@@ -323,10 +325,12 @@ def _blank_rows(contract: Contract | None, dialect: Dialect) -> BlankRows:
     return "skip-empty" if dialect.skip_blank_rows else "reject"
 
 
-def _read_labels(reader: HeadReader, dialect: Dialect, contract: Contract | None) -> list[str]:
+def _read_labels(
+    reader: HeadReader, dialect: Dialect, contract: Contract | None, *, skip_blank: bool
+) -> list[str]:
     """The header's names; the contract's where there is no header."""
     if dialect.header:
-        return reader.labels(skip_blank=contract is None)
+        return reader.labels(skip_blank=skip_blank)
     return [field.name for field in contract.fields] if contract else []
 
 
