@@ -66,7 +66,8 @@ def make(folder: Path, shape: str, megabytes: float) -> None:
         orders.contract_path.rename(folder / "contract.json")
         return
     fields, row = SHAPES[shape]
-    (folder / "contract.json").write_text(json.dumps({"fields": fields}))
+    contract = {"schema": {"fields": fields}, "dialect": {"delimiter": ","}}
+    (folder / "contract.json").write_text(json.dumps(contract))
     left = megabytes * 1e6
     with (folder / "data.csv").open("wb") as file:
         left -= file.write((",".join(field["name"] for field in fields) + "\n").encode())
