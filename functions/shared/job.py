@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from shared import keys, steps
+from shared.executions import attempt_name
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ class Job:
     @property
     def execution_name(self) -> str:
         """The name of this attempt's execution: the same for every duplicate of its event."""
-        return self.file_id if self.attempt == 1 else f"{self.file_id}-r{self.attempt}"
+        return attempt_name(self.file_id, self.attempt)
 
     def repeated_by(self, execution_name: str) -> str | None:
         """The execution that the one of this name runs again, if it runs one again.

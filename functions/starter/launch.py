@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from shared.clients import stepfunctions
 from shared.errors import TransientError, aws_errors, error_code
+from shared.executions import execution_arn
 from shared.job import Job, iso
 from shared.metadata import Item, later_success, read_item
 from starter.messages import Replay, Request
@@ -160,7 +161,7 @@ def _start(job: Job, state_machine_arn: str) -> bool:
 
 def _describe(job: Job, state_machine_arn: str) -> DescribeExecutionOutputTypeDef | None:
     """The attempt's execution; None where there is none (any more)."""
-    arn = f"{state_machine_arn.replace(':stateMachine:', ':execution:')}:{job.execution_name}"
+    arn = execution_arn(state_machine_arn, job.execution_name)
     with aws_errors("the state machine's execution"):
         try:
             return stepfunctions().describe_execution(executionArn=arn)

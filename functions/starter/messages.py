@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote_plus
 
 from shared import keys
-from shared.job import Execution, Job, new_job
+from shared.job import Execution, Job
+from shared.sources import source_of_record
 
 
 class UnknownMessage(Exception):
@@ -107,24 +107,12 @@ def _upload(record: Mapping[str, Any], input_bucket: str) -> Upload | None:
     name = str(record["eventName"])
     if not name.startswith("ObjectCreated:"):
         raise UnknownMessage(f"The event {name[:64]} is no upload.")
-    item = record["s3"]["object"]
-    key = unquote_plus(str(item["key"]))
-    _check_place(str(record["s3"]["bucket"]["name"]), key, input_bucket)
-    size = int(item.get("size", 0))
-    if key.endswith("/") and size == 0:
+    source = source_of_record(record)
+    _check_place(source.bucket, source.key, input_bucket)
+    if source.key.endswith("/") and source.size == 0:
         # The console's "create folder" uploads an empty object whose key ends in a slash.
         return None
-    return Upload(
-        new_job(
-            bucket=input_bucket,
-            key=key,
-            version_id=item.get("versionId"),
-            etag=str(item["eTag"]).strip('"'),
-            size=size,
-            sequencer=str(item.get("sequencer", "")),
-            event_time=str(record["eventTime"]),
-        )
-    )
+    return Upload(Job(file_id=source.file_id, attempt=1, source=source))
 
 
 def _replay(document: Mapping[str, Any], input_bucket: str) -> Replay:

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import unquote_plus
 
-from shared.job import Execution, Job, Source, new_job
+from shared.job import Execution, Job, Source
+from shared.sources import source_of_record
 
 if TYPE_CHECKING:
     from pipectl.client.stack import Stack
@@ -171,7 +171,10 @@ def _read_body(body: str) -> dict[str, Any]:
     try:
         document = json.loads(body)
         if "Records" in document:
-            return {"kind": "s3_event", "sources": tuple(map(_uploaded, document["Records"]))}
+            return {
+                "kind": "s3_event",
+                "sources": tuple(map(source_of_record, document["Records"])),
+            }
         if "requestContext" in document:
             return {"kind": "failed_invocation", "invocation": _failed_invocation(document)}
         job = Job.from_document(document)
@@ -207,17 +210,3 @@ def _failed_invocation(record: Mapping[str, Any]) -> FailedInvocation:
         message=str(response.get("errorMessage") or ""),
         about=str(about or ""),
     )
-
-
-def _uploaded(record: Mapping[str, Any]) -> Source:
-    """The file that one record of an S3 event tells of."""
-    item = record["s3"]["object"]
-    return new_job(
-        bucket=str(record["s3"]["bucket"]["name"]),
-        key=unquote_plus(str(item["key"])),
-        version_id=item.get("versionId"),
-        etag=str(item["eTag"]).strip('"'),
-        size=int(item.get("size", 0)),
-        sequencer=str(item.get("sequencer", "")),
-        event_time=str(record["eventTime"]),
-    ).source

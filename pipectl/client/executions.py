@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,15 +12,13 @@ from botocore.exceptions import ClientError
 
 from pipectl.client.aws_errors import error_code
 from pipectl.client.history import STATUS
+from shared.executions import attempt_name, execution_arn
 from shared.job import readable_cause
 
 if TYPE_CHECKING:
     from pipectl.client.stack import Stack
 
 UNSUCCESSFUL = ("FAILED", "TIMED_OUT", "ABORTED")
-
-# The starter names executions after the file and the attempt; others bear any name.
-_ATTEMPT = re.compile(r"([0-9a-f]{32})(?:-r(\d+))?")
 
 
 @dataclass(frozen=True)
@@ -65,17 +62,6 @@ class Described(Listed):
         return file_id if isinstance(file_id, str) else None
 
 
-def attempt_of(name: str) -> tuple[str, int] | None:
-    """File and attempt of an execution's name; None where somebody else has named it."""
-    found = _ATTEMPT.fullmatch(name)
-    return (found[1], int(found[2] or 1)) if found else None
-
-
-def attempt_name(file_id: str, attempt: int) -> str:
-    """The name that the starter gives to an attempt's execution."""
-    return file_id if attempt == 1 else f"{file_id}-r{attempt}"
-
-
 class Executions:
     """Asks Step Functions about the executions of a stack's workflow."""
 
@@ -86,7 +72,7 @@ class Executions:
 
     def arn(self, name: str) -> str:
         """The ARN of the execution of this name."""
-        return f"{self._machine.replace(':stateMachine:', ':execution:')}:{name}"
+        return execution_arn(self._machine, name)
 
     def listed(
         self, *, status: str | None = None, since: datetime | None = None

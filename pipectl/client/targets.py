@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from pipectl.client.executions import attempt_name, attempt_of
 from pipectl.errors import UsageError
+from shared.executions import attempt_name, attempt_of
 
 _FILE_ID = re.compile(r"[0-9a-f]{32}")
 _FIRST_ATTEMPT = re.compile(r"([0-9a-f]{32})-r1")

@@ -15,8 +15,9 @@ from pipectl.client.side_by_side import side_by_side
 from pipectl.operate.find_failures import running_files
 from pipectl.operate.plan import Standing, attempts_in, message
 from shared import keys
-from shared.job import Source, iso, new_job
+from shared.job import Source
 from shared.metadata import is_later
+from shared.sources import source_of_object
 
 if TYPE_CHECKING:
     from pipectl.client.stack import Stack
@@ -112,16 +113,14 @@ def wanted(
         too_old = since is not None and version["LastModified"] < since
         if folder or too_old or not (all_versions or version["IsLatest"]):
             continue
-        yield new_job(
-            bucket=bucket,
-            key=version["Key"],
+        yield source_of_object(
+            bucket,
+            version["Key"],
             version_id=version["VersionId"],
-            etag=version["ETag"].strip('"'),
+            etag=version["ETag"],
             size=version["Size"],
-            # Only events tell it. What orders versions without one is the time of their upload.
-            sequencer="",
-            event_time=iso(version["LastModified"]),
-        ).source
+            modified=version["LastModified"],
+        )
 
 
 def judged(

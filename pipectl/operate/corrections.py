@@ -10,7 +10,7 @@ from pipectl.client.executions import Executions
 from pipectl.client.metadata import Item, Items
 from pipectl.errors import PipectlError
 from pipectl.operate.rerun import Rerun
-from shared.job import new_job
+from shared.sources import source_of_object
 
 if TYPE_CHECKING:
     from pipectl.client.stack import Stack
@@ -38,15 +38,14 @@ def upload_rejects(stack: Stack, file_id: str, mended: Path | None, *, force: bo
     else:
         s3.upload_file(str(mended), bucket, key, ExtraArgs={"ContentType": "text/csv"})
     head = s3.head_object(Bucket=bucket, Key=key)
-    source = new_job(
-        bucket=bucket,
-        key=key,
+    source = source_of_object(
+        bucket,
+        key,
         version_id=head.get("VersionId"),
-        etag=head["ETag"].strip('"'),
+        etag=head["ETag"],
         size=head["ContentLength"],
-        sequencer="",
-        event_time=head["LastModified"].isoformat(),
-    ).source
+        modified=head["LastModified"],
+    )
     what = f"the mended rows of {mended}" if mended else "the rejected rows as they are"
     return Rerun(
         source.file_id,

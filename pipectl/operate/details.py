@@ -8,14 +8,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pipectl.client import links
-from pipectl.client.executions import Described, Executions, attempt_of
+from pipectl.client.executions import Described, Executions
 from pipectl.client.history import Failure, Run, Visit, read_history
 from pipectl.client.metadata import Item, Items
 from pipectl.client.side_by_side import side_by_side
 from pipectl.errors import PipectlError
 from pipectl.operate.corrections import mend_key, standing_mend
 from pipectl.operate.plan import Plan, Standing, attempts_in, plan
-from shared.job import Source
+from shared.executions import attempt_name, attempt_of
+from shared.job import Source, iso
 from shared.metadata import is_later
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Portrait:
             {
                 "name": visit.name,
                 "status": visit.status(self.run.status),
-                "entered_at": _iso(visit.entered_at),
+                "entered_at": iso(visit.entered_at),
                 "duration_ms": visit.duration_ms(place.run_ended_at or now),
                 "tries": visit.attempts,
                 "redrive": place.redrive,
@@ -252,8 +253,8 @@ def _brief(execution: Described) -> dict[str, Any]:
         "status": execution.status,
         "attempt": execution.document.get("attempt"),
         "replay_of": replay_of(execution),
-        "started_at": _iso(execution.started_at),
-        "ended_at": _iso(execution.ended_at) if execution.ended_at else None,
+        "started_at": iso(execution.started_at),
+        "ended_at": iso(execution.ended_at) if execution.ended_at else None,
         "redrives": execution.redrive_count,
     }
 
@@ -263,9 +264,5 @@ def replay_of(execution: Described) -> str | None:
     linked: str | None = execution.document.get("replay_of")
     if attempt_of(execution.name) is None and execution.file_id is not None:
         attempt = int(execution.document.get("attempt", 1))
-        return execution.file_id if attempt == 1 else f"{execution.file_id}-r{attempt}"
+        return attempt_name(execution.file_id, attempt)
     return linked
-
-
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

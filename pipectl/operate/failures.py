@@ -9,8 +9,9 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from pipectl.client.dead_letters import UNREADABLE, Letter
-from pipectl.client.executions import Described, Listed, attempt_of
+from pipectl.client.executions import Described, Listed
 from pipectl.client.metadata import Item
+from shared.executions import attempt_of
 from shared.job import Job, Source
 from shared.metadata import is_later
 from shared.remedies import Remedy, remedy_of

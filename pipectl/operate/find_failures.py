@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pipectl.client.dead_letters import DeadLetters, Letter
-from pipectl.client.executions import UNSUCCESSFUL, Described, Executions, Listed, attempt_of
+from pipectl.client.executions import UNSUCCESSFUL, Described, Executions, Listed
 from pipectl.client.metadata import Item, Items
 from pipectl.client.side_by_side import side_by_side
 from pipectl.operate.failures import (
@@ -20,6 +20,7 @@ from pipectl.operate.failures import (
     with_later_version,
     with_redrivability,
 )
+from shared.executions import attempt_of
 
 if TYPE_CHECKING:
     from pipectl.client.stack import Stack

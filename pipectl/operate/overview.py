@@ -8,10 +8,11 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from pipectl.client.executions import Described, Executions, Listed, attempt_of
+from pipectl.client.executions import Described, Executions, Listed
 from pipectl.client.metadata import Item, Items
 from pipectl.client.side_by_side import side_by_side
 from pipectl.operate.failures import matches
+from shared.executions import attempt_of
 from shared.job import iso
 
 if TYPE_CHECKING:

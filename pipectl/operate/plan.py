@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from pipectl.client.executions import Described, attempt_of
+from pipectl.client.executions import Described
 from pipectl.operate.failures import DEFINITION_CHANGED, REDRIVABLE_FOR, FailedFile
+from shared.executions import attempt_of
 from shared.job import Source
 from shared.remedies import remedy_of
 

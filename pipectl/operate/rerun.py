@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipectl.client.aws_errors import error_code, explain
 from pipectl.client.dead_letters import DeadLetters, settled
-from pipectl.client.executions import Described, Executions, attempt_name
+from pipectl.client.executions import Described, Executions
 from pipectl.client.history import Failure
 from pipectl.client.metadata import Item, Items, source_of
 from pipectl.client.side_by_side import side_by_side
@@ -21,6 +21,7 @@ from pipectl.client.targets import Target
 from pipectl.errors import PipectlError
 from pipectl.operate.find_failures import running_files
 from pipectl.operate.plan import How, Plan, Standing, attempts_in, message, plan
+from shared.executions import attempt_name
 from shared.job import Source, readable_cause
 from shared.metadata import is_later, version_attributes
 

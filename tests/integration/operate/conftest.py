@@ -20,6 +20,7 @@ from pipectl.client.metadata import Items
 from pipectl.client.stack import Stack
 from pipectl.client.state_file import RunningStack
 from pipectl.embedded.process import StackProcess
+from shared.executions import execution_arn
 from shared.job import Source
 
 WAIT_SECONDS = 60
@@ -79,7 +80,7 @@ class Dataset:
 
     def arn(self, name: str) -> str:
         """The ARN of the execution of this name."""
-        return f"{self.machine.replace(':stateMachine:', ':execution:')}:{name}"
+        return execution_arn(self.machine, name)
 
     def ended(self, name: str, *, redrives: int = 0) -> Mapping[str, Any]:
         """Wait for an execution's end, after so many redrives."""

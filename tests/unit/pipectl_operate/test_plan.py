@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipectl.client.executions import Described, attempt_name, attempt_of
+from pipectl.client.executions import Described
 from pipectl.operate.failures import DEFINITION_CHANGED
 from pipectl.operate.plan import Plan, Standing, attempts_in, message, plan
 from pipectl.operate.rerun import told
@@ -102,16 +102,6 @@ def test_the_last_attempt_is_told_by_the_history_too() -> None:
         }.items()
     }
     assert attempts_in({"attempt": 1, "history": runs}) == 3
-
-
-@pytest.mark.parametrize("attempt", [1, 2, 17])
-def test_an_attempts_name_tells_file_and_number(attempt: int) -> None:
-    assert attempt_of(attempt_name(SOURCE.file_id, attempt)) == (SOURCE.file_id, attempt)
-
-
-@pytest.mark.parametrize("name", ["by-hand", "b3b1c8a0-1111-2222-3333-444455556666", "0" * 33])
-def test_another_name_tells_no_file(name: str) -> None:
-    assert attempt_of(name) is None
 
 
 @pytest.mark.parametrize("new", [True, False])
