@@ -65,10 +65,10 @@ def success_notification(
         f"- Time: {duration_ms / 1000:.1f} s",
     ]
     if errors:
-        mend = f"raw/{job.source.dataset}/{PurePosixPath(output['rejected_csv_key']).name}"
+        correction = f"raw/{job.source.dataset}/{PurePosixPath(output['rejected_csv_key']).name}"
         lines += [
             "",
-            f"To run just the rejected records again, mend a copy and upload it as {mend}",
+            f"To run just the rejected records again, mend a copy and upload it as {correction}",
         ]
     return _notification(
         job,

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from parse_csv.contracts import read_contract
 from parse_csv.limits import bytes_a_line, check_splits, why_one_split
 from parse_csv.names import check_dataset, check_keys
-from parse_csv.origin import locate, mended_file, mended_rejects, output_name
+from parse_csv.origin import corrected_file, corrected_rejects, locate, output_name
 from shared import keys, storage
 from shared.job import Location, readable_cause
 from shared.settings import from_environment
@@ -51,8 +51,8 @@ def handler(task: Task) -> dict[str, Any]:
     layout = _read_layout(head, location, contract.terms, settings, job.file_id)
     misaligned = task.payload["job"].get("misaligned") if task.payload.get("one_split") else None
     splits = _plan(layout, location, settings, misaligned, bytes_a_line(head, layout))
-    mended = mended_file(settings.metadata_table, job.source)
-    name = output_name(job.file_id, mended)
+    corrected = corrected_file(settings.metadata_table, job.source)
+    name = output_name(job.file_id, corrected)
     check_keys(job, name)
 
     plan_key = keys.plan_key(job.file_id)
@@ -72,8 +72,8 @@ def handler(task: Task) -> dict[str, Any]:
         "columns": len(layout.header),
         "contract_key": contract.key,
         "contract_version": contract.version,
-        "mend_of": mended["file_id"] if mended else None,
-        "mended_rejects": mended_rejects(settings.output_bucket, mended),
+        "correction_of": corrected["file_id"] if corrected else None,
+        "corrected_rejects": corrected_rejects(settings.output_bucket, corrected),
         "output_name": name,
     }
 

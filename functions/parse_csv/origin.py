@@ -29,7 +29,7 @@ def locate(job: Job, head_bytes: int) -> tuple[Location, bytes]:
         return archived, storage.read_range(archived, 0, head_bytes)
 
 
-def mended_file(table_name: str, source: Source) -> Item | None:
+def corrected_file(table_name: str, source: Source) -> Item | None:
     """The item of the file whose rejected records this upload mends, if it is a mend.
 
     A mend is named after that file, as its rejected records are: `raw/<dataset>/<file_id>.csv`.
@@ -42,26 +42,26 @@ def mended_file(table_name: str, source: Source) -> Item | None:
     return item if same_dataset else None
 
 
-def mended_rejects(output_bucket: str, mended: Item | None) -> str | None:
+def corrected_rejects(output_bucket: str, corrected: Item | None) -> str | None:
     """The ETag of the rejected records that a mend mends; None where the file is no mend.
 
     Raises `SourceChanged` where the mended file has no rejected records (any more): their mend
     would put records into the output that are there already, or that the file's next run gives.
     """
-    if mended is None:
+    if corrected is None:
         return None
-    key = keys.rejected_key(mended["dataset"], mended["file_id"], "csv")
+    key = keys.rejected_key(corrected["dataset"], corrected["file_id"], "csv")
     rejects = storage.find(output_bucket, key)
     if rejects is None:
         raise SourceChanged(
-            f"The file is named like the rejected records of the file {mended['file_id']}, which "
-            "has none. Upload it under another name if it is a file of its own."
+            f"The file is named after the rejected records of the file {corrected['file_id']}, "
+            "which has none. If it is not a correction of that file, upload it under another name."
         )
     return rejects.etag
 
 
-def output_name(file_id: str, mended: dict[str, Any] | None) -> str:
+def output_name(file_id: str, corrected: dict[str, Any] | None) -> str:
     """The name of the file's output: its id, or for a mend the name that it mends, marked so."""
-    if mended is None:
+    if corrected is None:
         return file_id
-    return keys.mended_name(str(mended.get("output_name") or mended["file_id"]))
+    return keys.corrected_name(str(corrected.get("output_name") or corrected["file_id"]))

@@ -87,8 +87,8 @@ def outcome_of(
         counts=counts,
         attributes={
             "attempt": job.attempt,
-            "replay_of": job.repeated_by(execution.name) or parse.get("mend_of"),
-            "mend_of": parse.get("mend_of"),
+            "replay_of": job.repeated_by(execution.name) or parse.get("correction_of"),
+            "correction_of": parse.get("correction_of"),
             "output_name": parse.get("output_name"),
             "execution_arn": execution.arn,
             "execution_name": execution.name,

@@ -69,7 +69,7 @@ def processed_part_key(dataset: str, name: str, split: int, suffix: str) -> str:
     return f"processed/{dataset}/{name}/part-{split:05d}.{suffix}"
 
 
-def mended_name(name: str) -> str:
+def corrected_name(name: str) -> str:
     """The output name of a mend of the output `name`; a mend may itself be mended."""
     return f"{name}-mended"
 

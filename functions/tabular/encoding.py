@@ -68,11 +68,11 @@ class Encoding:
         try:
             text = original.decode(self.name)
         except UnicodeDecodeError:
-            return self._mend(original)
+            return self._repair(original)
         # Lone surrogates are refused by Python's decoders, so this cannot fail.
         return (original if self.name == "utf-8" else text.encode()), ()
 
-    def _mend(self, original: bytes) -> tuple[bytes, tuple[int, ...]]:
+    def _repair(self, original: bytes) -> tuple[bytes, tuple[int, ...]]:
         lines = self.split_lines(original)
         if self.byte_structured:
             # Damage never reaches over a line end, which is a byte of its own.
@@ -87,10 +87,10 @@ class Encoding:
                 lines[number] = line.decode(self.name).encode()
             except UnicodeDecodeError:
                 bad.append(number)
-                lines[number] = self._mend_line(line)
+                lines[number] = self._repair_line(line)
         return b"".join(lines), tuple(bad)
 
-    def _mend_line(self, line: bytes) -> bytes:
+    def _repair_line(self, line: bytes) -> bytes:
         """Decode the line's content and its end apart: damage must not eat the line's end."""
         for end in ("\r\n", "\n", "\r"):
             if self._ends_with(line, end):

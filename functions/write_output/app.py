@@ -14,7 +14,7 @@ from tabular.model import Contract
 from tabular.reading.layout import Layout
 from tabular.statistics.threshold import check_rejects, may_reject_all
 from write_output.parts import WholeFile, add_up
-from write_output.publish import Publication, check_mend, publish
+from write_output.publish import Publication, check_correction, publish
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,10 @@ def handler(task: Task) -> dict[str, Any]:
         file_id=job.file_id,
         name=parse["output_name"],
         splits=parse["splits"],
-        mend_of=parse["mend_of"],
-        mended_rejects=parse["mended_rejects"],
+        correction_of=parse["correction_of"],
+        corrected_rejects=parse["corrected_rejects"],
     )
-    check_mend(publication)
+    check_correction(publication)
     published = publish(publication, whole)
     return {
         **published,

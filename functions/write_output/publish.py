@@ -24,27 +24,28 @@ class Publication:
     file_id: str
     name: str
     splits: int
-    mend_of: str | None = None
-    mended_rejects: str | None = None
+    correction_of: str | None = None
+    corrected_rejects: str | None = None
 
     def rejected_key(self, suffix: str) -> str:
         """Where its rejected records go."""
         return keys.rejected_key(self.dataset, self.file_id, suffix)
 
 
-def check_mend(publication: Publication) -> None:
+def check_correction(publication: Publication) -> None:
     """Raise `SourceChanged` where a mend is of records that the file does not reject any more.
 
     The file has been run again since: what it now processed itself would be there twice.
     """
-    if publication.mend_of is None:
+    if publication.correction_of is None:
         return
-    key = keys.rejected_key(publication.dataset, publication.mend_of, "csv")
+    key = keys.rejected_key(publication.dataset, publication.correction_of, "csv")
     rejects = storage.find(publication.bucket, key)
-    if rejects is None or rejects.etag != publication.mended_rejects:
+    if rejects is None or rejects.etag != publication.corrected_rejects:
         raise SourceChanged(
-            f"The file {publication.mend_of} has been run again since, and does not reject the "
-            "records any more that this one mends. Mend what it rejects now."
+            f"The file {publication.correction_of} was processed again in the meantime and no "
+            "longer rejects the records that this file corrects. "
+            "Correct the records that it rejects now."
         )
 
 
@@ -67,7 +68,7 @@ def publish(publication: Publication, whole: WholeFile) -> dict[str, Any]:
         key = keys.processed_key(publication.dataset, publication.name, whole.output_format)
         compose(_in_order(publication, parts, whole.output_format), bucket, key)
         published = [key]
-    _remove_superseded(publication, published, keep_mends=same_rejects)
+    _remove_superseded(publication, published, keep_corrections=same_rejects)
     rejected = whole.error_count > 0
     return {
         "processed_key": published[-1],
@@ -130,17 +131,22 @@ def _in_order(publication: Publication, parts: dict[str, Location], content: str
     return [parts[key] for key in wanted]
 
 
-def _remove_superseded(publication: Publication, published: list[str], *, keep_mends: bool) -> None:
+def _remove_superseded(
+    publication: Publication, published: list[str], *, keep_corrections: bool
+) -> None:
     """Remove what stands beside the new output and would double its records.
 
     That is the output of an earlier attempt in another format, and mends of records that an
     earlier attempt rejected: this one processed them itself, or rejected others.
     """
     own = keys.processed_key(publication.dataset, publication.name, "")[:-1]
-    mends = keys.processed_key(publication.dataset, keys.mended_name(publication.name), "")[:-1]
+    corrections = keys.processed_key(
+        publication.dataset, keys.corrected_name(publication.name), ""
+    )[:-1]
     superseded = [
         found.key
         for found in storage.list_objects(publication.bucket, own)
-        if found.key not in published and not (keep_mends and found.key.startswith(mends))
+        if found.key not in published
+        and not (keep_corrections and found.key.startswith(corrections))
     ]
     storage.delete_objects(publication.bucket, superseded)

@@ -29,7 +29,7 @@ class _Wish:
     new: bool
     force: bool
     rejected: bool
-    mended: Path | None
+    corrected: Path | None
     everything: bool
     error: str | None
     since: datetime | None
@@ -51,8 +51,8 @@ class _Wish:
             )
         if self.everything and self.force:
             raise UsageError("--force is for files that are named, not for --all.")
-        if self.mended is not None and not self.rejected:
-            raise UsageError("--with MENDED.csv goes with --rejected FILE_ID.")
+        if self.corrected is not None and not self.rejected:
+            raise UsageError("--with CORRECTED.csv goes with --rejected FILE_ID.")
         if not self.rejected:
             return
         if self.everything or self.new or self.dry_run:
@@ -66,7 +66,7 @@ class _Wish:
     Examples:
       pipectl rerun 5f0c2b7e9d1a4c3e8b6f7a9d0c1e2f3a
       pipectl rerun --all --error TooManyRejects --since 2d --dry-run
-      pipectl rerun --rejected 5f0c2b7e9d1a4c3e8b6f7a9d0c1e2f3a --with mended.csv
+      pipectl rerun --rejected 5f0c2b7e9d1a4c3e8b6f7a9d0c1e2f3a --with corrected.csv
     """
 )
 @click.argument("targets", metavar="[EXECUTION|FILE_ID]...", nargs=-1)
@@ -91,9 +91,9 @@ class _Wish:
 @click.option("--rejected", is_flag=True, help="Only the rejected rows of a file that succeeded.")
 @click.option(
     "--with",
-    "mended",
+    "corrected",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    metavar="MENDED.csv",
+    metavar="CORRECTED.csv",
     help="The rejected rows, mended. Without it they run as they are, after a contract's change.",
 )
 @click.option(
@@ -117,7 +117,7 @@ def command(
     canary: int,
     dry_run: bool,
     rejected: bool,
-    mended: Path | None,
+    corrected: Path | None,
     wait: bool,
 ) -> None:
     """Run failed files again: by a redrive where one is possible, else by a new attempt.
@@ -143,7 +143,7 @@ def command(
         new=new,
         force=force,
         rejected=rejected,
-        mended=mended,
+        corrected=corrected,
         everything=everything,
         error=error,
         since=since,
@@ -202,7 +202,7 @@ def _rerun_rejected(stack: Stack, wish: _Wish) -> _Outcome:
     from pipectl.operate.corrections import upload_rejects
     from pipectl.operate.rerun import Rerunner
 
-    rerun = upload_rejects(stack, str(wish.targets[0].file_id), wish.mended, force=wish.force)
+    rerun = upload_rejects(stack, str(wish.targets[0].file_id), wish.corrected, force=wish.force)
     _follow(Rerunner(stack), [rerun], wait=wish.wait)
     return _Outcome([rerun])
 
@@ -308,7 +308,7 @@ def _follow(rerunner: Rerunner, reruns: Sequence[Rerun], *, wait: bool) -> None:
 _WORDS = {
     "redrive": "redrive",
     "new_attempt": "new attempt",
-    "mend": "its rejected rows",
+    "correction": "its rejected rows",
     "follow": "followed",
     "upload": "upload again",
     "none": "nothing to do",

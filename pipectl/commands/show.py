@@ -115,13 +115,13 @@ def _show_others(found: Portrait) -> None:
             ),
             status=1,
         )
-    for mend in document["mends"]:
-        what = f"{mend['processed_count']} processed, {mend['error_count']} rejected"
-        if mend["status"] != "succeeded":
+    for correction in document["corrections"]:
+        what = f"{correction['processed_count']} processed, {correction['error_count']} rejected"
+        if correction["status"] != "succeeded":
             what = "nothing"
-        elif not mend["stands"]:
+        elif not correction["stands"]:
             what = "replaced since"
-        _line("Mended by", f"{mend['file_id']}  {mend['status']}, {what}")
+        _line("Mended by", f"{correction['file_id']}  {correction['status']}, {what}")
 
 
 def _show_result(found: Portrait) -> None:
@@ -133,8 +133,8 @@ def _show_result(found: Portrait) -> None:
             f" {item['error_count']:,} rejected"
         )
         _line("Records", counts)
-    if item.get("mend_of"):
-        _line("Mends", item["mend_of"])
+    if item.get("correction_of"):
+        _line("Mends", item["correction_of"])
     for name, address in found.outputs().items():
         _line(_OUTPUT_NAMES[name], address)
     for state, log in dict(_logs(found)).items():

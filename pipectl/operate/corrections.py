@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipectl.client.stack import Stack
 
 
-def upload_rejects(stack: Stack, file_id: str, mended: Path | None, *, force: bool) -> Rerun:
+def upload_rejects(stack: Stack, file_id: str, corrected: Path | None, *, force: bool) -> Rerun:
     """Upload the rejected rows of a file, or a mended copy of them; returns what to follow.
 
     The name makes them a mend: `raw/<dataset>/<file_id>.csv`. Raises `PipectlError` where the file
@@ -25,18 +25,18 @@ def upload_rejects(stack: Stack, file_id: str, mended: Path | None, *, force: bo
     items = Items(stack)
     item = items.get([file_id]).get(file_id)
     problem = obstacle(file_id, item)
-    if item is not None and problem is None and mended is None and not force:
-        place = f"{stack.output('InputBucketName')}/{mend_key(item)}"
-        problem = mended_already(standing_mend(stack, items.of_sources([place])[place]))
+    if item is not None and problem is None and corrected is None and not force:
+        place = f"{stack.output('InputBucketName')}/{correction_key(item)}"
+        problem = corrected_already(current_correction(stack, items.of_sources([place])[place]))
     if item is None or problem is not None:
         raise PipectlError(problem or f"Nothing is known of the file {file_id}.")
-    bucket, key = stack.output("InputBucketName"), mend_key(item)
+    bucket, key = stack.output("InputBucketName"), correction_key(item)
     s3 = stack.client("s3")
-    if mended is None:
+    if corrected is None:
         # A managed copy: in parts where the rows are more than 5 GB.
         s3.copy({"Bucket": item["output_bucket"], "Key": item["rejected_csv_key"]}, bucket, key)
     else:
-        s3.upload_file(str(mended), bucket, key, ExtraArgs={"ContentType": "text/csv"})
+        s3.upload_file(str(corrected), bucket, key, ExtraArgs={"ContentType": "text/csv"})
     head = s3.head_object(Bucket=bucket, Key=key)
     source = source_of_object(
         bucket,
@@ -46,40 +46,40 @@ def upload_rejects(stack: Stack, file_id: str, mended: Path | None, *, force: bo
         size=head["ContentLength"],
         modified=head["LastModified"],
     )
-    what = f"the mended rows of {mended}" if mended else "the rejected rows as they are"
+    what = f"the mended rows of {corrected}" if corrected else "the rejected rows as they are"
     return Rerun(
         source.file_id,
         source.uri,
-        "mend",
+        "correction",
         f"{what}, of the file {file_id}",
         status="started",
         execution_arn=Executions(stack).arn(source.file_id),
     )
 
 
-def mend_key(item: Item) -> str:
+def correction_key(item: Item) -> str:
     """Where the rejected rows of a file are dropped to be run again."""
     return f"raw/{item['dataset']}/{item['file_id']}.csv"
 
 
-def standing_mend(stack: Stack, mends: Iterable[Item]) -> Item | None:
+def current_correction(stack: Stack, corrections: Iterable[Item]) -> Item | None:
     """The mend whose records are in the output: a later one replaces it, or the file's own run."""
-    succeeded = [mend for mend in mends if mend["status"] == "succeeded"]
+    succeeded = [correction for correction in corrections if correction["status"] == "succeeded"]
     if not succeeded:
         return None
-    last = max(succeeded, key=lambda mend: str(mend["recorded_at"]))
+    last = max(succeeded, key=lambda correction: str(correction["recorded_at"]))
     listed = stack.client("s3").list_objects_v2(
         Bucket=last["output_bucket"], Prefix=last["output_key"], MaxKeys=1
     )
     return last if listed["KeyCount"] else None
 
 
-def mended_already(mend: Item | None) -> str | None:
+def corrected_already(correction: Item | None) -> str | None:
     """Why the rejected rows should not be run again as they are: a mend gave records."""
-    if mend is None or not mend.get("processed_count"):
+    if correction is None or not correction.get("processed_count"):
         return None
     return (
-        f"A mend of it, {mend['file_id']}, has given {mend['processed_count']} records,"
+        f"A mend of it, {correction['file_id']}, has given {correction['processed_count']} records,"
         " which the rejected rows as they are would replace. Give mended ones with --with,"
         " or run them all the same with --force."
     )

@@ -13,7 +13,7 @@ from pipectl.client.history import Failure, Run, Visit, read_history
 from pipectl.client.metadata import Item, Items
 from pipectl.client.side_by_side import side_by_side
 from pipectl.errors import PipectlError
-from pipectl.operate.corrections import mend_key, standing_mend
+from pipectl.operate.corrections import correction_key, current_correction
 from pipectl.operate.plan import Plan, Standing, attempts_in, plan
 from shared.executions import attempt_name, attempt_of
 from shared.job import Source, iso
@@ -46,8 +46,8 @@ class Portrait:
     attempts: Sequence[Described]
     item: Item | None
     versions: Sequence[Item]
-    mends: Sequence[Item]
-    standing_mend: Item | None
+    corrections: Sequence[Item]
+    current_correction: Item | None
     again: Plan | None
     stack: Stack
 
@@ -101,16 +101,16 @@ class Portrait:
             "attempts": [_brief(attempt) for attempt in self.attempts],
             "outputs": self.outputs(),
             "versions": [self._version(item) for item in self.versions],
-            "mends": [
+            "corrections": [
                 {
                     "file_id": item["file_id"],
                     "status": item["status"],
                     "uploaded_at": item["uploaded_at"],
                     "processed_count": item.get("processed_count"),
                     "error_count": item.get("error_count"),
-                    "stands": item is self.standing_mend,
+                    "stands": item is self.current_correction,
                 }
-                for item in self.mends
+                for item in self.corrections
             ],
             "metadata": self.item,
         }
@@ -163,8 +163,10 @@ def portrait(stack: Stack, target: Target) -> Portrait:
     source = Source.from_document(execution.document["source"])
     events = list(executions.history(execution.arn))
     of_source = f"{source.bucket}/{source.key}"
-    of_mends = f"{source.bucket}/{mend_key({'dataset': source.dataset, 'file_id': file_id})}"
-    related = items.of_sources([of_source, of_mends])
+    of_corrections = (
+        f"{source.bucket}/{correction_key({'dataset': source.dataset, 'file_id': file_id})}"
+    )
+    related = items.of_sources([of_source, of_corrections])
     return Portrait(
         source=source,
         execution=execution,
@@ -174,8 +176,8 @@ def portrait(stack: Stack, target: Target) -> Portrait:
         attempts=attempts,
         item=item,
         versions=sorted(related[of_source], key=lambda one: str(one["uploaded_at"])),
-        mends=sorted(related[of_mends], key=lambda one: str(one["uploaded_at"])),
-        standing_mend=standing_mend(stack, related[of_mends]),
+        corrections=sorted(related[of_corrections], key=lambda one: str(one["uploaded_at"])),
+        current_correction=current_correction(stack, related[of_corrections]),
         again=_again(executions, execution, source, attempts, item),
         stack=stack,
     )

@@ -13,7 +13,7 @@ from shared.executions import attempt_of
 from shared.job import Source
 from shared.remedies import remedy_of
 
-How = Literal["redrive", "new_attempt", "mend", "follow", "upload", "none"]
+How = Literal["redrive", "new_attempt", "correction", "follow", "upload", "none"]
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ class Rerun:
             "record_count": item.get("record_count"),
             "processed_count": item.get("processed_count"),
             "error_count": item.get("error_count"),
-            "mend_of": item.get("mend_of"),
+            "correction_of": item.get("correction_of"),
             "settled_messages": self.settled,
         }
 

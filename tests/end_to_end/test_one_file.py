@@ -112,12 +112,12 @@ def test_a_state_document_moved_back_from_the_dead_letter_queue_is_the_next_atte
     pipeline: Pipeline,
 ) -> None:
     contract = {"fields": [{"name": "a", "type": "integer"}]}
-    pipeline.put_contract("mended-contract", {"fields": "none"})
-    failed = pipeline.run(b"a\n1\n", dataset="mended-contract")
+    pipeline.put_contract("corrected-contract", {"fields": "none"})
+    failed = pipeline.run(b"a\n1\n", dataset="corrected-contract")
     assert failed.item["error"]["code"] == "InvalidContract"
     [document] = pipeline.dead_letters(failed.file_id)
 
-    pipeline.put_contract("mended-contract", {"schema": contract})
+    pipeline.put_contract("corrected-contract", {"schema": contract})
     pipeline.send(document)
     outcome = pipeline.outcome(failed.file_id, f"{failed.file_id}-r2")
 

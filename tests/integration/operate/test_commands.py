@@ -265,20 +265,29 @@ def test_rerun_that_does_not_wait_says_what_was_started(dataset: Dataset, comman
     assert len(dataset.letters(file_id)) == 1
 
 
-def test_rejected_rows_run_again_mended(dataset: Dataset, command: Command, tmp_path: Path) -> None:
+def test_rejected_rows_run_again_corrected(
+    dataset: Dataset, command: Command, tmp_path: Path
+) -> None:
     dataset.set_contract(type_of_id="integer")
     file_id = dataset.run(b"id\n1\nx\n3\n")
-    mended = tmp_path / "mended.csv"
-    mended.write_bytes(b"id\n2\n")
-    done = command("rerun", "--rejected", file_id, "--with", str(mended), "--json")
+    corrected = tmp_path / "corrected.csv"
+    corrected.write_bytes(b"id\n2\n")
+    done = command("rerun", "--rejected", file_id, "--with", str(corrected), "--json")
 
     assert done.exit_code == 0, done.stderr
-    [mend] = done.document["reruns"]
-    assert (mend["how"], mend["mend_of"], mend["processed_count"]) == ("mend", file_id, 1)
-    assert dataset.item(mend["file_id"])["replay_of"] == file_id
+    [correction] = done.document["reruns"]
+    assert (correction["how"], correction["correction_of"], correction["processed_count"]) == (
+        "correction",
+        file_id,
+        1,
+    )
+    assert dataset.item(correction["file_id"])["replay_of"] == file_id
     output = dataset.stack.output(f"processed/{dataset.name}/{file_id}-mended.jsonl")
     assert [json.loads(line)["data"] for line in output.splitlines()] == [{"id": 2}]
-    assert command("show", file_id, "--json").document["mends"][0]["file_id"] == mend["file_id"]
+    assert (
+        command("show", file_id, "--json").document["corrections"][0]["file_id"]
+        == correction["file_id"]
+    )
     refused = command("rerun", "--rejected", file_id)
     assert refused.exit_code == 1
     assert "would replace" in refused.stderr
@@ -288,8 +297,8 @@ def test_rejected_rows_run_again_under_another_contract(dataset: Dataset, comman
     dataset.set_contract(type_of_id="integer")
     file_id = dataset.run(b"id\n1\nx\n3\n")
     dataset.set_contract(type_of_id="string")
-    [mend] = command("rerun", "--rejected", file_id, "--json").document["reruns"]
-    assert (mend["record_count"], mend["processed_count"]) == (1, 1)
+    [correction] = command("rerun", "--rejected", file_id, "--json").document["reruns"]
+    assert (correction["record_count"], correction["processed_count"]) == (1, 1)
 
     # The whole file again, under the new contract: its own success leaves nothing to mend.
     assert command("rerun", "--force", file_id).exit_code == 0
@@ -299,14 +308,14 @@ def test_rejected_rows_run_again_under_another_contract(dataset: Dataset, comman
     assert command("rerun", "--rejected", file_id).exit_code == 1
 
 
-def test_mends_that_were_replaced_are_told_from_the_one_that_stands(
+def test_corrections_that_were_replaced_are_told_from_the_one_that_stands(
     dataset: Dataset, command: Command, tmp_path: Path
 ) -> None:
     dataset.set_contract(type_of_id="integer")
     file_id = dataset.run(b"id\n1\nx\n")
-    mended = tmp_path / "mended.csv"
-    mended.write_bytes(b"id\n2\n")
-    again = ("rerun", "--rejected", file_id, "--with", str(mended))
+    corrected = tmp_path / "corrected.csv"
+    corrected.write_bytes(b"id\n2\n")
+    again = ("rerun", "--rejected", file_id, "--with", str(corrected))
     assert [command(*again).exit_code for _ in range(2)] == [0, 0]
     assert _standing(command, file_id) == [False, True]
 
@@ -320,7 +329,7 @@ def test_mends_that_were_replaced_are_told_from_the_one_that_stands(
 
 
 def _standing(command: Command, file_id: str) -> list[bool]:
-    return [one["stands"] for one in command("show", file_id, "--json").document["mends"]]
+    return [one["stands"] for one in command("show", file_id, "--json").document["corrections"]]
 
 
 def test_a_failed_file_has_no_rejected_rows(dataset: Dataset, command: Command) -> None:

@@ -38,8 +38,8 @@ PARSE: dict[str, Any] = {
     "columns": 11,
     "contract_key": "contracts/orders.json",
     "contract_version": "v7",
-    "mend_of": None,
-    "mended_rejects": None,
+    "correction_of": None,
+    "corrected_rejects": None,
     "output_name": FILE_ID,
 }
 TRANSFORM: dict[str, Any] = {"record_count": 200, "processed_count": 197, "error_count": 3}

@@ -225,10 +225,10 @@ def test_a_replay_is_linked_to_the_attempt_before() -> None:
     assert after(outcome(attempt=2, document=document))["replay_of"] == FILE_ID
 
 
-def test_a_mend_is_linked_to_the_file_that_it_mends() -> None:
-    mend = {**documents.PARSE, "mend_of": "0" * 32, "output_name": f"{'0' * 32}-mended"}
-    item = after(outcome(document=documents.finished(parse=mend)))
-    assert item["mend_of"] == "0" * 32
+def test_a_correction_is_linked_to_the_file_that_it_corrects() -> None:
+    correction = {**documents.PARSE, "correction_of": "0" * 32, "output_name": f"{'0' * 32}-mended"}
+    item = after(outcome(document=documents.finished(parse=correction)))
+    assert item["correction_of"] == "0" * 32
     assert item["replay_of"] == "0" * 32
     assert item["output_name"] == f"{'0' * 32}-mended"
 

@@ -93,7 +93,7 @@ def item(source: Source, status: str) -> dict[str, Any]:
         "rejected_key": f"rejected/{EVIL}",
         "rejected_csv_key": f"rejected/{EVIL}.csv",
         "summary_key": f"reports/{EVIL}",
-        "mend_of": f"mend{EVIL}",
+        "correction_of": f"correction{EVIL}",
         "history": {"1.0": run},
     }
 

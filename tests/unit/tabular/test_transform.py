@@ -263,11 +263,11 @@ def test_missing_columns_that_are_kept_are_null() -> None:
     assert run(b"age\n1\n", contract).data == [{"name": None, "age": 1}]
 
 
-def test_mended_rejects_can_be_dropped_in_again() -> None:
+def test_corrected_rejects_can_be_dropped_in_again() -> None:
     first = run(b"\xef\xbb\xbfTitle\r\nname,age\r\nx,1\r\ny,?\r\nz", PEOPLE_BELOW_A_TITLE)
     assert first.rejected_csv == b"\xef\xbb\xbfTitle\r\nname,age\r\ny,?\r\nz\r\n"
-    mended = first.rejected_csv.replace(b"?", b"2").replace(b"z", b"z,3")
-    assert run(mended, PEOPLE_BELOW_A_TITLE).data == [
+    corrected = first.rejected_csv.replace(b"?", b"2").replace(b"z", b"z,3")
+    assert run(corrected, PEOPLE_BELOW_A_TITLE).data == [
         {"name": "y", "age": 2},
         {"name": "z", "age": 3},
     ]
