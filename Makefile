@@ -25,7 +25,7 @@ test: $(VENV)/.dev ## Run the quick tests
 test-long: $(VENV)/.dev ## Run the tests that take minutes
 	$(BIN)/pytest -n 2 --dist worksteal -m long
 
-test-faults: $(VENV)/.dev ## Let every state of the workflow fail in every way, and run it again
+test-faults: $(VENV)/.dev ## Let every state of the workflow fail in every way, and rerun it
 	$(BIN)/pytest -n 2 --dist worksteal tests/end_to_end/test_fault_matrix.py -m "long or not long"
 
 test-throttling: $(VENV)/.dev ## Drop 1,000 files at once on an account with 10 concurrent executions
@@ -47,12 +47,13 @@ lint: $(VENV)/.dev ## Check style, types, the translated template and the workfl
 types: $(VENV)/.dev ## Check types alone
 	$(BIN)/mypy $(CODE)
 
-format: $(VENV)/.dev ## Format the code and mend what ruff can mend
+format: $(VENV)/.dev ## Format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
 docs: $(VENV)/.dev ## Rewrite the parts of the documentation that are made from the code
 	$(BIN)/python -m tests.documentation.generated
+	$(BIN)/python -m tests.documentation.pictures
 
 build: $(VENV)/.dev ## Build what sam deploy uploads, for arm64 and Python 3.13, and check it
 	env -u MAKEFLAGS -u MAKELEVEL PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sam build
@@ -93,7 +94,7 @@ $(BIN)/uv: requirements/uv.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@touch $@
 
-# The demo does without the development tools: half the packages, and less than half the time.
+# The demo needs no development tools: half the packages, and less than half the time.
 $(VENV)/.run: $(BIN)/uv requirements/run.txt pyproject.toml
 	$(INSTALL) --require-hashes -r requirements/run.txt
 	$(INSTALL_PIPECTL)

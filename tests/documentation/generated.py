@@ -8,6 +8,7 @@ fails where one is stale.
 
 from __future__ import annotations
 
+import html
 import inspect
 import os
 import re
@@ -25,15 +26,11 @@ from pipectl.cli import pipectl
 from pipectl.scale.deployed import read_deployed
 from shared.remedies import REMEDIES, remedy_of
 from shared.steps import CHAIN
+from tests.documentation.pages import PAGES
 from tests.infrastructure.deployed import ROOT, template
 
 # Click leaves two of the usual 80 columns free.
 TERMINAL_WIDTH = 78
-PAGES = (
-    ROOT / "README.md",
-    ROOT / "CONTRIBUTING.md",
-    *sorted((ROOT / "docs").glob("*.md")),
-)
 
 _PART = re.compile(
     r"(?P<marker><!-- (?P<kind>help|output|table): (?P<what>[^\n]+?) -->\n)"
@@ -99,6 +96,11 @@ def _table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n".replace("|  |", "| |") for line in lines)
 
 
+def _text(words: object) -> str:
+    """Plain text as Markdown, in which `<dataset>` would be taken for HTML."""
+    return html.escape(str(words), quote=False)
+
+
 Table = tuple[Iterable[str], Iterable[Iterable[str]]]
 
 
@@ -107,7 +109,7 @@ def _parameters() -> Table:
         (
             f"`{name}`",
             f"`{parameter['Default']}`" if parameter.get("Default") not in {None, ""} else "",
-            str(parameter["Description"]),
+            _text(parameter["Description"]),
         )
         for name, parameter in template().document["Parameters"].items()
     )
@@ -115,7 +117,7 @@ def _parameters() -> Table:
 
 def _outputs() -> Table:
     return ("output", "meaning"), (
-        (f"`{name}`", str(output["Description"]))
+        (f"`{name}`", _text(output["Description"]))
         for name, output in template().document["Outputs"].items()
     )
 
@@ -129,7 +131,7 @@ def _errors() -> Table:
     return ("error", "when", "what helps"), (
         (
             f"`{name}`",
-            " ".join((inspect.getdoc(classes[name]) or "").split("\n\n")[0].split()),
+            _text(" ".join((inspect.getdoc(classes[name]) or "").split("\n\n")[0].split())),
             _REMEDY_WORDS[remedy_of(name)],
         )
         for name in REMEDIES
@@ -175,7 +177,7 @@ TABLES: dict[str, Callable[[], Table]] = {
 def main() -> None:
     """Rewrite every page whose generated parts are stale; name those."""
     for path in PAGES:
-        page = path.read_text(encoding="utf-8") if path.exists() else ""
+        page = path.read_text(encoding="utf-8")
         if page != (made := regenerated(page)):
             path.write_text(made, encoding="utf-8")
             sys.stdout.write(f"{path.relative_to(ROOT)}\n")

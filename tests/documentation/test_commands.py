@@ -1,0 +1,154 @@
+"""What the documentation has people type exists: AWS calls, make targets, `pipectl` commands."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+
+import botocore.session
+import click
+import pytest
+from botocore.model import OperationModel
+
+from pipectl.cli import pipectl
+from tests.documentation.pages import PAGES, command_lines, name_of
+from tests.infrastructure.deployed import ROOT, template
+
+# `aws s3` has commands of its own. These are the AWS CLI's own options of every other call.
+CLI_OPTIONS = {"query", "output", "endpoint-url", "max-items", "no-paginate"}
+CLI_NAMES = {"s3api": "s3"}
+OPERATORS = {"|", "||", "&&", ";", ")", ">", "<", "&", "\\"}
+LINES = [(name_of(path), line) for path in PAGES for line in command_lines(path.read_text("utf-8"))]
+
+
+def _words(line: str) -> list[str]:
+    """The words of a command, up to a pipe or whatever else ends it."""
+    words = shlex.shlex(line.replace("...", ""), posix=True, punctuation_chars=True)
+    words.whitespace_split = True
+    words.commenters = "#"
+    found: list[str] = []
+    try:
+        for word in words:
+            if word in OPERATORS:
+                break
+            found.append(word)
+    except ValueError:  # a quote that ends on a later line
+        pass
+    return found
+
+
+def _calls() -> Iterator[tuple[str, list[str]]]:
+    """The words of each call of the AWS CLI, with the page."""
+    for page, line in LINES:
+        found = re.search(r"\baws(?:local)? [a-z].*", line)
+        words = _words(found[0]) if found else []
+        if len(words) > 2 and words[1] not in {"s3", "configure"}:
+            yield page, words
+
+
+def _operation(words: list[str]) -> OperationModel:
+    service = CLI_NAMES.get(words[1], words[1])
+    model = botocore.session.get_session().get_service_model(service)
+    operations = {_dashed(name): name for name in model.operation_names}
+    return model.operation_model(operations[words[2]])
+
+
+def _dashed(name: str) -> str:
+    return botocore.xform_name(name, "-")
+
+
+CALLS = list(_calls())
+
+
+def test_calls_are_found() -> None:
+    services = {words[1] for _, words in CALLS}
+    assert {"cloudformation", "stepfunctions", "sqs", "dynamodb", "sns", "s3api"} <= services
+
+
+@pytest.mark.parametrize(("page", "words"), CALLS, ids=[" ".join(words) for _, words in CALLS])
+def test_a_call_to_aws_is_one_that_the_service_knows(page: str, words: list[str]) -> None:
+    shape = _operation(words).input_shape
+    assert shape is not None, page
+    known = {_dashed(member) for member in shape.members} | CLI_OPTIONS
+    switches = {
+        f"no-{_dashed(name)}"
+        for name, member in shape.members.items()
+        if member.type_name == "boolean"
+    }
+    options = {word[2:] for word in words if word.startswith("--")}
+    assert options <= known | switches, page
+    assert {_dashed(member) for member in shape.required_members} <= options, page
+
+
+def _pipectl_calls() -> Iterator[tuple[str, list[str]]]:
+    for page, line in LINES:
+        words = _words(line)
+        if words and words[0] == "pipectl" and len(words) > 1 and words[1].islower():
+            yield page, words[1:]
+
+
+PIPECTL_CALLS = list(_pipectl_calls())
+
+
+def test_every_command_of_pipectl_is_used_somewhere() -> None:
+    used = {words[0] for _, words in PIPECTL_CALLS}
+    assert used == set(pipectl.list_commands(click.Context(pipectl)))
+
+
+@pytest.mark.parametrize(
+    ("page", "words"), PIPECTL_CALLS, ids=[" ".join(words) for _, words in PIPECTL_CALLS]
+)
+def test_a_call_of_pipectl_has_commands_and_options_that_exist(page: str, words: list[str]) -> None:
+    command: click.Command = pipectl
+    rest = list(words)
+    while isinstance(command, click.Group) and rest:
+        name = rest.pop(0)
+        child = command.get_command(click.Context(command), name)
+        assert child is not None, f"{page}: {name}"
+        command = child
+    known = {option for parameter in command.params for option in parameter.opts}
+    known |= {option for parameter in command.params for option in parameter.secondary_opts}
+    known |= {"-h", "--help"}
+    used = {word.partition("=")[0] for word in rest if re.match(r"--?[a-z]", word)}
+    assert used <= known, page
+
+
+def test_pipectl_is_called_in_one_way() -> None:
+    odd = [
+        (page, line)
+        for page, line in LINES
+        if re.search(r"(\.venv/bin/|python3? -m )pipectl", line)
+    ]
+    assert odd == []
+
+
+def test_make_targets_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = {
+        (page, words[1])
+        for page, words in ((page, _words(line)) for page, line in LINES)
+        if words[:1] == ["make"] and len(words) > 1 and re.fullmatch(r"[a-z-]+", words[1])
+    }
+    assert targets
+    missing = [
+        target for target in targets if not re.search(rf"^{target[1]}:", makefile, re.MULTILINE)
+    ]
+    assert missing == []
+
+
+def test_sample_files_exist() -> None:
+    named = {
+        (page, name)
+        for page, line in LINES
+        for name in re.findall(r"(?<![\w/])events/[\w.-]*\w", line)
+    }
+    assert named
+    assert [(page, name) for page, name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_readme_lists_parameters_and_outputs() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    document = template().document
+    names = [*document["Parameters"], *document["Outputs"]]
+    assert [name for name in names if f"| `{name}` |" not in readme] == []
