@@ -54,6 +54,7 @@ format: $(VENV)/.dev ## Format the code and fix what ruff can fix
 docs: $(VENV)/.dev ## Rewrite the parts of the documentation that are made from the code
 	$(BIN)/python -m tests.documentation.generated
 	$(BIN)/python -m tests.documentation.pictures
+	$(BIN)/python -m tests.documentation.tutorial
 
 build: $(VENV)/.dev ## Build what sam deploy uploads, for arm64 and Python 3.13, and check it
 	env -u MAKEFLAGS -u MAKELEVEL PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sam build

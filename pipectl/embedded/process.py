@@ -74,7 +74,7 @@ class StackProcess:
         self.deployment: Deployment
 
     def __enter__(self) -> Self:
-        state_file = Path(self._folder.name) / "embedded.json"
+        state_file = self.state_file
         # A file takes any amount; a pipe that nobody reads would stop the stack.
         with self._problems.open("w") as problems:
             self._start(state_file, problems)
@@ -120,6 +120,11 @@ class StackProcess:
                 self._process.wait()
             self._process = None
         self._folder.cleanup()
+
+    @property
+    def state_file(self) -> Path:
+        """The file that names this stack to the commands of `pipectl`."""
+        return Path(self._folder.name) / "embedded.json"
 
     @property
     def token(self) -> str:

@@ -33,7 +33,7 @@ _ARGUMENTS = (
     "events/orders.contract.json",
 )
 _FONT_FACE = re.compile(r"\s*@font-face \{.*?\}\n", re.DOTALL)
-_VARYING = re.compile(r"\b[0-9a-f]{32}\b|\b\d+\.\d\b")
+_VARYING = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])|\b\d+\.\d\b")
 _TEXT = re.compile(r"<text class[^>]*>(.*?)</text>")
 
 

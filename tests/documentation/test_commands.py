@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 
 import botocore.session
@@ -152,3 +153,11 @@ def test_the_readme_lists_parameters_and_outputs() -> None:
     document = template().document
     names = [*document["Parameters"], *document["Outputs"]]
     assert [name for name in names if f"| `{name}` |" not in readme] == []
+
+
+def test_the_changelog_begins_with_the_projects_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    newest = re.search(r"^## (\S+) - \d{4}-\d{2}-\d{2}$", changelog, re.MULTILINE)
+    assert newest is not None
+    assert newest[1] == project["version"]
