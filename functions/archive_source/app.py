@@ -23,10 +23,11 @@ class Settings:
 
 @step()
 def handler(task: Task) -> dict[str, Any]:
-    """Copy the file's version, then delete exactly that version; repeating it changes nothing.
+    """Copy the file's version, then delete exactly that version. Repeating it changes nothing.
 
-    A re-run reads the file from its new place. Raises `SourceNotFound` where it is in neither,
-    `RecordOutdated` where the item does not tell the file's success any more.
+    Returns the archived object's key and version. A later rerun reads the file from there. Raises
+    `SourceNotFound` if the file is neither in `raw/` nor in the archive, and `RecordOutdated` if
+    the metadata item no longer records the file's success.
     """
     settings = from_environment(Settings)
     source = task.job.source
@@ -34,7 +35,7 @@ def handler(task: Task) -> dict[str, Any]:
     archived = storage.find(source.bucket, target)
     if archived is None or archived.size != source.size:
         archived = _copy(task.job, target)
-    # Recorded before the upload is deleted: at every moment the item tells a place that is there.
+    # Recorded before the upload is deleted, so that the item never names a missing object.
     mark_item(
         settings.metadata_table,
         task.job.file_id,
@@ -50,5 +51,8 @@ def _copy(job: Job, target: str) -> Location:
     compose([source], source.bucket, target, storage.properties_of(source))
     archived = storage.find(job.source.bucket, target)
     if archived is None or archived.size != job.source.size:
-        raise SourceNotFound(f"{job.source.uri} could not be archived: its copy is not there.")
+        raise SourceNotFound(
+            f"{job.source.uri} was not archived: its copy is missing or has another size. "
+            "Rerun the file."
+        )
     return archived

@@ -1,8 +1,8 @@
-"""FailureGate: fail the execution under the error's true name; let a redrive of it pass.
+"""FailureGate: fail the execution under the original error's name; let a redrive pass.
 
-A Fail state would make redriving useless: it would only fail again. This task runs again on a
-redrive, sees that the execution has been redriven since the failure, and lets the document pass
-to the step that failed.
+A redrive starts at the state that failed last. If that were a Fail state, every redrive would fail
+there again. This task runs again on a redrive, sees from the redrive count that the execution was
+redriven after the failure, and lets the document pass to the step that failed.
 """
 
 from __future__ import annotations
@@ -19,12 +19,16 @@ from shared.step import guarded
 
 @guarded()
 def handler(payload: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Raise the failure in the document, or return the document without it after a redrive."""
+    """Raise the document's failure; after a redrive, return the document without the failure.
+
+    Raises an exception whose class has the original error's name, and `InternalError` if the
+    document has no failure.
+    """
     document = payload["job"]
     job = Job.from_document(document)
     execution = Execution.from_context(payload["execution"])
     if job.failure is None:
-        raise InternalError("The failure gate was entered without a failure.")
+        raise InternalError("FailureGate was called with a document that has no failure.")
     log = {"file_id": job.file_id, "error": job.failure.error, "state": job.failure.state}
     if execution.redrive_count > job.failure.redrive_count:
         logger().info("redriven: continuing at the failed step", extra=log)

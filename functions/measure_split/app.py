@@ -1,4 +1,4 @@
-"""MeasureSplit: prove that a split ends with a record, and count its records and lines."""
+"""MeasureSplit: prove that a split ends at the end of a record; count its records and lines."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ class Settings:
 
 @step(TabularError)
 def handler(task: Task) -> dict[str, Any]:
-    """Write the split's counts beside its part; a wrong boundary is a finding, not a failure.
+    """Write the split's counts to `work/`, and return whether its boundary is right.
 
-    All splits are looked at before NumberSplits decides what a wrong boundary means for the file.
+    A wrong boundary is a result, not a failure: all splits are measured before NumberSplits decides
+    what it means for the file. Raises the errors of `tabular` if the split can't be read.
     """
     settings = from_environment(Settings)
     job = task.job

@@ -1,4 +1,4 @@
-"""Notify and NotifyFailure: tell the topic's subscribers how a file ended."""
+"""Notify and NotifyFailure: notify the topic's subscribers of a file's outcome."""
 
 from __future__ import annotations
 
@@ -27,9 +27,11 @@ class Settings:
 
 @step()
 def handler(task: Task) -> dict[str, Any]:
-    """Publish the notification. A success that the item says was told already is not told again.
+    """Publish the notification, unless the metadata item says that it was published already.
 
-    Raises `RecordOutdated` where the item does not tell the success any more.
+    The payload's `outcome` is `succeeded` or `failed`. Returns the notification's ID and SNS's
+    message ID. Raises `RecordOutdated` if the item no longer records the file's success, and
+    `TransientError` if SNS or DynamoDB is busy.
     """
     settings = from_environment(Settings)
     if task.payload["outcome"] == "failed":
@@ -39,19 +41,19 @@ def handler(task: Task) -> dict[str, Any]:
         task.job, task.execution, settings.environment, settings.output_bucket
     )
     item = read_success(settings.metadata_table, task.job.file_id)
-    # A mark for each execution: another one's success must not make this one's news again.
+    # One mark for each execution, so that the success of another one doesn't cause a repetition.
     marks: dict[str, Any] = item.get("notified", {})
-    told: dict[str, Any] = marks.get(task.execution.name, {})
-    # An execution's name, and so the id, is free again after 90 days; its start is not.
+    mark: dict[str, Any] = marks.get(task.execution.name, {})
+    # An execution's name, and so the ID, can be used again after 90 days; its start is unique.
     same = {
         "notification_id": notification.notification_id,
         "processed_at": task.execution.start_time,
     }
-    if same.items() <= told.items():
-        logger().info("already told", extra=told)
-        return {name: told[name] for name in ("notification_id", "message_id")}
+    if same.items() <= mark.items():
+        logger().info("already notified", extra=mark)
+        return {name: mark[name] for name in ("notification_id", "message_id")}
     result = _publish(settings, notification)
-    # Between publishing and this mark a crash can repeat the message, under the same id.
+    # A crash between publishing and this mark repeats the message, with the same notification ID.
     marks = {**marks, task.execution.name: {**same, **result}}
     mark_item(settings.metadata_table, task.job.file_id, "notified", marks)
     return result

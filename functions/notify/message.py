@@ -1,4 +1,4 @@
-"""The words of a notification: a text for people, JSON for machines, attributes to filter by."""
+"""The content of a notification: text for people, JSON for programs, attributes to filter by."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from shared.job import Execution, Failure, Job
 from shared.remedies import remedy_of
 from shared.text import exact_json, printable
 
-# SNS takes fewer than 100 characters of printable ASCII.
+# SNS accepts fewer than 100 characters of printable ASCII.
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 SUBJECT_LENGTH = 99
-# A message has at most 256 KiB, with the cause in it once a protocol, as JSON in JSON: a character
-# outside ASCII's letters can take 4 bytes there. The metadata item has the whole cause.
+# A message has at most 256 KiB. It contains the cause once for each protocol, as JSON inside JSON,
+# where a non-ASCII character can take 4 bytes. The metadata item has the whole cause.
 CAUSE_LENGTH = 8000
 
 
 @dataclass(frozen=True)
 class Notification:
-    """One message: `text` is for e-mail, `document` for machines."""
+    """One message: `text` is for e-mail, `document` for programs."""
 
     notification_id: str
     subject: str
@@ -30,7 +30,7 @@ class Notification:
     attributes: dict[str, str]
 
     def by_protocol(self) -> dict[str, str]:
-        """What SNS sends on each protocol (`MessageStructure=json`)."""
+        """The message for each SNS protocol (`MessageStructure=json`)."""
         machine = exact_json(self.document)
         return {"default": self.text, "lambda": machine, "sqs": machine, "https": machine}
 
@@ -38,7 +38,7 @@ class Notification:
 def success_notification(
     job: Job, execution: Execution, environment: str, output_bucket: str
 ) -> Notification:
-    """A file is processed; rejected records are named where there are any."""
+    """The notification that a file was processed, with its outputs and counts."""
     output = job.results["output"]
     outputs = {
         "processed": f"s3://{output_bucket}/{output['processed_key']}",
@@ -47,7 +47,7 @@ def success_notification(
         "summary": f"s3://{output_bucket}/{job.results['summary']['summary_key']}",
     }
     errors = output["error_count"]
-    # Until the outcome was recorded: a repeated message tells the same time.
+    # Measured until the outcome was recorded, so that a repeated message gives the same duration.
     duration_ms = _milliseconds(execution.start_time, job.results["record"]["recorded_at"])
     outcome = f"processed, {errors} rejected" if errors else "processed"
     lines = [
@@ -68,7 +68,7 @@ def success_notification(
         correction = f"raw/{job.source.dataset}/{PurePosixPath(output['rejected_csv_key']).name}"
         lines += [
             "",
-            f"To run just the rejected records again, mend a copy and upload it as {correction}",
+            f"To process the rejected records, correct a copy and upload it as {correction}",
         ]
     return _notification(
         job,
@@ -91,9 +91,9 @@ def success_notification(
 
 
 def failure_notification(job: Job, execution: Execution, environment: str) -> Notification:
-    """A file failed: what is wrong, in which step, and how to run it again."""
+    """The notification that a file failed: the error, the step, and how to rerun the file."""
     failure = job.failure or Failure("Unknown", "", "Unknown", execution.redrive_count)
-    # Cut as it is printed, for that takes more characters.
+    # Cut after escaping, because escapes take more characters.
     cause = _cut(printable(failure.cause), CAUSE_LENGTH)
     return _notification(
         job,
@@ -123,13 +123,13 @@ def failure_notification(job: Job, execution: Execution, environment: str) -> No
 
 
 def _what_to_do(error: str, file_id: str) -> list[str]:
-    """How the file gets processed after all."""
+    """What the reader must do so that the file is processed."""
     if remedy_of(error) == "upload":
-        return ["No redrive or rerun of this file can succeed. Correct it and upload it again."]
+        return ["A rerun of this file can't succeed. Correct the file and upload it again."]
     return [
-        "When the cause is removed, run it again by one of these:",
-        "- Redrive on the execution's page in the Step Functions console",
-        f"- pipectl rerun {file_id}",
+        "Remove the cause, then rerun the file in one of these ways:",
+        f"- Run `pipectl rerun {file_id}`",
+        "- Choose Redrive on the execution's page in the Step Functions console",
     ]
 
 
@@ -145,7 +145,7 @@ def _notification(
     details: dict[str, Any],
     attributes: dict[str, str],
 ) -> Notification:
-    # A repeat after a crash bears the same id; every redrive that fails is news of its own.
+    # A repetition after a crash has the same ID. Each redrive that fails gets a new one.
     notification_id = f"{execution.name}.{status}"
     if status == "failed":
         notification_id += f".{execution.redrive_count}"
@@ -161,7 +161,7 @@ def _notification(
     return Notification(
         notification_id=notification_id,
         subject=_subject(subject),
-        # Whatever is named in a line stays in it: nothing forges another line of the mail.
+        # Line breaks in names are escaped, so that a name can't forge another line of the e-mail.
         text="\n".join([*map(printable, [*head, *lines, *tail]), ""]),
         document={
             "notification_id": notification_id,
@@ -179,7 +179,7 @@ def _notification(
             "title": subject,
             **details,
         },
-        # A message with a control character in an attribute reaches no subscriber.
+        # SNS doesn't deliver a message with a control character in an attribute.
         # https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
         attributes={
             name: printable(value)
@@ -196,7 +196,7 @@ def _notification(
 
 
 def _contract(job: Job) -> dict[str, str] | None:
-    """The contract that the file was read by; None without one, or before it was looked for."""
+    """The contract that the file was read with; None if it has none or failed before that."""
     parse = job.results.get("parse", {})
     if not parse.get("contract_key"):
         return None
@@ -217,13 +217,13 @@ def _uri(bucket: str, key: str | None) -> str | None:
 
 
 def _subject(text: str) -> str:
-    """The text as SNS allows it in a subject: printable ASCII, cut in its middle when too long."""
+    """The text as SNS accepts it in a subject: printable ASCII, with its middle cut if too long."""
     ascii_only = "".join(c if " " <= c <= "~" else "?" for c in printable(text))
     return _cut(ascii_only, SUBJECT_LENGTH)
 
 
 def _cut(text: str, length: int) -> str:
-    """The text, or its beginning and end with dots between when it is longer than `length`."""
+    """The text; if it is longer than `length`, its beginning and end with dots between them."""
     if len(text) <= length:
         return text
     half = (length - 3) // 2

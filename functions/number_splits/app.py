@@ -1,4 +1,4 @@
-"""NumberSplits: add the counts up, so that every split knows the row and line it starts at."""
+"""NumberSplits: add up the counts of the splits, and number the first row and line of each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ class Settings:
 
 @step(TabularError)
 def handler(task: Task) -> dict[str, Any]:
-    """Write the numbered splits; raises MisalignedSplits where any boundary was wrong."""
+    """Write the numbered splits to `work/`; return their key and the file's number of records.
+
+    Raises `MisalignedSplits` if a split's boundary is wrong.
+    """
     settings = from_environment(Settings)
     bucket = settings.output_bucket
     job = task.job
@@ -33,7 +36,7 @@ def handler(task: Task) -> dict[str, Any]:
             [keys.part_key(job.file_id, split["index"], "measure.json") for split in planned],
         )
     )
-    # In the file's order: what follows a wrong boundary may be wrong because of it.
+    # The first in file order: later boundaries can be wrong only because of it.
     wrong = next((one["misaligned"] for one in found if "misaligned" in one), None)
     if wrong:
         raise MisalignedSplits(wrong)

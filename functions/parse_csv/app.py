@@ -1,4 +1,4 @@
-"""ParseCsv: settle how the file is read, and plan the splits that are transformed."""
+"""ParseCsv: determine how the file is read, and plan the splits that are transformed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tabular.reading.layout import Layout, read_layout
 from tabular.reading.split import Split
 from tabular.reading.splits import plan_splits
 
-# Enough for any header and a sample to tell the delimiter by; one request.
+# Enough for any header and for a sample to detect the delimiter in; one request.
 HEAD_BYTES = 1024 * 1024
 
 
@@ -40,7 +40,12 @@ class Settings:
 
 @step(TabularError)
 def handler(task: Task) -> dict[str, Any]:
-    """Read the file's head and its dataset's contract; write the plan, return what it says."""
+    """Read the file's head and the dataset's contract; write the plan and the splits to `work/`.
+
+    Returns the keys of both, the file's location, and what was found out about the file. Raises
+    `InvalidDatasetName`, `KeyTooLong`, `ContractMissing`, the `Source...` errors of `shared`, and
+    the errors of `tabular` if the contract is invalid or the file can't be read with it.
+    """
     settings = from_environment(Settings)
     job = task.job
     check_dataset(job.source.dataset)
@@ -81,9 +86,10 @@ def handler(task: Task) -> dict[str, Any]:
 def _read_layout(
     head: bytes, location: Location, terms: Contract | None, settings: Settings, file_id: str
 ) -> Layout:
-    """The layout; where the contract refuses a header, the plan holds it for whoever looks.
+    """The file's layout. If the contract doesn't allow the header, the header is saved as the plan.
 
-    Messages never repeat labels: a file may have no header, and they are then a person's data.
+    `pipectl` shows it from there. Messages never repeat column names: if a file has no header row,
+    they are the data of its first record.
     """
     try:
         return read_layout(head, size=location.size, name=location.key, contract=terms)
@@ -101,9 +107,10 @@ def _plan(
     misaligned: Mapping[str, str] | None,
     line_bytes: float,
 ) -> list[Split]:
-    """The splits, one where the file is small, cannot be cut, or was cut wrong (`misaligned`).
+    """The splits: a single one if the file is small, can't be cut, or was cut wrong before.
 
-    Raises FileTooLarge where a split would be more than one function can do.
+    `misaligned` is the error of the wrong cut. Raises `FileTooLarge` if a split is more than one
+    function can process.
     """
     if misaligned:
         where = readable_cause(misaligned["Cause"])

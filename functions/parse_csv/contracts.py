@@ -1,4 +1,4 @@
-"""The contract that a dataset's files are held to."""
+"""Reads the contract of a dataset."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tabular.model import Contract
 
 @dataclass(frozen=True)
 class DatasetContract:
-    """A dataset's contract with the object and version that it was read from; None without one."""
+    """A dataset's contract and the object version that it was read from, or three Nones."""
 
     terms: Contract | None
     key: str | None
@@ -24,15 +24,15 @@ class DatasetContract:
 def read_contract(input_bucket: str, dataset: str, *, required: bool) -> DatasetContract:
     """Read the dataset's contract; `required` says whether a dataset must have one.
 
-    Raises `InvalidContract`, naming the object, where it is wrong or one of several, and
-    `ContractMissing` where it was deleted, or where there is none and one is required: validation
-    is never switched off by accident.
+    Raises `InvalidContract`, with the object's key, if the contract is invalid or there are
+    several. Raises `ContractMissing` if it was deleted, or if there is none and one is required, so
+    that validation is never switched off by accident.
     """
     present = present_contracts(input_bucket, dataset)
     if len(present) > 1:
         raise InvalidContract(
             f"The dataset {dataset} has several contracts, whose names differ only in case: "
-            f"{', '.join(present)}. Delete all but one, then rerun the file."
+            f"{', '.join(present)}. Delete all except one, then rerun the file."
         )
     if not present:
         _check_absence(input_bucket, dataset, required=required)
@@ -45,7 +45,7 @@ def read_contract(input_bucket: str, dataset: str, *, required: bool) -> Dataset
     try:
         return DatasetContract(descriptor.read_contract(body), key, version)
     except InvalidContract as error:
-        raise InvalidContract(f"The contract {key} is wrong. {error}") from None
+        raise InvalidContract(f"The contract {key} is invalid. {error}") from None
 
 
 def _check_absence(input_bucket: str, dataset: str, *, required: bool) -> None:
@@ -56,7 +56,7 @@ def _check_absence(input_bucket: str, dataset: str, *, required: bool) -> None:
     if required:
         raise ContractMissing(
             f"The dataset {dataset} has no contract, and this stack requires one (parameter "
-            f"RequireContract). Put one at {keys.contract_key(dataset)}, then rerun the file. "
+            f"RequireContract). Upload one to {keys.contract_key(dataset)}, then rerun the file. "
             f"{_ON_PURPOSE}"
         )
 
@@ -68,4 +68,4 @@ def _deleted(found: list[str], dataset: str) -> ContractMissing:
     )
 
 
-_ON_PURPOSE = "To run without validation on purpose, make it a contract without a schema: {}."
+_ON_PURPOSE = "To process files without validation, upload a contract without a schema: {}."

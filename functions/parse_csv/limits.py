@@ -1,4 +1,4 @@
-"""What one Transform can do before its function's timeout."""
+"""How large a split can be so that one Transform finishes before its timeout."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from tabular.reading.layout import Layout
 from tabular.reading.split import Split
 
 # Measured on one core: `make bench-shapes`, `make bench`, and "One-split limit" in docs/scale.md.
-# The slowest files are those of which every record is rejected: 8 MB a second of 10-byte records,
-# where good orders take 35. Still shorter lines take a microsecond each. A unique field or key
-# takes twice as long as all that orders need otherwise, at a gigabyte: the more records were seen,
-# the longer it takes to find one among them.
+# The slowest files are those in which every record is rejected: 8 MB/s for 10-byte records, while
+# orders without rejected records reach 35 MB/s. Shorter lines take a microsecond each. At a
+# gigabyte, a unique field or key takes twice as long as everything else in the orders file: the
+# more records were seen, the longer a lookup takes.
 TRANSFORM_SECONDS_PER_BYTE = 1 / 8_000_000
 TRANSFORM_SECONDS_PER_LINE = 1 / 1_000_000
 KEY_SECONDS_PER_BYTE = 1 / 16_000_000
-# Twice the measured time: for a slower processor, and for S3, which gets many bytes for each that
-# it gives, part by part.
+# Twice the measured time, to allow for a slower processor and for S3, to which many bytes are
+# written, part by part, for each byte read.
 SAFETY = 2
-# What text like CSV becomes when it is decompressed, at the usual most.
+# The usual maximum ratio by which gzip compresses CSV text.
 GZIP_RATIO = 10
 
 
 def one_split_limit(layout: Layout, timeout_seconds: int, line_bytes: float = math.inf) -> int:
-    """The largest stored size in bytes that is transformed as one split.
+    """The maximum stored size, in bytes, that is transformed as one split.
 
-    `line_bytes` is how long the file's lines are on average, as far as that is known.
+    `line_bytes` is the average length of the file's lines, infinite if unknown.
     """
     of_records = max(TRANSFORM_SECONDS_PER_BYTE, TRANSFORM_SECONDS_PER_LINE / line_bytes)
     seconds_per_byte = of_records + _unique_keys(layout) * KEY_SECONDS_PER_BYTE
@@ -36,7 +36,7 @@ def one_split_limit(layout: Layout, timeout_seconds: int, line_bytes: float = ma
 
 
 def bytes_a_line(head: bytes, layout: Layout) -> float:
-    """How long the lines are that a file begins with, on average; infinite if nobody can say."""
+    """The average length of the lines in the file's head, in bytes; infinite if unknown."""
     if layout.compression:
         return math.inf
     return len(head) / max(1, head.count(b"\n"), head.count(b"\r"))
@@ -49,9 +49,9 @@ def check_splits(
     reason: str,
     line_bytes: float = math.inf,
 ) -> None:
-    """Raise `FileTooLarge` where a split is more than one function can do.
+    """Raise `FileTooLarge` if a split is more than one function can process.
 
-    `reason` says why a single split has to be one: it begins like "a compressed file".
+    `reason` says why a single split can't be cut further, and reads like "a compressed file".
     `line_bytes` is as for `one_split_limit`.
     """
     limit = one_split_limit(layout, timeout_seconds, line_bytes)
@@ -62,11 +62,11 @@ def check_splits(
     if len(splits) == 1:
         raise FileTooLarge(
             f"The file has {layout.size:,} bytes, and {reason} can only be transformed as one "
-            f"split, of at most {within}. Upload it in smaller files."
+            f"split, of at most {within}. Upload the data in smaller files."
         )
     raise FileTooLarge(
-        f"Between the bytes {start:,} and {end:,} no place was found where the file can be cut, "
-        f"and a split has at most {within}. Upload it in smaller files."
+        f"The file can't be cut between the bytes {start:,} and {end:,}, "
+        f"and a split has at most {within}. Upload the data in smaller files."
     )
 
 
@@ -81,7 +81,7 @@ def _ranges(splits: Sequence[Split], layout: Layout) -> list[tuple[int, int]]:
 
 
 def why_one_split(layout: Layout) -> str:
-    """Why a file of this layout cannot be cut into splits."""
+    """Why a file of this layout can't be cut into splits."""
     if layout.compression:
         return "a compressed file"
     if layout.has_uniqueness:

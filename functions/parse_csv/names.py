@@ -1,4 +1,4 @@
-"""Whether a file's key can be processed at all: the keys made of it must be keys, too."""
+"""Checks that a file's key allows valid keys for its outputs."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from shared import keys
 from shared.errors import InvalidDatasetName, KeyTooLong
 from shared.job import Job
 
-# Control characters, line and paragraph separators: they break logs, mails, and S3's own XML.
+# Control characters, line and paragraph separators: they break logs, e-mails, and S3's own XML.
 _REFUSED_CATEGORIES = frozenset({"Cc", "Zl", "Zp"})
-# As a folder of a key they lead elsewhere for whoever copies the outputs to a disk.
+# As a folder name these mean a different folder when outputs are copied to a disk.
 _REFUSED_NAMES = frozenset({".", ".."})
 
 
 def check_dataset(dataset: str) -> None:
-    """Raise `InvalidDatasetName` for a folder's name that no object key should hold."""
+    """Raise `InvalidDatasetName` if the dataset's name is unsafe in the keys of outputs."""
     if dataset in _REFUSED_NAMES:
         raise InvalidDatasetName(
-            f"The dataset's folder is called {dataset!r}, which means another folder wherever its "
-            "outputs are copied to a disk. Upload the file to a folder of another name."
+            f"The dataset's folder is named {dataset!r}, which means a different folder when its "
+            "outputs are copied to a disk. Upload the file to a folder with another name."
         )
     refused = [
         (position, character)
@@ -35,7 +35,7 @@ def check_dataset(dataset: str) -> None:
 
 
 def check_keys(job: Job, output_name: str) -> None:
-    """Raise `KeyTooLong` where S3 would refuse the key of any object made of the file."""
+    """Raise `KeyTooLong` if S3 would refuse the key of an object derived from the file."""
     dataset = job.source.dataset
     longest = max(
         len(key.encode())

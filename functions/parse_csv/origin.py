@@ -1,4 +1,4 @@
-"""Where a file's bytes are now, and whether it mends another one."""
+"""Finds a file's bytes, and the file that it corrects if it is a correction."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from shared.metadata import Item, read_item
 def locate(job: Job, head_bytes: int) -> tuple[Location, bytes]:
     """The file's location and its first bytes.
 
-    A file that was processed before may have been archived. Raises `SourceNotFound` where it is
-    in neither place, `SourceChanged` where the content is not the announced one.
+    A file that was processed before can be in the archive. Raises `SourceNotFound` if it is in
+    neither place, and `SourceChanged` if its content differs from the announced content.
     """
     uploaded = job.source.location
     try:
@@ -30,9 +30,9 @@ def locate(job: Job, head_bytes: int) -> tuple[Location, bytes]:
 
 
 def corrected_file(table_name: str, source: Source) -> Item | None:
-    """The item of the file whose rejected records this upload mends, if it is a mend.
+    """The item of the file whose rejected records this upload corrects, or None.
 
-    A mend is named after that file, as its rejected records are: `raw/<dataset>/<file_id>.csv`.
+    A correction has the name of that file's rejected records: `raw/<dataset>/<file_id>.csv`.
     """
     stem = PurePosixPath(source.key).name.partition(".")[0]
     if not re.fullmatch("[0-9a-f]{32}", stem):
@@ -43,10 +43,11 @@ def corrected_file(table_name: str, source: Source) -> Item | None:
 
 
 def corrected_rejects(output_bucket: str, corrected: Item | None) -> str | None:
-    """The ETag of the rejected records that a mend mends; None where the file is no mend.
+    """The ETag of the rejected records that a correction corrects; None if it is no correction.
 
-    Raises `SourceChanged` where the mended file has no rejected records (any more): their mend
-    would put records into the output that are there already, or that the file's next run gives.
+    `corrected` is the item of the corrected file. Raises `SourceChanged` if that file has no
+    rejected records, or no longer: a correction would then add records that its output has already,
+    or that its next run adds.
     """
     if corrected is None:
         return None
@@ -61,7 +62,10 @@ def corrected_rejects(output_bucket: str, corrected: Item | None) -> str | None:
 
 
 def output_name(file_id: str, corrected: dict[str, Any] | None) -> str:
-    """The name of the file's output: its id, or for a mend the name that it mends, marked so."""
+    """The name of the file's output: its ID; for a correction, the corrected output's name, marked.
+
+    `corrected` is the item of the corrected file, or None.
+    """
     if corrected is None:
         return file_id
     return keys.corrected_name(str(corrected.get("output_name") or corrected["file_id"]))

@@ -1,4 +1,4 @@
-"""RecordMetadata and RecordFailure: keep the file's outcome in the metadata table."""
+"""RecordMetadata and RecordFailure: record the file's outcome in the metadata table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shared.observability import logger, metrics
 from shared.settings import from_environment
 from shared.step import Task, step
 
-# The metrics of all datasets without a contract.
+# The dimension's value for all datasets without a contract.
 OTHER_DATASETS = "other"
 
 
@@ -30,7 +30,12 @@ class Settings:
 
 @step()
 def handler(task: Task) -> dict[str, Any]:
-    """Bring the item up to this execution's outcome, unless another one's has to stand."""
+    """Update the file's item with this execution's outcome, and count it in the metrics.
+
+    The payload's `outcome` is `succeeded` or `failed`. The item keeps the outcome of another
+    execution if that one takes precedence (see `next_item`). Returns the status and the time of
+    recording. Raises `TransientError` if someone else writes the item at the same time.
+    """
     settings = from_environment(Settings)
     outcome = outcome_of(
         task.job,
@@ -39,38 +44,39 @@ def handler(task: Task) -> dict[str, Any]:
         output_bucket=settings.output_bucket,
         recorded_at=datetime.now(UTC),
     )
-    # Asked for before the item is written: after that, nothing may fail but the count itself.
+    # Determined before the item is written: after that, only the counting itself may fail.
     dataset = _metric_dataset(task.job)
     before = read_item(settings.metadata_table, outcome.file_id)
     after = next_item(before, outcome)
     write_item(settings.metadata_table, after, replaces=before)
     if after["execution_arn"] != outcome.execution_arn:
-        logger().info("another execution's outcome stands: only the history has grown")
+        logger().info("kept another execution's outcome; only the history was extended")
     if not has_outcome(before, outcome):
         _count(outcome, dataset)
     return {"status": outcome.status, "recorded_at": outcome.recorded_at}
 
 
 def _metric_dataset(job: Job) -> str:
-    """The dataset that the file counts for: by the name of its contract, or `other` without one.
+    """The dataset that the file is counted under: the name of its contract, or `other`.
 
-    Whoever may upload names folders as they like, and each name would be a metric to pay for.
+    Not the folder's name: uploaders can choose any folder, and each name would be a metric to pay
+    for.
     """
     contract = job.results["parse"].get("contract_key") if "parse" in job.results else None
     if "parse" not in job.results:
-        # It failed before it said so; its contract may be the very reason.
+        # The file failed before ParseCsv returned its contract, perhaps because of the contract.
         try:
             contract = next(iter(present_contracts(job.source.bucket, job.source.dataset)), None)
         except PipelineError as error:
-            # A count under another name is no reason not to record a failure.
-            logger().warning("contract not looked for", extra={"error": type(error).__name__})
+            # Recording the failure matters more than counting it under the right name.
+            logger().warning("contract lookup failed", extra={"error": type(error).__name__})
     return keys.dataset_of_contract(contract) if contract else OTHER_DATASETS
 
 
 def _count(outcome: Outcome, dataset: str) -> None:
-    """Business metrics, one set for each run of a file, by dataset."""
+    """Write the business metrics, one set for each run of a file, by dataset."""
     meter = metrics()
-    # CloudWatch drops metrics whose dimension's value is not ASCII.
+    # CloudWatch drops metrics whose dimension value is not ASCII.
     meter.add_dimension("dataset", dataset.encode("ascii", "backslashreplace").decode())
     meter.add_metric(f"Files{outcome.status.capitalize()}", "Count", 1)
     for name, value in outcome.counts.items():

@@ -1,4 +1,4 @@
-"""The metadata item of a file: what an outcome makes of the item that is there."""
+"""Derives a file's new metadata item from the present item and an outcome."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from shared.metadata import Item, version_attributes
 
 Status = Literal["succeeded", "failed"]
 
-# What other steps have set: which executions have told their success, and where the source was
-# moved to.
+# Attributes that other steps set: which executions have published their success, and where the
+# source was archived.
 MARKS = ("notified", "archive")
 
 
@@ -22,8 +22,9 @@ MARKS = ("notified", "archive")
 class Outcome:
     """How one run of an execution ended for a file; times are ISO 8601 in UTC.
 
-    `run` is the attempt's number, or the name of an execution that was started by hand with the
-    same input: both have the same attempt, and neither may overwrite the other's history.
+    `run` is the attempt's number, or the name of an execution that was started by hand. The latter
+    has the same input, and so the same attempt number, but must not overwrite that attempt's
+    history.
     """
 
     file_id: str
@@ -40,14 +41,14 @@ class Outcome:
 
     @property
     def history_key(self) -> str:
-        """One entry a run: repeating a step writes the same entry again."""
+        """The run's key in the history; a repeated step writes the same entry again."""
         return f"{self.run}.{self.redrive_count}"
 
 
 def outcome_of(
     job: Job, execution: Execution, *, status: Status, output_bucket: str, recorded_at: datetime
 ) -> Outcome:
-    """The outcome that a job's results, or its failure, tell at `recorded_at`."""
+    """The outcome given by the job's results, or by its failure, as of `recorded_at`."""
     started = datetime.fromisoformat(execution.start_time)
     duration_ms = max(0, int((recorded_at - started).total_seconds() * 1000))
     parse = job.results.get("parse", {})
@@ -93,7 +94,7 @@ def outcome_of(
             "execution_arn": execution.arn,
             "execution_name": execution.name,
             "redrive_count": execution.redrive_count,
-            # The execution's start, not the clock now: a redrive must not change it.
+            # The execution's start, not the current time: a redrive must not change it.
             "processed_at": execution.start_time,
             "processed_on": execution.start_time[:10],
             "recorded_at": iso(recorded_at),
@@ -104,11 +105,14 @@ def outcome_of(
 
 
 def next_item(before: Item | None, outcome: Outcome) -> Item:
-    """The item after the outcome; where another execution's outcome stands, only its history grows.
+    """The item after the outcome. If another execution's outcome is kept, only the history grows.
 
-    An execution may change its own item, and a success stands whichever attempt it is of: no other
-    execution's failure turns it into something else, and only the success of an execution that
-    started later replaces it. Of two failures that of the later one stands.
+    The rules: an execution may always update its own outcome. A success, of whichever attempt, is
+    never replaced by another execution's failure, only by the success of an execution that started
+    later. Of two failures, the failure of the execution that started later is kept.
+
+    Example: attempt 1 fails and attempt 2 succeeds. If someone then redrives attempt 1 and it fails
+    again, the item still says `succeeded`, and its history has a third entry.
     """
     previous = before or {}
     kept = {
@@ -128,31 +132,32 @@ def next_item(before: Item | None, outcome: Outcome) -> Item:
 
 
 def has_outcome(before: Item | None, outcome: Outcome) -> bool:
-    """Whether the item's history has this outcome of this run already: the step is repeated."""
+    """Whether the item's history already has this run's outcome, because the step is repeated."""
     entry = (before or {}).get("history", {}).get(outcome.history_key)
     return (
         entry is not None
         and entry["status"] == outcome.status
         and entry["execution_arn"] == outcome.execution_arn
-        # An execution's name is free again 90 days after its end.
+        # An execution's name can be used again 90 days after its end.
         and entry["recorded_at"] >= outcome.attributes["processed_at"]
     )
 
 
 def _may_replace(before: Item, outcome: Outcome) -> bool:
-    # An execution's name is free again 90 days after its end, so its start belongs to its identity.
+    # An execution's name can be used again 90 days after its end, so its identity includes its
+    # start.
     identity = ("execution_arn", "processed_at")
     if all(before[name] == outcome.attributes[name] for name in identity):
-        # What is told late of a run before a redrive does not undo the redrive's outcome.
+        # A late report about the run before a redrive doesn't replace the redrive's outcome.
         return outcome.redrive_count >= int(before["redrive_count"])
     if before["status"] != outcome.status:
         return outcome.status == "succeeded"
-    # Attempts start one after the other; one that was started by hand has no number of its own.
+    # Compared by time, because an execution that was started by hand has no number of its own.
     return bool(outcome.attributes["processed_at"] >= before["processed_at"])
 
 
 def _counts(job: Job) -> dict[str, int]:
-    """The counts of the last step that knows them; a file that failed early has none."""
+    """The counts of the last step that returned them; none if the file failed before that."""
     counted = job.results.get("output") or job.results.get("transform") or {}
     names = ("record_count", "processed_count", "error_count")
     return {name: int(counted[name]) for name in names if name in counted}
@@ -161,7 +166,7 @@ def _counts(job: Job) -> dict[str, int]:
 def _failed(failure: Failure, recorded_at: datetime) -> Item:
     return {
         "error": {"code": failure.error, "message": failure.cause, "state": failure.state},
-        # Present on failed items only, which makes the failures' index hold nothing else.
+        # Only failed items have these, so the failures' index contains nothing else.
         "failed_at": iso(recorded_at),
         "failed_on": iso(recorded_at)[:10],
         "not_done": list(failure.not_done) or None,
@@ -182,5 +187,5 @@ def _history_entry(outcome: Outcome) -> Item:
 
 
 def _storable(value: Any) -> Any:
-    # DynamoDB takes Decimal, not float.
+    # boto3 writes Decimal to DynamoDB, but refuses float.
     return Decimal(str(value)) if isinstance(value, float) else value

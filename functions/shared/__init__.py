@@ -1,1 +1,1 @@
-"""The AWS side that several steps share: payloads, keys, storage, errors, settings, logs."""
+"""The AWS code that several steps share: payloads, keys, storage, errors, settings, logs."""

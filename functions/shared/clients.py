@@ -1,4 +1,4 @@
-"""boto3 clients, made on first use and kept for the life of the execution environment."""
+"""boto3 clients, created on first use and kept for the life of the execution environment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
-import shared.observability  # noqa: F401  # before any client: it keeps boto3's loggers quiet
+import shared.observability  # noqa: F401  # before any client: it silences boto3's loggers
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 # "standard" retries throttling and broken connections with backoff; the workflow's own Retry
-# begins where this ends. A step must not hang on a silent connection for its whole timeout, so
-# calls that answer in milliseconds are given up, three times, within the starter's 30 s.
+# starts where these retries end. A step must not spend its whole timeout on a silent connection, so
+# calls that usually answer in milliseconds get 8 s, and three attempts fit in the starter's 30 s.
 _QUICK = Config(connect_timeout=3, read_timeout=8, retries={"mode": "standard", "max_attempts": 3})
-# S3 may be long in answering when it copies gigabytes. There are as many connections as compose.py
-# has threads to wait for copies with.
+# S3 can take long to answer when it copies gigabytes. The pool has one connection for each of the
+# threads in which compose.py waits for copies.
 _STORAGE = Config(
     connect_timeout=5,
     read_timeout=60,
     retries={"mode": "standard", "max_attempts": 4},
     max_pool_connections=64,
 )
-# The function that is invoked has 60 s.
+# The invoked function has a timeout of 60 s.
 _INVOCATION = Config(
     connect_timeout=3, read_timeout=70, retries={"mode": "standard", "max_attempts": 1}
 )
@@ -75,5 +75,5 @@ def stepfunctions() -> SFNClient:
 
 @cache
 def table(name: str) -> Table:
-    """A DynamoDB table, whose items hold plain Python values."""
+    """A DynamoDB table resource, whose items are plain Python values."""
     return boto3.resource("dynamodb", config=_QUICK).Table(name)

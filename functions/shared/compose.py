@@ -1,4 +1,4 @@
-"""Make one S3 object of the bytes of others, on the S3 side wherever it allows that."""
+"""Concatenate S3 objects into one, by server-side copies wherever S3 allows them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 MIN_PIECE = 5 * 1024**2
 MAX_PIECE = 5 * 1024**3
 MAX_PIECES = 10_000
-# A copy on the S3 side is nothing but waiting, and of an output of terabytes there are thousands.
+# A server-side copy only makes the caller wait, and an output of terabytes takes thousands of them.
 COPIES_AT_ONCE = 64
-# A joined piece is under 10 MiB in memory, twice while it is joined.
+# A joined piece takes less than 10 MiB of memory, and twice that while it is being joined.
 _JOINS_AT_ONCE = 16
 
 
@@ -39,7 +39,7 @@ class Slice:
 
 @dataclass(frozen=True)
 class Piece:
-    """One part of a multipart upload: a single slice is copied by S3, several are joined here."""
+    """One part of a multipart upload: S3 copies a single slice; several are joined in memory."""
 
     slices: tuple[Slice, ...]
 
@@ -52,29 +52,32 @@ class Piece:
 def compose(
     sources: Sequence[Location], bucket: str, key: str, properties: Properties | None = None
 ) -> None:
-    """Write `s3://bucket/key` as the bytes of the sources, one after the other.
+    """Write the bytes of the sources, one after the other, to `s3://bucket/key`.
 
-    `properties` are those of the new object; without them its type is told by its key. It appears
-    whole or not at all. What is downloaded is less than 10 MiB for each source smaller than S3's
-    least part size; memory holds a few such pieces.
+    `properties` are the properties of the new object; without them its media type follows from its
+    key. The object appears complete or not at all. Sources smaller than S3's minimum part size are
+    downloaded, less than 10 MiB for each; at most `_JOINS_AT_ONCE` such pieces are in memory.
 
-    Raises `SourceNotFound` or `SourceChanged` where a source is not what it was,
-    `TransientError` where trying again helps, `InternalError` where there would be more pieces
-    than S3 takes.
+    Example: sources of 2, 2 and 20 MiB become a first piece of 5 MiB, joined in memory from all of
+    the first two and 1 MiB of the third, and a second piece, the other 19 MiB, copied by S3.
+
+    Raises `SourceNotFound` or `SourceChanged` if a source is missing or has changed,
+    `TransientError` if a retry can help, and `InternalError` if the object would need more pieces
+    than S3 accepts.
     """
     pieces = list(plan_pieces(sources))
     if len(pieces) > MAX_PIECES:
         raise InternalError(
-            f"{key} would need {len(pieces)} pieces, S3 takes {MAX_PIECES}. Raise the split size."
+            f"{key} would need {len(pieces)} pieces; S3 accepts {MAX_PIECES}. Raise SplitSizeBytes."
         )
     write = _write_single if len(pieces) <= 1 else _write_pieces
     write(pieces, bucket, key, properties or {"ContentType": content_type(key)})
 
 
 def plan_pieces(sources: Sequence[Location]) -> Iterator[Piece]:
-    """Cut the sources into pieces that S3 takes: all but the last at least 5 MiB, none over 5 GiB.
+    """Cut the sources into pieces that S3 accepts: 5 MiB to 5 GiB, and the last can be smaller.
 
-    What is too small for a piece is joined with what follows it.
+    A source that is too small to be a piece is joined with the beginning of the next one.
     """
     pending: list[Slice] = []
     for source in sources:
@@ -130,13 +133,13 @@ def _write_pieces(pieces: Sequence[Piece], bucket: str, key: str, properties: Pr
         with joining if len(piece.slices) > 1 else nullcontext():
             return _write_piece(piece, bucket, key, upload_id, number)
 
-    # An upload that is not completed is removed by the bucket's lifecycle rule.
+    # The bucket's lifecycle rule removes an upload that is never completed.
     with ThreadPoolExecutor(max_workers=COPIES_AT_ONCE) as pool:
         etags = pool.map(write, itertools.count(1), pieces)
         parts: list[CompletedPartTypeDef] = [
             {"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, start=1)
         ]
-    # By number and ETag alone, as in storage.py: a part's checksum would be an InvalidPart.
+    # Only number and ETag, as in storage.py: S3 would answer InvalidPart to a part's checksum.
     with aws_errors(place):
         s3().complete_multipart_upload(
             Bucket=bucket, Key=key, UploadId=upload_id, MultipartUpload={"Parts": parts}

@@ -1,7 +1,7 @@
-"""Errors of the AWS side, and the one place that decides what an AWS error means.
+"""The errors that steps raise, and the one place that decides what an AWS error means.
 
-The class names are API: the workflow's `ErrorEquals` matches them, operators filter by them.
-Messages travel into queue, mail and logs, so they name operations and codes, never data.
+The class names are API: the workflow's `ErrorEquals` matches them, and operators filter by them.
+Messages end up in the queue, e-mails and logs, so they name operations and codes, never data.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from botocore import exceptions as botocore_errors
 from botocore.exceptions import BotoCoreError, ClientError
 
-# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, the services' own lists, and
-# those that botocore retries (botocore/retries/standard.py).
+# From https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, the other services'
+# lists of common errors, and the codes that botocore retries (botocore/retries/standard.py).
 _TRANSIENT_CODES = frozenset(
     {
         "ConditionalRequestConflict",
@@ -43,8 +43,8 @@ _TRANSIENT_CODES = frozenset(
         "TransactionInProgressException",
     }
 )
-# No connection, a broken one, or an answer that did not arrive whole. botocore's own
-# ConnectionError is neither Python's nor an HTTPClientError.
+# No connection, a broken one, or an incomplete answer. botocore's ConnectionError is a class of its
+# own: it derives neither from Python's ConnectionError nor from HTTPClientError.
 _BROKEN = (
     botocore_errors.ConnectionError,
     botocore_errors.FlexibleChecksumError,
@@ -53,29 +53,30 @@ _BROKEN = (
     ConnectionError,
     TimeoutError,
 )
-# Every way in which S3 says that an object, or a version of it, is not there. HEAD has no body, so
-# botocore gives the status as the code. A version that is a delete marker answers 405. A bucket
-# that is not there (`NoSuchBucket`) is another matter: it is wrong for every file.
+# Every code with which S3 reports that an object, or a version of it, doesn't exist. A HEAD answer
+# has no body, so botocore uses the status as the code. A version that is a delete marker answers
+# 405. A missing bucket (`NoSuchBucket`) is not among them: it is a fault of the stack.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html
 _MISSING_CODES = frozenset({"404", "405", "MethodNotAllowed", "NoSuchKey", "NoSuchVersion"})
 _CHANGED_CODES = frozenset({"412", "PreconditionFailed"})
 
 
-# Of characters. A message can quote a key of 1,024 bytes or a contract of any size, and Step
-# Functions refuses a cause of more than 32,768: this one fits with every character escaped as
-# JSON does at worst (6 for 1), and still fits on a screen. `tabular.errors` has the same limit.
+# In characters. A message can quote a key of 1,024 bytes or a contract of any size, and Step
+# Functions refuses a cause longer than 32,768 characters. A message of this length stays below that
+# even if JSON escapes every character as six, and fits on a screen. `tabular.errors` has the same
+# limit.
 MAX_MESSAGE = 4000
 
 
 class PipelineError(Exception):
-    """Base of the errors that a step raises on purpose; a message has at most `MAX_MESSAGE`."""
+    """Base of the errors that a step raises on purpose; cuts messages to `MAX_MESSAGE`."""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(_bounded(message))
 
 
 def _bounded(message: str) -> str:
-    """The message, without its middle if it is too long: the end says what to do."""
+    """The message; if it is too long, its middle is left out, because the end says what to do."""
     if len(message) <= MAX_MESSAGE:
         return message
     half = (MAX_MESSAGE - len(" ... ")) // 2
@@ -83,76 +84,76 @@ def _bounded(message: str) -> str:
 
 
 class SettingsError(PipelineError):
-    """An environment variable that a function needs is missing or cannot be read."""
+    """An environment variable that a function needs is missing or has an invalid value."""
 
 
 class SourceNotFound(PipelineError):
-    """The uploaded object, or the version that the event named, is not there any more."""
+    """The uploaded object, or the version that the event named, no longer exists."""
 
 
 class SourceArchived(PipelineError):
-    """The object is in an archive storage class, such as Glacier, and has to be restored first."""
+    """The object is in an archive storage class, such as Glacier, and must be restored first."""
 
 
 class SourceEncrypted(PipelineError):
-    """The object is encrypted with a key that its uploader supplied (SSE-C) and AWS forgot."""
+    """The object is encrypted with a key that only its uploader has (SSE-C)."""
 
 
 class SourceKeyDenied(PipelineError):
-    """The object is encrypted with a KMS key that the function's role must not, or can't, use."""
+    """The object is encrypted with a KMS key that the function's role can't use."""
 
 
 class KeyTooLong(PipelineError):
-    """The file's key leaves no room for the keys that S3 objects made of it would have."""
+    """The file's key is so long that the keys of its outputs would exceed S3's limit."""
 
 
 class InvalidDatasetName(PipelineError):
-    """The dataset's folder has a name that no object key should hold, such as a line break."""
+    """The dataset's folder name has characters that are unsafe in keys, such as a line break."""
 
 
 class SourceChanged(PipelineError):
-    """The uploaded object has other content than the event announced."""
+    """The object's content is not the content that the event announced."""
 
 
 class ContractMissing(PipelineError):
-    """The dataset's contract was deleted, or there is none where the stack requires one."""
+    """The dataset's contract was deleted, or the stack requires one and there is none."""
 
 
 class MixedParts(PipelineError):
-    """Parts of the file are missing, or not of one engine version; a redrive makes them anew."""
+    """Parts of the file are missing or come from different engines; a redrive makes them again."""
 
 
 class TransientError(PipelineError):
-    """A service was busy or out of reach; trying the same again later is the right answer."""
+    """A service was busy or unreachable; the same call can succeed later."""
 
 
 class RecordOutdated(PipelineError):
-    """The metadata item does not say any more that the file has succeeded, as was recorded."""
+    """The metadata item no longer records the file's success, as it did earlier."""
 
 
 class InternalError(PipelineError):
-    """Something unexpected; the message gives its type and place only, for data stays out."""
+    """An unexpected error; the message gives only its type and place in the code, never data."""
 
 
-# Names that begin so are Step Functions' and Lambda's own. A function that raised one would be
+# Step Functions and Lambda reserve names with these prefixes. A function that raised one would be
 # refused, or would match retriers that are not meant for it.
 _RESERVED_PREFIXES = ("States.", "Lambda.", "Sandbox.", "Runtime.", "Function.", "Extension.")
 
 
 def bare_name(error: str) -> str:
-    """An error's name without a reserved prefix, as the failure gate raises it again."""
+    """The error's name without a reserved prefix, as the failure gate raises it again."""
     for prefix in _RESERVED_PREFIXES:
         error = error.removeprefix(prefix)
     return error
 
 
 def error_code(error: ClientError) -> str:
-    """The service's own name of the error, such as `NoSuchKey`."""
+    """The service's name for the error, such as `NoSuchKey`."""
     return str(error.response.get("Error", {}).get("Code", "Unknown"))
 
 
 def is_missing(error: ClientError) -> bool:
-    """Whether S3 answered that the object, or this version of it, is not there."""
+    """Whether S3 answered that the object, or this version of it, doesn't exist."""
     return error_code(error) in _MISSING_CODES
 
 
@@ -160,10 +161,10 @@ def is_missing(error: ClientError) -> bool:
 def aws_errors(place: str, *, missing: type[PipelineError] = InternalError) -> Iterator[None]:
     """Turn what boto3 raises inside the block into one of this module's errors.
 
-    `place` says what was being read or written, such as `s3://bucket/key`. Raises
-    `TransientError` for throttling, outages and broken connections, `missing` where the object
-    is not there, `SourceArchived` where it has to be restored first, `SourceChanged` where a
-    precondition on its content failed, else `InternalError`.
+    `place` names what is being read or written, such as `s3://bucket/key`. Raises `TransientError`
+    for throttling, outages and broken connections, `missing` if the object doesn't exist,
+    `SourceArchived` if it must be restored first, `SourceChanged` if a precondition on its content
+    failed, and `InternalError` for all other errors.
     """
     try:
         yield
@@ -171,7 +172,7 @@ def aws_errors(place: str, *, missing: type[PipelineError] = InternalError) -> I
         raise _translate(error, place, missing) from None
     except _BROKEN as error:
         raise TransientError(
-            f"No answer for {place} ({type(error).__name__}); it is tried again."
+            f"No answer for {place} ({type(error).__name__}). Retry later."
         ) from None
     except BotoCoreError as error:
         raise InternalError(f"The call for {place} failed: {type(error).__name__}.") from None
@@ -182,9 +183,11 @@ def _translate(error: ClientError, place: str, missing: type[PipelineError]) -> 
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     call = f"{error.operation_name} on {place}"
     if code in _TRANSIENT_CODES or status >= 500 or status == 429:
-        return TransientError(f"{call} answered {code}; it is tried again.")
+        return TransientError(f"{call} answered {code}. Retry later.")
     if is_missing(error):
-        return missing(f"{place} is not there ({code}). Restore or upload it, then run it again.")
+        return missing(
+            f"{place} doesn't exist ({code}). Restore it or upload it again, then rerun the file."
+        )
     if code == "InvalidObjectState":
         tier = error.response.get("StorageClass") or "an archive storage class"
         return SourceArchived(
@@ -193,7 +196,7 @@ def _translate(error: ClientError, place: str, missing: type[PipelineError]) -> 
         )
     if code in _CHANGED_CODES:
         return SourceChanged(
-            f"{place} is not the content that the event announced ({code}). "
-            "A newer upload has an execution of its own; upload the file again if not."
+            f"The content of {place} is not the content that the event announced ({code}). "
+            "A newer upload has its own execution. If there is none, upload the file again."
         )
     return InternalError(f"{call} answered {code}. Check the function's role and the resource.")

@@ -1,8 +1,8 @@
-"""The state document that travels through the workflow, as values.
+"""The state document that travels through the workflow, as dataclasses.
 
-It is one JSON object that grows by name: each step's result is put under the step's own name by
-the workflow. Data never travels in it, only references and counts, so its size does not depend
-on the file's.
+It is one JSON object that grows with each step: the workflow stores a step's result under the
+step's own name. It has only references and counts, never data, so its size doesn't depend on the
+file's size.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from shared.executions import attempt_name
 
 @dataclass(frozen=True)
 class Location:
-    """Where the bytes of a file are: one version of one object; `size` is in bytes."""
+    """The object version that has a file's bytes; `size` is in bytes."""
 
     bucket: str
     key: str
@@ -30,7 +30,7 @@ class Location:
 
     @property
     def uri(self) -> str:
-        """The object as people write it: `s3://bucket/key`."""
+        """The object's URI: `s3://bucket/key`."""
         return f"s3://{self.bucket}/{self.key}"
 
 
@@ -66,20 +66,20 @@ class Source:
 
     @property
     def location(self) -> Location:
-        """Where the object was uploaded."""
+        """The object version that was uploaded."""
         return Location(self.bucket, self.key, self.version_id, self.etag, self.size)
 
     @property
     def uri(self) -> str:
-        """The uploaded object as people write it: `s3://bucket/key`."""
+        """The uploaded object's URI: `s3://bucket/key`."""
         return self.location.uri
 
     @property
     def file_id(self) -> str:
-        """32 hex digits that stand for this version of this object, always the same.
+        """32 hex digits that identify this version of this object, always the same ones.
 
-        Without a version (an unversioned bucket says none or `null`) the ETag and the event's
-        sequencer tell one upload from the next.
+        Without a version ID (an unversioned bucket gives none, or `null`) the ETag and the event's
+        sequencer distinguish one upload from the next.
         """
         if self.version_id and self.version_id != "null":
             identity = [self.bucket, self.key, self.version_id]
@@ -92,7 +92,7 @@ class Source:
 class Execution:
     """The execution that a step runs in, from the workflow's context object.
 
-    `start_time` is ISO 8601 in UTC. It is the time that everything of this execution bears: a
+    `start_time` is ISO 8601 in UTC. All outputs of the execution carry it as their time, and a
     redrive keeps it.
     """
 
@@ -114,10 +114,10 @@ class Execution:
 
 @dataclass(frozen=True)
 class Failure:
-    """What the failure lane keeps: the error, in which step, and in which run of the execution.
+    """Why an execution failed: the error, the step, and the execution's redrive count at the time.
 
-    `not_done` names the parts of the lane itself that failed: `dead_letter`, `notification` or
-    `record`.
+    `not_done` names the parts of the failure lane itself that failed: `dead_letter`,
+    `notification` or `record`.
     """
 
     error: str
@@ -129,7 +129,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Job:
-    """One file on its way: its identity and the results of the steps so far, by name."""
+    """One file in the workflow: its identity and the results of the steps so far, by name."""
 
     file_id: str
     attempt: int
@@ -153,7 +153,10 @@ class Job:
 
     @property
     def location(self) -> Location:
-        """Where the file's bytes are: ParseCsv tells, for an archived file is not in `raw/`."""
+        """The object version that has the file's bytes.
+
+        ParseCsv determines it, because an archived file is no longer in `raw/`.
+        """
         return Location(**self.results["parse"]["location"])
 
     @property
@@ -162,16 +165,16 @@ class Job:
         return attempt_name(self.file_id, self.attempt)
 
     def repeated_by(self, execution_name: str) -> str | None:
-        """The execution that the one of this name runs again, if it runs one again.
+        """The name of the execution that the named one repeats, or None if it repeats none.
 
-        The starter says so in the document. An execution of another name was started by hand, as
-        the console's "New execution" does, with the input of this attempt's own.
+        The starter writes it into the document. An execution with any other name was started by
+        hand, such as with the console's "New execution", from this attempt's input.
         """
         own = execution_name == self.execution_name
         return self.replay_of if own else self.execution_name
 
     def execution_input(self) -> str:
-        """The JSON that starts the execution: byte-identical for duplicates of the event."""
+        """The JSON input of the execution, byte-identical for duplicates of the event."""
         document = {
             "file_id": self.file_id,
             "attempt": self.attempt,
@@ -182,7 +185,7 @@ class Job:
 
 
 def iso(moment: datetime) -> str:
-    """A moment as the workflow writes it: ISO 8601 in UTC, to the millisecond."""
+    """The time as the workflow writes it: ISO 8601 in UTC, with milliseconds."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -196,7 +199,7 @@ def new_job(
     sequencer: str,
     event_time: str,
 ) -> Job:
-    """The first attempt at an uploaded object, whose key is decoded already."""
+    """The first attempt for an uploaded object; `key` is already URL-decoded."""
     source = Source(
         bucket=bucket,
         key=key,
@@ -213,7 +216,7 @@ def new_job(
 def _read_failure(document: Mapping[str, Any]) -> Failure | None:
     failure = document.get("failure")
     if failure is None or "caught" not in failure:
-        # Just caught: DescribeFailure has not said yet in which execution.
+        # Just caught: DescribeFailure has not added the execution yet.
         return None
     caught = failure["caught"]
     return Failure(
@@ -225,15 +228,19 @@ def _read_failure(document: Mapping[str, Any]) -> Failure | None:
     )
 
 
-# Step Functions writes this before the payload of a function that returned no error type, as one
-# that timed out may. https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+# Step Functions writes this before the payload of a function that returned no error type, such as
+# one that timed out.
+# https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
 _BEFORE_PAYLOAD = "Returned payload: "
 
 
 def readable_cause(cause: str) -> str:
-    """The sentence in a cause: Lambda wraps it as JSON with `errorMessage` and a stack trace.
+    """The message in a cause. Lambda wraps it in JSON, with `errorMessage` and a stack trace.
 
-    Around that JSON Step Functions may have put a sentence of its own, which says nothing.
+    Step Functions can put a sentence before that JSON, which is dropped.
+
+    Example: `{"errorMessage": "The file is empty.", "errorType": "EmptyFile"}` gives
+    `The file is empty.`; a cause without `errorMessage` is returned unchanged.
     """
     before, marker, payload = cause.partition(_BEFORE_PAYLOAD)
     try:

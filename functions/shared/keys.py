@@ -1,4 +1,4 @@
-"""Where things lie in the two buckets: the only place that knows the layout of keys."""
+"""The layout of keys in the two buckets, defined here and nowhere else."""
 
 from __future__ import annotations
 
@@ -10,72 +10,79 @@ MAX_KEY_BYTES = 1024
 
 
 def dataset_of(source_key: str) -> str:
-    """The dataset of an uploaded key: `raw/orders/2026.csv` is of `orders`.
+    """The dataset of an uploaded key: `raw/orders/2026.csv` belongs to `orders`.
 
-    A file directly under `raw/` is of the dataset `default`.
+    A file directly under `raw/` belongs to the dataset `default`.
     """
     folder, separator, _ = source_key.removeprefix(RAW_PREFIX).partition("/")
     return folder if separator and folder else DEFAULT_DATASET
 
 
 def contract_key(dataset: str) -> str:
-    """The dataset's contract, in the input bucket."""
+    """The key of the dataset's contract, in the input bucket."""
     return f"{CONTRACTS_PREFIX}{dataset}.json"
 
 
 def dataset_of_contract(key: str) -> str:
-    """The dataset that a contract's key names, in the contract's own case."""
+    """The dataset that a contract's key names, in the case of that key."""
     return key.removeprefix(CONTRACTS_PREFIX).rpartition(".")[0]
 
 
 def plan_key(file_id: str) -> str:
-    """How the file is read and split: written by ParseCsv, read by the steps after it."""
+    """The plan, how the file is read and split: written by ParseCsv, read by later steps."""
     return f"work/{file_id}/plan.json"
 
 
 def splits_key(file_id: str) -> str:
-    """The planned splits, one array item each: what MeasureSplits maps over."""
+    """The planned splits, a JSON array with one item for each: the input of MeasureSplits."""
     return f"work/{file_id}/splits.json"
 
 
 def numbered_splits_key(file_id: str) -> str:
-    """The splits with their first rows and lines: what TransformSplits maps over."""
+    """The splits with their first rows and lines: the input of TransformSplits."""
     return f"work/{file_id}/numbered_splits.json"
 
 
 def parts_prefix(file_id: str) -> str:
-    """The folder of all parts of a file."""
+    """The prefix of all parts of a file."""
     return f"work/{file_id}/parts/"
 
 
 def part_key(file_id: str, split: int, content: str) -> str:
-    """A split's part; `content` is such as `jsonl`, `rejected.jsonl` or `report.json`."""
-    # Five digits: a file has at most 10,000 splits, and keys then sort like the splits.
+    """A split's part; `content` is for example `jsonl`, `rejected.jsonl` or `report.json`."""
+    # Five digits, so that keys sort like the splits: a file has at most 10,000 of them.
     return f"{parts_prefix(file_id)}{split:05d}.{content}"
 
 
 def map_results_prefix(file_id: str, execution_name: str, state: str) -> str:
-    """Where a Map state's ResultWriter reports on its splits; the workflow formats the same."""
+    """The prefix of the results that a Map state's ResultWriter writes.
+
+    The state machine formats the same prefix in its own language.
+    """
     return f"work/{file_id}/map/{execution_name}/{state}"
 
 
 def processed_key(dataset: str, name: str, suffix: str) -> str:
-    """The typed records; `name` is the file's id, or a mend's output name."""
+    """The typed records; `name` is the file's id, or a correction's output name."""
     return f"processed/{dataset}/{name}.{suffix}"
 
 
 def processed_part_key(dataset: str, name: str, split: int, suffix: str) -> str:
-    """One split's typed records, where an output is several objects under a manifest."""
+    """One split's typed records, if the output is several objects with a manifest."""
     return f"processed/{dataset}/{name}/part-{split:05d}.{suffix}"
 
 
 def corrected_name(name: str) -> str:
-    """The output name of a mend of the output `name`; a mend may itself be mended."""
+    """The output name of a correction of the output `name`.
+
+    A correction can have rejected records too, and be corrected in turn: each time the name grows
+    by one suffix.
+    """
     return f"{name}-mended"
 
 
 def rejected_key(dataset: str, file_id: str, suffix: str) -> str:
-    """The file's rejected records; `suffix` is `jsonl` (with reasons) or `csv` (to mend)."""
+    """The file's rejected records; `suffix` is `jsonl` (with reasons) or `csv` (to correct)."""
     return f"rejected/{dataset}/{file_id}.{suffix}"
 
 
@@ -85,9 +92,9 @@ def summary_key(dataset: str, file_id: str) -> str:
 
 
 def derived_keys(dataset: str, file_id: str, name: str, source_key: str) -> list[str]:
-    """Every key that is made of a dataset's name for one file, the longest of each kind.
+    """All keys derived from a dataset's name for one file, the longest of each kind.
 
-    `name` is that of its output. S3 refuses keys of more than `MAX_KEY_BYTES`.
+    `name` is the output's name. S3 refuses keys longer than `MAX_KEY_BYTES`.
     """
     return [
         contract_key(dataset),
@@ -100,10 +107,10 @@ def derived_keys(dataset: str, file_id: str, name: str, source_key: str) -> list
 
 
 def archive_key(dataset: str, file_id: str, source_key: str) -> str:
-    """Where a processed file is moved to, in the input bucket: always the same for a file."""
+    """The key to which a processed file is moved in the input bucket, the same in all attempts."""
     prefix = f"processed/{dataset}/{file_id}/"
     name = source_key.rpartition("/")[2]
-    # A key has at most 1,024 bytes; the name's end, with its suffix, matters more.
+    # A key has at most 1,024 bytes. The beginning is cut, because the end has the suffix.
     while name and len((prefix + name).encode()) > MAX_KEY_BYTES:
         name = name[1:]
     return prefix + name

@@ -1,4 +1,4 @@
-"""The metadata table: one item a file, changed by several steps."""
+"""The metadata table: one item for each file, updated by several steps."""
 
 from __future__ import annotations
 
@@ -14,31 +14,35 @@ from shared.job import Source
 
 Item = dict[str, Any]
 
-# S3 compares sequencers as text after padding the shorter one with zeros on the right, so padded
-# to one length they sort as the index's range key. Those seen are 16 to 18 characters long.
+# S3's rule for comparing sequencers is to pad the shorter one with zeros on the right and compare
+# them as text. Padded to a common length, they sort correctly as the index's range key. Real ones
+# are 16 to 18 characters long.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 SEQUENCER_LENGTH = 40
 
-# One item a version of a source key ("<bucket>/<key>"), sorted by sequencer.
+# One entry for each version of a source key ("<bucket>/<key>"), sorted by sequencer.
 SOURCE_INDEX = "source-index"
 
 _PLACE = "the metadata table"
 _SUCCEEDED = "succeeded"
-_OUTDATED = "The metadata item does not say that the file has succeeded; it is recorded again."
+_OUTDATED = (
+    "The metadata item no longer records the file's success. Rerun the file: it is recorded again."
+)
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 
 
 def read_item(table_name: str, file_id: str) -> Item | None:
-    """The file's item as it stands now, or None."""
+    """The file's current item, read consistently, or None."""
     with aws_errors(_PLACE):
         stored = table(table_name).get_item(Key={"file_id": file_id}, ConsistentRead=True)
     return cast("Item | None", stored.get("Item"))
 
 
 def write_item(table_name: str, item: Item, *, replaces: Item | None) -> None:
-    """Write a whole item in the place of the one that was read.
+    """Write a whole item in place of the one that was read, `replaces`.
 
-    Raises `TransientError` where another write came between: read it and decide anew.
+    Raises `TransientError` if the item was written by someone else in between: read it again and
+    decide again.
     """
     with aws_errors(_PLACE):
         try:
@@ -50,16 +54,16 @@ def write_item(table_name: str, item: Item, *, replaces: Item | None) -> None:
         except ClientError as error:
             if error_code(error) == _CONDITION_FAILED:
                 raise TransientError(
-                    "The metadata item changed between reading and writing; it is tried again."
+                    "The metadata item changed between reading and writing. Retry later."
                 ) from None
             raise
 
 
 def read_success(table_name: str, file_id: str) -> Item:
-    """The item of a file whose success was recorded; raises `RecordOutdated` if it says otherwise.
+    """The item of a file whose success was recorded; raises `RecordOutdated` if it wasn't.
 
-    An execution that was aborted after RecordMetadata was recorded as failed since. Redriven, it
-    goes on behind RecordMetadata.
+    An execution that is aborted after RecordMetadata is recorded as failed. A redrive of it
+    continues after RecordMetadata, and finds an item that says `failed`.
     """
     item = read_item(table_name, file_id)
     if item is None or item["status"] != _SUCCEEDED:
@@ -70,7 +74,7 @@ def read_success(table_name: str, file_id: str) -> Item:
 def mark_item(table_name: str, file_id: str, name: str, value: Item) -> None:
     """Set one attribute, such as `notified`, of the item of a file whose success was recorded.
 
-    Raises `RecordOutdated` if it says otherwise, as `read_success` does.
+    Raises `RecordOutdated` if it wasn't recorded, as `read_success` does.
     """
     with aws_errors(_PLACE):
         try:
@@ -88,7 +92,7 @@ def mark_item(table_name: str, file_id: str, name: str, value: Item) -> None:
 
 
 def version_attributes(source: Source) -> Item:
-    """The attributes of an item by which the versions of one source key are found and ordered."""
+    """The item's attributes by which the versions of one source key are found and ordered."""
     return {
         "source": f"{source.bucket}/{source.key}",
         "sequencer": source.sequencer.ljust(SEQUENCER_LENGTH, "0"),
@@ -97,10 +101,10 @@ def version_attributes(source: Source) -> Item:
 
 
 def is_later(item: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether a version of a key was uploaded after another one.
+    """Whether the version `item` was uploaded after the version `other` of the same key.
 
-    The sequencer decides, whatever the order of arrival. A version that was not announced by an
-    event, but found in the bucket, has none: then the time of the upload does.
+    The sequencer decides, regardless of the order in which events arrive. A version that was found
+    in the bucket, not announced by an event, has no sequencer; then the time of upload decides.
     """
     ours, theirs = str(item["sequencer"]), str(other["sequencer"])
     if ours.strip("0") and theirs.strip("0"):
@@ -114,14 +118,13 @@ def is_later(item: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 def later_success(table_name: str, source: Source) -> Item | None:
     """The item of a later version of the same key that has succeeded, or None.
 
-    The index follows the table within a second or so, so a success of this very moment may be
-    missed.
+    The index is updated about a second after the table, so a success of this moment can be missed.
     """
     own = version_attributes(source)
     if not own["sequencer"].strip("0"):
         conditions: tuple[str, ...] = ("",)
     else:
-        # Later ones, and those without a sequencer, which the time of their upload orders.
+        # Later sequencers, and versions without one, which are ordered by their time of upload.
         conditions = (" AND sequencer > :own", " AND sequencer = :none")
     for condition in conditions:
         for item in _succeeded_versions(table_name, own, condition):

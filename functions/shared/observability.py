@@ -1,4 +1,4 @@
-"""Structured logs and metrics. Log counts, codes and references, never a cell's value."""
+"""Structured logs and metrics. Log lines have counts, codes and references, never cell values."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from pathlib import PurePath
 
 from aws_lambda_powertools import Logger, Metrics
 
-# LogLevel is for our own lines only. Lambda sets the root logger to it too, and at DEBUG botocore
-# and urllib3 log every request with its headers and body, a session token and records among them.
-# The root's own level is for libraries that are not named here.
+# LogLevel applies to our own log lines only. Lambda sets the root logger to it as well, and at
+# DEBUG botocore and urllib3 log every request with headers and body, which include a session token
+# and records. The root logger's level covers libraries that are not named here.
 LIBRARIES = ("boto3", "botocore", "s3transfer", "urllib3")
 for _name in ("", *LIBRARIES):
     _library = logging.getLogger(_name)
     _library.setLevel(max(logging.WARNING, _library.getEffectiveLevel()))
 
 
-# Made on first use, not at import: the service's name comes from the function's environment.
+# Created on first use, not at import: the service's name comes from the function's environment.
 @cache
 def logger() -> Logger:
-    """The function's logger: JSON lines, with the service named after the step."""
+    """The function's logger, which writes JSON lines with the step as the service's name."""
     return Logger(utc=True)
 
 
@@ -32,15 +32,15 @@ def metrics() -> Metrics:
 
 
 def place_of(error: BaseException) -> str:
-    """Where an error was raised, without its words: `folder/file.py:line:function`, ...
+    """Where an error was raised, without its message: `folder/file.py:line:function`, ...
 
-    Every frame from the one that caught it to the innermost; a line that calls itself again is
-    named once with the number of its calls.
+    It lists every frame from the one that caught the error to the innermost. A line that recurses
+    is listed once, with the number of its calls.
     """
     places: list[str] = []
     counts: list[int] = []
     for frame in traceback.extract_tb(error.__traceback__):
-        # Every step's file is called app.py, so its folder belongs to the name.
+        # Every step's file is named app.py, so the folder is part of the name.
         file = "/".join(PurePath(frame.filename).parts[-2:])
         place = f"{file}:{frame.lineno}:{frame.name}"
         if places and places[-1] == place:

@@ -1,16 +1,16 @@
-"""What can be done about a failure: the one registry of the errors' names."""
+"""What helps against each error: the registry of error names and their remedies."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Literal
 
-# `redrive`: continue at the failed step, once the cause is removed.
-# `start_over`: a changed contract can help, so a redrive reads contract and file again.
-# `upload`: no rerun of this version of the file can succeed; it has to be uploaded again.
+# `redrive`: continue at the failed step after the cause has been removed.
+# `start_over`: a changed contract can help, so a redrive reads the contract and the file again.
+# `upload`: no rerun of this version of the file can succeed; it must be uploaded again.
 Remedy = Literal["redrive", "start_over", "upload"]
 
-# Names, because that is what travels: in causes, metadata items, messages. A test compares
+# By name, because causes, metadata items and messages have names, not classes. A test compares
 # them with the classes in `shared.errors` and `tabular.errors`, in both directions.
 REMEDIES: Mapping[str, Remedy] = {
     "ContractMissing": "start_over",
@@ -39,5 +39,5 @@ REMEDIES: Mapping[str, Remedy] = {
 
 
 def remedy_of(error: str) -> Remedy:
-    """What helps against the error of this name; AWS's own errors can be redriven."""
+    """The remedy for the error of this name; for AWS's own errors it is `redrive`."""
     return REMEDIES.get(error, "redrive")

@@ -1,4 +1,4 @@
-"""Settings from environment variables, as frozen dataclasses that each step declares."""
+"""Reads environment variables into the frozen dataclass that each step declares."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def from_environment(model: type[Model], environment: Mapping[str, str] | None =
     """Fill a dataclass from the environment: field `output_bucket` reads `OUTPUT_BUCKET`.
 
     Fields are `str`, `int`, `float` or a Literal of strings. Raises `SettingsError` with the
-    variable's name when one is missing or cannot be read.
+    variable's name if a variable is missing or has an invalid value.
     """
     variables = os.environ if environment is None else environment
     kinds = typing.get_type_hints(model)

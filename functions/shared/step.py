@@ -1,4 +1,4 @@
-"""What every step of the workflow has in common: its payload in, its errors out."""
+"""What all steps of the workflow share: how they read their payload and raise errors."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _LOG_KEYS = ("file_id", "attempt", "execution")
 
 @dataclass(frozen=True)
 class Task:
-    """One invocation by the workflow: the file's job, the execution, and the state's own words.
+    """One invocation by the workflow: the file's job, the execution, and the whole payload.
 
-    `payload` is the whole payload, for what a single state adds to it.
+    `payload` also has the fields that only a single state sends, such as `split`.
     """
 
     job: Job
@@ -31,7 +31,7 @@ class Task:
 
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> Self:
-        """Read the payload that the workflow's states send: `job` and `execution`."""
+        """Read the payload that the workflow's states send: `job`, `execution` and others."""
         return cls(
             job=Job.from_document(payload["job"]),
             execution=Execution.from_context(payload["execution"]),
@@ -42,10 +42,11 @@ class Task:
 def guarded(
     *passes: type[Exception],
 ) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
-    """Make a handler raise errors of the pipeline, those named in `passes`, and no others.
+    """Decorate a handler so that it raises only `PipelineError`s and the errors in `passes`.
 
-    Anything else becomes `InternalError` with type and every frame's place only: a library's
-    message may carry a cell's value, and causes travel into queue, mail and logs.
+    Every other error becomes an `InternalError` that gives only its type and the place of each
+    frame. A library's message can contain a cell's value, and causes end up in the queue, e-mails
+    and logs.
     """
     expected: tuple[type[Exception], ...] = (PipelineError, *passes)
 
@@ -60,8 +61,8 @@ def guarded(
                 raise
             except (KeyboardInterrupt, SystemExit):
                 raise
-            # Not Exception: a panic in Rust, which polars is written in, is a BaseException.
-            except BaseException as error:  # noqa: BLE001  # raised again, without its words
+            # Not Exception: a Rust panic in Polars is raised as a BaseException.
+            except BaseException as error:  # noqa: BLE001  # raised again, without its message
                 kind, place = type(error).__name__, place_of(error)
                 logger().error("failed unexpectedly", extra={"error": kind, "at": place})
                 raise InternalError(f"Unexpected {kind} at {place}.") from None
@@ -74,10 +75,10 @@ def guarded(
 def step(
     *passes: type[Exception],
 ) -> Callable[[Callable[[Task], dict[str, Any]]], Handler]:
-    """Make a Lambda handler of a function from `Task` to the step's result.
+    """Turn a function from `Task` to the step's result into a Lambda handler.
 
-    Errors of the pipeline, and those named in `passes`, reach the workflow under their own name.
-    Anything else becomes `InternalError`, as `guarded` says.
+    `PipelineError`s and the errors in `passes` reach the workflow under their own names. Every
+    other error becomes an `InternalError`; see `guarded`.
     """
     expected: tuple[type[Exception], ...] = (PipelineError, *passes)
 
@@ -85,7 +86,7 @@ def step(
         @wraps(work)
         @guarded(*passes)
         def handler(payload: Mapping[str, Any], _context: object) -> dict[str, Any]:
-            # A warm environment still knows the file before this one.
+            # In a warm environment the logger still has the previous file's keys.
             logger().remove_keys(_LOG_KEYS)
             try:
                 task = Task.from_payload(payload)

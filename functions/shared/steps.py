@@ -1,8 +1,8 @@
-"""The steps of the workflow: one registry of their states, results, redrives and retries.
+"""The registry of the workflow's steps: their states, results, redrives and retries.
 
-The state machine (`statemachine/pipeline.asl.json`) says the same in its own language, because it
-can't read Python. Tests compare the two in both directions, so a step that is added in one place
-only, or that `ResumeAt` does not know, fails a test.
+The state machine (`statemachine/pipeline.asl.json`) repeats it in its own language, because it
+can't read Python. Tests compare the two in both directions. They fail if a step is added in one
+place only, or is missing from `ResumeAt`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Retry:
-    """One retrier: the errors it matches, and the waits, in seconds, before each new attempt.
+    """One retrier: the errors it matches, and the waits, in seconds, before each retry.
 
-    The first wait is at most `interval`. Each further one may be twice as long, up to `longest`.
-    Every wait is drawn between zero and that, so that what failed together is not retried together.
+    The upper limit of the first wait is `interval`. It doubles with each retry, up to `longest`.
+    Every wait is a random time between zero and its limit ("full jitter"), so that tasks that
+    failed together are not retried together.
     """
 
     errors: tuple[str, ...]
@@ -41,17 +42,18 @@ class Retry:
 
     @property
     def mean_seconds(self) -> float:
-        """How long all waits take together, on average."""
+        """The mean of the sum of all waits, in seconds."""
         limits = (float(self.interval * 2**number) for number in range(self.attempts))
         return sum(min(limit, self.longest) for limit in limits) / 2
 
 
-# Lambda has no room for another invocation: the account's limit or the function's own is reached.
-# That is a queue, not a fault, so it is waited for, about four hours. The state that fails and the
-# four functions of the failure lane after it may all have to wait, and must fit in the workflow's
-# day. An attempt costs one state transition and three of the history's 25,000 events.
+# Lambda has no capacity for another invocation: the account's or the function's concurrency limit
+# is reached. That is a queue rather than a fault, so the workflow waits for about four hours. The
+# state that fails and the four functions of the failure lane after it can all have to wait, and
+# these waits must fit in the workflow's timeout of a day. A retry costs one state transition and
+# three of the history's 25,000 events.
 _THROTTLED = Retry(("Lambda.TooManyRequestsException",), interval=2, attempts=100, longest=300)
-# The names that Step Functions gives to errors of Lambda itself.
+# The names that Step Functions gives to errors of the Lambda service itself.
 # https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#bp-lambda-serviceexception
 _SERVICE_ERRORS = (
     "Lambda.ServiceException",
@@ -60,12 +62,12 @@ _SERVICE_ERRORS = (
     "Lambda.ClientExecutionTimeoutException",
 )
 _UNAVAILABLE = Retry((*_SERVICE_ERRORS, "TransientError"), interval=2, attempts=6, longest=60)
-# The gate raises other steps' errors under their own names, `TransientError` among them: it would
-# retry what has already been retried. Names with a reserved prefix lose it there (gate.py).
+# The gate raises other steps' errors under their own names, including `TransientError`, which has
+# already been retried. Names with a reserved prefix lose the prefix there (gate.py).
 _UNAVAILABLE_TO_THE_GATE = Retry(_SERVICE_ERRORS, interval=2, attempts=6, longest=60)
-# The environment ended before the function answered. Once more, since the next environment may be
-# luckier, and no more, since a file that is too much for the function is so every time.
-# A timeout appears under one of the first three names.
+# The execution environment ended before the function answered. One retry, because the cause can be
+# that environment; only one, because a file that is too large for the function fails every time.
+# A timeout has one of the first three names.
 _INTERRUPTED = Retry(
     (
         "States.Timeout",
@@ -81,19 +83,19 @@ _INTERRUPTED = Retry(
     attempts=1,
     longest=60,
 )
-# S3 did not give the Map its items, or did not take its results. The first costs nothing to repeat.
-# After the second the splits run again, and find their parts there.
+# S3 failed when the Map read its items or wrote its results. Retrying the former costs nothing. In
+# the latter case the splits run again, and find their parts in place.
 _UNAVAILABLE_TO_A_MAP = Retry(
     ("States.ItemReaderFailed", "States.ResultWriterFailed"), interval=5, attempts=3, longest=60
 )
 STEP_RETRIES = (_THROTTLED, _UNAVAILABLE, _INTERRUPTED)
-"""Retriers of a Task that invokes a function. The first that matches an error counts."""
+"""Retriers of a Task that invokes a function. The first that matches an error applies."""
 GATE_RETRIES = (_THROTTLED, _UNAVAILABLE_TO_THE_GATE, _INTERRUPTED)
 """Retriers of the failure gate."""
 QUEUE_RETRIES = (Retry(("States.ALL",), interval=2, attempts=6, longest=60),)
 """Retriers of the Task that sends to the dead-letter queue."""
 MAP_RETRIES = (_UNAVAILABLE_TO_A_MAP,)
-"""Retriers of a Map state. Its children have those of a step."""
+"""Retriers of a Map state. The Tasks inside it have `STEP_RETRIES`."""
 
 
 def _always(_document: Document) -> bool:
@@ -109,7 +111,7 @@ def _is_several_splits(document: Document) -> bool:
 
 
 def _is_misaligned(document: Document) -> bool:
-    """Whether a split did not end on a record's end, and the file is not planned anew yet."""
+    """Whether a split doesn't end at the end of a record and the file must be planned again."""
     return "misaligned" in document and not _is_one_split(document)
 
 
@@ -118,12 +120,12 @@ class Step:
     """A step that a file passes on its way to success.
 
     `state` is its name in the state machine, and `result` the name of its result in the state
-    document. `applies` says whether a document comes to it at all; it is asked only when the
-    results of the steps before are there. A step that `replaces` a result runs though there is one.
-    `child` is the Task inside a Map state.
+    document. `applies` says whether a document comes to the step at all; it is called only if the
+    results of the earlier steps are present. A step that `replaces` a result runs even if the
+    result is present. `child` is the Task inside a Map state.
 
-    A redrive of an execution that failed in a `resumable` step continues at that very step. After a
-    failure in another one it continues at the last resumable step.
+    A redrive of an execution that failed in a `resumable` step continues at that step. After a
+    failure in any other step it continues at the last resumable step.
     """
 
     state: str
@@ -160,16 +162,16 @@ CHAIN = (
     Step("Transform", "transform", applies=_is_one_split),
     Step("WriteOutput", "output"),
     Step("Summarize", "summary"),
-    # The failure lane records the file as failed, so a redrive records the success again, whichever
-    # of these has failed.
+    # The failure lane records the file as failed, so a redrive records the success again, no matter
+    # which of these steps failed.
     Step("RecordMetadata", "record"),
     Step("Notify", "notification", resumable=False),
     Step("ArchiveSource", "archive", resumable=False),
 )
-"""All steps, in the order in which a document comes to them."""
+"""All steps, in the order in which a document passes them."""
 
 DONE = "Done"
-"""The state that ends an execution in success."""
+"""The state in which a successful execution ends."""
 
 LAST_RESUMABLE = max(number for number, step in enumerate(CHAIN) if step.resumable)
 """The index in `CHAIN` of the last step at which a redrive can continue."""
@@ -178,10 +180,10 @@ RESULTS = tuple(dict.fromkeys(step.result for step in CHAIN))
 """The names of all steps' results in the state document."""
 
 REPEATED_RESULTS = frozenset(step.result for step in CHAIN[LAST_RESUMABLE:])
-"""The results that a redrive drops, because their steps run again in any case."""
+"""The results that a redrive drops, because their steps always run again."""
 
 LANE_RESULTS = ("dead_letter", "notification", "record")
-"""The failure lane's own results, within `failure`. A part that failed leaves the error there."""
+"""The failure lane's own results, inside `failure`. A part that failed leaves its error there."""
 
 RETRIES: Mapping[str, tuple[Retry, ...]] = {
     **{step.state: step.retries for step in CHAIN},
@@ -192,13 +194,13 @@ RETRIES: Mapping[str, tuple[Retry, ...]] = {
     "RecordFailure": STEP_RETRIES,
     "FailureGate": GATE_RETRIES,
 }
-"""The retriers of every Task and Map state, the failure lane's and the Maps' children included."""
+"""The retriers of every Task and Map state, including the failure lane and the Maps' children."""
 
 
 def failed_state(document: Document) -> str:
-    """The state in which a document's execution has failed, or `Done` where it has them all.
+    """The state in which the document's execution failed, or `Done` if all results are present.
 
-    That is the first state whose result is missing: Catch gives the error, not the state. The
-    workflow's `ResumeAt` and `HowManySplits` choose alike.
+    It is the first state whose result is missing, because a Catch gives the error but not the
+    state. The workflow's `ResumeAt` and `HowManySplits` choose in the same way.
     """
     return next((step.state for step in CHAIN if step.is_next(document)), DONE)

@@ -1,4 +1,4 @@
-"""S3 as the steps use it: ranged streams in, streamed objects out, small documents."""
+"""S3 access for the steps: ranged reads, streamed writes and small JSON documents."""
 
 from __future__ import annotations
 
@@ -33,17 +33,18 @@ if TYPE_CHECKING:
         HeadObjectRequestTypeDef,
     )
 
-# A range is one request: large enough that its latency does not count, small enough that two of
-# them, one being processed and one on its way, are little beside the engine's memory.
+# One range is one request: large enough that latency doesn't matter, and small enough that two of
+# them (one being processed, one being read ahead) are small compared to the engine's memory.
 RANGE_BYTES = 16 * 1024 * 1024
-# A record that begins before a split's end rarely goes on for more than this behind it.
+# A record that begins before a split's end rarely continues for more than this after it.
 LOOKAHEAD_BYTES = 256 * 1024
-# S3 takes 10,000 parts of at least 5 MiB: 160 GB an object at this size.
+# S3 accepts 10,000 parts of at least 5 MiB: at this size, objects of up to 160 GB.
 PART_BYTES = 16 * 1024 * 1024
 
-# One small object takes some 20 ms, most of it waiting; a file has up to 10,000 of them.
+# Reading a small object takes about 20 ms, mostly waiting, and a file has up to 10,000 of them.
 SMALL_READS = 32
-# So much is read of each at first: all of nearly any, and 32 of them are little.
+# The first read of a small object has this many bytes: enough for nearly all of them, and 32 of
+# them take little memory.
 SMALL_BYTES = 1024 * 1024
 
 _CONTENT_TYPES = {
@@ -55,12 +56,12 @@ _CONTENT_TYPES = {
     "parquet": "application/vnd.apache.parquet",
     "tsv": "text/tab-separated-values",
 }
-# What S3 itself gives to an object whose type nobody says.
+# S3's default for an object without a media type.
 _UNKNOWN_TYPE = "binary/octet-stream"
 
 
 def content_type(key: str) -> str:
-    """The media type of an object, told by the suffix of its key, in upper case or lower."""
+    """The media type of an object, from the suffix of its key in any case."""
     return _CONTENT_TYPES.get(key.rpartition(".")[2].lower(), _UNKNOWN_TYPE)
 
 
@@ -72,9 +73,9 @@ def _reading(
     *,
     missing: type[PipelineError] = InternalError,
 ) -> Iterator[None]:
-    """What `aws_errors` does, and a name for an object whose encryption keeps it from us.
+    """Translate errors like `aws_errors`, and recognise objects that encryption makes unreadable.
 
-    S3 calls that `AccessDenied` or `InvalidRequest`, as it does many other things.
+    S3 reports those as `AccessDenied` or `InvalidRequest`, like many other problems.
     """
     with aws_errors(f"s3://{bucket}/{key}", missing=missing):
         try:
@@ -89,7 +90,7 @@ def _reading(
 def _encrypted(
     error: ClientError, bucket: str, key: str, version_id: str | None
 ) -> PipelineError | None:
-    """The error of an object that is encrypted with a key that the function can't use."""
+    """The error for an object encrypted with a key that the function can't use, or None."""
     code, place = error_code(error), f"s3://{bucket}/{key}"
     if code.startswith("KMS."):  # such as KMS.DisabledException: the key itself is unusable
         return _key_denied(place, f"its KMS key ({code})")
@@ -101,7 +102,7 @@ def _encrypted(
     try:
         head = s3().head_object(**request)
     except ClientError as refused:
-        # HEAD needs no KMS key, but it does need the uploader's own.
+        # HEAD works without permission for a KMS key, but not without the uploader's own key.
         # https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerSideEncryptionCustomerKeys.html
         if code != "AccessDenied" and error_code(refused) == "400":
             return SourceEncrypted(
@@ -123,11 +124,11 @@ def _key_denied(place: str, key: str) -> SourceKeyDenied:
 
 
 def read_range(source: Location, start: int, length: int) -> bytes:
-    """Bytes `start .. start + length` of exactly the announced version of the uploaded object.
+    """Bytes `start .. start + length` of exactly this version of the object.
 
-    Raises `SourceNotFound` where the version is gone, `SourceChanged` where its content differs
-    from the announced ETag, `SourceArchived`, `SourceEncrypted` or `SourceKeyDenied` where S3 does
-    not give it out, `TransientError` where trying again helps.
+    Raises `SourceNotFound` if the version no longer exists, `SourceChanged` if its ETag differs,
+    `SourceArchived`, `SourceEncrypted` or `SourceKeyDenied` if S3 doesn't return its content, and
+    `TransientError` if a retry can help.
     """
     if length <= 0 or start >= source.size:
         return b""
@@ -146,10 +147,11 @@ def read_range(source: Location, start: int, length: int) -> bytes:
 
 
 def stream(source: Location, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-    """Read the object's bytes from `start` on, the next piece while the caller works on this one.
+    """Yield the object's bytes from `start`, reading the next piece while the caller uses this one.
 
-    Up to `end` (default: the object's) the pieces are of `RANGE_BYTES`. What lies behind `end`
-    comes in small pieces, as far as the caller goes on. Raises like `read_range`.
+    Up to `end` (by default the object's end) a piece has `RANGE_BYTES`. The bytes after `end` come
+    in pieces of `LOOKAHEAD_BYTES`, for as long as the caller asks for them. Raises like
+    `read_range`.
     """
     stop = source.size if end is None else min(end, source.size)
     with ThreadPoolExecutor(max_workers=1) as ahead:
@@ -166,18 +168,18 @@ def stream(source: Location, start: int = 0, end: int | None = None) -> Iterator
 
 
 def read_document(bucket: str, key: str, *, missing: type[PipelineError] | None = None) -> Any:
-    """A JSON document from S3; raises `missing`, or `InternalError`, where there is none."""
+    """A JSON document from S3; raises `missing` (by default `InternalError`) if there is none."""
     with _reading(bucket, key, missing=missing or InternalError):
         body = s3().get_object(Bucket=bucket, Key=key)["Body"].read()
     return json.loads(body)
 
 
 def read_documents(bucket: str, keys: Sequence[str]) -> Iterator[Any]:
-    """Read many small JSON documents side by side; they come in the order of `keys`.
+    """Read many small JSON documents concurrently, and yield them in the order of `keys`.
 
-    What is read ahead of the caller is bounded by bytes: of each document at most `SMALL_BYTES`. A
-    longer one is read to its end when its turn has come, for some splits' statistics are as long as
-    a hundred megabytes.
+    Only the first `SMALL_BYTES` of a document are read ahead, which limits memory: the statistics
+    of a split can have a hundred megabytes. The rest of a longer document is read when its turn
+    comes.
     """
     with ThreadPoolExecutor(max_workers=SMALL_READS) as pool:
         coming: deque[Future[_Head]] = deque()
@@ -190,7 +192,7 @@ def read_documents(bucket: str, keys: Sequence[str]) -> Iterator[Any]:
 
 
 class _Head(NamedTuple):
-    """The first bytes of an object, and how to get the others."""
+    """The first bytes of an object, and what is needed to read the rest."""
 
     bucket: str
     key: str
@@ -207,7 +209,7 @@ def _read_head(bucket: str, key: str) -> _Head:
 
 
 def _read_rest(head: _Head) -> bytes:
-    """The whole object, whose first bytes are there."""
+    """The whole object's content, from its first bytes and a read of the others."""
     if len(head.content) == head.size:
         return head.content
     with _reading(head.bucket, head.key):
@@ -221,7 +223,7 @@ def _read_rest(head: _Head) -> bytes:
 
 
 def read_optional(bucket: str, key: str) -> tuple[bytes, str | None] | None:
-    """An object's bytes and version, or None where there is no such object."""
+    """An object's bytes and version, or None if there is no such object."""
     with _reading(bucket, key):
         try:
             response = s3().get_object(Bucket=bucket, Key=key)
@@ -233,7 +235,7 @@ def read_optional(bucket: str, key: str) -> tuple[bytes, str | None] | None:
 
 
 def read_optional_document(bucket: str, key: str) -> Any:
-    """A JSON document from S3, or None where there is none."""
+    """A JSON document from S3, or None if there is none."""
     stored = read_optional(bucket, key)
     return json.loads(stored[0]) if stored else None
 
@@ -246,7 +248,7 @@ def write_document(bucket: str, key: str, document: Any, *, indent: int | None =
 
 
 def list_objects(bucket: str, prefix: str) -> list[Location]:
-    """The newest versions of the objects under a prefix, in the order of their keys."""
+    """The current versions of the objects under a prefix, in the order of their keys."""
     with aws_errors(f"s3://{bucket}/{prefix}"):
         pages = s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         return [
@@ -257,7 +259,7 @@ def list_objects(bucket: str, prefix: str) -> list[Location]:
 
 
 def list_deleted(bucket: str, prefix: str) -> list[str]:
-    """The keys under a prefix whose newest version is a delete marker, in their order."""
+    """The keys under a prefix whose current version is a delete marker, in order."""
     with aws_errors(f"s3://{bucket}/{prefix}"):
         pages = s3().get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
         return [
@@ -269,14 +271,14 @@ def list_deleted(bucket: str, prefix: str) -> list[str]:
 
 
 class Properties(TypedDict):
-    """What an object has beside its bytes."""
+    """An object's media type and user metadata."""
 
     ContentType: str
     Metadata: NotRequired[dict[str, str]]
 
 
 def properties_of(location: Location) -> Properties:
-    """What the uploader gave the object beside its bytes."""
+    """The media type and metadata that the uploader gave the object."""
     request: HeadObjectRequestTypeDef = {"Bucket": location.bucket, "Key": location.key}
     if location.version_id:
         request["VersionId"] = location.version_id
@@ -286,7 +288,7 @@ def properties_of(location: Location) -> Properties:
 
 
 def find(bucket: str, key: str) -> Location | None:
-    """The newest version of an object, or None where there is none."""
+    """The current version of an object, or None if there is none."""
     with aws_errors(f"s3://{bucket}/{key}"):
         try:
             head = s3().head_object(Bucket=bucket, Key=key)
@@ -300,16 +302,16 @@ def find(bucket: str, key: str) -> Location | None:
 
 
 def delete_objects(bucket: str, keys: list[str]) -> None:
-    """Delete objects, whether they are there or not."""
+    """Delete objects; missing ones are ignored."""
     with aws_errors(f"s3://{bucket}"):
         for key in keys:
             s3().delete_object(Bucket=bucket, Key=key)
 
 
 def delete_version(location: Location) -> None:
-    """Delete exactly this version of an object, whether it is still there or not.
+    """Delete exactly this version of an object; a missing one is ignored.
 
-    Without a version (an unversioned bucket) the object is deleted only while it has this ETag.
+    Without a version ID (an unversioned bucket) the object is deleted only if it has this ETag.
     """
     with aws_errors(location.uri):
         if location.version_id:
@@ -321,11 +323,11 @@ def delete_version(location: Location) -> None:
 
 
 class ObjectWriter:
-    """A binary sink whose bytes become one S3 object when its `with` block ends without error.
+    """A binary sink whose bytes become one S3 object when its `with` block ends without an error.
 
-    Small objects are one PUT. Larger ones are uploaded in parts, each while the next one is
-    written, so memory stays at two parts; after an error the upload is aborted and nothing appears.
-    An error of a part's upload is raised when the next part is full, or at the end.
+    A small object is uploaded with one PUT. A larger one is uploaded in parts, each while the next
+    one is written, so at most two parts are in memory. After an error the upload is aborted and no
+    object appears. An error in a part's upload is raised when the next part is full, or at the end.
     """
 
     def __init__(self, bucket: str, key: str) -> None:
@@ -340,7 +342,7 @@ class ObjectWriter:
         self.size = 0
 
     def write(self, data: bytes | memoryview, /) -> int:
-        """Add bytes to the object; returns their number."""
+        """Append bytes to the object; returns their number."""
         self._buffer += data
         self.size += len(data)
         while len(self._buffer) >= PART_BYTES:
@@ -387,13 +389,13 @@ class ObjectWriter:
             )
 
     def _send(self, part: bytes) -> None:
-        """Begin to upload a part, when the one before it has arrived."""
+        """Start to upload a part after the upload of the previous one has finished."""
         if self._upload_id is None:
             with aws_errors(self._place):
                 self._upload_id = s3().create_multipart_upload(
                     Bucket=self._bucket, Key=self._key, ContentType=self._content_type
                 )["UploadId"]
-        self._settle()
+        self._wait_for_upload()
         number = len(self._parts) + 1
         self._under_way = self._uploads.submit(self._upload, self._upload_id, number, part)
 
@@ -407,8 +409,8 @@ class ObjectWriter:
                 Body=part,
             )["ETag"]
 
-    def _settle(self) -> None:
-        """Wait for the part that is under way; raises what its upload has raised."""
+    def _wait_for_upload(self) -> None:
+        """Wait for the part that is being uploaded; raises the error of its upload."""
         if self._under_way is not None:
             under_way, self._under_way = self._under_way, None
             etag = under_way.result()
@@ -417,9 +419,9 @@ class ObjectWriter:
     def _complete(self, upload_id: str) -> None:
         if self._buffer:
             self._send(bytes(self._buffer))
-        self._settle()
-        # Parts by number and ETag alone. S3 answers InvalidPart to a part's checksum where the
-        # upload was created without an algorithm, as here, although boto3 sends one with each part.
+        self._wait_for_upload()
+        # Only number and ETag: S3 answers InvalidPart to a part's checksum if the upload was
+        # created without a checksum algorithm, as here, although boto3 sends one with each part.
         with aws_errors(self._place):
             s3().complete_multipart_upload(
                 Bucket=self._bucket,
@@ -432,7 +434,7 @@ class ObjectWriter:
         if self._upload_id is None:
             return
         if self._under_way is not None:
-            # S3 keeps a part that arrives after its upload was aborted.
+            # S3 keeps a part that arrives after its upload was aborted, so wait for it first.
             wait([self._under_way])
         try:
             with aws_errors(self._place):
@@ -440,6 +442,6 @@ class ObjectWriter:
                     Bucket=self._bucket, Key=self._key, UploadId=self._upload_id
                 )
         except PipelineError as error:
-            # The first error is the one to report, and the bucket's lifecycle rule removes what
-            # is left of an upload.
+            # The original error is the one to report. The bucket's lifecycle rule removes the rest
+            # of the upload.
             logger().warning("upload not aborted", extra={"error": type(error).__name__})

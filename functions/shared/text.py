@@ -1,7 +1,8 @@
-"""Text that strangers wrote, such as an object's key, made safe for the place where it is shown.
+"""Makes untrusted text, such as an object's key, safe to show.
 
-`printable` is for terminals, e-mails and message attributes, `for_chat` for chats, `exact_json`
-for programs. Each is applied where text is shown, never where it is kept: keys stay what they are.
+Use `printable` for terminals, e-mails and message attributes, `for_chat` for chats, and
+`exact_json` for programs. Apply them where text is shown, never where it is stored, so that keys
+remain exact.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import json
 import re
 from typing import Any
 
-# Characters that `str.isprintable` accepts, and that take no space: with them two names look the
-# same. They are the Default_Ignorable_Code_Point of Unicode that are neither format characters nor
-# unassigned: grapheme joiner, Hangul and Khmer fillers, Mongolian and other variation selectors.
+# Invisible characters that `str.isprintable` accepts: with them two different names look the same.
+# They are the characters with Unicode's property Default_Ignorable_Code_Point that are neither
+# format characters nor unassigned: the grapheme joiner, Hangul and Khmer fillers, and Mongolian and
+# other variation selectors.
 # https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
@@ -21,12 +23,12 @@ _INVISIBLE = re.compile(
 
 
 def printable(text: object) -> str:
-    r"""The text as one line in which every character can be seen.
+    r"""The text as one line of visible characters.
 
-    Control characters (line breaks and terminal escapes, C1 too), bidirectional overrides and
-    isolates, characters without width, separators, surrogates and whatever else isn't printable
-    become their Python escapes: a line break is `\n`, U+202E is `\u202e`. Everything else, spaces
-    and letters of any script, stays as it is.
+    Control characters (including line breaks, terminal escapes and C1), bidirectional overrides and
+    isolates, zero-width characters, separators, surrogates and all other unprintable characters are
+    replaced by their Python escapes: a line break becomes `\n`, U+202E becomes `\u202e`. Spaces and
+    letters of any script stay unchanged.
     """
     text = str(text)
     if text.isprintable() and not _INVISIBLE.search(text):
@@ -35,35 +37,36 @@ def printable(text: object) -> str:
 
 
 def for_chat(text: object) -> str:
-    """The text as code in a chat's message: no mentions, no links, no formatting.
+    """The text as inline code in a chat message, without mentions, links or formatting.
 
-    Slack reads `<!channel>` and `<url|text>` even inside code unless &, < and > are escaped. All
-    else that chats act on (`@here`, bare addresses, Markdown) is left alone inside code, which only
-    a backtick ends.
+    Slack interprets `<!channel>` and `<url|text>` even inside code unless &, < and > are escaped.
+    Chats ignore everything else inside code (`@here`, bare URLs, Markdown), and only a backtick
+    ends it.
     """
     escaped = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return "`" + (escaped.replace("`", "'") or " ") + "`"
 
 
 def exact_json(document: Any, *, indent: int | None = None, ascii_only: bool = False) -> str:
-    r"""A JSON text of exactly this document, in which every character can be seen.
+    r"""The document as JSON text in which every character is visible.
 
-    What `printable` escapes is written as JSON escapes it (`\u202e`), so that it is read back as it
-    was. `ascii_only` escapes all that is not ASCII.
+    The characters that `printable` replaces are written as JSON escapes (`\u202e`), so a reader
+    gets them back unchanged. `ascii_only` escapes all non-ASCII characters.
     """
     return visible_json(json.dumps(document, indent=indent, ensure_ascii=ascii_only))
 
 
 def visible_json(text: str) -> str:
-    """The JSON text with every character that can't be seen escaped; tabs and line breaks stay.
+    """The JSON text with all invisible characters escaped, except tabs and line breaks.
 
-    It means the same: outside of strings JSON has only printable characters, tabs and line breaks.
+    Its meaning stays the same, because outside of strings JSON has only printable characters, tabs
+    and line breaks.
     """
     return "\n".join(map(_visible_in_json, re.split(r"\r\n|\r|\n", text)))
 
 
 def is_printable(character: str) -> bool:
-    """Whether a character can be seen, and does nothing but being seen."""
+    """Whether a character is visible and has no other effect."""
     return character.isprintable() and not _INVISIBLE.match(character)
 
 
@@ -86,6 +89,6 @@ def _visible_in_json(line: str) -> str:
 
 
 def _json_escape(character: str) -> str:
-    """The escape of RFC 8259: of UTF-16 units, so two of them for what is beyond U+FFFF."""
+    """The escape of RFC 8259: one for each UTF-16 unit, so two for a character beyond U+FFFF."""
     units = character.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))

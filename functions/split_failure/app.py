@@ -1,4 +1,4 @@
-"""SplitFailure: find which error failed a split, for the Map state tells only that some did."""
+"""SplitFailure: find the error of a failed split; the Map state reports only that one failed."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ class Settings:
 def handler(task: Task) -> dict[str, Any]:
     """Return the `Error` and `Cause` of the first split that failed in the newest Map Run.
 
-    Where no split did (the Map could not read its items, say), these are the Map's own: the
-    results of a Map Run from before a redrive are still there, but say nothing about this one.
+    If no split failed (for example because the Map couldn't read its items), return the Map's own
+    error. The results of a Map Run before a redrive are still in the bucket, but they say nothing
+    about the present failure.
     """
     settings = from_environment(Settings)
     document: Mapping[str, Any] = task.payload["job"]

@@ -1,7 +1,7 @@
-"""What a Distributed Map's ResultWriter reports about the executions of its splits.
+"""Reads what a Distributed Map's ResultWriter reports about the executions of its splits.
 
-Each Map Run has a folder of its own, `<prefix>/<map run id>/`. The files in it are the only place
-that names the Map Run: a child's ARN is `execution:<state machine>/<label>:<uuid>`.
+Each Map Run has its own folder, `<prefix>/<map run id>/`. Nothing else identifies the Map Run: a
+child's ARN is `execution:<state machine>/<label>:<uuid>`.
 https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-# The error of a Map in which a child failed. Any other error is the Map's own.
+# The error of a Map in which a child failed. Every other error is the Map's own.
 CHILD_FAILED = "States.ExceedToleratedFailureThreshold"
 
 Child = Mapping[str, Any]
@@ -21,16 +21,16 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def is_failed_file(key: str) -> bool:
-    """Whether a result file lists children that failed, timed out or were aborted."""
+    """Whether the key is of a result file with children that failed, timed out or were aborted."""
     return key.rpartition("/")[2].startswith("FAILED_")
 
 
 def first_failure(files: Iterable[tuple[str, Iterable[Child]]]) -> dict[str, str] | None:
-    """The error of the first split, in the file's order, that failed in the newest Map Run.
+    """The error of the first split, in file order, that failed in the newest Map Run; or None.
 
-    `files` are the FAILED result files of a Map state: each one's key and its children. Every
-    redrive adds a Map Run; the newest one is the one whose children ended last. Splits that were
-    stopped because another one had failed are among the children, and have no error.
+    `files` are the FAILED result files of a Map state, each with its key and its children. Every
+    redrive adds a Map Run, and the newest is the one whose children ended last. Children that were
+    aborted because another one failed are listed too, but have no error.
     """
     by_run: dict[str, list[Child]] = {}
     for key, children in files:
@@ -45,14 +45,14 @@ def first_failure(files: Iterable[tuple[str, Iterable[Child]]]) -> dict[str, str
 
 
 def _ended(child: Child) -> datetime:
-    # Compared as times, not as text: AWS writes `...:00Z` and `...:00.123Z`.
+    # Compared as times, not as text: AWS writes both `...:00Z` and `...:00.123Z`.
     return datetime.fromisoformat(child["StopDate"]) if child.get("StopDate") else _NEVER
 
 
 def _order(child: Child) -> tuple[bool, int, datetime, str]:
-    """Children in the order of their splits; those of unknown split last, in order of their end.
+    """A sort key: children in the order of their splits, then those of unknown splits by end time.
 
-    AWS leaves `Input` out where `InputDetails` says that it is not included.
+    AWS omits `Input` if `InputDetails` says that it is not included.
     """
     try:
         index = int(json.loads(child["Input"])["split"]["index"])

@@ -1,4 +1,4 @@
-"""Starter: start one execution for each uploaded file that the queue tells of."""
+"""Starter: start one execution for each uploaded file that the queue announces."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-# A message that fails for a reason of its own is set aside when it comes for this time. The queue's
-# own limit is far higher: it is for messages that wait for a busy service, or for the starter
-# itself, which Lambda throttles on a small account.
+# A message that fails for a reason of its own moves to the dead-letter queue at this receive. The
+# queue's own limit is far higher, to allow messages to wait for a busy service, or for the starter
+# itself, which Lambda throttles in a small account.
 MAX_RECEIVES = 3
 
-# What is raised on purpose; the words hold no data of a file and may be logged.
+# Errors that are raised on purpose. Their messages have no data of a file, so they may be logged.
 _EXPLAINED = (PipelineError, TooManyAttempts, UnknownMessage)
 
 
@@ -48,9 +48,13 @@ class Settings:
 
 @guarded()
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Process each message independently: one that fails comes again alone, then is set aside."""
+    """Process each message independently: a failed one is redelivered on its own.
+
+    At its third receive a message that fails moves to the dead-letter queue, unless the error is a
+    `TransientError`. Returns SQS's partial batch response: the messages to deliver again.
+    """
     settings = from_environment(Settings)
-    # Each invocation reports its own failures only, so the processor is not kept.
+    # A new processor for each invocation, because it must report only that invocation's failures.
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     return process_partial_response(
         event=event,
@@ -61,13 +65,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 
 
 class UnstartedRecords(Exception):
-    """Several records of one message could not be started."""
+    """Executions for some records of a message could not be started."""
 
 
 def _handle(record: SQSRecord, *, settings: Settings) -> None:
-    """Start what one message asks for, or set it aside; raises where it has to come again.
+    """Start what one message asks for, or set the message aside; raises if it must come again.
 
-    What was started is a duplicate then.
+    When it comes again, executions that were started are recognised as duplicates.
     """
     receives = record.attributes.approximate_receive_count
     log = {"message_id": record.message_id, "receives": receives}
@@ -77,11 +81,11 @@ def _handle(record: SQSRecord, *, settings: Settings) -> None:
         if isinstance(error, TransientError) or int(receives) < MAX_RECEIVES:
             raise
         set_aside(record.body, settings.dead_letter_queue_url)
-        logger().error("message set aside in the dead-letter queue", extra=log)
+        logger().error("message moved to the dead-letter queue", extra=log)
 
 
 def _start_all(body: str, settings: Settings, log: Mapping[str, str]) -> None:
-    """Start each part of a message independently; raises where one could not be started."""
+    """Start each part of a message independently; raises if any could not be started."""
     with _logged(log):
         entries = entries_of(body, settings.input_bucket)
     errors = []
@@ -96,7 +100,7 @@ def _start_all(body: str, settings: Settings, log: Mapping[str, str]) -> None:
         raise errors[0][1]
     if errors:
         what = " ".join(f"{place}: {_words(error)}" for place, error in errors)
-        # The message waits for a busy service first, however bad its other parts are.
+        # A busy service decides: the message waits for it even if its other parts are malformed.
         is_transient = any(isinstance(error, TransientError) for _, error in errors)
         raise (TransientError if is_transient else UnstartedRecords)(f"Not started: {what}")
     if not entries:
@@ -109,7 +113,7 @@ def _launch(entry: Entry, settings: Settings, log: Mapping[str, str]) -> None:
     launched = launch(entry.request, settings.state_machine_arn, settings.metadata_table)
     found = {"file_id": launched.job.file_id, "attempt": launched.job.attempt}
     if launched.outcome == "superseded":
-        why = "A later version of the same key has succeeded, so this one is left alone."
+        why = "A later version of the same key has succeeded, so this one is not started."
         found |= {"superseded_by": launched.superseded_by, "reason": why}
     logger().info(launched.outcome, extra={**log, **found})
 
@@ -120,7 +124,7 @@ def _words(error: Exception) -> str:
 
 @contextmanager
 def _logged(log: Mapping[str, str]) -> Iterator[None]:
-    """Log an error that is raised inside the block; the batch processor itself logs nothing."""
+    """Log an error that is raised inside the block, because the batch processor doesn't."""
     try:
         yield
     except Exception as error:
@@ -129,7 +133,7 @@ def _logged(log: Mapping[str, str]) -> Iterator[None]:
 
 
 def _reason_of(error: Exception) -> dict[str, str]:
-    """What the log says of an error: words only of those that hold no data of a file."""
+    """The log fields of an error; its message only if it is known to have no data of a file."""
     if isinstance(error, _EXPLAINED):
         return {"error": type(error).__name__, "reason": str(error)}
     return {"error": type(error).__name__, "at": place_of(error)}

@@ -1,4 +1,4 @@
-"""Start the execution that a request asks for, once."""
+"""Starts the execution that a request asks for, at most once."""
 
 from __future__ import annotations
 
@@ -21,21 +21,22 @@ if TYPE_CHECKING:
 
 Launch = Literal["started", "duplicate", "superseded"]
 
-# Walking past this many failed attempts of one file is no way to run it: something else is wrong.
-# Each takes two calls, all of them within the starter's timeout.
+# A file with this many failed attempts has another problem that a further one doesn't solve. Each
+# attempt takes two calls, and all of them must fit in the starter's timeout.
 MAX_ATTEMPTS = 100
 
-# How an execution ends without success; any other status but SUCCEEDED is on its way.
+# The statuses of an execution that ended without success. Every other status except SUCCEEDED is
+# of one that is still running.
 _FAILED = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})
 
 
 class TooManyAttempts(Exception):
-    """A file has failed so often that no further attempt is started by itself."""
+    """A file has failed so often that no further attempt is started automatically."""
 
 
 @dataclass(frozen=True)
 class Launched:
-    """What became of a request: of which attempt, and for `superseded` by which file."""
+    """What a request led to: the outcome, the attempt, and for `superseded` the later file's ID."""
 
     outcome: Launch
     job: Job
@@ -43,22 +44,28 @@ class Launched:
 
 
 def launch(request: Request, state_machine_arn: str, metadata_table: str) -> Launched:
-    """Start the request's execution; say whether it was started, and which attempt it is.
+    """Start the request's execution; returns whether it was started, and which attempt it is.
 
-    Execution names are derived from the file's identity, so a duplicate finds its name taken:
-    an S3 event is done then, whatever became of that execution (after a failure the failure
-    lane's message stands). A replay is done while any attempt runs or after the file has
-    succeeded, the latter unless it is forced. It is superseded where a later version of the same
-    key has succeeded, unless that is allowed: its records would stand beside that version's.
-    Otherwise it takes the next free attempt, linked to the one before it. Raises `TransientError`
-    when Step Functions or DynamoDB is busy, or shows an execution as it was before it failed.
+    An execution's name is derived from the file's identity, so the name of a duplicate is taken.
+    A duplicate S3 event needs nothing more, whatever the execution's outcome: if it failed, the
+    failure lane has sent a dead letter.
+
+    A replay is a duplicate while any attempt of the file runs. It is also a duplicate after the
+    file has succeeded, unless it is forced. It is superseded if a later version of the same key has
+    succeeded, unless that is allowed: its records would appear beside the later version's.
+    Otherwise it starts the next free attempt, linked to the previous one. Example: if `<file_id>`
+    and `<file_id>-r2` have failed, a replay starts `<file_id>-r3` with `replay_of` set to
+    `<file_id>-r2`.
+
+    Raises `TransientError` if Step Functions or DynamoDB is busy, or if Step Functions still shows
+    an execution as it was before it failed, and `TooManyAttempts` after `MAX_ATTEMPTS` attempts.
     """
     if not isinstance(request, Replay):
         started = _start(request.job, state_machine_arn)
         return Launched("started" if started else "duplicate", request.job)
     item = read_item(metadata_table, request.job.file_id)
-    # Of an execution that was started by hand the name says nothing, and names are free again 90
-    # days after the end; the item knows of both.
+    # The name is no proof of success: an execution that was started by hand has any name, and names
+    # can be used again 90 days after the end. The item covers both.
     if item is not None and item["status"] == "succeeded" and not request.force:
         return Launched("duplicate", request.job)
     if not (request.force or request.though_superseded):
@@ -69,10 +76,11 @@ def launch(request: Request, state_machine_arn: str, metadata_table: str) -> Lau
 
 
 def _replay(request: Replay, state_machine_arn: str, item: Item | None) -> Launched:
-    # An earlier attempt may have been redriven since: two runs of a file must not mix their parts.
+    # An earlier attempt could have been redriven in the meantime, so all attempts are checked: two
+    # runs of a file must not mix their parts.
     job = replace(request.job, attempt=1, replay_of=None)
     while job.attempt <= MAX_ATTEMPTS:
-        # The request's own attempt has run as well, unless nothing was ever started for the file.
+        # The request's own attempt has run too, unless nothing was ever started for the file.
         has_run = job.attempt < request.job.attempt
         if not has_run and _start(job, state_machine_arn):
             return Launched("started", job)
@@ -80,17 +88,18 @@ def _replay(request: Replay, state_machine_arn: str, item: Item | None) -> Launc
         if described is None and not has_run:
             raise TransientError(
                 f"The name of the execution {job.execution_name} is taken, but Step Functions does "
-                "not show it yet; it is tried again."
+                "not show it yet. Retry later."
             )
-        # What has run and is not there any more was forgotten, 90 days after its end.
+        # An attempt that has run but is not found was removed, 90 days after its end.
         if described is not None and _is_done(request, job, described, item):
             return Launched("duplicate", job)
         if described is not None and has_run and _start(job, state_machine_arn):
-            # Shown as failed, but the name with the same input is accepted: it was redriven.
+            # It is shown as failed, but its name was accepted with the same input, which Step
+            # Functions does only for a running execution: it was redriven.
             return Launched("duplicate", job)
         job = replace(job, attempt=job.attempt + 1, replay_of=job.execution_name)
     raise TooManyAttempts(
-        f"The file {request.job.file_id} would need an attempt beyond the {MAX_ATTEMPTS} allowed. "
+        f"The file {request.job.file_id} has failed {MAX_ATTEMPTS} times, which is the limit. "
         "Start it by hand in the Step Functions console, or upload it again."
     )
 
@@ -121,15 +130,15 @@ def _is_done(
     if has_failed or (refused and same_input):
         raise TransientError(
             f"The execution {job.execution_name} has ended, but Step Functions shows it as "
-            f"{status}; it is tried again."
+            f"{status}. Retry later."
         )
     return True
 
 
 def _failed_runs(request: Replay, item: Item | None) -> list[tuple[str, int, str]]:
-    """The runs that failed: execution, number of redrives, and a time not before its start.
+    """The runs that are known to have failed: ARN, redrive count, and a time after the start.
 
-    An execution's name is free again 90 days after its end, hence the time.
+    The time is needed because an execution's name can be used again 90 days after its end.
     """
     history: Mapping[str, Any] = (item or {}).get("history", {})
     runs = [
@@ -144,7 +153,7 @@ def _failed_runs(request: Replay, item: Item | None) -> list[tuple[str, int, str
 
 
 def _start(job: Job, state_machine_arn: str) -> bool:
-    """Start the attempt's execution; False where its name is taken."""
+    """Start the attempt's execution; returns False if its name is taken."""
     with aws_errors("the state machine"):
         try:
             stepfunctions().start_execution(
@@ -160,7 +169,7 @@ def _start(job: Job, state_machine_arn: str) -> bool:
 
 
 def _describe(job: Job, state_machine_arn: str) -> DescribeExecutionOutputTypeDef | None:
-    """The attempt's execution; None where there is none (any more)."""
+    """The attempt's execution, or None if there is none, or no longer."""
     arn = execution_arn(state_machine_arn, job.execution_name)
     with aws_errors("the state machine's execution"):
         try:

@@ -1,4 +1,4 @@
-"""What a message of the ProcessingQueue asks for."""
+"""Reads the messages of the ProcessingQueue."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Upload:
 
 @dataclass(frozen=True)
 class Replay:
-    """A state document: run this file again; `force` even though it has succeeded.
+    """A state document: rerun this file, with `force` even if it has succeeded.
 
-    `though_superseded` runs it even though a later version of its key has succeeded. `failed` is
-    the run of an execution whose failure the document reports, if it reports one.
+    `though_superseded` reruns it even if a later version of its key has succeeded. `failed` is the
+    execution whose failure the document reports, if it reports one.
     """
 
     job: Job
@@ -43,7 +43,7 @@ Request = Upload | Replay
 
 @dataclass(frozen=True)
 class Entry:
-    """One of the `total` things that a message asks for, counted from 1: a request, or an error."""
+    """One of a message's `total` requests, numbered from 1, or the error of a malformed one."""
 
     number: int
     total: int
@@ -51,16 +51,16 @@ class Entry:
 
     @property
     def place(self) -> str:
-        """Which part of the message it is, such as `record 2 of 3`."""
+        """The position in the message, such as `record 2 of 3`."""
         return f"record {self.number} of {self.total}"
 
 
 def entries_of(body: str, input_bucket: str) -> list[Entry]:
-    """What a message asks to run: nothing for S3's test event and for folder keys.
+    """The requests of a message; none for S3's test event and for keys of folders.
 
-    A record of an S3 event that is not well formed, or not of `input_bucket`, is an entry with an
-    error and does not hold up its neighbours. Raises `UnknownMessage`, saying what is wrong, where
-    that is so of the whole message.
+    A record of an S3 event that is malformed, or is not of `input_bucket`, becomes an entry with an
+    error and doesn't affect the other records. Raises `UnknownMessage` if the whole message is
+    malformed.
     """
     try:
         document = json.loads(body)
@@ -80,7 +80,7 @@ def entries_of(body: str, input_bucket: str) -> list[Entry]:
 
 def _uploads(records: Any, input_bucket: str) -> list[Entry]:
     if not isinstance(records, list):
-        raise UnknownMessage("The message is malformed: its Records are no list.")
+        raise UnknownMessage("The message is malformed: Records is not a list.")
     entries = []
     for number, record in enumerate(records, start=1):
         request: Request | UnknownMessage | None
@@ -96,7 +96,7 @@ def _uploads(records: Any, input_bucket: str) -> list[Entry]:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """Turn what reading a malformed document raises into `UnknownMessage`."""
+    """Turn the errors of reading a malformed document into `UnknownMessage`."""
     try:
         yield
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
@@ -106,7 +106,7 @@ def _explained() -> Iterator[None]:
 def _upload(record: Mapping[str, Any], input_bucket: str) -> Upload | None:
     name = str(record["eventName"])
     if not name.startswith("ObjectCreated:"):
-        raise UnknownMessage(f"The event {name[:64]} is no upload.")
+        raise UnknownMessage(f"The event {name[:64]} is not an upload.")
     source = source_of_record(record)
     _check_place(source.bucket, source.key, input_bucket)
     if source.key.endswith("/") and source.size == 0:
@@ -116,15 +116,15 @@ def _upload(record: Mapping[str, Any], input_bucket: str) -> Upload | None:
 
 
 def _replay(document: Mapping[str, Any], input_bucket: str) -> Replay:
-    """Nothing but identity, source and attempt is kept, so nothing grows from replay to replay."""
+    """Read a state document; keep only identity, source and attempt, so that it never grows."""
     given = Job.from_document({name: document[name] for name in ("file_id", "attempt", "source")})
     _check_place(given.source.bucket, given.source.key, input_bucket)
     if given.file_id != given.source.file_id:
-        raise UnknownMessage("The state document's file_id is not that of its source.")
+        raise UnknownMessage("The state document's file_id doesn't match its source.")
     if given.source.dataset != keys.dataset_of(given.source.key):
-        raise UnknownMessage("The state document's dataset is not that of its key.")
+        raise UnknownMessage("The state document's dataset doesn't match its key.")
     if given.attempt < 1:
-        raise UnknownMessage("The state document's attempt is not 1 or more.")
+        raise UnknownMessage("The state document's attempt is less than 1.")
     failure = document.get("failure") or {}
     return Replay(
         given,
@@ -136,11 +136,11 @@ def _replay(document: Mapping[str, Any], input_bucket: str) -> Replay:
 
 def _check_place(bucket: str, key: str, input_bucket: str) -> None:
     if bucket != input_bucket:
-        raise UnknownMessage("The message is of another bucket than the pipeline's input.")
+        raise UnknownMessage("The message names a bucket other than the input bucket.")
     if not key.startswith(keys.RAW_PREFIX):
-        raise UnknownMessage(f"The message is of a key outside {keys.RAW_PREFIX}.")
+        raise UnknownMessage(f"The message names a key outside {keys.RAW_PREFIX}.")
 
 
 def _what(error: Exception) -> str:
-    """What is malformed, without the message's own words: a KeyError names the missing field."""
+    """What is malformed, without quoting the message; a KeyError names the missing field."""
     return f"{error} is missing" if isinstance(error, KeyError) else type(error).__name__

@@ -1,4 +1,4 @@
-"""Summarize: merge the statistics of all parts and write the summary."""
+"""Summarize: merge the statistics of all parts, and write the file's summary."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ class Settings:
 
 @step()
 def handler(task: Task) -> dict[str, Any]:
-    """Write the summary, dated with the execution's start: repeating it changes nothing."""
+    """Write the summary to `reports/`; return its key and the success rate.
+
+    It is dated with the execution's start, so repeating the step writes the same bytes. Raises
+    `MixedParts` if the statistics were made by another version of the engine.
+    """
     settings = from_environment(Settings)
     job = task.job
     bucket = settings.output_bucket
@@ -38,10 +42,10 @@ def handler(task: Task) -> dict[str, Any]:
     try:
         statistics = merge(parts)
     except UnlikePartials:
-        # The functions were updated after the output was written, which is as good as before.
+        # The functions were updated after the output was written. The output is still valid.
         raise MixedParts(
-            "The parts were made by another version of the engine than this one. Redrive the "
-            "execution: it makes the parts anew and publishes the same records again."
+            "The parts were made by another version of the engine than the present one. Redrive "
+            "the execution: it makes the parts again and publishes the same records."
         ) from None
     output = job.results["output"]
     summary = summarize(

@@ -1,4 +1,4 @@
-"""Transform: one split in; typed records, rejects and mergeable statistics out."""
+"""Transform: turn one split into typed records, rejected records and mergeable statistics."""
 
 from __future__ import annotations
 
@@ -29,28 +29,32 @@ class Settings:
 
 @step(TabularError)
 def handler(task: Task) -> dict[str, Any]:
-    """Transform the split, unless its very part is there; a report says that all of it is."""
+    """Transform the split, unless an earlier run has already made exactly this part.
+
+    Returns the part's counts. Raises `TooManyRejects` as soon as the contract's limit is exceeded,
+    `SourceNotFound` and the like if the file can't be read, and the other errors of `tabular`.
+    """
     settings = from_environment(Settings)
     job = task.job
     plan = storage.read_document(settings.output_bucket, job.results["parse"]["plan_key"])
     layout = Layout.from_document(plan["layout"])
-    # A Map hands each Transform its split; a file of one split has it in its plan.
+    # A Map passes each Transform its split. The only split of a file is in the plan.
     split = Split(**task.payload.get("split", plan["split"]))
     output_format = layout.contract.output_format or settings.output_format
     stamp = stamp_of(task, plan["layout"], split, output_format)
     report_key = keys.part_key(job.file_id, split.index, "report.json")
     report = storage.read_optional_document(settings.output_bucket, report_key)
     if report and report["stamp"] == stamp and _is_whole(task, settings, split, output_format):
-        logger().info("the part is there already", extra={"split": split.index})
+        logger().info("the part exists already", extra={"split": split.index})
     else:
         report = _transform(task, settings, layout, split, output_format) | {"stamp": stamp}
-        # Written last: a part without its report is not there.
+        # Written last: a part without a report is incomplete.
         storage.write_document(settings.output_bucket, report_key, report)
     return {name: report[name] for name in ("record_count", "processed_count", "error_count")}
 
 
 def _is_whole(task: Task, settings: Settings, split: Split, output_format: OutputFormat) -> bool:
-    """Whether all objects of the split's part are there, not its report alone."""
+    """Whether all objects of the split's part exist, not only its report."""
     return all(
         storage.find(settings.output_bucket, keys.part_key(task.job.file_id, split.index, content))
         for content in (output_format, "rejected.jsonl", "rejected.csv", "statistics.json")
@@ -60,7 +64,7 @@ def _is_whole(task: Task, settings: Settings, split: Split, output_format: Outpu
 def _transform(
     task: Task, settings: Settings, layout: Layout, split: Split, output_format: OutputFormat
 ) -> dict[str, Any]:
-    """Write the split's part; returns its report, small whatever the split's size."""
+    """Write the split's part; returns its report, whose size doesn't depend on the split's."""
     job = task.job
 
     def part(content: str) -> str:
@@ -69,7 +73,7 @@ def _transform(
     stopped: list[TooManyRejects] = []
 
     def check(progress: Progress) -> bool:
-        """Stop where the contract's limit can't be kept any more: the rejects so far are kept."""
+        """Whether to stop because the contract's limit is exceeded; the rejects are kept."""
         try:
             check_rejects_so_far(
                 layout.contract,

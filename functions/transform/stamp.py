@@ -1,4 +1,4 @@
-"""What a part depends on: where none of it has changed, the part need not be made again."""
+"""The stamp of a part: if it hasn't changed, the part need not be made again."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ from tabular.statistics.sketches import hash_fingerprint
 
 
 def stamp_of(task: Task, layout: dict[str, Any], split: Split, output_format: str) -> str:
-    """A digest of the content, how it is read and checked, the split, the engine and the time.
+    """A digest of everything that a part depends on.
 
-    The layout holds the contract. The time is the execution's start, which every record bears:
-    a redrive finds its parts again, a new attempt makes its own.
+    That is the file's content, the layout (which includes the contract), the split, the format, the
+    engine, and the execution's start, which every record carries. So a redrive reuses its parts,
+    and a new attempt makes its own.
     """
     facts = {
         "etag": task.job.location.etag,
@@ -40,10 +41,10 @@ def stamp_of(task: Task, layout: dict[str, Any], split: Split, output_format: st
 
 @cache
 def engine() -> dict[str, str]:
-    """What makes parts, by name: the code and every library that shapes their bytes or hashes.
+    """The versions of the code and of everything else that affects a part's bytes or hashes.
 
-    Python brings its own Unicode tables and zlib, and the processor can decide about hashes. All
-    parts of a file must have the same, which `WriteOutput` checks.
+    Python is included for its Unicode tables and zlib, the processor because hashes can depend on
+    it. All parts of a file must have the same engine, which `WriteOutput` checks.
     """
     return {
         "code": _code_version(),
@@ -56,7 +57,7 @@ def engine() -> dict[str, str]:
 
 
 def _code_version() -> str:
-    """A digest of the source of everything of ours in this function's package."""
+    """A digest of the source of the pipeline's own code in this function's package."""
     digest = hashlib.sha256()
     for package in (tabular, shared, transform):
         folder = Path(package.__path__[0])

@@ -1,8 +1,8 @@
-"""Uncaught: finish what the failure lane could not, for an execution that no Catch has seen.
+"""Uncaught: do the failure lane's work for an execution whose failure no Catch could handle.
 
 Executions that time out, are aborted or fail at runtime never reach the failure lane. Step
-Functions tells EventBridge of them, though also of those that the lane has dealt with: what the
-lane has done stands in the execution's last document, and is not done again.
+Functions reports them to EventBridge, together with those that the lane has handled. The
+execution's last document says what the lane has done, and that is not done again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _THROTTLED = "TooManyRequestsException"
 
-# The last state's entry is among the last events, before its retries.
+# Enough events to include the entry of the last state, which comes before its retries.
 HISTORY_EVENTS = 1000
 
 
@@ -45,10 +45,11 @@ class Settings:
 
 @guarded()
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Queue, tell and record the failure, each unless the lane has.
+    """Send the dead letter, publish and record the failure, each unless the failure lane has.
 
-    Raises where one of them fails, and `TransientError` where Step Functions does not show the
-    execution's end yet. Lambda then invokes the function with the event again.
+    Returns the parts that were done. Raises if one of them fails, and `TransientError` if Step
+    Functions doesn't show the execution's end yet. Lambda then invokes the function with the same
+    event again.
     """
     settings = from_environment(Settings)
     detail = event["detail"]
@@ -56,7 +57,7 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     described = _describe(detail["executionArn"])
     history = _history(detail["executionArn"])
     if redriven_since(detail, described, history):
-        logger().info("it has been redriven since", extra={"done": []})
+        logger().info("the execution was redriven in the meantime", extra={"done": []})
         return {"done": []}
     document = last_document(history)
     if document is None:
@@ -64,7 +65,7 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     execution = _execution(described)
     undone = left_undone(document, execution)
     if undone == list(LANE) and _is_recorded(settings, document, execution):
-        logger().info("the event came before")
+        logger().info("the event was already handled")
         undone = []
     if undone:
         _make_up_for(undone, with_failure(document, execution, detail), execution, settings)
@@ -78,7 +79,7 @@ def _make_up_for(
     execution: Mapping[str, Any],
     settings: Settings,
 ) -> None:
-    # What failed in the lane is done now, so the item must not call it undone any more.
+    # The parts that failed in the lane are done now, so the item must not list them as not done.
     failure = {part: of for part, of in document["failure"].items() if part not in undone}
     job = {**document, "failure": failure}
     payload = {"job": job, "execution": execution, "outcome": "failed"}
@@ -92,7 +93,7 @@ def _make_up_for(
 def _is_recorded(
     settings: Settings, document: Mapping[str, Any], execution: Mapping[str, Any]
 ) -> bool:
-    """Whether the file's history has this run of this execution as failed."""
+    """Whether the file's history records this run of this execution as failed."""
     item = read_item(settings.metadata_table, document["file_id"]) or {}
     return any(
         entry["execution_arn"] == execution["Id"]
@@ -116,7 +117,7 @@ def _describe(execution_arn: str) -> DescribeExecutionOutputTypeDef:
 
 
 def _execution(described: DescribeExecutionOutputTypeDef) -> dict[str, Any]:
-    """The execution as the workflow's context object would give it."""
+    """The execution in the form of the workflow's context object."""
     return {
         "Id": described["executionArn"],
         "Name": described["name"],
@@ -131,10 +132,10 @@ def _send(queue_url: str, document: Mapping[str, Any]) -> None:
 
 
 def _invoke(function: str, payload: Mapping[str, Any]) -> None:
-    """Let one of the lane's own functions do its part.
+    """Invoke one of the failure lane's functions.
 
-    Where Lambda has no room for it now, it is invoked asynchronously: Lambda keeps the invocation
-    for up to six hours, while this function would be repeated for three minutes only.
+    If Lambda throttles it, it is invoked asynchronously: Lambda then keeps the invocation for up to
+    six hours, whereas this function is retried for only three minutes.
     """
     body = json.dumps(payload).encode()
     with aws_errors(f"the function {function}"):

@@ -1,4 +1,4 @@
-"""The state document of an execution that ended without the failure lane, or in its middle."""
+"""The state document of an execution that ended outside the failure lane, or inside it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 from shared.steps import LANE_RESULTS
 
-# The lane's parts, in its order; each leaves its result in the document's `failure`.
+# The lane's parts, in order; each puts its result into the document's `failure`.
 LANE = LANE_RESULTS
 
 
 def last_document(events: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """The document that the last entered state got, from a history in any order."""
+    """The input of the last entered state, or None; `events` is a history in any order."""
     entered = [event for event in events if "input" in event.get("stateEnteredEventDetails", {})]
     if not entered:
         return None
@@ -23,7 +23,7 @@ def last_document(events: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
 
 
 def left_undone(document: Mapping[str, Any], execution: Mapping[str, Any]) -> list[str]:
-    """The parts of the failure lane that were not done for the execution's present run."""
+    """The parts of the failure lane that were not done for the execution's current run."""
     failure = _present_failure(document, execution)
     return [part for part in LANE if part not in failure or "Error" in failure[part]]
 
@@ -31,7 +31,7 @@ def left_undone(document: Mapping[str, Any], execution: Mapping[str, Any]) -> li
 def with_failure(
     document: Mapping[str, Any], execution: Mapping[str, Any], detail: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The document as the lane's DescribeFailure makes it, from the execution's own status."""
+    """The document with a `failure` like DescribeFailure's, made from the execution's status."""
     if _present_failure(document, execution):
         return dict(document)
     error = detail.get("error") or _ERRORS[detail["status"]]
@@ -48,7 +48,7 @@ _ERRORS = {"TIMED_OUT": "States.Timeout", "ABORTED": "Aborted", "FAILED": "State
 def _present_failure(
     document: Mapping[str, Any], execution: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    """The failure that the lane was dealing with; one from before a redrive does not count."""
+    """The failure that the lane was handling; empty if it is of a run before a redrive."""
     failure: Mapping[str, Any] = document.get("failure", {})
     described: Mapping[str, Any] = failure.get("execution", {})
     same_run = int(described.get("RedriveCount") or 0) == execution["RedriveCount"]

@@ -1,8 +1,8 @@
-"""Whether Step Functions' answers are as recent as the event that asks for them.
+"""Checks that Step Functions' answers are at least as recent as the event being handled.
 
 DescribeExecution and GetExecutionHistory are eventually consistent: just after an execution has
-ended, they may still show it running. What an old answer says must never decide that there is
-nothing to do, for then nobody would ever hear of the failure.
+ended, they can still show it as running. An outdated answer must never lead to the conclusion that
+there is nothing to do, because nobody would then be notified of the failure.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _ENDS = frozenset(
 def redriven_since(
     detail: Mapping[str, Any], described: Mapping[str, Any], history: Sequence[Mapping[str, Any]]
 ) -> bool:
-    """Whether the execution has been redriven since the event.
+    """Whether the execution was redriven after the event.
 
-    `detail` is the event's, which has the status and the number of redrives of the run that ended;
-    `described` and `history` (its newest events, in any order) are Step Functions' answers.
-    Returns False where they show the same run, ended. Raises `TransientError` where they are from
-    before the event.
+    `detail` is the event's detail, with the status and the redrive count of the run that ended.
+    `described` and `history` (the newest events, in any order) are Step Functions' answers.
+    Returns False if they show the same run, ended. Raises `TransientError` if they are older than
+    the event.
     """
     redrives = int(detail["redriveCount"])
     newest_redrive = _newest_redrive(history)
@@ -38,13 +38,13 @@ def redriven_since(
         and int(described.get("redriveCount", 0)) == redrives
         and last is not None
         and last["type"] in _ENDS
-        # The redrive itself may be further back than the events that were read.
+        # None: the redrive is further back than the events that were read.
         and newest_redrive in {None, redrives}
     )
     if not is_present:
         raise TransientError(
-            f"Step Functions does not show yet that the execution has ended as {detail['status']}; "
-            "it is tried again."
+            f"Step Functions does not show yet that the execution has ended as {detail['status']}. "
+            "Retry later."
         )
     return False
 

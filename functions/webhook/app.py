@@ -1,7 +1,7 @@
-"""Webhook: post each notification of the topic, alarms too, as JSON to an HTTPS address.
+"""Webhook: post each message of the topic, including alarms, as JSON to an HTTPS URL.
 
-What can't be posted ends in the dead-letter queue: Lambda repeats the invocation after one minute
-and after two more, then sends its event there.
+Lambda retries a failed invocation after one minute and after two more, then sends its event to the
+dead-letter queue.
 """
 
 from __future__ import annotations
@@ -19,26 +19,27 @@ from shared.step import guarded
 from webhook.post import body_of
 from webhook.secret import address_of, forget
 
-# A slow chat must not hold the function for its whole timeout.
+# A slow webhook must not block the function for its whole timeout.
 TIMEOUT_SECONDS = 10
 
 
 class WebhookRefused(Exception):
-    """The webhook answered with an error, or not at all; the address itself is a secret."""
+    """The webhook answered with an error or not at all; its URL, a secret, is never shown."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The function's environment: the name or ARN of the secret that holds the address."""
+    """The function's environment: the name or ARN of the secret that contains the URL."""
 
     webhook_secret: str
 
 
 @guarded(WebhookRefused)
 def handler(event: Mapping[str, Any], _context: object) -> None:
-    """Post every message of the event.
+    """Post every message of the SNS event.
 
-    Raises `WebhookRefused` where one was not accepted, `UnusableSecret` where there is no address.
+    Raises `WebhookRefused` if the webhook doesn't accept one, and `UnusableSecret` if the secret
+    has no URL.
     """
     secret = from_environment(Settings).webhook_secret
     for record in event["Records"]:
@@ -60,16 +61,16 @@ def _post(url: str, body: bytes) -> int:
             return int(response.status)
     except urllib.error.HTTPError as error:
         raise WebhookRefused(f"The webhook answered {error.code}.") from None
-    # ValueError: an address that cannot be read, whose words show it.
+    # ValueError: an invalid URL, which the error's message would show.
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise WebhookRefused(f"The webhook did not answer: {type(error).__name__}.") from None
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirected POST would arrive as a GET without its body, and perhaps without TLS."""
+    """Refuses redirects: a redirected POST would arrive as a GET without body or even TLS."""
 
     def redirect_request(self, *_args: object, **_kwargs: object) -> None:
-        """Follow nothing: the redirect's status is then an error like any other."""
+        """Return no request, so that the redirect's status is raised as an error."""
 
 
 def _opener() -> urllib.request.OpenerDirector:

@@ -1,4 +1,4 @@
-"""What is posted: a `text` that chats show, and the notification for machines beside it."""
+"""The body that is posted: a `text` that chats show, and the notification for programs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from shared.text import exact_json, for_chat, printable
 def body_of(message: Mapping[str, Any]) -> bytes:
     """The JSON body for one SNS message: `{"text", "subject", "notification"}`.
 
-    `text` is what the incoming webhooks of common chats show: names and sentences in it are code,
-    so nothing that a stranger has written mentions anybody or becomes a link. `notification` is the
-    message's own JSON, from the pipeline or from a CloudWatch alarm; a message that is no JSON is
-    kept as `{"message": text}`.
+    `text` is what the incoming webhooks of common chats show. Names and sentences in it are
+    formatted as code, so that untrusted text can't mention anybody or become a link. `notification`
+    is the message's own JSON, from the pipeline or from a CloudWatch alarm; a message that isn't
+    JSON becomes `{"message": text}`.
     """
     notification = _notification(str(message["Message"]))
     subject = message.get("Subject") or "Notification"
@@ -36,7 +36,7 @@ def _notification(message: str) -> dict[str, Any]:
 
 
 def _details(notification: Mapping[str, Any]) -> list[str]:
-    """A few lines for a reader: those of the pipeline, of an alarm, or the text as it is."""
+    """A few lines for people: about a file, about an alarm, or the message's text."""
     if "AlarmName" in notification:
         return _as_code(str(notification.get("NewStateReason", "")))
     if "file_id" not in notification:
@@ -57,5 +57,5 @@ def _details(notification: Mapping[str, Any]) -> list[str]:
 
 
 def _as_code(text: str) -> list[str]:
-    """A text of several lines, each of them for a chat."""
+    """The lines of a text, each formatted for a chat."""
     return [for_chat(line) for line in text.splitlines()]

@@ -1,4 +1,4 @@
-"""The webhook's address: a secret in Secrets Manager, kept for a few minutes."""
+"""The webhook's URL: read from a secret in Secrets Manager, and cached for a few minutes."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from botocore.exceptions import ClientError
 from shared.clients import secretsmanager
 from shared.errors import PipelineError, aws_errors, error_code
 
-# A secret that is rotated is noticed within this time, and at once where the old address is
-# refused. A read costs some 50 ms and a fraction of a cent.
+# A rotated secret takes effect within this time, and at once if the webhook refuses the old URL. A
+# read takes about 50 ms and costs a fraction of a cent.
 MAX_AGE_SECONDS = 300
 
-# A secret that is being deleted is an InvalidRequestException.
+# Secrets Manager answers InvalidRequestException for a secret that is scheduled for deletion.
 _NOT_THERE = frozenset({"ResourceNotFoundException", "InvalidRequestException"})
 
 
 class UnusableSecret(PipelineError):
-    """The webhook's secret is not there, or holds no address; its value is never shown."""
+    """The webhook's secret doesn't exist or has no URL; its value is never shown."""
 
 
 @dataclass(frozen=True)
@@ -33,21 +33,22 @@ _kept: dict[str, _Kept] = {}
 
 
 def address_of(secret: str) -> str:
-    """The https:// address in the secret of this name or ARN, at most MAX_AGE_SECONDS old.
+    """The https:// URL in the secret with this name or ARN, at most MAX_AGE_SECONDS old.
 
-    Raises `UnusableSecret` where the secret is not there or holds none, `TransientError` where
-    reading it again helps.
+    Raises `UnusableSecret` if the secret doesn't exist or has no URL, and `TransientError` if a
+    retry can help.
     """
     now = time.time()
     kept = _kept.get(secret)
-    # Wall clock, for a monotonic one may rest while the environment is frozen. It can be set back.
+    # The wall clock, because a monotonic clock can pause while the environment is frozen. The lower
+    # bound is for a wall clock that is set back.
     if kept is None or not 0 <= now - kept.read_at < MAX_AGE_SECONDS:
         kept = _kept[secret] = _Kept(_read(secret), now)
     return kept.address
 
 
 def forget(secret: str) -> None:
-    """Read the secret again next time: its address was refused, so it may have been rotated."""
+    """Drop the cached URL, which was refused: the secret may have been rotated."""
     _kept.pop(secret, None)
 
 
@@ -58,21 +59,21 @@ def _read(secret: str) -> str:
         except ClientError as error:
             if error_code(error) in _NOT_THERE:
                 raise UnusableSecret(
-                    f"The secret {secret} is not there ({error_code(error)}). Create or restore it"
+                    f"The secret {secret} doesn't exist ({error_code(error)}). Create or restore it"
                     " in this region, or deploy with another WebhookSecret."
                 ) from None
             raise
     address = _address_in(answer.get("SecretString", "").strip())
     if not address.startswith("https://"):
         raise UnusableSecret(
-            f"The secret {secret} holds no https:// address. Its value must be the address alone,"
-            ' or JSON with the key "url".'
+            f"The secret {secret} has no https:// URL. Its value must be the URL alone, or JSON"
+            ' with the key "url".'
         )
     return address
 
 
 def _address_in(value: str) -> str:
-    """The address in a secret's value: the value itself, or `url` of a JSON object."""
+    """The URL in a secret's value: the value itself, or `url` of a JSON object."""
     if not value.startswith("{"):
         return value
     try:

@@ -1,4 +1,4 @@
-"""WriteOutput: check the whole file, then publish its output in one step."""
+"""WriteOutput: check the whole file, then publish its output atomically."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from write_output.publish import Publication, check_correction, publish
 
 @dataclass(frozen=True)
 class Settings:
-    """The function's environment: the default reject limits hold where no contract sets any."""
+    """The function's environment; the reject limits apply if the contract sets none."""
 
     output_bucket: str
     max_reject_percent: float
@@ -28,7 +28,13 @@ class Settings:
 
 @step(TabularError)
 def handler(task: Task) -> dict[str, Any]:
-    """Publish rejected records before processed ones, and nothing unless every check passes."""
+    """Check the file's parts, and publish rejected records, then processed ones.
+
+    Returns the keys of the outputs and the file's counts. Nothing is published unless every check
+    passes. Raises `MixedParts` if parts are missing or of different engines, `TooManyRejects` if a
+    reject limit is exceeded, and `SourceChanged` if the file corrects records that are no longer
+    rejected.
+    """
     settings = from_environment(Settings)
     job = task.job
     parse = job.results["parse"]
@@ -64,7 +70,7 @@ def handler(task: Task) -> dict[str, Any]:
 
 
 def _measured_records(results: Mapping[str, Mapping[str, Any]]) -> int | None:
-    """The number of records that was counted before transforming, of a file of several splits."""
+    """The number of records counted by MeasureSplits, or None for a file of one split."""
     if results["parse"]["splits"] == 1:
         return None
     return int(results["numbers"]["record_count"])

@@ -1,4 +1,4 @@
-"""The parts of a file, added up."""
+"""Adds up the reports of a file's parts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.errors import InternalError, MixedParts
 
 @dataclass(frozen=True)
 class WholeFile:
-    """What all parts of a file come to; `processed_bytes` is the size of the output."""
+    """The totals of all parts of a file; `processed_bytes` is the size of the output."""
 
     record_count: int
     processed_count: int
@@ -28,9 +28,9 @@ def add_up(
 ) -> WholeFile:
     """Add up the reports of all parts, in the order of the splits.
 
-    Raises `MixedParts` where they are not of one format, one engine and the execution that started
-    at `processed_at`, which making them anew cures, and `InternalError` where counts do not agree,
-    with each other or with `expected_records`: publishing them would mix attempts or lose records.
+    Raises `MixedParts` if they are not all of one format, one engine, and the execution that
+    started at `processed_at`; making them again helps. Raises `InternalError` if the counts don't
+    agree with each other or with `expected_records`: publishing would mix attempts or lose records.
     """
     records = processed = errors = size = 0
     formats = set()
@@ -43,32 +43,32 @@ def add_up(
         size += report["processed_bytes"]
         formats.add(str(report["format"]))
         starts.add(str(report["processed_at"]))
-        # The reports of older versions of this pipeline do not say it.
+        # Older versions of this pipeline wrote reports without it.
         engines.append(report.get("engine") or {})
     if len(formats) != 1:
-        raise MixedParts(f"The parts are of different formats. {_CURE}")
+        raise MixedParts(f"The parts have different formats. {_REMEDY}")
     if starts != {processed_at}:
-        raise MixedParts(f"The parts are not all of this execution. {_CURE}")
+        raise MixedParts(f"Not all parts were made by this execution. {_REMEDY}")
     _check_engines(engines)
     if processed + errors != records or expected_records not in {None, records}:
         raise InternalError(
             f"{records} records were read ({expected_records} expected), but {processed} processed "
-            f"and {errors} rejected. Nothing is published. Start a new execution."
+            f"and {errors} rejected. Nothing was published. Start a new execution."
         )
     return WholeFile(records, processed, errors, size, formats.pop())
 
 
-_CURE = "Nothing is published. Redrive the execution: it makes the parts anew."
+_REMEDY = "Nothing was published. Redrive the execution: it makes the parts again."
 
 
 def _check_engines(engines: Sequence[Mapping[str, str]]) -> None:
-    """Raise `MixedParts` where not all parts come from one and the same engine.
+    """Raise `MixedParts` if not all parts were made by the same engine.
 
-    Their bytes could differ, and their statistics cannot be merged: Summarize would fail after
+    Their bytes could differ, and their statistics can't be merged: Summarize would fail after
     publication, and again with every redrive.
     """
     if not all(engines):
-        raise MixedParts(f"Parts do not say which engine made them. {_CURE}")
+        raise MixedParts(f"Some parts don't say which engine made them. {_REMEDY}")
     first = engines[0]
     names = {name for engine in engines for name in engine}
     different = [
@@ -78,6 +78,6 @@ def _check_engines(engines: Sequence[Mapping[str, str]]) -> None:
     ]
     if different:
         raise MixedParts(
-            f"The parts come from engines that differ in {', '.join(different)}: the functions "
-            f"were updated while the file was transformed. {_CURE}"
+            f"The parts were made by engines that differ in {', '.join(different)}: the functions "
+            f"were updated while the file was transformed. {_REMEDY}"
         )

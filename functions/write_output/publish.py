@@ -1,4 +1,4 @@
-"""Publish a file's output, so that nobody ever sees half of it."""
+"""Publishes a file's output so that no reader ever sees only a part of it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from write_output.parts import WholeFile
 
 @dataclass(frozen=True)
 class Publication:
-    """Which file's parts are published, and the name of the output.
+    """The file whose parts are published, and the name of the output.
 
-    A mend names the file whose rejected records it mends, and the ETag that these had.
+    For a correction, `correction_of` is the ID of the corrected file, and `corrected_rejects` the
+    ETag of the rejected records that it corrects.
     """
 
     bucket: str
@@ -28,14 +29,14 @@ class Publication:
     corrected_rejects: str | None = None
 
     def rejected_key(self, suffix: str) -> str:
-        """Where its rejected records go."""
+        """The key of the file's rejected records, in the format of `suffix`."""
         return keys.rejected_key(self.dataset, self.file_id, suffix)
 
 
 def check_correction(publication: Publication) -> None:
-    """Raise `SourceChanged` where a mend is of records that the file does not reject any more.
+    """Raise `SourceChanged` if a correction corrects records that its file no longer rejects.
 
-    The file has been run again since: what it now processed itself would be there twice.
+    The file was rerun in the meantime, and records that it then processed would appear twice.
     """
     if publication.correction_of is None:
         return
@@ -52,13 +53,13 @@ def check_correction(publication: Publication) -> None:
 def publish(publication: Publication, whole: WholeFile) -> dict[str, Any]:
     """Publish rejected records, then processed ones; returns their keys.
 
-    Whoever sees processed records finds the rejected ones there already. Repeating it changes
-    nothing. Raises `MixedParts`, before anything appears, where any part is not there.
+    A reader who sees the processed records finds the rejected ones in place. Repeating it changes
+    nothing. Raises `MixedParts`, before anything is published, if any part is missing.
     """
     bucket = publication.bucket
     prefix = keys.parts_prefix(publication.file_id)
     parts = {part.key: part for part in storage.list_objects(bucket, prefix)}
-    # What is published, and what Summarize reads after publication: looked for before anything is.
+    # Everything that is published, and that Summarize reads afterwards, must exist before that.
     for content in (whole.output_format, "rejected.jsonl", "rejected.csv", "statistics.json"):
         _in_order(publication, parts, content)
     same_rejects = _publish_rejected(publication, whole, parts)
@@ -80,11 +81,11 @@ def publish(publication: Publication, whole: WholeFile) -> dict[str, Any]:
 def _publish_rejected(
     publication: Publication, whole: WholeFile, parts: dict[str, Location]
 ) -> bool:
-    """Publish the rejected records; True where the very same ones were published before."""
+    """Publish the rejected records; returns whether exactly the same ones were published before."""
     bucket = publication.bucket
     suffixes = ("jsonl", "csv")
     if whole.error_count == 0:
-        # An earlier attempt, under another contract, may have left some.
+        # An earlier attempt, with another contract, may have published some.
         storage.delete_objects(bucket, [publication.rejected_key(suffix) for suffix in suffixes])
         return False
     before = storage.find(bucket, publication.rejected_key("csv"))
@@ -98,7 +99,10 @@ def _publish_rejected(
 def _publish_under_manifest(
     publication: Publication, whole: WholeFile, parts: dict[str, Location]
 ) -> list[str]:
-    """Publish one object a split; the manifest, written and named last, makes them the output."""
+    """Publish one object for each split, then the manifest that lists them; returns all keys.
+
+    The manifest comes last: readers start from it, so they see all objects or none.
+    """
     suffix = whole.output_format
     objects = []
     for split, part in enumerate(_in_order(publication, parts, suffix)):
@@ -118,15 +122,15 @@ def _publish_under_manifest(
 
 
 def _in_order(publication: Publication, parts: dict[str, Location], content: str) -> list[Location]:
-    """The parts of one content, one a split; raises `MixedParts` where one is not there."""
+    """One part for each split, in their order; raises `MixedParts` if one is missing."""
     wanted = [
         keys.part_key(publication.file_id, split, content) for split in range(publication.splits)
     ]
     missing = [key for key in wanted if key not in parts]
     if missing:
         raise MixedParts(
-            f"{len(missing)} parts are not there, the first is {missing[0]}. Nothing is published. "
-            "Redrive the execution: it makes the parts anew."
+            f"{len(missing)} parts are missing; the first is {missing[0]}. Nothing was published. "
+            "Redrive the execution: it makes the parts again."
         )
     return [parts[key] for key in wanted]
 
@@ -134,10 +138,10 @@ def _in_order(publication: Publication, parts: dict[str, Location], content: str
 def _remove_superseded(
     publication: Publication, published: list[str], *, keep_corrections: bool
 ) -> None:
-    """Remove what stands beside the new output and would double its records.
+    """Remove earlier outputs of the file that would duplicate records of the new one.
 
-    That is the output of an earlier attempt in another format, and mends of records that an
-    earlier attempt rejected: this one processed them itself, or rejected others.
+    These are the output of an earlier attempt in another format, and corrections of records that an
+    earlier attempt rejected, because this attempt processed them itself or rejected others.
     """
     own = keys.processed_key(publication.dataset, publication.name, "")[:-1]
     corrections = keys.processed_key(

@@ -85,7 +85,7 @@ def test_parts_that_do_not_fit_are_found_before_anything_appears_and_made_anew(
     change(steps, uploaded, 1, "report.json", {"stamp": "another", **found})
     with pytest.raises(MixedParts) as raised:
         steps.run(uploaded, resume=transformed_run(steps, uploaded), from_state="WriteOutput")
-    assert "Nothing is published" in str(raised.value)
+    assert "Nothing was published" in str(raised.value)
     assert steps.outputs(uploaded) == {}
     transformed.clear()
     assert remedy_of("MixedParts") == "start_over"
@@ -101,7 +101,7 @@ def test_a_missing_part_is_found_before_anything_appears_and_made_anew(
     expected = outputs_of_a_whole_run(steps, uploaded)
     key = keys.part_key(str(uploaded.document["file_id"]), 1, content)
     steps.s3.delete_object(Bucket=steps.bucket, Key=key)
-    with pytest.raises(MixedParts, match="1 parts are not there"):
+    with pytest.raises(MixedParts, match="1 parts are missing"):
         steps.run(uploaded, resume=transformed_run(steps, uploaded), from_state="WriteOutput")
     assert steps.outputs(uploaded) == {}
     transformed.clear()

@@ -59,7 +59,8 @@ def test_a_file_that_must_be_one_split_and_is_too_large_says_why_and_what_to_do(
     assert str(raised.value) == (
         "The file has 6,000,000,000 bytes, and a contract with unique fields or keys compares all"
         " records, so the file can only be transformed as one split, of at most 2,400,000,000"
-        " bytes, the limit of the Transform function's 900 seconds. Upload it in smaller files."
+        " bytes, the limit of the Transform function's 900 seconds."
+        " Upload the data in smaller files."
     )
 
 

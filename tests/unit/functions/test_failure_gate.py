@@ -63,7 +63,7 @@ def test_an_error_without_a_cause_is_told_by_its_name_and_step(logs: Logs) -> No
 @pytest.mark.parametrize("part", ["dead_letter", "notification", "record"])
 def test_what_the_lane_could_not_do_is_shown(logs: Logs, part: str) -> None:
     failure = {**documents.failure(), part: {"Error": "States.Timeout", "Cause": ""}}
-    assert str(raised(failure)).endswith(f" Not done by the failure lane: {part}.")
+    assert str(raised(failure)).endswith(f" Parts of the failure lane that failed: {part}.")
 
 
 def test_a_lane_that_did_everything_is_not_mentioned(logs: Logs) -> None:
@@ -107,7 +107,7 @@ def test_too_many_rejects_start_over_when_redriven(logs: Logs) -> None:
 
 
 def test_a_document_without_a_failure_is_refused(logs: Logs) -> None:
-    with pytest.raises(InternalError, match="without a failure"):
+    with pytest.raises(InternalError, match="has no failure"):
         enter(REACHED)
 
 

@@ -42,7 +42,7 @@ def test_a_control_character_in_a_folders_name_is_refused(folder: str) -> None:
 
 @pytest.mark.parametrize("folder", [".", ".."])
 def test_a_folder_that_leads_elsewhere_is_refused(folder: str) -> None:
-    with pytest.raises(InvalidDatasetName, match="another folder"):
+    with pytest.raises(InvalidDatasetName, match="a different folder"):
         check_dataset(folder)
 
 

@@ -71,7 +71,7 @@ def test_rejects_are_not_mentioned_where_there_are_none() -> None:
     clean = {**documents.OUTPUT, "error_count": 0, "rejected_key": None, "rejected_csv_key": None}
     told = success(documents.recorded(output=clean))
     assert "Rejected" not in told.text
-    assert "Mend" not in told.text
+    assert "correct a copy" not in told.text
     assert told.document["outputs"]["rejected"] is None
     assert told.attributes["has_rejects"] == "false"
     assert success().attributes["has_rejects"] == "true"
@@ -83,7 +83,7 @@ def test_a_failure_tells_what_is_wrong_where_and_how_to_run_it_again() -> None:
         "Status: failed\nError: EmptyFile\nStep: ParseCsv\nCause: There is no header.\n"
         in told.text
     )
-    assert "Correct it and upload it again." in told.text
+    assert "Correct the file and upload it again." in told.text
     assert "pipectl rerun" not in told.text
     assert "- Redrive" not in told.text
     assert told.document["contract"] is None
@@ -101,8 +101,8 @@ def test_a_failure_that_a_rerun_can_help_says_how(error: str) -> None:
     document = documents.job(failure=documents.failure(error))
     execution = Execution.from_context(documents.execution())
     text = failure_notification(Job.from_document(document), execution, "dev").text
-    assert f"- pipectl rerun {FILE_ID}\n" in text
-    assert "- Redrive on the execution's page" in text
+    assert f"- Run `pipectl rerun {FILE_ID}`\n" in text
+    assert "- Choose Redrive on the execution's page" in text
     assert "upload it again" not in text
 
 
@@ -211,7 +211,7 @@ def test_a_success_is_told_once_however_often_the_step_runs(topic: Subscriber, l
     again = notify(documents.recorded(), "succeeded", redrives=1)
     assert again == first
     assert len(topic.messages()) == 1
-    assert logs[-2]["message"] == "already told"
+    assert logs[-2]["message"] == "already notified"
 
 
 def test_the_success_of_another_attempt_is_news(topic: Subscriber, logs: Logs) -> None:

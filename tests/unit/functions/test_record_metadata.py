@@ -457,7 +457,7 @@ def test_a_failure_is_recorded_though_its_contract_cannot_be_looked_for(
     fault("ListObjectsV2", client_error("AccessDenied", "ListObjectsV2", status=403))
     record(documents.job(failure=documents.failure()), "failed")
     assert [one["dataset"] for one in counted(capsys)] == ["other"]
-    assert any(line["message"] == "contract not looked for" for line in logs)
+    assert any(line["message"] == "contract lookup failed" for line in logs)
 
 
 def by_hand(status: Status, *, day: int, redrives: int = 0) -> Outcome:

@@ -217,7 +217,7 @@ def test_an_answer_from_before_the_event_is_asked_for_again(
     lane = Lane(monkeypatch, "ABORTED")
     lane.redriven(1)
     make_stale(lane)
-    with pytest.raises(TransientError, match="tried again"):
+    with pytest.raises(TransientError, match="Retry later"):
         app.handler(event("ABORTED", redrives=1), None)
     assert (lane.sent, lane.invoked) == ([], [])
 

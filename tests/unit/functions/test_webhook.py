@@ -173,7 +173,7 @@ def test_a_secret_without_an_https_address_is_refused_without_its_value(
 ) -> None:
     secrets.put(value)
     assert refused(sns("x")) == (
-        "The secret chat/webhook holds no https:// address. Its value must be the address alone, "
+        "The secret chat/webhook has no https:// URL. Its value must be the URL alone, "
         'or JSON with the key "url".'
     )
     assert server.requests == []
@@ -194,13 +194,13 @@ def test_a_secret_that_is_not_there_is_named(
 ) -> None:
     monkeypatch.setenv("WEBHOOK_SECRET", "no/such")
     assert refused(sns("x")).startswith(
-        "The secret no/such is not there (ResourceNotFoundException). Create or restore it"
+        "The secret no/such doesn't exist (ResourceNotFoundException). Create or restore it"
     )
 
 
 def test_a_secret_that_is_being_deleted_is_named(server: FakeServer, logs: Logs) -> None:
     clients.secretsmanager().delete_secret(SecretId=SECRET)
-    assert "is not there (InvalidRequestException)" in refused(sns("x"))
+    assert "doesn't exist (InvalidRequestException)" in refused(sns("x"))
 
 
 def test_a_busy_secrets_manager_is_transient(server: FakeServer, logs: Logs, fault: Fault) -> None:
