@@ -64,11 +64,11 @@ def test_a_file_that_must_be_one_split_and_is_too_large_says_why_and_what_to_do(
     )
 
 
-def test_a_split_that_grew_too_large_is_told_with_its_place() -> None:
+def test_a_split_that_grew_too_large_is_reported_with_its_place() -> None:
     layout = layout_of(20 * GB)
     splits = [Split(0, 8, GB), Split(1, GB, 19 * GB), Split(2, 19 * GB, None)]
 
-    with pytest.raises(FileTooLarge, match="Between the bytes 1,000,000,000 and 19,000,000,000"):
+    with pytest.raises(FileTooLarge, match="between the bytes 1,000,000,000 and 19,000,000,000"):
         check_splits(splits, layout, 900, why_one_split(layout))
 
 
