@@ -10,6 +10,7 @@ from shared.errors import ContractMissing
 from tabular.contract import descriptor
 from tabular.errors import InvalidContract
 from tabular.model import Contract
+from tabular.writing.formats import FORMATS
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def read_contract(input_bucket: str, dataset: str, *, required: bool) -> Dataset
         raise _deleted([key], dataset)
     body, version = stored
     try:
-        return DatasetContract(descriptor.read_contract(body), key, version)
+        return DatasetContract(descriptor.read_contract(body, output_formats=FORMATS), key, version)
     except InvalidContract as error:
         raise InvalidContract(f"The contract {key} is invalid. {error}") from None
 

@@ -118,7 +118,7 @@ def _write_single(pieces: Sequence[Piece], bucket: str, key: str, properties: Pr
                 **properties,
             )
         return
-    with ObjectWriter(bucket, key) as writer:
+    with ObjectWriter(bucket, key, properties) as writer:
         for piece in pieces:
             writer.write(_read(piece))
 

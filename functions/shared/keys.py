@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 RAW_PREFIX = "raw/"
 CONTRACTS_PREFIX = "contracts/"
 DEFAULT_DATASET = "default"
@@ -67,6 +69,11 @@ def processed_key(dataset: str, name: str, suffix: str) -> str:
     return f"processed/{dataset}/{name}.{suffix}"
 
 
+def manifest_suffix(suffix: str) -> str:
+    """The suffix of the manifest that lists the objects of an output; `suffix` is theirs."""
+    return f"{suffix}.manifest.json"
+
+
 def processed_part_key(dataset: str, name: str, split: int, suffix: str) -> str:
     """One split's typed records, if the output is several objects with a manifest."""
     return f"processed/{dataset}/{name}/part-{split:05d}.{suffix}"
@@ -91,15 +98,19 @@ def summary_key(dataset: str, file_id: str) -> str:
     return f"reports/{dataset}/{file_id}_summary.json"
 
 
-def derived_keys(dataset: str, file_id: str, name: str, source_key: str) -> list[str]:
+def derived_keys(
+    dataset: str, file_id: str, name: str, source_key: str, suffixes: Iterable[str]
+) -> list[str]:
     """All keys derived from a dataset's name for one file, the longest of each kind.
 
-    `name` is the output's name. S3 refuses keys longer than `MAX_KEY_BYTES`.
+    `name` is the output's name, and `suffixes` are those of all output formats. S3 refuses keys
+    longer than `MAX_KEY_BYTES`.
     """
+    longest = max(suffixes, key=len)
     return [
         contract_key(dataset),
-        processed_key(dataset, name, "parquet.manifest.json"),
-        processed_part_key(dataset, name, 0, "parquet"),
+        processed_key(dataset, name, manifest_suffix(longest)),
+        processed_part_key(dataset, name, 0, longest),
         rejected_key(dataset, file_id, "jsonl"),
         summary_key(dataset, file_id),
         archive_key(dataset, file_id, source_key),

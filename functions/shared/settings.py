@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -16,34 +16,34 @@ Model = TypeVar("Model")
 def from_environment(model: type[Model], environment: Mapping[str, str] | None = None) -> Model:
     """Fill a dataclass from the environment: field `output_bucket` reads `OUTPUT_BUCKET`.
 
-    Fields are `str`, `int`, `float` or a Literal of strings. Raises `SettingsError` with the
-    variable's name if a variable is missing or has an invalid value.
+    Fields are `str`, `int`, `float`, a Literal of strings, or a `str` whose metadata lists its
+    `choices`. Raises `SettingsError` with the variable's name if a variable is missing or has an
+    invalid value.
     """
     variables = os.environ if environment is None else environment
     kinds = typing.get_type_hints(model)
     values: dict[str, Any] = {}
     for field in fields(model):  # type: ignore[arg-type]  # a TypeVar cannot say "dataclass"
         variable = field.name.upper()
+        kind = kinds[field.name]
+        choices = field.metadata.get("choices") or typing.get_args(kind)
         try:
-            values[field.name] = _read(kinds[field.name], variables[variable])
+            values[field.name] = _read(kind, choices, variables[variable])
         except KeyError:
             raise SettingsError(f"The environment variable {variable} is not set.") from None
         except ValueError:
+            expected = (
+                f"one of {', '.join(choices)}" if choices else f"a value of type {kind.__name__}"
+            )
             raise SettingsError(
-                f"The environment variable {variable} must be {_expected(kinds[field.name])}."
+                f"The environment variable {variable} must be {expected}."
             ) from None
     return model(**values)
 
 
-def _read(kind: Any, text: str) -> Any:
-    choices = typing.get_args(kind)
+def _read(kind: Any, choices: Collection[str], text: str) -> Any:
     if not choices:
         return kind(text)
     if text not in choices:
         raise ValueError
     return text
-
-
-def _expected(kind: Any) -> str:
-    choices = typing.get_args(kind)
-    return f"one of {', '.join(choices)}" if choices else f"a value of type {kind.__name__}"

@@ -53,7 +53,6 @@ _CONTENT_TYPES = {
     "html": "text/html; charset=utf-8",
     "json": "application/json",
     "jsonl": "application/x-ndjson",
-    "parquet": "application/vnd.apache.parquet",
     "tsv": "text/tab-separated-values",
 }
 # S3's default for an object without a media type.
@@ -330,10 +329,11 @@ class ObjectWriter:
     object appears. An error in a part's upload is raised when the next part is full, or at the end.
     """
 
-    def __init__(self, bucket: str, key: str) -> None:
+    def __init__(self, bucket: str, key: str, properties: Properties | None = None) -> None:
+        """Without `properties` the object's type is told by its key."""
         self._bucket = bucket
         self._key = key
-        self._content_type = content_type(key)
+        self._properties = properties or Properties(ContentType=content_type(key))
         self._buffer = bytearray()
         self._upload_id: str | None = None
         self._parts: list[CompletedPartTypeDef] = []
@@ -385,7 +385,7 @@ class ObjectWriter:
                 Bucket=self._bucket,
                 Key=self._key,
                 Body=bytes(self._buffer),
-                ContentType=self._content_type,
+                **self._properties,
             )
 
     def _send(self, part: bytes) -> None:
@@ -393,7 +393,7 @@ class ObjectWriter:
         if self._upload_id is None:
             with aws_errors(self._place):
                 self._upload_id = s3().create_multipart_upload(
-                    Bucket=self._bucket, Key=self._key, ContentType=self._content_type
+                    Bucket=self._bucket, Key=self._key, **self._properties
                 )["UploadId"]
         self._wait_for_upload()
         number = len(self._parts) + 1

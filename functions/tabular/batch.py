@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
-from tabular.record_faults import RecordFaults
+from tabular.reading.record_faults import RecordFaults
 from tabular.uniqueness import Uniqueness
 from tabular.values.columns import ColumnReader, Values
-from tabular.writing.parquet import misfits, parquet_schema
 from tabular.writing.rejects import Rejects
 
 if TYPE_CHECKING:
     from tabular.reading.layout import Layout
     from tabular.reading.records import Parsed, Records
     from tabular.values.fault_columns import FaultColumn
+    from tabular.writing.output_format import Writer
 
 
 class Batch(NamedTuple):
@@ -36,15 +36,14 @@ class Batch(NamedTuple):
 class BatchReader:
     """Reads blocks of one file, and keeps what it learned about repeated texts."""
 
-    def __init__(self, layout: Layout, *, for_parquet: bool = False) -> None:
-        """With `for_parquet`, values that Parquet columns cannot hold are faults.
+    def __init__(self, layout: Layout, writer: Writer) -> None:
+        """Values that the writer's format cannot hold are faults.
 
-        Raises HeaderMismatch where there can be no such columns at all.
+        Raises HeaderMismatch where the format has no column for a field.
         """
-        if for_parquet:
-            parquet_schema(layout.fields)
+        writer.check_fields(layout.fields)
         self._layout = layout
-        self._for_parquet = for_parquet
+        self._misfits = writer.misfits
         neutralise = layout.contract.neutralise_formulas
         self._columns = [
             (column.position, ColumnReader(column.field, neutralise)) for column in layout.columns
@@ -88,7 +87,7 @@ class BatchReader:
         for field, column, (position, _) in zip(
             self._layout.fields, values, self._columns, strict=True
         ):
-            unfit = misfits(field, column) if self._for_parquet else None
+            unfit = self._misfits(field, column)
             of_cells += [(position, faults) for faults in (column.faults, unfit) if faults]
         sound = self._record_faults.sound(records, parsed)
         headers = self._record_faults.repeated_headers(parsed, sound)

@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 FieldsMatch = Literal["exact", "equal", "subset", "superset", "partial"]
 ColumnPolicy = Literal["fail", "drop", "keep"]
-OutputFormat = Literal["jsonl", "parquet"]
 
 INTEGER_TYPES = frozenset({"integer", "year"})
 _NUMERIC_TYPES = INTEGER_TYPES | {"number"}
@@ -95,7 +94,7 @@ class Contract:
     extra_columns: ColumnPolicy = "fail"
     missing_columns: ColumnPolicy = "fail"
     neutralise_formulas: bool = False
-    output_format: OutputFormat | None = None
+    output_format: str | None = None
 
 
 def is_numeric(field_type: str) -> bool:

@@ -16,17 +16,17 @@ from tabular.batch import Batch, BatchReader
 from tabular.reading.blocks import BLOCK_BYTES, Block, split_blocks
 from tabular.reading.records import Records
 from tabular.statistics.accumulator import Accumulator
-from tabular.writing.jsonl import Envelope
-from tabular.writing.parquet import parquet_frame, write_parquet
+from tabular.writing.formats import DEFAULT_FORMAT, FORMATS
+from tabular.writing.output_format import FileFacts
 from tabular.writing.rejects import csv_head
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tabular.model import OutputFormat
     from tabular.reading.layout import Layout
     from tabular.reading.split import Split
     from tabular.sink import Sink
+    from tabular.writing.output_format import Writer
 
 
 class Progress(NamedTuple):
@@ -74,7 +74,7 @@ def transform(
     processed: Sink | None,
     rejected: Sink | None,
     rejected_csv: Sink | None,
-    output_format: OutputFormat = "jsonl",
+    output_format: str = DEFAULT_FORMAT,
     block_bytes: int = BLOCK_BYTES,
     check: Check | None = None,
 ) -> Part:
@@ -89,12 +89,8 @@ def transform(
     Raises MisalignedSplits where the split doesn't end with a record, and UnreadableFile or
     FileTooLarge for what only shows while reading.
     """
-    renderer = Renderer(
-        layout,
-        file_id=file_id,
-        processed_at=processed_at,
-        output_format=output_format if processed is not None else None,
-    )
+    writer = FORMATS[output_format].load_writer() if processed is not None else None
+    reader = BatchReader(layout, writer or contract_writer(layout))
     tally = Tally(layout)
     if split.index == 0 and rejected_csv is not None:
         rejected_csv.write(csv_head(layout))
@@ -104,22 +100,17 @@ def transform(
         for block in split_blocks(chunks, layout, split, block_bytes=block_bytes):
             if row > split.first_row and check is not None and check(tally.progress()):
                 return
-            batch = renderer.read(Records(block, layout), row)
+            batch = reader.read(Records(block, layout), row)
             row += batch.record_count
             tally.add(batch, block)
-            if processed is not None and (lines := renderer.lines(batch)):
-                processed.write(lines)
             _write_rejects(batch, rejected, rejected_csv)
             yield batch
 
-    if output_format == "parquet" and processed is not None:
-        frames = (
-            parquet_frame(layout.fields, file_id, batch.rows, batch.values) for batch in batches()
-        )
-        write_parquet(frames, layout.fields, processed)
-    else:
+    if processed is None or writer is None:
         for _ in batches():
             pass
+    else:
+        writer.write(batches(), FileFacts(layout.fields, file_id, processed_at), processed)
     return tally.part()
 
 
@@ -133,33 +124,12 @@ def _write_rejects(batch: Batch, rejected: Sink | None, rejected_csv: Sink | Non
             rejected_csv.write(piece.csv)
 
 
-class Renderer:
-    """Reads blocks of one file and writes what becomes of them."""
+def contract_writer(layout: Layout) -> Writer:
+    """The writer of the contract's format, or of the default one.
 
-    def __init__(
-        self,
-        layout: Layout,
-        *,
-        file_id: str,
-        processed_at: str,
-        output_format: OutputFormat | None = "jsonl",
-    ) -> None:
-        """`output_format` None: processed records are not wanted, but judged as the contract's."""
-        judged = output_format or layout.contract.output_format
-        self._layout = layout
-        self._reader = BatchReader(layout, for_parquet=judged == "parquet")
-        self._envelope = Envelope(layout.fields, file_id=file_id, processed_at=processed_at)
-        self._with_lines = output_format == "jsonl"
-
-    def read(self, records: Records, first_row: int) -> Batch:
-        """Tell accepted records from rejected ones."""
-        return self._reader.read(records, first_row)
-
-    def lines(self, batch: Batch) -> memoryview:
-        """The processed records as JSON Lines, none where another format is wanted."""
-        if not self._with_lines:
-            return memoryview(b"")
-        return self._envelope.lines(batch.rows, batch.values, batch.escapable)
+    Where no processed records are written, it is what their values must fit.
+    """
+    return FORMATS[layout.contract.output_format or DEFAULT_FORMAT].load_writer()
 
 
 class Tally:

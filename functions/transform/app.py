@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from shared import keys, storage
@@ -11,11 +11,12 @@ from shared.observability import logger
 from shared.settings import from_environment
 from shared.step import Task, step
 from tabular.errors import TabularError, TooManyRejects
-from tabular.model import OutputFormat
 from tabular.reading.layout import Layout
 from tabular.reading.split import Split
 from tabular.statistics.threshold import check_rejects_so_far
 from tabular.transform import Progress, transform
+from tabular.writing.formats import FORMATS
+from tabular.writing.output_format import OutputFormat
 from transform.stamp import engine, stamp_of
 
 
@@ -24,7 +25,7 @@ class Settings:
     """The function's environment."""
 
     output_bucket: str
-    output_format: OutputFormat
+    output_format: str = field(metadata={"choices": FORMATS})
 
 
 @step(TabularError)
@@ -40,8 +41,8 @@ def handler(task: Task) -> dict[str, Any]:
     layout = Layout.from_document(plan["layout"])
     # A Map passes each Transform its split. The only split of a file is in the plan.
     split = Split(**task.payload.get("split", plan["split"]))
-    output_format = layout.contract.output_format or settings.output_format
-    stamp = stamp_of(task, plan["layout"], split, output_format)
+    output_format = FORMATS[layout.contract.output_format or settings.output_format]
+    stamp = stamp_of(task, plan["layout"], split, output_format.name)
     report_key = keys.part_key(job.file_id, split.index, "report.json")
     report = storage.read_optional_document(settings.output_bucket, report_key)
     if report and report["stamp"] == stamp and _is_whole(task, settings, split, output_format):
@@ -57,7 +58,7 @@ def _is_whole(task: Task, settings: Settings, split: Split, output_format: Outpu
     """Whether all objects of the split's part exist, not only its report."""
     return all(
         storage.find(settings.output_bucket, keys.part_key(task.job.file_id, split.index, content))
-        for content in (output_format, "rejected.jsonl", "rejected.csv", "statistics.json")
+        for content in (output_format.suffix, "rejected.jsonl", "rejected.csv", "statistics.json")
     )
 
 
@@ -91,8 +92,12 @@ def _transform(
 
     with ExitStack() as stack:
         processed, rejected, rejected_csv = (
-            stack.enter_context(storage.ObjectWriter(settings.output_bucket, part(content)))
-            for content in (output_format, "rejected.jsonl", "rejected.csv")
+            stack.enter_context(storage.ObjectWriter(settings.output_bucket, part(content), kind))
+            for content, kind in (
+                (output_format.suffix, storage.Properties(ContentType=output_format.media_type)),
+                ("rejected.jsonl", None),
+                ("rejected.csv", None),
+            )
         )
         result = transform(
             storage.stream(job.location, split.start, split.end),
@@ -103,7 +108,7 @@ def _transform(
             processed=processed,
             rejected=rejected,
             rejected_csv=rejected_csv,
-            output_format=output_format,
+            output_format=output_format.name,
             check=check,
         ).to_document()
     if stopped:
@@ -114,6 +119,6 @@ def _transform(
         **result,
         "processed_at": task.execution.start_time,
         "processed_bytes": processed.size,
-        "format": output_format,
+        "format": output_format.name,
         "engine": engine(),
     }

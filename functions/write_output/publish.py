@@ -9,6 +9,8 @@ from shared import keys, storage
 from shared.compose import compose
 from shared.errors import MixedParts, SourceChanged
 from shared.job import Location
+from tabular.writing.formats import FORMATS
+from tabular.writing.output_format import OutputFormat
 from write_output.parts import WholeFile
 
 
@@ -59,15 +61,17 @@ def publish(publication: Publication, whole: WholeFile) -> dict[str, Any]:
     bucket = publication.bucket
     prefix = keys.parts_prefix(publication.file_id)
     parts = {part.key: part for part in storage.list_objects(bucket, prefix)}
+    output_format = FORMATS[whole.output_format]
     # Everything that is published, and that Summarize reads afterwards, must exist before that.
-    for content in (whole.output_format, "rejected.jsonl", "rejected.csv", "statistics.json"):
+    for content in (output_format.suffix, "rejected.jsonl", "rejected.csv", "statistics.json"):
         _in_order(publication, parts, content)
     same_rejects = _publish_rejected(publication, whole, parts)
-    if whole.output_format == "parquet" and publication.splits > 1:
-        published = _publish_under_manifest(publication, whole, parts)
+    if output_format.assembly == "manifest" and publication.splits > 1:
+        published = _publish_under_manifest(publication, whole, output_format, parts)
     else:
-        key = keys.processed_key(publication.dataset, publication.name, whole.output_format)
-        compose(_in_order(publication, parts, whole.output_format), bucket, key)
+        key = keys.processed_key(publication.dataset, publication.name, output_format.suffix)
+        sources = _in_order(publication, parts, output_format.suffix)
+        compose(sources, bucket, key, {"ContentType": output_format.media_type})
         published = [key]
     _remove_superseded(publication, published, keep_corrections=same_rejects)
     rejected = whole.error_count > 0
@@ -97,20 +101,23 @@ def _publish_rejected(
 
 
 def _publish_under_manifest(
-    publication: Publication, whole: WholeFile, parts: dict[str, Location]
+    publication: Publication,
+    whole: WholeFile,
+    output_format: OutputFormat,
+    parts: dict[str, Location],
 ) -> list[str]:
     """Publish one object for each split, then the manifest that lists them; returns all keys.
 
     The manifest comes last: readers start from it, so they see all objects or none.
     """
-    suffix = whole.output_format
+    suffix = output_format.suffix
     objects = []
     for split, part in enumerate(_in_order(publication, parts, suffix)):
         key = keys.processed_part_key(publication.dataset, publication.name, split, suffix)
-        compose([part], publication.bucket, key)
+        compose([part], publication.bucket, key, {"ContentType": output_format.media_type})
         objects.append({"key": key, "bytes": part.size})
     manifest_key = keys.processed_key(
-        publication.dataset, publication.name, f"{suffix}.manifest.json"
+        publication.dataset, publication.name, keys.manifest_suffix(suffix)
     )
     manifest = {
         "file_id": publication.file_id,

@@ -112,11 +112,12 @@ def command(files: tuple[Path, ...], contract_path: Path | None, as_json: bool, 
 def _read_contract(path: Path | None) -> Contract | None:
     from tabular.contract.descriptor import read_contract
     from tabular.errors import InvalidContract
+    from tabular.writing.formats import FORMATS
 
     if path is None:
         return None
     try:
-        return read_contract(path.read_bytes())
+        return read_contract(path.read_bytes(), output_formats=FORMATS)
     except InvalidContract as error:
         raise InvalidContract(f"{path}: {error}") from None
 

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipectl.local.channels import END, Channels, Job, ReadToken, WriteToken
 from tabular import errors
+from tabular.batch import BatchReader
 from tabular.reading.blocks import lines_a_block, read_blocks
 from tabular.reading.layout import Layout
 from tabular.reading.records import Records
 from tabular.reading.split import Split
 from tabular.statistics.accumulator import merge
-from tabular.transform import Part, Renderer, Tally, transform
+from tabular.transform import Part, Tally, contract_writer, transform
+from tabular.writing.jsonl import WRITER, Envelope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +34,9 @@ _CHUNK_BYTES = 1024 * 1024
 
 def work(job: Job, channels: Channels, look_around: Callable[[], None]) -> Part:
     """Take blocks until there are none."""
-    renderer, tally = _renderer(job), Tally(job.layout)
+    reader = BatchReader(job.layout, WRITER if job.processed else contract_writer(job.layout))
+    envelope = Envelope(job.layout.fields, file_id=job.file_id, processed_at=job.processed_at)
+    tally = Tally(job.layout)
     waiting: list[tuple[int, Rendered]] = []
     with _Outputs(job) as outputs, Path(job.path).open("rb", buffering=0) as file:
         while True:
@@ -50,9 +54,9 @@ def work(job: Job, channels: Channels, look_around: Callable[[], None]) -> Part:
                     token.row + len(records),
                 )
             )
-            batch = renderer.read(records, token.row)
+            batch = reader.read(records, token.row)
             tally.add(batch, block)
-            waiting.append((token.block, _rendered(renderer, batch, job)))
+            waiting.append((token.block, _rendered(envelope, batch, job)))
             # One block may wait for its turn to be written while the next is transformed.
             while waiting and (len(waiting) > 1 or channels.may_write(waiting[0][0])):
                 _write(waiting.pop(0), outputs, channels, look_around)
@@ -94,15 +98,6 @@ def merged(parts: Sequence[Part]) -> Part:
     )
 
 
-def _renderer(job: Job) -> Renderer:
-    return Renderer(
-        job.layout,
-        file_id=job.file_id,
-        processed_at=job.processed_at,
-        output_format="jsonl" if job.processed else None,
-    )
-
-
 class Rendered(NamedTuple):
     """A block's outputs; empty where one is not wanted."""
 
@@ -111,11 +106,11 @@ class Rendered(NamedTuple):
     rejected_csv: bytes
 
 
-def _rendered(renderer: Renderer, batch: Batch, job: Job) -> Rendered:
+def _rendered(envelope: Envelope, batch: Batch, job: Job) -> Rendered:
     """All outputs of a block: where the next block's begin is known when these are there."""
     pieces = list(batch.rejects.pieces()) if job.rejected or job.rejected_csv else []
     return Rendered(
-        renderer.lines(batch),
+        envelope.lines(batch.rows, batch.values, batch.escapable) if job.processed else b"",
         b"".join(piece.lines for piece in pieces) if job.rejected else b"",
         b"".join(piece.csv for piece in pieces) if job.rejected_csv else b"",
     )

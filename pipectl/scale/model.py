@@ -11,6 +11,7 @@ from pipectl.scale.durations import Invocations, seconds_of
 from pipectl.scale.requests import File, Requests, requests_of
 from pipectl.scale.route import Route, route
 from tabular.reading.splits import MAX_SPLITS
+from tabular.writing.formats import FORMATS
 
 if TYPE_CHECKING:
     from pipectl.scale.assumptions import Assumptions
@@ -79,7 +80,7 @@ def file_of(
     good, bad = rows_a_byte * (1 - rejected), rows_a_byte * rejected
     length = 1 / rows_a_byte
     processed = good * (length + assumptions.envelope_bytes)
-    if deployed.output_format == "parquet":
+    if FORMATS[deployed.output_format].columnar:
         processed = (1 - rejected) * assumptions.parquet_share
     return File(
         splits=splits,

@@ -21,6 +21,7 @@ from tabular.reading.split import Split
 from tabular.statistics.accumulator import merge
 from tabular.statistics.summary import summarize as summary_of
 from tabular.transform import transform as work
+from tabular.writing.formats import FORMATS
 from tests.benchmarks.orders import generate
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def make(folder: Path, shape: str, megabytes: float) -> None:
 def transform(folder: Path, output_format: Any) -> dict[str, Any]:
     """Transform `data.csv` as one split."""
     path = folder / "data.csv"
-    contract = read_contract((folder / "contract.json").read_bytes())
+    contract = read_contract((folder / "contract.json").read_bytes(), output_formats=FORMATS)
     with path.open("rb") as file:
         head = file.read(1024 * 1024)
         layout = read_layout(head, size=path.stat().st_size, name=path.name, contract=contract)

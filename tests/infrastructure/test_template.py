@@ -14,6 +14,7 @@ import boto3
 import pytest
 
 from starter.app import MAX_RECEIVES
+from tabular.writing.formats import DEFAULT_FORMAT, FORMATS
 from tests.infrastructure import deployed
 
 # A resource's logical ID -> its type and its physical name.
@@ -424,3 +425,9 @@ def _notifications() -> list[dict[str, Any]]:
         "NotificationConfiguration"
     ]["QueueConfigurations"]
     return configurations
+
+
+def test_the_stack_can_choose_every_output_format_of_the_engine() -> None:
+    parameter = deployed.template().document["Parameters"]["OutputFormat"]
+    assert parameter["AllowedValues"] == list(FORMATS)
+    assert parameter["Default"] == DEFAULT_FORMAT

@@ -19,6 +19,7 @@ from tabular.model import Constraints, Contract, Field
 from tabular.values.canonical import canonical, physical
 from tabular.values.cells import cast
 from tabular.values.dates import Duration, YearMonth
+from tabular.writing.formats import FORMATS
 from tests.property.fields_and_texts import CONSTRAINED, VARIANTS
 
 ORDERED = ("number", "integer", "date", "datetime", "time", "year", "yearmonth", "duration")
@@ -190,7 +191,7 @@ FIELDS = st.lists(
 )
 def test_any_document_is_a_contract_or_is_refused_with_its_problems(document: Any) -> None:
     try:
-        contract = parse_contract(document)
+        contract = parse_contract(document, output_formats=FORMATS)
     except InvalidContract as error:
         problems = error.problems
     else:
@@ -204,4 +205,4 @@ def test_any_document_is_a_contract_or_is_refused_with_its_problems(document: An
 @given(data=st.one_of(st.binary(max_size=60), st.text('{}[]":,fields1e9 ').map(str.encode)))
 def test_any_bytes_are_refused_with_their_problems(data: bytes) -> None:
     with pytest.raises(InvalidContract, match=": "):
-        read_contract(data)
+        read_contract(data, output_formats=FORMATS)

@@ -16,15 +16,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 from tabular.contract.dialect_descriptor import null_sequence, read_dialect
 from tabular.contract.field_descriptor import read_field, read_missing_values
 from tabular.contract.problems import REFUSED_REFERENCE, Node, did_you_mean, shown
+from tabular.contract.settings_descriptor import with_settings
 from tabular.encoding import find_encoding
-from tabular.errors import HeaderMismatch, InvalidContract, UnsupportedEncoding
-from tabular.model import ColumnPolicy, Contract, Dialect, Field, FieldsMatch, OutputFormat
+from tabular.errors import InvalidContract, UnsupportedEncoding
+from tabular.model import Contract, Dialect, Field, FieldsMatch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-REFERENCE_NUMBERS = frozenset({"amount", "price", "quantity", "total"})
-"""Without a contract, the fields of these names (cleaned) hold numbers; all others hold text."""
+    from collections.abc import Collection, Iterator, Mapping
 
 _SCHEMA_PROPERTIES = ("fields", "fieldsMatch", "missingValues", "primaryKey", "uniqueKeys")
 _RESOURCE_PROPERTIES = ("schema", "dialect", "encoding", "pipeline")
@@ -66,29 +64,19 @@ _REFUSED_IN_RESOURCE = {
     **dict.fromkeys((*_SCHEMA_PROPERTIES, "foreignKeys"), 'belongs into "schema"'),
     **dict.fromkeys(_DIALECT_NAMES, 'belongs into "dialect"'),
 }
-_SETTINGS = (
-    "maxRejectPercent",
-    "maxRejectCount",
-    "extraColumns",
-    "missingColumns",
-    "neutraliseFormulas",
-    "outputFormat",
-)
 _KNOWN_PROFILES = ("data-resource", "tabular-data-resource", "default", "table-schema")
 _OFFICIAL_PROFILES = ("https://datapackage.org/profiles/", "https://specs.frictionlessdata.io/")
 _FILE_FORMATS = ("csv", "tsv", "txt")
 _COMPRESSIONS = ("gz", "no")
 _FIELDS_MATCH = ("exact", "equal", "subset", "superset", "partial")
-_MAY_HAVE_EXTRA = ("subset", "partial")
-_MAY_LACK = ("superset", "partial")
-_COLUMN_POLICIES = ("fail", "drop", "keep")
-_PERCENT = 100
 _LISTED_PROBLEMS = 50
 """A message names so many problems: it travels in a state document of at most 256 KiB."""
 
 
-def read_contract(data: bytes) -> Contract:
+def read_contract(data: bytes, *, output_formats: Collection[str]) -> Contract:
     """Make a contract from the bytes of its JSON document (UTF-8).
+
+    `output_formats` are the names that `outputFormat` may have.
 
     Raises InvalidContract, which tells every problem with the property's path.
     """
@@ -111,7 +99,7 @@ def read_contract(data: bytes) -> Contract:
     problems += [(path or "(document)", problem) for path in halves]
     if problems:
         _refuse(problems)
-    return parse_contract(document)
+    return parse_contract(document, output_formats=output_formats)
 
 
 def _half_characters(value: Any, path: str = "") -> Iterator[str]:
@@ -129,50 +117,23 @@ def _half_characters(value: Any, path: str = "") -> Iterator[str]:
                 yield from _half_characters(item, f"{path}.{name}" if path else name)
 
 
-def parse_contract(document: Mapping[str, Any]) -> Contract:
+def parse_contract(
+    document: Mapping[str, Any], *, output_formats: Collection[str] = ()
+) -> Contract:
     """Make a contract from a descriptor: a Data Resource, or a Table Schema alone.
+
+    `output_formats` are the names that `outputFormat` may have; without any, it may have none.
 
     Raises InvalidContract, which tells every problem with the property's path.
     """
     if not isinstance(document, dict):
         _refuse([("(document)", f"expected an object, found {shown(document)}")])
     root = Node(document)
-    contract = _read_resource(root) if _is_resource(document) else _read_bare_schema(root)
+    read = _read_resource if _is_resource(document) else _read_bare_schema
+    contract = read(root, output_formats)
     if root.problems:
         _refuse(root.problems)
     return contract
-
-
-def reference_contract(header: Sequence[str]) -> Contract:
-    """Make the contract of a dataset that has none: the rules for any file with a header.
-
-    Output names are the header's, stripped, in lower case and with `_` for spaces. Cells are
-    stripped of white space, and what is then empty is null. Raises HeaderMismatch if two columns
-    would get one name, or a column none.
-    """
-    fields = tuple(_reference_field(name) for name in header)
-    _check_names([field.output_name for field in fields])
-    return Contract(fields=fields)
-
-
-def _reference_field(name: str) -> Field:
-    output_name = name.strip().lower().replace(" ", "_")
-    kind = "number" if output_name in REFERENCE_NUMBERS else "string"
-    return Field(name=name, output_name=output_name, type=kind, trim=True)
-
-
-def _check_names(names: list[str]) -> None:
-    places: dict[str, int] = {}
-    for position, name in enumerate(names, start=1):
-        if not name:
-            raise HeaderMismatch(f"In the header, column {position} has no name. Give it one.")
-        first = places.setdefault(name, position)
-        if first < position:
-            raise HeaderMismatch(
-                f"In the header, columns {first} and {position} have the same name once spaces and "
-                "case are evened out. Rename one, or give the dataset a contract: it takes names "
-                "to the letter."
-            )
 
 
 def _refuse(problems: list[tuple[str, str]]) -> NoReturn:
@@ -187,7 +148,7 @@ def _is_resource(document: Mapping[str, Any]) -> bool:
     return "fields" not in document or "schema" in document
 
 
-def _read_resource(root: Node) -> Contract:
+def _read_resource(root: Node, output_formats: Collection[str]) -> Contract:
     if "resources" in root.properties:
         root.wrong("resources", "this is a Data Package; a contract is one of its resources")
         return Contract(fields=())
@@ -195,13 +156,15 @@ def _read_resource(root: Node) -> Contract:
     _check_kind(root)
     dialect, more_missing = _read_dialect(root)
     if _has_no_schema(root):
-        contract = _read_settings_alone(root, dialect, more_missing)
+        contract = _read_settings_alone(root, dialect, more_missing, output_formats)
         return replace(contract, dialect=dialect, encoding=_read_encoding(root))
     schema = _schema_of(root)
     if schema.has("pipeline") and root.has("pipeline"):
         schema.wrong("pipeline", "stands beside the schema as well; keep one of them")
     settings = root if root.has("pipeline") else schema
-    contract = _with_settings(_read_schema(schema, more_missing), settings.child("pipeline"))
+    contract = with_settings(
+        _read_schema(schema, more_missing), settings.child("pipeline"), output_formats
+    )
     encoding = _read_encoding(root)
     if dialect is not None:
         _check_names_without_case(schema, contract, dialect)
@@ -221,7 +184,10 @@ def _slip_of_schema(root: Node) -> str:
 
 
 def _read_settings_alone(
-    root: Node, dialect: Dialect | None, more_missing: tuple[str, ...]
+    root: Node,
+    dialect: Dialect | None,
+    more_missing: tuple[str, ...],
+    output_formats: Collection[str],
 ) -> Contract:
     """Read a contract without a schema: the reference's rules, with the settings that are given.
 
@@ -231,7 +197,7 @@ def _read_settings_alone(
         root.wrong("schema", "is needed where files have no header: nothing else names the columns")
     if more_missing:
         root.wrong("schema", "is needed beside nullSequence, which is a rule for its fields")
-    return _with_settings(Contract(fields=()), root.child("pipeline"))
+    return with_settings(Contract(fields=()), root.child("pipeline"), output_formats)
 
 
 def _check_names_without_case(schema: Node, contract: Contract, dialect: Dialect) -> None:
@@ -274,8 +240,8 @@ def _schema_of(root: Node) -> Node:
     return Node({"fields": [{"name": "unknown"}]})
 
 
-def _read_bare_schema(root: Node) -> Contract:
-    return _with_settings(_read_schema(root, ()), root.child("pipeline"))
+def _read_bare_schema(root: Node, output_formats: Collection[str]) -> Contract:
+    return with_settings(_read_schema(root, ()), root.child("pipeline"), output_formats)
 
 
 def _check_kind(root: Node) -> None:
@@ -417,43 +383,3 @@ def _read_key(schema: Node, name: str, fields: list[Field]) -> tuple[str, ...]:
         if part not in known:
             schema.wrong(name, f"expected names of fields, found {shown(part)}")
     return key
-
-
-def _with_settings(contract: Contract, node: Node) -> Contract:
-    node.check_names(_SETTINGS, refused={}, strict=True)
-    match = contract.fields_match
-    output_format = node.choice("outputFormat", ("jsonl", "parquet"), "")
-    return replace(
-        contract,
-        max_reject_percent=_read_percent(node),
-        max_reject_count=node.integer("maxRejectCount", lowest=-1),
-        extra_columns=_read_policy(node, "extraColumns", match, _MAY_HAVE_EXTRA, "drop"),
-        missing_columns=_read_policy(node, "missingColumns", match, _MAY_LACK, "keep"),
-        neutralise_formulas=node.choice("neutraliseFormulas", ("off", "prefix"), "off") == "prefix",
-        output_format=cast("OutputFormat", output_format) or None,
-    )
-
-
-def _read_percent(node: Node) -> float | None:
-    if not node.has("maxRejectPercent"):
-        return None
-    value = node.properties["maxRejectPercent"]
-    try:
-        number = float(value) if not isinstance(value, bool | str) else -1.0
-    except (TypeError, ValueError):
-        number = -1.0
-    if not 0 <= number <= _PERCENT:
-        node.wrong("maxRejectPercent", f"expected a number from 0 to 100, found {shown(value)}")
-        return None
-    return number
-
-
-def _read_policy(
-    node: Node, name: str, match: str, allowing: tuple[str, ...], default: ColumnPolicy
-) -> ColumnPolicy:
-    """Read what to do with columns; `default` is for those that `fieldsMatch` lets pass."""
-    policy = node.choice(name, _COLUMN_POLICIES, default if match in allowing else "fail")
-    if policy == "fail" and match in allowing:
-        message = f"expected drop or keep, found 'fail': fieldsMatch {match} lets such columns pass"
-        node.wrong(name, message)
-    return cast("ColumnPolicy", policy)

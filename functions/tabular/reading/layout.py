@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from tabular.contract.descriptor import reference_contract
 from tabular.contract.jsonable import from_document, to_document
+from tabular.contract.reference import reference_contract
 from tabular.encoding import BOMS, Encoding, find_encoding
 from tabular.errors import (
     EmptyFile,

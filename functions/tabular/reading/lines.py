@@ -7,7 +7,7 @@ from itertools import accumulate
 
 import polars as pl
 
-from tabular.csv_reader import read_rows
+from tabular.reading.csv_reader import read_rows
 from tabular.reading.line_ends import has_regular_line_ends, strip_line_end
 
 _SEPARATORS = "\x01\x02\x03\x1c\x1d\x1e\x1f"

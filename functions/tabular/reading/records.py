@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
-from tabular.csv_reader import read_rows, schema_of
+from tabular.reading.csv_reader import read_rows, schema_of
 from tabular.reading.grammar import MAX_RECORD_BYTES
 from tabular.reading.line_ends import strip_line_end
 from tabular.reading.lines import Lines

@@ -10,11 +10,13 @@ import polars as pl
 
 from tabular.values.columns import QUOTED_TYPES, Values
 from tabular.values.json_texts import escaped
+from tabular.writing.output_format import FileFacts, ProcessedRecords, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tabular.model import Field
+    from tabular.sink import Sink
 
 _ROWS_A_PIECE = 16_384
 """So many records are put together at a time: their memory is small, and used again and again."""
@@ -152,3 +154,13 @@ def _add_json(line: _Line, field: Field, values: Values, places: pl.Series | Non
         line.add(values.texts.fill_null("null") if values.texts.null_count() else values.texts)
     else:
         line.add_quoted(values.texts if values.escape_free else escaped(values.texts, places))
+
+
+def _write(batches: Iterable[ProcessedRecords], facts: FileFacts, sink: Sink) -> None:
+    envelope = Envelope(facts.fields, file_id=facts.file_id, processed_at=facts.processed_at)
+    for batch in batches:
+        if lines := envelope.lines(batch.rows, batch.values, batch.escapable):
+            sink.write(lines)
+
+
+WRITER = Writer(_write)

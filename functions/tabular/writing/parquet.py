@@ -20,6 +20,7 @@ from polars.io.plugins import register_io_source
 from tabular.errors import HeaderMismatch
 from tabular.faults import Fault
 from tabular.values.fault_columns import FaultColumn, shown_texts
+from tabular.writing.output_format import FileFacts, ProcessedRecords, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -201,3 +202,17 @@ def _datetimes(texts: pl.Series) -> pl.Series:
     )
     frame = texts.to_frame("text")
     return frame.select(pl.coalesce(local, zoned.dt.replace_time_zone(None))).to_series()
+
+
+def _write(batches: Iterable[ProcessedRecords], facts: FileFacts, sink: Sink) -> None:
+    frames = (
+        parquet_frame(facts.fields, facts.file_id, batch.rows, batch.values) for batch in batches
+    )
+    write_parquet(frames, facts.fields, sink)
+
+
+def _check_fields(fields: Sequence[Field]) -> None:
+    parquet_schema(fields)
+
+
+WRITER = Writer(_write, _check_fields, misfits)

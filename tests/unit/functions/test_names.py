@@ -12,8 +12,11 @@ from parse_csv.names import check_dataset, check_keys
 from shared import keys
 from shared.errors import InvalidDatasetName, KeyTooLong
 from shared.job import Job, new_job
+from tabular.writing.formats import FORMATS
 from tests.unit.functions import documents
 from tests.unit.functions.conftest import Logs
+
+SUFFIXES = [output_format.suffix for output_format in FORMATS.values()]
 
 
 def job_of(folder: str, name: str = "a.csv") -> Job:
@@ -29,7 +32,7 @@ def job_of(folder: str, name: str = "a.csv") -> Job:
 
 
 def keys_of(job: Job, name: str) -> list[str]:
-    return keys.derived_keys(job.source.dataset, job.file_id, name, job.source.key)
+    return keys.derived_keys(job.source.dataset, job.file_id, name, job.source.key, SUFFIXES)
 
 
 @pytest.mark.parametrize("folder", ["a\nb", "a\tb", "\x1b[31m", "a\x7f", "a\x85b", "a\u2028b"])
@@ -83,7 +86,7 @@ def test_every_key_that_is_made_of_a_dataset_is_checked() -> None:
         "split": 0,
         "source_key": "raw/DATASET/a.csv",
     }
-    listed = keys.derived_keys("DATASET", "FILE", "FILE", "raw/DATASET/a.csv")
+    listed = keys.derived_keys("DATASET", "FILE", "FILE", "raw/DATASET/a.csv", SUFFIXES)
     longest = max(map(len, listed))
     for name, function in inspect.getmembers(keys, inspect.isfunction):
         parameters = inspect.signature(function).parameters
@@ -91,7 +94,7 @@ def test_every_key_that_is_made_of_a_dataset_is_checked() -> None:
             continue
         arguments: dict[str, Any] = {it: made.get(it) for it in parameters}
         if "suffix" in parameters:
-            arguments["suffix"] = "parquet"
+            arguments["suffix"] = max(SUFFIXES, key=len)
         assert len(function(**arguments)) <= longest, name
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import pytest
@@ -16,19 +16,21 @@ class Settings:
     output_bucket: str
     max_reject_count: int
     max_reject_percent: float
-    output_format: Literal["jsonl", "parquet"]
+    log_level: Literal["INFO", "DEBUG"]
+    output_format: str = field(metadata={"choices": {"jsonl": 1, "parquet": 2}})
 
 
 COMPLETE = {
     "OUTPUT_BUCKET": "bucket",
     "MAX_REJECT_COUNT": "-1",
     "MAX_REJECT_PERCENT": "0.5",
+    "LOG_LEVEL": "DEBUG",
     "OUTPUT_FORMAT": "parquet",
 }
 
 
 def test_each_field_is_its_variable_in_capitals() -> None:
-    assert from_environment(Settings, COMPLETE) == Settings("bucket", -1, 0.5, "parquet")
+    assert from_environment(Settings, COMPLETE) == Settings("bucket", -1, 0.5, "DEBUG", "parquet")
 
 
 def test_the_functions_environment_is_what_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,6 +52,7 @@ def test_a_missing_variable_is_named(variable: str) -> None:
         ("MAX_REJECT_COUNT", "1.5", "a value of type int"),
         ("MAX_REJECT_COUNT", "", "a value of type int"),
         ("MAX_REJECT_PERCENT", "half", "a value of type float"),
+        ("LOG_LEVEL", "debug", "one of INFO, DEBUG"),
         ("OUTPUT_FORMAT", "csv", "one of jsonl, parquet"),
     ],
 )

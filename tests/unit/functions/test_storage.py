@@ -250,7 +250,6 @@ def test_an_upload_that_cannot_be_aborted_does_not_hide_the_first_error(
     ("key", "kind"),
     [
         ("processed/orders/a.jsonl", "application/x-ndjson"),
-        ("processed/orders/a.parquet", "application/vnd.apache.parquet"),
         ("reports/orders/a.html", "text/html; charset=utf-8"),
         ("processed/orders/a/UPPER.CSV", "text/csv"),
         ("processed/orders/a/orders.csv.gz", "application/gzip"),

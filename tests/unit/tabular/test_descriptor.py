@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
-from tabular.contract.descriptor import parse_contract, read_contract, reference_contract
+from tabular.contract.descriptor import parse_contract, read_contract
 from tabular.contract.jsonable import from_document, to_document
+from tabular.contract.reference import reference_contract
 from tabular.errors import HeaderMismatch, InvalidContract
 from tabular.model import Constraints, Contract, Dialect, Field
 from tabular.values.dates import Duration
+
+OUTPUT_FORMATS = ("jsonl", "parquet")
 
 
 def only_field(**properties: Any) -> Field:
@@ -22,7 +25,7 @@ def only_field(**properties: Any) -> Field:
 
 def problems_of(document: Any) -> dict[str, str]:
     with pytest.raises(InvalidContract) as caught:
-        parse_contract(document)
+        parse_contract(document, output_formats=OUTPUT_FORMATS)
     return dict(caught.value.problems)
 
 
@@ -63,7 +66,7 @@ RESOURCE = {
 
 
 def test_a_data_resource_becomes_a_contract() -> None:
-    assert parse_contract(RESOURCE) == Contract(
+    assert parse_contract(RESOURCE, output_formats=OUTPUT_FORMATS) == Contract(
         fields=(
             Field(
                 name="Order",
@@ -94,7 +97,7 @@ def test_a_table_schema_alone_leaves_dialect_and_encoding_to_the_file() -> None:
 
 
 def test_a_contract_is_the_same_after_it_was_written_and_read() -> None:
-    contract = parse_contract(RESOURCE)
+    contract = parse_contract(RESOURCE, output_formats=OUTPUT_FORMATS)
 
     assert from_document(Contract, json.loads(json.dumps(to_document(contract)))) == contract
 
@@ -528,7 +531,7 @@ def test_settings_may_stand_beside_the_schema_or_in_it_but_not_both() -> None:
 def test_the_bytes_of_a_contract_are_read_without_losing_digits() -> None:
     field = b'{"name": "a", "type": "number", "constraints": {"maximum": 1.00000000000000000001}}'
 
-    contract = read_contract(b'\xef\xbb\xbf{"fields": [' + field + b"]}")
+    contract = read_contract(b'\xef\xbb\xbf{"fields": [' + field + b"]}", output_formats=())
 
     assert contract.fields[0].constraints.maximum == Decimal("1.00000000000000000001")
 
@@ -546,7 +549,8 @@ def test_a_contract_without_a_schema_has_settings_only() -> None:
             "encoding": "cp1252",
             "dialect": {"delimiter": ";"},
             "pipeline": {"maxRejectCount": 3, "outputFormat": "parquet"},
-        }
+        },
+        output_formats=OUTPUT_FORMATS,
     )
     assert contract.fields == ()
     assert contract.encoding == "cp1252"
@@ -574,4 +578,4 @@ def test_a_schema_that_is_null_is_missing() -> None:
 )
 def test_bytes_that_are_no_contract_are_refused(data: bytes, message: str) -> None:
     with pytest.raises(InvalidContract, match=message):
-        read_contract(data)
+        read_contract(data, output_formats=())

@@ -325,7 +325,7 @@ def test_a_layout_survives_its_json_document() -> None:
 
 
 def test_a_contract_without_a_schema_means_the_rules_for_datasets_without_contract() -> None:
-    content = "\nOrder ID;Amount\n \n1;2,5\n7; \xe4 \n".encode("cp1252")
+    content = "Order ID;Amount\n \n1;2,5\n7; \xe4 \n".encode("cp1252")
     settings = {
         "encoding": "cp1252",
         "dialect": {"delimiter": ";"},

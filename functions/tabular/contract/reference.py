@@ -1,0 +1,46 @@
+"""The contract of a dataset that has none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tabular.errors import HeaderMismatch
+from tabular.model import Contract, Field
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+REFERENCE_NUMBERS = frozenset({"amount", "price", "quantity", "total"})
+"""Without a contract, the fields of these names (cleaned) hold numbers; all others hold text."""
+
+
+def reference_contract(header: Sequence[str]) -> Contract:
+    """Make the contract of a dataset that has none: the rules for any file with a header.
+
+    Output names are the header's, stripped, in lower case and with `_` for spaces. Cells are
+    stripped of white space, and what is then empty is null. Raises HeaderMismatch if two columns
+    would get one name, or a column none.
+    """
+    fields = tuple(_reference_field(name) for name in header)
+    _check_names([field.output_name for field in fields])
+    return Contract(fields=fields)
+
+
+def _reference_field(name: str) -> Field:
+    output_name = name.strip().lower().replace(" ", "_")
+    kind = "number" if output_name in REFERENCE_NUMBERS else "string"
+    return Field(name=name, output_name=output_name, type=kind, trim=True)
+
+
+def _check_names(names: list[str]) -> None:
+    places: dict[str, int] = {}
+    for position, name in enumerate(names, start=1):
+        if not name:
+            raise HeaderMismatch(f"In the header, column {position} has no name. Give it one.")
+        first = places.setdefault(name, position)
+        if first < position:
+            raise HeaderMismatch(
+                f"In the header, columns {first} and {position} have the same name once spaces and "
+                "case are evened out. Rename one, or give the dataset a contract: it takes names "
+                "to the letter."
+            )

@@ -1,0 +1,69 @@
+"""The pipeline's own settings in a contract: the object named `pipeline`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+from tabular.contract.problems import Node, shown
+from tabular.model import ColumnPolicy, Contract
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+_SETTINGS = (
+    "maxRejectPercent",
+    "maxRejectCount",
+    "extraColumns",
+    "missingColumns",
+    "neutraliseFormulas",
+    "outputFormat",
+)
+_MAY_HAVE_EXTRA = ("subset", "partial")
+_MAY_LACK = ("superset", "partial")
+_COLUMN_POLICIES = ("fail", "drop", "keep")
+_PERCENT = 100
+
+
+def with_settings(contract: Contract, node: Node, output_formats: Collection[str]) -> Contract:
+    """Add the settings of a `pipeline` object to a contract.
+
+    `output_formats` are the names that `outputFormat` may have.
+    """
+    node.check_names(_SETTINGS, refused={}, strict=True)
+    match = contract.fields_match
+    output_format = node.choice("outputFormat", output_formats, "")
+    return replace(
+        contract,
+        max_reject_percent=_read_percent(node),
+        max_reject_count=node.integer("maxRejectCount", lowest=-1),
+        extra_columns=_read_policy(node, "extraColumns", match, _MAY_HAVE_EXTRA, "drop"),
+        missing_columns=_read_policy(node, "missingColumns", match, _MAY_LACK, "keep"),
+        neutralise_formulas=node.choice("neutraliseFormulas", ("off", "prefix"), "off") == "prefix",
+        output_format=output_format or None,
+    )
+
+
+def _read_percent(node: Node) -> float | None:
+    if not node.has("maxRejectPercent"):
+        return None
+    value = node.properties["maxRejectPercent"]
+    try:
+        number = float(value) if not isinstance(value, bool | str) else -1.0
+    except (TypeError, ValueError):
+        number = -1.0
+    if not 0 <= number <= _PERCENT:
+        node.wrong("maxRejectPercent", f"expected a number from 0 to 100, found {shown(value)}")
+        return None
+    return number
+
+
+def _read_policy(
+    node: Node, name: str, match: str, allowing: tuple[str, ...], default: ColumnPolicy
+) -> ColumnPolicy:
+    """Read what to do with columns; `default` is for those that `fieldsMatch` lets pass."""
+    policy = node.choice(name, _COLUMN_POLICIES, default if match in allowing else "fail")
+    if policy == "fail" and match in allowing:
+        message = f"expected drop or keep, found 'fail': fieldsMatch {match} lets such columns pass"
+        node.wrong(name, message)
+    return cast("ColumnPolicy", policy)

@@ -1,0 +1,85 @@
+"""What an output format is: how its objects are named, put together and written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    import polars as pl
+
+    from tabular.model import Field
+    from tabular.sink import Sink
+    from tabular.values.columns import Values
+    from tabular.values.fault_columns import FaultColumn
+
+
+class ProcessedRecords(Protocol):
+    """The processed records of one block, as a format's writer gets them."""
+
+    @property
+    def rows(self) -> pl.Series:
+        """The records' numbers in the file (UInt64)."""
+
+    @property
+    def values(self) -> Sequence[Values]:
+        """The records' columns, in the order of the file's fields."""
+
+    @property
+    def escapable(self) -> pl.Series | None:
+        """Which records may hold characters that JSON escapes (Boolean); None: any may."""
+
+
+class FileFacts(NamedTuple):
+    """What is the same for all records of a file: its fields, its id, and the execution's start."""
+
+    fields: Sequence[Field]
+    file_id: str
+    processed_at: str
+
+
+def any_fields(_: Sequence[Field]) -> None:
+    """Accept all fields: the check of a format that reserves no column names."""
+
+
+def no_misfits(_: Field, __: Values) -> FaultColumn | None:
+    """Find no fault: the check of a format that can hold every value."""
+    return None
+
+
+@dataclass(frozen=True)
+class Writer:
+    """What writes a format, and what the format cannot hold.
+
+    `write` pulls the processed records of each block of one split from its first argument and
+    writes one part into the sink. Pulling is what processes the split: `write` must exhaust the
+    iterable, keep no block longer than it needs to, and let the iterable's errors through.
+
+    `check_fields` raises HeaderMismatch where the format has no column for a field. `misfits`
+    returns the faults of a column's values that the format cannot hold without loss, or None.
+    """
+
+    write: Callable[[Iterable[ProcessedRecords], FileFacts, Sink], None]
+    check_fields: Callable[[Sequence[Field]], None] = any_fields
+    misfits: Callable[[Field, Values], FaultColumn | None] = no_misfits
+
+
+@dataclass(frozen=True)
+class OutputFormat:
+    """A format of processed records. `tabular.writing.formats` lists all of them.
+
+    `name` is the value of a contract's `outputFormat` and of the stack's parameter. `suffix` ends
+    the keys of its objects. `assembly` says how the parts of several splits become the output:
+    `concatenate` makes one object of their bytes, one after the other; `manifest` publishes one
+    object per split and a manifest that lists them. `load_writer` imports the format's module.
+    `columnar` formats compress each column: their size is a share of the file's.
+    """
+
+    name: str
+    suffix: str
+    media_type: str
+    assembly: Literal["concatenate", "manifest"]
+    load_writer: Callable[[], Writer]
+    columnar: bool = False
