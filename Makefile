@@ -10,7 +10,7 @@ CODE := functions pipectl tests
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-faults test-throttling coverage fuzz lint types format docs build bench bench-shapes lock upgrade clean
+.PHONY: help demo test test-long test-faults test-throttling coverage fuzz lint types format docs retries build bench bench-shapes lock upgrade clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ docs: $(VENV)/.dev ## Rewrite the parts of the documentation that are made from 
 	$(BIN)/python -m tests.documentation.generated
 	$(BIN)/python -m tests.documentation.pictures
 	$(BIN)/python -m tests.documentation.tutorial
+
+retries: $(VENV)/.dev ## Write the retriers of functions/shared/steps.py into the workflow
+	$(BIN)/python -m tests.infrastructure.retries
 
 build: $(VENV)/.dev ## Build what sam deploy uploads, for arm64 and Python 3.13, and check it
 	env -u MAKEFLAGS -u MAKELEVEL PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sam build
