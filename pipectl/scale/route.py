@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipectl.scale.choices import chosen_state
+
 # The failure lane ends here: the state fails the execution.
 FAILURE_GATE = "FailureGate"
 
@@ -98,17 +100,4 @@ def _keep_result(state: Mapping[str, Any], document: dict[str, Any]) -> None:
 def _next(state: Mapping[str, Any], document: Mapping[str, Any]) -> str:
     if state["Type"] != "Choice":
         return str(state["Next"])
-    chosen = next((rule for rule in state["Choices"] if _holds(rule, document)), None)
-    return str(chosen["Next"] if chosen else state["Default"])
-
-
-def _holds(rule: Mapping[str, Any], document: Mapping[str, Any]) -> bool:
-    if "Not" in rule:
-        return not _holds(rule["Not"], document)
-    value: Any = document
-    for name in rule["Variable"].removeprefix("$.").split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    if "IsPresent" in rule:
-        return (value is not None) is bool(rule["IsPresent"])
-    expected = [rule[name] for name in ("StringEquals", "NumericEquals") if name in rule]
-    return value in expected
+    return chosen_state(state, document)

@@ -94,8 +94,15 @@ def test_a_step_that_resume_at_does_not_know_is_found() -> None:
 def test_a_rule_that_is_missing_in_resume_at_is_found(rule: int) -> None:
     states = copy.deepcopy(workflow.STATES)
     del states["ResumeAt"]["Choices"][rule]
-    wrong = [one for one in failed_documents(states) if resumed_at(one, states) != expected(one[0])]
-    assert wrong
+    assert not all(is_resumed_right(one, states) for one in failed_documents(states))
+
+
+def is_resumed_right(failed: Failed, states: dict[str, Any]) -> bool:
+    try:
+        return resumed_at(failed, states) == expected(failed[0])
+    except ValueError:
+        # A choice compares a value that the document does not have: the execution would fail.
+        return False
 
 
 def test_every_state_with_retries_is_registered_with_exactly_these() -> None:

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipectl.scale.choices import chosen_state
+
 DEFINITION = Path(__file__).parents[3] / "statemachine" / "pipeline.asl.json"
 STATES: dict[str, Any] = json.loads(DEFINITION.read_text())["States"]
 
@@ -83,13 +85,10 @@ def fields(selector: Mapping[str, str]) -> set[str]:
 
 def next_task(choice: str, document: Mapping[str, Any], states: Mapping[str, Any] = STATES) -> str:
     """The first state that is no Choice, starting at one, for a document."""
-    state = states[choice]
-    if state["Type"] != "Choice":
-        return choice
-    for rule in state["Choices"]:
-        if _holds(rule, document):
-            return next_task(rule["Next"], document, states)
-    return next_task(state["Default"], document, states)
+    name = choice
+    while states[name]["Type"] == "Choice":
+        name = chosen_state(states[name], document)
+    return name
 
 
 def walk(
@@ -129,19 +128,3 @@ def _is_path(value: str) -> bool:
 
 def _field(path: str) -> str:
     return path.removeprefix("$.Payload.")
-
-
-def _holds(rule: Mapping[str, Any], document: Mapping[str, Any]) -> bool:
-    if "Not" in rule:
-        return not _holds(rule["Not"], document)
-    if "Or" in rule:
-        return any(_holds(one, document) for one in rule["Or"])
-    value: Any = document
-    for name in rule["Variable"].removeprefix("$.").split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    if "IsPresent" in rule:
-        return (value is not None) is bool(rule["IsPresent"])
-    expected = {
-        rule[operator] for operator in ("StringEquals", "NumericEquals") if operator in rule
-    }
-    return value in expected
