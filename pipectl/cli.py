@@ -20,12 +20,12 @@ SUBCOMMANDS = {
     "up": "Keep the pipeline's stack up on this machine, without AWS.",
     "check": "Check files against a contract, without running anything.",
     "contract": "Draft, check and move contracts.",
-    "executions": "List executions with the files that they are of.",
+    "executions": "List executions and their files.",
     "show": "Show everything about one execution and its file.",
-    "failures": "List failed files: why, where, since when, and how to run them again.",
+    "failures": "List failed files: error, state, since when, and how to rerun them.",
     "rejects": "Show the rejected records of a file, and why they were rejected.",
-    "rerun": "Run failed files again, or only the rows that were rejected.",
-    "backfill": "Run what lies in the bucket and never ran.",
+    "rerun": "Rerun failed files, or only the rows that were rejected.",
+    "backfill": "Run objects in the bucket that have no successful run.",
     "estimate": "Estimate what a load takes of AWS: requests, time, cost and quotas.",
 }
 

@@ -1,4 +1,4 @@
-"""What the operator's command says when it can't do what was asked."""
+"""Errors that end a command with a message for the user."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from shared.text import printable
 
 
 class PipectlError(click.ClickException):
-    """Something went wrong that a person can act on; the text says what and how. Exit status 1.
+    """An error that the user can act on. Exit status 1.
 
-    Each of `lines` is made printable: a name in it can't end it.
+    The message says what is wrong and what to do. Each of `lines` is made printable, so a line
+    break in a name can't end it.
     """
 
     exit_code = 1
@@ -20,7 +21,7 @@ class PipectlError(click.ClickException):
 
 
 class UsageError(click.UsageError):
-    """The command line asks for something that can't be. Exit status 2."""
+    """The command line is wrong. Exit status 2."""
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))

@@ -1,4 +1,4 @@
-"""Options that several subcommands share."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-# The project that this command belongs to.
+# The root folder of the project.
 PROJECT = Path(__file__).parents[1]
 
 
@@ -28,20 +28,20 @@ parameter_option = click.option(
     multiple=True,
     metavar="NAME=VALUE",
     callback=_read_parameters,
-    help="Value for a parameter of the template, such as OutputFormat=parquet. Repeatable.",
+    help="Value of a template parameter, such as OutputFormat=parquet. Repeatable.",
 )
 
 template_option = click.option(
     "--template",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     default=PROJECT / "template.yaml",
-    help="The stack's SAM template.  [default: the project's own]",
+    help="SAM template of the stack.  [default: template.yaml of the project]",
 )
 
 concurrency_option = click.option(
     "--concurrency",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Lambda's limit of concurrent executions: further invocations are throttled, as on AWS. A"
-    " new account has 10.  [default: no limit]",
+    help="Maximum number of concurrent Lambda executions. Further invocations are throttled, as on"
+    " AWS. A new account has 10.  [default: no limit]",
 )

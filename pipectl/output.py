@@ -1,7 +1,7 @@
-"""What commands print: each line with the characters of strangers made visible.
+"""Prints to the terminal, with every invisible character made visible.
 
-Everything that `pipectl` writes to a terminal goes through here, `pipectl.tables` or
-`rich_text`. A value is made printable where it enters a line, so nothing in it can end the line.
+Everything that `pipectl` writes to a terminal goes through this module or `pipectl.tables`. A value
+is made printable before it becomes part of a line, so a line break in it can't end the line.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["accept_any_text", "echo", "echo_json", "echo_json_text", "printable"
 
 
 def accept_any_text() -> None:
-    """Let characters that the terminal's encoding lacks be printed as escapes."""
+    """Print characters that the terminal's encoding lacks as escapes, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -34,19 +34,19 @@ def echo(line: str, *, err: bool = False) -> None:
 
 
 def echo_json(document: Any) -> None:
-    """Print one JSON document, readable by people too and valid in any encoding."""
+    """Print one indented JSON document that is valid in any encoding."""
     encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower()
     click.echo(exact_json(document, indent=2, ascii_only=not encoding.startswith("utf")))
 
 
 def echo_json_text(text: str) -> None:
-    """Print a JSON text as somebody wrote it, but for its line ends and what can't be seen."""
+    """Print a JSON text unchanged, except for line ends and invisible characters."""
     for line in visible_json(text).rstrip("\n").split("\n"):
         click.echo(line)
 
 
 def rich_text(value: object, style: StyleType = "") -> Text:
-    """A value for a table or a line of rich, which takes it for text and never for markup."""
+    """A value for a table or a line of rich, as text and never as markup."""
     from rich.text import Text
 
     return Text(printable(value), style)

@@ -1,4 +1,4 @@
-"""Tables that stay one line a row, so that they can be searched and cut."""
+"""Tables with one line per row, so that they can be filtered with `grep` and `cut`."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _COLOURS = {
 def show(
     header: Sequence[str], rows: Iterable[Sequence[str]], *, status: int | None = None
 ) -> None:
-    """Print rows under a header, each column as wide as it needs.
+    """Print rows under a header; each column is as wide as its longest cell.
 
-    `status` is the column that is coloured in a terminal.
+    `status` is the index of the column that is coloured in a terminal.
     """
     table = [list(header), *([printable(cell) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for number, row in enumerate(table):
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        # Nothing trails behind the last column.
+        # No trailing spaces after the last column.
         cells[-1] = row[-1]
         if number and status is not None:
             colour = _COLOURS.get(row[status])
@@ -40,7 +40,7 @@ def show(
 
 
 def line(name: str, text: str, *, status: str = "", after: str = "") -> None:
-    """Print a named value, with a coloured status behind it."""
+    """Print a named value, followed by a coloured status."""
     colour = _COLOURS.get(status)
     coloured = click.style(status, fg=colour) if colour else printable(status)
     parts = (printable(text), coloured, printable(after))
@@ -48,5 +48,11 @@ def line(name: str, text: str, *, status: str = "", after: str = "") -> None:
 
 
 def number(count: int | None) -> str:
-    """A count in a table."""
+    """A count in a table: `12,345`, or `-` for None."""
     return "-" if count is None else f"{count:,}"
+
+
+def attempts(count: int | None, redrives: int) -> str:
+    """Attempts and redrives in a table: `2`, or `1, redriven 3x`."""
+    text = number(count)
+    return text if redrives == 0 else f"{text}, redriven {redrives}x"

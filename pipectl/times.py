@@ -1,4 +1,4 @@
-"""Points in time, as the command line takes them and as it shows them."""
+"""Points and spans of time: read from the command line, and written in tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def parse_since(text: str, now: datetime) -> datetime:
-    """The point in time that `2h`, `3d` or an ISO date or time means; without an offset it is UTC.
+    """The time that `2h`, `3d` or an ISO date or time means; without an offset it is UTC.
 
     Raises ValueError for anything else.
     """
@@ -21,9 +21,9 @@ def parse_since(text: str, now: datetime) -> datetime:
     try:
         if duration:
             return now - timedelta(seconds=int(duration[1]) * _SECONDS[duration[2]])
-        moment = datetime.fromisoformat(text.strip())
-        # In UTC, which the first and the last day that there are may not have.
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        time = datetime.fromisoformat(text.strip())
+        # Converting to UTC overflows for some times on the first and last days of the calendar.
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise ValueError(
             f"'{text}' is neither a time such as 2026-03-01 or 2026-03-01T08:00Z, nor a duration"
@@ -49,17 +49,17 @@ class _Since(click.ParamType):
 SINCE = _Since()
 
 
-def shown(moment: datetime | str | None) -> str:
-    """A point in time in a table: UTC to the second."""
-    if moment is None:
+def format_time(time: datetime | str | None) -> str:
+    """A time in UTC, to the second; `-` for None."""
+    if time is None:
         return "-"
-    if isinstance(moment, str):
-        moment = datetime.fromisoformat(moment)
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(time, str):
+        time = datetime.fromisoformat(time)
+    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def lasted(milliseconds: float | None) -> str:
-    """A span of time in a table: `850 ms`, `3.2 s`, `2 min 5 s`, `3 h 20 min`."""
+def format_duration(milliseconds: float | None) -> str:
+    """A duration in one or two units: `850 ms`, `3.2 s`, `2 min 5 s`, `3 h 20 min`."""
     if milliseconds is None:
         return "-"
     if milliseconds < 1000:
@@ -74,11 +74,11 @@ def lasted(milliseconds: float | None) -> str:
     return f"{hours} h {minutes} min"
 
 
-def ago(moment: datetime | str, now: datetime) -> str:
-    """How long ago something was, in one unit: `5 min`, `3 h`, `12 days`."""
-    if isinstance(moment, str):
-        moment = datetime.fromisoformat(moment)
-    minutes = max(0, int((now - moment).total_seconds() // 60))
+def format_age(time: datetime | str, now: datetime) -> str:
+    """How long ago a time was, in one unit: `5 min`, `3 h`, `12 days`."""
+    if isinstance(time, str):
+        time = datetime.fromisoformat(time)
+    minutes = max(0, int((now - time).total_seconds() // 60))
     if minutes < 120:
         return f"{minutes} min"
     hours = minutes // 60

@@ -1,4 +1,4 @@
-"""What AWS refuses, said in a sentence that tells what to do."""
+"""Turns errors of AWS into sentences that say what to do."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from botocore import exceptions
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipectl.errors import PipectlError
+from shared.errors import error_code
 
 _NO_CREDENTIALS = (
     "There are no AWS credentials. Name a profile with --profile, sign in with `aws sso login`, or"
-    " start the stack on this machine with `pipectl up`."
+    " start a stack on this machine with `pipectl up`."
 )
-_EXPIRED = "The AWS credentials have expired. Sign in again, such as with: aws sso login"
-_REFUSED = "AWS does not know these credentials. Check them with: aws sts get-caller-identity"
-_BUSY = "AWS is asked too often just now. Try again in a minute, or ask for less at a time."
-_NO_REGION = "No region is set. Name one with --region, or in the profile."
+_EXPIRED = "The AWS credentials have expired. Sign in again, for example with: aws sso login"
+_REFUSED = "AWS does not accept these credentials. Check them with: aws sts get-caller-identity"
+_BUSY = "AWS throttled the request. Try again in a minute, or request less at a time."
+_NO_REGION = "No region is set. Set one with --region or in the profile."
 
 _BY_TYPE: tuple[tuple[type[Exception], str], ...] = (
     (exceptions.NoCredentialsError, _NO_CREDENTIALS),
@@ -56,13 +57,13 @@ _BY_CODE = {
 
 _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403")
 
-# AWS's own words: "User: ... is not authorized to perform: states:RedriveExecution on resource ..."
+# AWS writes: "User: ... is not authorized to perform: states:RedriveExecution on resource ..."
 _ACTION = re.compile(r"perform:? ([\w-]+:\w+)(?: on resource:? (\S+))?")
 
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn what AWS refuses into a `PipectlError` that says what to do."""
+    """Turn errors of AWS inside the block into a `PipectlError` that says what to do."""
     try:
         yield
     except (BotoCoreError, ClientError) as error:
@@ -70,23 +71,18 @@ def explained() -> Iterator[None]:
 
 
 def explain(error: BotoCoreError | ClientError) -> str:
-    """The sentence for an error of the AWS SDK."""
+    """The sentence for an error of the AWS SDK: what is wrong, and what to do."""
     if isinstance(error, ClientError):
         return _explain_answer(error)
     for kind, sentence in _BY_TYPE:
         if isinstance(error, kind):
             return sentence
     if isinstance(error, exceptions.ProfileNotFound):
-        return f"{error}. See those there are with: aws configure list-profiles"
+        return f"{error}. List the profiles with: aws configure list-profiles"
     if isinstance(error, (exceptions.ConnectionError, exceptions.HTTPClientError)):
         endpoint = getattr(error, "kwargs", {}).get("endpoint_url", "AWS")
         return f"{endpoint} can't be reached. Check the network, the region and the stack."
-    return f"The AWS SDK gave up: {error}"
-
-
-def error_code(error: ClientError) -> str:
-    """The error's name, such as `AccessDenied`."""
-    return str(error.response.get("Error", {}).get("Code", ""))
+    return f"The AWS SDK failed: {error}"
 
 
 def _explain_answer(error: ClientError) -> str:

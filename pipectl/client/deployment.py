@@ -1,4 +1,4 @@
-"""A stack of the pipeline, wherever it is: on AWS, or on the embedded AWS."""
+"""A stack of the pipeline on AWS or on the embedded AWS, and the clients that reach it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from pipectl.client.aws_errors import error_code, explained
+from pipectl.client.aws_errors import explained
 from pipectl.errors import PipectlError
+from shared.errors import error_code
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -26,16 +27,16 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
-# Uploads and downloads run side by side.
+# Uploads and downloads run in parallel.
 _CONFIG = Config(retries={"mode": "standard"}, max_pool_connections=50)
 
-# This machine is not reached through a proxy.
+# The embedded AWS is on this machine and not reached through a proxy.
 _EMBEDDED_CONFIG = _CONFIG.merge(Config(proxies={}))
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """One stack and how it is reached. Its clients are made once and may be shared by threads."""
+    """One stack and how it is reached. Clients are created once and shared by all threads."""
 
     session: boto3.Session
     stack_name: str
@@ -47,14 +48,14 @@ class Deployment:
     def on_aws(
         cls, stack_name: str, *, profile: str | None = None, region: str | None = None
     ) -> Deployment:
-        """A stack on AWS; profile and region default to what the AWS CLI would use."""
+        """A stack on AWS; profile and region default to those of the AWS CLI."""
         with explained():
             session = boto3.Session(profile_name=profile, region_name=region)
         return cls(session, stack_name)
 
     @classmethod
     def embedded(cls, endpoint: str, region: str, stack_name: str) -> Deployment:
-        """A stack on the embedded AWS at an address."""
+        """A stack on the embedded AWS at this endpoint."""
         session = boto3.Session(
             aws_access_key_id="embedded",
             aws_secret_access_key="embedded",  # noqa: S106  # moto checks no keys
@@ -81,7 +82,7 @@ class Deployment:
     @overload
     def client(self, service: Literal["stepfunctions"]) -> SFNClient: ...
     def client(self, service: Any) -> Any:
-        """The client of a service, the same one every time."""
+        """The boto3 client of a service, always the same one."""
         with self._lock:
             if service not in self._clients:
                 with explained():
@@ -94,17 +95,17 @@ class Deployment:
 
     @cached_property
     def outputs(self) -> Mapping[str, str]:
-        """The stack's outputs by name; raises `PipectlError` where there is no such stack."""
+        """The stack's outputs by name; raises `PipectlError` if there is no such stack."""
         with explained():
             try:
                 stacks = self.client("cloudformation").describe_stacks(StackName=self.stack_name)
             except ClientError as error:
-                # CloudFormation has no name of its own for it.
+                # CloudFormation has no error code of its own for a missing stack.
                 if error_code(error) != "ValidationError" or "not exist" not in str(error):
                     raise
                 raise PipectlError(
-                    f"There is no stack {self.stack_name} in {self.session.region_name}. Name it"
-                    " with --stack-name and its region with --region."
+                    f"There is no stack {self.stack_name} in {self.session.region_name}. Set its"
+                    " name with --stack-name and its region with --region."
                 ) from None
         outputs = stacks["Stacks"][0].get("Outputs", [])
         return {output["OutputKey"]: output["OutputValue"] for output in outputs}

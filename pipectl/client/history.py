@@ -1,20 +1,16 @@
-"""Executions as people see them: which states they went through and what went wrong."""
+"""Reads an execution's history: the states it went through, and what went wrong."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from shared.errors import bare_name
 from shared.job import readable_cause
 
-if TYPE_CHECKING:
-    from pipectl.client.deployment import Deployment
-
-# Execution statuses as Step Functions names them, in the words used here.
+# The statuses of Step Functions, and the words that pipectl uses for them.
 STATUS = {
     "RUNNING": "running",
     "SUCCEEDED": "succeeded",
@@ -24,13 +20,14 @@ STATUS = {
     "PENDING_REDRIVE": "running",
 }
 
-# The first state of the workflow's failure lane: what failed last before it is what went wrong.
+# The first state of the workflow's failure lane. The last state that failed before it is the origin
+# of the failure.
 FAILURE_LANE = "DescribeFailure"
 
 
 @dataclass(frozen=True)
-class Failure:
-    """Why an execution ended otherwise than well.
+class ExecutionFailure:
+    """Why an execution failed, timed out or was aborted.
 
     `code` is the error's name, `message` a sentence for people, `state` where it happened.
     """
@@ -42,37 +39,36 @@ class Failure:
 
 @dataclass
 class Visit:
-    """One pass through a state; attempts of the same pass are one visit."""
+    """One pass through a state, its retries included; `failure` is the last call's error."""
 
     name: str
     entered_at: datetime
     exited_at: datetime | None = None
     attempts: int = 0
-    failure: Failure | None = None
-    """The error of the last attempt, where that one failed."""
+    failure: ExecutionFailure | None = None
 
     def status(self, execution_status: str) -> str:
-        """`succeeded`, `failed`, or what became of the execution while it was here."""
+        """`succeeded` or `failed`; for a state that was not left, the execution's status."""
         if self.failure is not None:
             return "failed"
         return execution_status if self.exited_at is None else "succeeded"
 
     def duration_ms(self, now: datetime) -> int:
-        """How long it took, or takes so far, retries and their waits included."""
+        """How long it took, or has taken until `now`, retries and their waits included."""
         return round(((self.exited_at or now) - self.entered_at).total_seconds() * 1000)
 
 
 @dataclass
 class Run:
-    """An execution's history, read."""
+    """What an execution's history says: its visits of states, its end, and why it failed."""
 
     status: str
     visits: list[Visit] = field(default_factory=list)
     ended_at: datetime | None = None
-    failure: Failure | None = None
+    failure: ExecutionFailure | None = None
 
     def states(self) -> list[dict[str, Any]]:
-        """Name, status and duration of each visit, as `--json` has them."""
+        """Name, status and duration of each visit, for `--json`."""
         now = self.ended_at or datetime.now().astimezone()
         return [
             {
@@ -84,67 +80,13 @@ class Run:
         ]
 
 
-@dataclass(frozen=True)
-class Execution:
-    """One execution as it is listed; `document` is the state document that it was started with."""
-
-    arn: str
-    name: str
-    status: str
-    document: Mapping[str, Any]
-    redrive_count: int = 0
-
-    @property
-    def source(self) -> Mapping[str, Any]:
-        """The object it processes: bucket, key, version_id and more; empty for a foreign input."""
-        source = self.document.get("source")
-        return source if isinstance(source, Mapping) else {}
-
-
-class Executions:
-    """The executions of a deployment, each described once and listed as often as asked."""
-
-    def __init__(self, deployment: Deployment) -> None:
-        self._client = deployment.client("stepfunctions")
-        self._state_machine = deployment.outputs["StateMachineArn"]
-        self._documents: dict[str, Mapping[str, Any]] = {}
-
-    def all(self) -> Iterator[Execution]:
-        """All executions, the newest first."""
-        pages = self._client.get_paginator("list_executions").paginate(
-            stateMachineArn=self._state_machine
-        )
-        for page in pages:
-            for item in page["executions"]:
-                yield Execution(
-                    arn=item["executionArn"],
-                    name=item["name"],
-                    status=STATUS[item["status"]],
-                    document=self._document(item["executionArn"]),
-                    redrive_count=item.get("redriveCount", 0),
-                )
-
-    def run(self, execution: Execution) -> Run:
-        """Read an execution's history."""
-        pages = self._client.get_paginator("get_execution_history").paginate(
-            executionArn=execution.arn
-        )
-        events = (event for page in pages for event in page["events"])
-        return read_history(events, execution.status)
-
-    def _document(self, arn: str) -> Mapping[str, Any]:
-        if arn not in self._documents:
-            text = self._client.describe_execution(executionArn=arn).get("input", "{}")
-            try:
-                document = json.loads(text)
-            except (ValueError, RecursionError):
-                document = {}
-            self._documents[arn] = document if isinstance(document, dict) else {}
-        return self._documents[arn]
-
-
 def read_history(events: Iterable[Mapping[str, Any]], status: str) -> Run:
-    """Make a run of history events, given in order."""
+    """Read history events, given in order.
+
+    For example, a file that fails in WriteOutput visits `ParseCsv`, `HowManySplits`, `Transform`,
+    `WriteOutput`, and the failure lane up to `FailureGate`. FailureGate raises the error of
+    WriteOutput again, which fails the execution. The run's failure is that of WriteOutput.
+    """
     run = Run(status)
     open_visits: dict[str, Visit] = {}
     for event in events:
@@ -176,9 +118,9 @@ def _read_execution_event(run: Run, kind: str, event: Mapping[str, Any]) -> None
     code = details.get("error") or {"ExecutionTimedOut": "States.Timeout"}.get(kind, "Aborted")
     message = readable_cause(details.get("cause") or "") or _WITHOUT_CAUSE.get(kind, "")
     origin = _origin(run.visits)
-    run.failure = Failure(code, message, origin.name if origin else None)
+    run.failure = ExecutionFailure(code, message, origin.name if origin else None)
     if origin and origin.failure and bare_name(origin.failure.code) == bare_name(code):
-        # Its own words are plainer than those of the state that raised it again.
+        # The state's own message is plainer than that of FailureGate, which raised it again.
         run.failure = origin.failure
 
 
@@ -196,11 +138,13 @@ def _read_attempt_event(visit: Visit, kind: str, event: Mapping[str, Any]) -> No
     elif kind.endswith(("Failed", "TimedOut", "Aborted")):
         details = _details(event)
         code = details.get("error") or "States.Timeout"
-        visit.failure = Failure(code, readable_cause(details.get("cause") or ""), visit.name)
+        visit.failure = ExecutionFailure(
+            code, readable_cause(details.get("cause") or ""), visit.name
+        )
 
 
 def _origin(visits: list[Visit]) -> Visit | None:
-    """The visit whose error ended the execution, not the one that raised it again at the end."""
+    """The visit whose error ended the execution, not FailureGate, which raised it again."""
     lane = [number for number, visit in enumerate(visits) if visit.name == FAILURE_LANE]
     before = visits[: lane[-1]] if lane else visits
     failed = [visit for visit in before if visit.failure is not None]
@@ -208,5 +152,5 @@ def _origin(visits: list[Visit]) -> Visit | None:
 
 
 def _details(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """An event's details, whose key is the event type in camel case."""
+    """An event's details. Their key is the event's type in camel case plus `EventDetails`."""
     return next((value for key, value in event.items() if key.endswith("EventDetails")), {})

@@ -1,4 +1,4 @@
-"""Where to look at an execution: AWS's console, and the functions' logs."""
+"""Links to an execution in the AWS console, and to its functions' logs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-# Log lines of an execution's last state may be written a moment after its end.
+# Log lines of an execution's last state may be written shortly after its end.
 _MARGIN = timedelta(minutes=1)
 
 
@@ -21,9 +21,9 @@ def console_url(execution_arn: str) -> str:
 
 
 def log_url(function_arn: str, text: str, *, start: datetime, end: datetime) -> str:
-    """A function's log lines with a text between two moments, in the CloudWatch console."""
+    """A function's log lines that contain a text between two times, in the CloudWatch console."""
     _, partition, _, region, _, _, function = function_arn.split(":")[:7]
-    # The console wants its own encoding inside the fragment: percent-encoded, with `$` for `%`.
+    # The console expects an encoding of its own in the fragment: percent-encoding with `$` for `%`.
     group = _twice(f"/aws/lambda/{function}")
     pattern = _twice(f'"{text}"')
     first = round((start - _MARGIN).timestamp() * 1000)
@@ -36,7 +36,7 @@ def log_url(function_arn: str, text: str, *, start: datetime, end: datetime) -> 
 
 
 def functions_of(events: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """The ARN of the function that each state invokes, as the history tells."""
+    """The ARN of the function that each state invoked, by state, from an execution's history."""
     found: dict[str, str] = {}
     state = ""
     for event in events:
@@ -50,7 +50,7 @@ def functions_of(events: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def log_file(folder: Path, function_arn: str) -> str | None:
-    """The file that an embedded function's output goes to; None where it has written nothing."""
+    """The log file of an embedded function; None if it has written nothing."""
     path = folder / f"{function_arn.rpartition(':')[2]}.log"
     return str(path) if path.exists() else None
 

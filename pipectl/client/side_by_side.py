@@ -1,4 +1,4 @@
-"""Many small calls at once."""
+"""Runs many small calls in parallel."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TypeVar
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
-# Enough that latency does not count, and below what the services' smallest quotas allow a second.
+# Enough to hide latency, and below the services' smallest quotas of requests per second.
 AT_ONCE = 8
 
 
 def side_by_side(call: Callable[[Argument], Result], arguments: Iterable[Argument]) -> list[Result]:
-    """The results of a call for each argument, in the arguments' order."""
+    """The results of the call for each argument, in the order of the arguments."""
     waiting = list(arguments)
     if len(waiting) < 2:
         return [call(argument) for argument in waiting]

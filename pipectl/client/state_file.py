@@ -1,4 +1,4 @@
-"""The file in which `pipectl up` records its stack, for the commands that come after."""
+"""The file in which `pipectl up` records its stack, for other commands to find it."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import Self
 from pipectl.client.deployment import Deployment
 from pipectl.options import PROJECT
 
-# One stack a project; .gitignore knows the folder.
+# One stack per project. The folder is in .gitignore.
 STATE_FOLDER = PROJECT / ".pipectl"
 STATE_FILE = STATE_FOLDER / "embedded.json"
 
-# The token in it lets its owner do more than AWS's API does.
+# The token in the file allows more than the API of AWS does.
 _OWNER_ONLY = 0o600
 
 
 @dataclass(frozen=True)
 class RunningStack:
-    """A stack that another process keeps up.
+    """A stack that another process runs.
 
-    `token` is what the endpoint wants to see for all that is not AWS's API. A stack that has ended
-    has no process: the file stays, so that later commands don't take AWS for it.
+    The endpoint demands `token` for everything beyond the API of AWS. A stack that has ended has no
+    `pid`. Its file remains, so that later commands don't use AWS by mistake.
     """
 
     pid: int | None
@@ -36,7 +36,7 @@ class RunningStack:
 
     @classmethod
     def find(cls, path: Path = STATE_FILE) -> Self | None:
-        """The stack that the file records, or None where there is none or it has ended."""
+        """The running stack that the file records, or None."""
         try:
             running = cls(**json.loads(path.read_text(encoding="utf-8")))
             if running.pid is None:
@@ -48,20 +48,20 @@ class RunningStack:
 
     @property
     def deployment(self) -> Deployment:
-        """The stack as any other is to the operator's commands."""
+        """The stack in the form that the operator's commands use."""
         return Deployment.embedded(self.endpoint, self.region, self.stack_name)
 
     def write(self, path: Path = STATE_FILE) -> None:
-        """Record this stack; in one step, so that nobody reads half of it."""
+        """Record this stack. The file is replaced atomically, so no reader sees half of it."""
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(f".{os.getpid()}")
         unfinished.unlink(missing_ok=True)
-        # Never readable for others, not even for a moment.
+        # Created with its final permissions, so others can't read it at any time.
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump(asdict(self), file, indent=2)
         unfinished.replace(path)
 
     def write_ended(self, path: Path = STATE_FILE) -> None:
-        """Record that this stack has ended; that it was meant is remembered."""
+        """Record that this stack has ended, keeping everything but process and token."""
         replace(self, pid=None, token="").write(path)

@@ -1,4 +1,4 @@
-"""What EXECUTION|FILE_ID on a command line means."""
+"""Reads EXECUTION|FILE_ID on a command line."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/]{1,80}")
 
 @dataclass(frozen=True)
 class Target:
-    """A file, an execution by its name, or both where the name tells the file.
+    """What the `text` names: a file, an execution, or both if the execution is named after a file.
 
-    Without `execution` the file's last attempt is meant.
+    `execution` is a name or an ARN. Without it the target is the file's last attempt.
     """
 
     text: str
@@ -29,8 +29,8 @@ class Target:
 def read_target(text: str) -> Target:
     """Read an execution's ARN or name, or a file's id; raises `UsageError` for anything else.
 
-    A file's id is also the name of its first attempt. The file is meant then; `<file_id>-r1`
-    names the attempt.
+    A file's id, which is also the name of its first attempt, means the file. `<file_id>-r1` means
+    the first attempt: it is read as that execution's real name, `<file_id>`.
     """
     if text.startswith("arn:"):
         parts = text.split(":")
@@ -45,8 +45,8 @@ def read_target(text: str) -> Target:
         return Target(text, first[1], attempt_name(first[1], 1))
     if not _NAME.fullmatch(text):
         raise UsageError(
-            f"'{text}' is neither a file's id (32 hex digits) nor an execution's name or ARN."
-            " See them with: pipectl executions"
+            f"'{text}' is neither a file id (32 hex digits) nor the name or ARN of an execution."
+            " List them with: pipectl executions"
         )
     named = attempt_of(text)
     return Target(text, named[0] if named else None, text)

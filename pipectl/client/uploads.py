@@ -1,4 +1,4 @@
-"""Local files on their way into the input bucket."""
+"""Uploads local files and contracts to the input bucket."""
 
 from __future__ import annotations
 
@@ -11,15 +11,12 @@ from typing import TYPE_CHECKING
 
 from pipectl.errors import PipectlError, UsageError
 from shared.contracts import contracts_among
-from shared.keys import contract_key
+from shared.keys import RAW_PREFIX, contract_key, dataset_of
 
 if TYPE_CHECKING:
     from pipectl.client.deployment import Deployment
 
-RAW_PREFIX = "raw/"
-DEFAULT_DATASET = "default"
-
-# A dataset is a folder's name under raw/, and a file's name under contracts/.
+# A dataset is the name of a folder under raw/ and of a file under contracts/.
 _DATASET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -32,16 +29,17 @@ class Upload:
 
     @property
     def dataset(self) -> str:
-        """The folder under `raw/`, or `default` for a file directly there."""
-        folder, separator, _ = self.key.removeprefix(RAW_PREFIX).partition("/")
-        return folder if separator else DEFAULT_DATASET
+        """The folder under `raw/`, or `default` for a file directly under it."""
+        return dataset_of(self.key)
 
 
-def plan(files: Iterable[Path], dataset: str | None, suffixes: Iterable[str]) -> list[Upload]:
-    """Give each file a key of its own under `raw/`; files of the same name are numbered.
+def plan_uploads(
+    files: Iterable[Path], dataset: str | None, suffixes: Iterable[str]
+) -> list[Upload]:
+    """Give each file its own key under `raw/`; files with the same name are numbered.
 
-    Without a dataset they go directly under `raw/`. Raises `UsageError` for a file that isn't
-    there or whose suffix starts no execution.
+    Without a dataset they go directly under `raw/`. Raises `UsageError` if a file does not exist or
+    if its suffix starts no execution.
     """
     accepted = sorted(set(suffixes))
     prefix = f"{RAW_PREFIX}{dataset}/" if dataset else RAW_PREFIX
@@ -56,7 +54,7 @@ def plan(files: Iterable[Path], dataset: str | None, suffixes: Iterable[str]) ->
 
 
 def dataset_for(dataset: str | None, contract: Path | None) -> str | None:
-    """The dataset that files go to: the named one, else the contract's, else none.
+    """The dataset that files go to: the named one, otherwise the contract's, otherwise none.
 
     A contract's dataset is its own `name`, or its file's name up to the first dot.
     """
@@ -64,17 +62,17 @@ def dataset_for(dataset: str | None, contract: Path | None) -> str | None:
         dataset = _contract_name(contract)
     if dataset is not None and not _DATASET.fullmatch(dataset):
         raise UsageError(
-            f"'{dataset}' can't be a dataset's name: letters, digits, '.', '_' and '-' only,"
-            " beginning with a letter or digit. Give one with --dataset."
+            f"'{dataset}' is not a valid dataset name. Use letters, digits, '.', '_' and '-',"
+            " starting with a letter or digit. Set the name with --dataset."
         )
     return dataset
 
 
 def put_contract(deployment: Deployment, contract: Path, dataset: str) -> str:
-    """Put a contract where the pipeline looks for the dataset's; returns the key.
+    """Upload a dataset's contract to where the pipeline looks for it; returns the key.
 
-    A contract whose name differs only in case is the dataset's too, and is replaced. Raises
-    `PipectlError` where there are several, which the pipeline refuses.
+    A contract whose name differs only in case belongs to the same dataset and is replaced. Raises
+    `PipectlError` if there are several, which the pipeline refuses.
     """
     key = find_contract(deployment, dataset) or contract_key(dataset)
     deployment.client("s3").put_object(
@@ -87,9 +85,9 @@ def put_contract(deployment: Deployment, contract: Path, dataset: str) -> str:
 
 
 def find_contract(deployment: Deployment, dataset: str) -> str | None:
-    """The key of the dataset's contract, whatever its case; None where there is none.
+    """The key of the dataset's contract, in any case; None if there is none.
 
-    Raises `PipectlError` where there are several, which differ only in case.
+    Raises `PipectlError` if there are several that differ only in case.
     """
     bucket = deployment.outputs["InputBucketName"]
     paginator = deployment.client("s3").get_paginator("list_objects_v2")
@@ -108,7 +106,7 @@ def find_contract(deployment: Deployment, dataset: str) -> str | None:
 
 
 def put_file(deployment: Deployment, upload: Upload) -> str | None:
-    """Upload a file; returns the version that S3 gave it."""
+    """Upload a file; returns the id of its version in S3."""
     with upload.path.open("rb") as content:
         answer = deployment.client("s3").put_object(
             Bucket=deployment.outputs["InputBucketName"], Key=upload.key, Body=content
@@ -117,7 +115,7 @@ def put_file(deployment: Deployment, upload: Upload) -> str | None:
 
 
 def _check(path: Path, accepted: list[str]) -> str:
-    """Return the accepted suffix that the file's name ends with."""
+    """The accepted suffix that the file's name ends with; raises `UsageError` without one."""
     if not path.exists():
         raise UsageError(f"There is no file {path}.")
     if not path.is_file():
@@ -127,8 +125,8 @@ def _check(path: Path, accepted: list[str]) -> str:
         if path.name.endswith(suffix) and path.name != suffix:
             return suffix
     raise UsageError(
-        f"{path} would start nothing: the pipeline takes files whose names end with"
-        f" {_either(accepted)}; upper and lower case count."
+        f"{path} would start no execution: the pipeline processes files whose names end with"
+        f" {_either(accepted)}. The suffix is case-sensitive."
     )
 
 
@@ -150,7 +148,7 @@ def _contract_name(contract: Path) -> str:
     try:
         document = json.loads(contract.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        # What is wrong with it the pipeline says better.
+        # The pipeline reports what is wrong with it.
         document = None
     name = document.get("name") if isinstance(document, dict) else None
     if isinstance(name, str) and _DATASET.fullmatch(name):

@@ -1,4 +1,4 @@
-"""`pipectl backfill`: run what lies in the bucket and never ran."""
+"""`pipectl backfill`: run objects in the bucket that have no successful run."""
 
 from __future__ import annotations
 
@@ -7,29 +7,31 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipectl.client.stack import StackChoice, changing_stack_options
+from pipectl.client.stack_choice import StackChoice, changing_stack_options
 from pipectl.output import echo, echo_json
-from pipectl.times import SINCE, shown
+from pipectl.times import SINCE, format_time
 
 if TYPE_CHECKING:
-    from pipectl.operate.backfill import Found
+    from pipectl.operate.backfill_objects import RawObject
 
 
 @click.command(epilog="Example: pipectl backfill --prefix raw/orders/ --since 30d --dry-run")
 @click.option(
-    "--prefix", default="raw/", show_default=True, help="Only objects whose key begins so."
+    "--prefix", default="raw/", show_default=True, help="Only objects whose key starts with this."
 )
 @click.option("--since", type=SINCE, metavar="TIME", help="Only objects uploaded since then.")
 @click.option(
-    "--all-versions", is_flag=True, help="Also versions that were replaced or deleted since."
+    "--all-versions",
+    is_flag=True,
+    help="Include versions that have since been replaced or deleted.",
 )
 @click.option(
     "--unmatched",
     is_flag=True,
-    help="Run also objects whose name no notification matches; else they are listed only.",
+    help="Also run objects whose key no notification matches. Without it they are only listed.",
 )
-@click.option("--skip-failed", is_flag=True, help="Only objects that never ran, not failed ones.")
-@click.option("--dry-run", is_flag=True, help="Say what would be run, and send nothing.")
+@click.option("--skip-failed", is_flag=True, help="Leave out objects that failed.")
+@click.option("--dry-run", is_flag=True, help="List what would be run without sending anything.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @changing_stack_options
 def command(
@@ -45,18 +47,20 @@ def command(
 ) -> None:
     """Run the objects in raw/ that have no successful run, through the processing queue.
 
-    Such are files from before the stack was there or whose event was lost, and failed ones. Files
-    that have succeeded or are running are left alone, so it can be repeated; so are failed ones of
-    which a later version has succeeded.
+    These are files that were uploaded before the stack existed, files whose event was lost, and
+    failed files. Files that have succeeded, are running or are superseded are left alone, so the
+    command can be repeated.
 
-    On AWS it asks before it sends anything, unless --yes is given.
+    On AWS the command asks for confirmation before it sends anything, unless --yes is given.
 
-    Exit status: 0 what was to be sent is sent, 1 it is not, 2 the command line is wrong.
+    Exit status: 0 if everything was sent, 1 if not, 2 on usage errors.
     """
-    from pipectl.operate.backfill import checked_prefix, find, send
+    from pipectl.operate.backfill_objects import checked_prefix, find_objects, send
 
     stack = choice.open() if dry_run else choice.open_to_change("Run objects of the input bucket")
-    found = find(stack, prefix=checked_prefix(prefix), since=since, all_versions=all_versions)
+    found = find_objects(
+        stack, prefix=checked_prefix(prefix), since=since, all_versions=all_versions
+    )
     states = ["never_run"]
     if not skip_failed:
         states += ["failed", "superseded"] if all_versions else ["failed"]
@@ -81,11 +85,11 @@ def command(
         raise SystemExit(1)
 
 
-def _show(chosen: list[Found], left: list[Found], *, dry_run: bool) -> None:
+def _show(chosen: list[RawObject], left: list[RawObject], *, dry_run: bool) -> None:
     from pipectl import tables
 
     header = ("UPLOADED (UTC)", "STATE", "BYTES", "SENT", "KEY", "FILE")
-    for objects, title in ((chosen, ""), (left, "No notification matches these names:")):
+    for objects, title in ((chosen, ""), (left, "No notification matches these keys:")):
         if not objects:
             continue
         if title:
@@ -95,7 +99,7 @@ def _show(chosen: list[Found], left: list[Found], *, dry_run: bool) -> None:
             header,
             (
                 (
-                    shown(one.source.event_time),
+                    format_time(one.source.event_time),
                     one.state.replace("_", " "),
                     tables.number(one.source.size),
                     "yes" if one.sent else "no",
@@ -106,7 +110,7 @@ def _show(chosen: list[Found], left: list[Found], *, dry_run: bool) -> None:
             ),
         )
     if left:
-        echo("Run them all the same with --unmatched.", err=True)
+        echo("Run the unmatched objects, too, with --unmatched.", err=True)
     sent = sum(one.sent for one in chosen)
     what = f"{len(chosen)} would be sent" if dry_run else f"{sent} of {len(chosen)} sent"
     echo(f"{what}. Follow them with: pipectl executions", err=True)

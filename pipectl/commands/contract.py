@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipectl.client.stack import StackChoice, changing_stack_options, stack_options
+from pipectl.client.stack_choice import StackChoice, changing_stack_options, stack_options
 from pipectl.errors import PipectlError
 from pipectl.output import echo, echo_json, echo_json_text
 from shared.text import exact_json

@@ -1,4 +1,4 @@
-"""`pipectl executions`: what ran, when, and how it ended."""
+"""`pipectl executions`: list executions and their files."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from itertools import islice
 
 import click
 
-from pipectl.client.stack import StackChoice, stack_options
+from pipectl.client.stack_choice import StackChoice, stack_options
 from pipectl.output import echo, echo_json
-from pipectl.times import SINCE, lasted, shown
+from pipectl.times import SINCE, format_duration, format_time
 
 _STATUSES = ("running", "succeeded", "failed", "timed_out", "aborted")
 
@@ -17,24 +17,24 @@ _STATUSES = ("running", "succeeded", "failed", "timed_out", "aborted")
 @click.command(
     epilog="Example: pipectl executions --status failed --since 2d --source 'raw/orders/*'"
 )
-@click.option("--status", type=click.Choice(_STATUSES), help="Only executions of this status.")
+@click.option("--status", type=click.Choice(_STATUSES), help="Only executions with this status.")
 @click.option(
     "--since",
     type=SINCE,
     metavar="TIME",
-    help="Only executions that have run since then: 2026-03-01, 2026-03-01T08:00Z, 90m, 2h or 3d.",
+    help="Only executions that ran since then: 2026-03-01, 2026-03-01T08:00Z, 90m, 2h or 3d.",
 )
 @click.option(
     "--source",
     metavar="GLOB",
-    help="Only those whose source's key matches: 'raw/orders/*', or '*.tsv' for any folder.",
+    help="Only files whose source key matches: 'raw/orders/*', or '*.tsv' in any folder.",
 )
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
     default=100,
     show_default=True,
-    help="Show so many at most, the latest first.",
+    help="Maximum number of executions, newest first.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @stack_options
@@ -47,16 +47,17 @@ def command(
     limit: int,
     as_json: bool,
 ) -> None:
-    """List executions with the files that they are of, the latest first.
+    """List executions and their files, newest first.
 
-    Exit status: 0 here they are, 1 the stack can't be read, 2 the command line is wrong.
+    Exit status: 0 on success, 1 if the stack can't be read, 2 on usage errors.
     """
     from pipectl import tables
-    from pipectl.operate.overview import rows
+    from pipectl.operate.list_executions import list_executions
 
     stack = choice.open()
     wanted = status.upper() if status else None
-    found = list(islice(rows(stack, status=wanted, since=since, source=source), limit + 1))
+    rows = list_executions(stack, status=wanted, since=since, source=source)
+    found = list(islice(rows, limit + 1))
     truncated = len(found) > limit
     found = found[:limit]
     if as_json:
@@ -67,10 +68,10 @@ def command(
         ("STARTED (UTC)", "STATUS", "TOOK", "ATTEMPT", "ERROR", "SOURCE", "EXECUTION"),
         (
             (
-                shown(row.execution.started_at),
+                format_time(row.execution.started_at),
                 row.execution.status,
-                lasted(row.execution.duration_ms),
-                _attempt(row.attempt, row.execution.redrive_count),
+                format_duration(row.execution.duration_ms),
+                tables.attempts(row.attempt, row.execution.redrive_count),
                 row.error or "-",
                 row.key or "-",
                 row.execution.name,
@@ -80,9 +81,4 @@ def command(
         status=1,
     )
     if truncated:
-        echo(f"There are more than {limit}: ask for more with --limit.", err=True)
-
-
-def _attempt(attempt: int | None, redrives: int) -> str:
-    text = "-" if attempt is None else str(attempt)
-    return text if redrives == 0 else f"{text}, redriven {redrives}x"
+        echo(f"There are more than {limit} executions. Raise --limit to see them.", err=True)

@@ -1,4 +1,4 @@
-"""`pipectl failures`: which files have failed, why, and what has become of them."""
+"""`pipectl failures`: list the files that failed, and why."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipectl.client.stack import StackChoice, stack_options
+from pipectl.client.stack_choice import StackChoice, stack_options
 from pipectl.output import echo, echo_json
-from pipectl.times import SINCE, ago
+from pipectl.times import SINCE, format_age
 
 if TYPE_CHECKING:
-    from pipectl.client.dead_letters import Letter
-    from pipectl.operate.failures import FailedFile
+    from pipectl.client.dead_letter_queue import DeadLetter
+    from pipectl.operate.failed_files import FailedFile
 
 
 @click.command(epilog="Example: pipectl failures --error TooManyRejects --since 7d")
-@click.option("--error", metavar="NAME", help="Only failures of this name, such as EmptyFile.")
-@click.option("--since", type=SINCE, metavar="TIME", help="Only those that failed since then.")
-@click.option("--source", metavar="GLOB", help="Only those whose source's key matches.")
+@click.option(
+    "--error", metavar="NAME", help="Only files that failed with this error, such as EmptyFile."
+)
+@click.option("--since", type=SINCE, metavar="TIME", help="Only failures since then.")
+@click.option("--source", metavar="GLOB", help="Only files whose source key matches.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @stack_options
 def command(
@@ -30,36 +32,36 @@ def command(
     source: str | None,
     as_json: bool,
 ) -> None:
-    """List failed files, one a line: why, where, since when, and how to run them again.
+    """List failed files, one per line: error, state, since when, and how to rerun them.
 
-    They are gathered from the metadata table, from executions that could not be recorded there, and
-    from the dead-letter queue, whose messages stay in it.
+    Sources are the metadata table, executions that could not be recorded there, and the dead-letter
+    queue. Reading the queue leaves its messages in place.
 
-    Exit status: 0 here they are, also where there are none, 1 the stack can't be read, 2 the
-    command line is wrong.
+    Exit status: 0 on success, even if no file has failed, 1 if the stack can't be read, 2 on usage
+    errors.
     """
-    from pipectl.operate.failures import Selection
-    from pipectl.operate.find_failures import survey
+    from pipectl.operate.failed_files import FailureFilter
+    from pipectl.operate.find_failures import find_failures
 
-    found = survey(choice.open(), Selection(error, since, source))
+    found = find_failures(choice.open(), FailureFilter(error, since, source))
     if as_json:
         document = {
             "failures": [failure.to_document() for failure in found.failures],
-            "failed_invocations": [_invocation(letter) for letter in found.invocations],
-            "unknown_messages": [_message(letter) for letter in found.unknown],
+            "failed_invocations": [_invocation(one) for one in found.invocations],
+            "unknown_messages": [_message(one) for one in found.unknown],
         }
         echo_json(document)
         return
     _show(found.failures)
-    for letter in found.invocations:
-        if letter.invocation is not None:
-            failed = letter.invocation
+    for dead_letter in found.invocations:
+        if dead_letter.invocation is not None:
+            failed = dead_letter.invocation
             echo(
-                f"In the dead-letter queue, not handled by {failed.function}: {letter.message_id} "
-                f"{failed.code}: {failed.message} ({failed.about})"
+                f"Dead letter {dead_letter.message_id}: {failed.function} failed with"
+                f" {failed.code}: {failed.message} ({failed.about})"
             )
-    for letter in found.unknown:
-        echo(f"In the dead-letter queue, of no file: {letter.message_id} {letter.body[:80]}")
+    for dead_letter in found.unknown:
+        echo(f"Dead letter {dead_letter.message_id} about no known file: {dead_letter.body[:80]}")
 
 
 def _show(failures: list[FailedFile]) -> None:
@@ -70,14 +72,14 @@ def _show(failures: list[FailedFile]) -> None:
         return
     now = datetime.now(UTC)
     tables.show(
-        ("FILE", "SINCE", "TRIED", "AGAIN BY", "SOURCE", "ERROR", "WHY"),
+        ("FILE", "SINCE", "ATTEMPTS", "RERUN WITH", "SOURCE", "ERROR", "MESSAGE"),
         (
             (
                 failure.file_id,
-                ago(failure.failing_since, now),
-                f"{failure.attempts + failure.redrives}x",
-                _again_by(failure),
-                failure.source_key,
+                format_age(failure.failing_since, now),
+                tables.attempts(failure.attempts, failure.redrives),
+                _rerun_with(failure),
+                failure.source.key,
                 f"{failure.code} in {failure.state}" if failure.state else failure.code,
                 failure.message,
             )
@@ -86,7 +88,7 @@ def _show(failures: list[FailedFile]) -> None:
     )
 
 
-def _again_by(failure: FailedFile) -> str:
+def _rerun_with(failure: FailedFile) -> str:
     if failure.running is not None:
         return "running"
     if failure.resolved_by is not None:
@@ -96,20 +98,20 @@ def _again_by(failure: FailedFile) -> str:
     return "redrive" if failure.redrivable else "new attempt"
 
 
-def _invocation(letter: Letter) -> dict[str, object]:
-    failed = letter.invocation
+def _invocation(dead_letter: DeadLetter) -> dict[str, object]:
+    failed = dead_letter.invocation
     return {
-        "message_id": letter.message_id,
-        "sent_at": letter.sent_at.isoformat(),
+        "message_id": dead_letter.message_id,
+        "sent_at": dead_letter.sent_at.isoformat(),
         "function": failed and failed.function,
         "error": failed and {"code": failed.code, "message": failed.message},
         "about": failed and failed.about,
     }
 
 
-def _message(letter: Letter) -> dict[str, object]:
+def _message(dead_letter: DeadLetter) -> dict[str, object]:
     return {
-        "message_id": letter.message_id,
-        "sent_at": letter.sent_at.isoformat(),
-        "body": letter.body,
+        "message_id": dead_letter.message_id,
+        "sent_at": dead_letter.sent_at.isoformat(),
+        "body": dead_letter.body,
     }

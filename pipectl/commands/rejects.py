@@ -1,4 +1,4 @@
-"""`pipectl rejects`: the rejected records of a file, and why they were rejected."""
+"""`pipectl rejects`: show the rejected records of a file, and why they were rejected."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipectl.client.stack import StackChoice, stack_options
+from pipectl.client.stack_choice import StackChoice, stack_options
 from pipectl.errors import UsageError
 from pipectl.output import echo, echo_json_text, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# Of a record's text; --json has it whole.
+# Longest text of a record that is shown. --json prints it whole.
 _SHOWN_CHARACTERS = 160
 
 
 @click.command(epilog="Example: pipectl rejects 5f0c2b7e9d1a4c3e8b6f7a9d0c1e2f3a --limit 20")
 @click.argument("file_id", metavar="FILE_ID")
-@click.option("--csv", "as_csv", is_flag=True, help="Print the rejected rows as they were, as CSV.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document a record.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print the rejected rows unchanged, as CSV.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document per record.")
 @click.option(
     "--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N rejected records."
 )
@@ -31,41 +31,43 @@ _SHOWN_CHARACTERS = 160
 def command(
     *, choice: StackChoice, file_id: str, as_csv: bool, as_json: bool, limit: int | None
 ) -> None:
-    """Show the rejected records of a file: where each is, what is wrong with it, and its text.
+    """Show the rejected records of a file: their position, what is wrong, and their text.
 
-    The records of a file that succeeded are published under rejected/. Those of a file that failed,
-    for example with TooManyRejects, are not published. They are kept for 15 days and shown here,
-    too.
+    The rejected records of a file that succeeded are published under rejected/. Those of a file
+    that failed, for example with TooManyRejects, are not published, but kept for 15 days and shown
+    here, too.
 
-    The output holds data of the file.
+    The output contains data from the file.
 
-    Exit status: 0 here they are, also where there are none, 1 they can't be read, 2 the command
-    line is wrong.
+    Exit status: 0 on success, even if no record was rejected, 1 if the records can't be read, 2 on
+    usage errors.
     """
     from pipectl.client.targets import read_target
-    from pipectl.operate.rejects import find, lines, pieces
+    from pipectl.operate.find_rejects import find_rejects, read_bytes, read_lines
 
     target = read_target(file_id)
     if target.file_id is None or target.execution is not None:
-        raise UsageError(f"'{file_id}' is not a file's id (32 hex digits).")
+        raise UsageError(f"'{file_id}' is not a file id (32 hex digits).")
     if as_csv and as_json:
-        raise UsageError("--csv and --json exclude each other.")
+        raise UsageError("--csv and --json can't be combined.")
     if as_csv and limit is not None:
-        raise UsageError("--csv prints all rows, since they are meant to be corrected; no --limit.")
-    if as_csv and sys.stdout.isatty():
-        # A terminal would act on what a sender has written into a cell.
         raise UsageError(
-            "--csv prints the rows byte by byte, control characters too. Redirect it to a file:"
+            "--csv prints all rows, to be corrected. It can't be combined with --limit."
+        )
+    if as_csv and sys.stdout.isatty():
+        # A terminal would execute control characters that a sender put into a cell.
+        raise UsageError(
+            "--csv prints the rows unchanged, including control characters. Redirect it to a file:"
             f" pipectl rejects {target.file_id} --csv > rejected.csv"
         )
     stack = choice.open()
-    found = find(stack, target.file_id, "csv" if as_csv else "jsonl")
+    found = find_rejects(stack, target.file_id, "csv" if as_csv else "jsonl")
     echo(found.about, err=True)
     if as_csv:
-        # The rows are in the file's own encoding.
-        _write(pieces(stack, found))
+        # The rows are in the encoding of the source file.
+        _write(read_bytes(stack, found))
     else:
-        chosen = itertools.islice(lines(stack, found), limit)
+        chosen = itertools.islice(read_lines(stack, found), limit)
         for line in chosen:
             echo_json_text(line.decode()) if as_json else _show(line)
 
@@ -92,6 +94,6 @@ def _fault(fault: dict[str, Any]) -> str:
 
 
 def _shown(text: str) -> str:
-    """A sender's text on one line, without what a terminal would act on."""
+    """A sender's text on one line, with control characters made visible."""
     cut = text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
     return printable(cut)

@@ -64,7 +64,7 @@ def command(
     """
     from rich.console import Console
 
-    from pipectl.client.uploads import dataset_for, plan
+    from pipectl.client.uploads import dataset_for, plan_uploads
     from pipectl.embedded.template import notified_suffixes
     from pipectl.local.display import Progress, show_table
     from pipectl.local.run import run_files
@@ -72,7 +72,7 @@ def command(
     if split_size is not None:
         parameters = {**parameters, "SplitSizeBytes": str(split_size)}
     dataset = dataset_for(dataset, contract)
-    uploads = plan(files, dataset, notified_suffixes(template))
+    uploads = plan_uploads(files, dataset, notified_suffixes(template))
     progress = Progress(Console(stderr=True), total=len(uploads))
     with progress.shown():
         outcome = run_files(

@@ -1,4 +1,4 @@
-"""`pipectl show`: everything about one execution and its file."""
+"""`pipectl show`: show everything about one execution and its file."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipectl.client.stack import StackChoice, stack_options
+from pipectl.client.stack_choice import StackChoice, stack_options
 from pipectl.output import echo, echo_json
-from pipectl.times import lasted, shown
+from pipectl.times import format_duration, format_time
 
 if TYPE_CHECKING:
-    from pipectl.operate.details import Portrait
-    from pipectl.operate.plan import Plan
+    from pipectl.operate.details import ExecutionDetails
+    from pipectl.operate.rerun_plan import RerunPlan
 
 
 @click.command(epilog="Example: pipectl show 5f0c2b7e9d1a4c3e8b6f7a9d0c1e2f3a")
@@ -20,33 +20,35 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @stack_options
 def command(*, choice: StackChoice, target: str, as_json: bool) -> None:
-    """Show an execution: its states with times, tries and errors, where to look, what it gave.
+    """Show an execution: its states with times, tries and errors, its logs and its outputs.
 
-    It is named by its name or ARN. A file's id means its last execution, <file_id>-r1 its first.
+    Name the execution by its name or ARN. A file's id means the last execution of the file, and
+    <file_id>-r1 the first.
 
-    Exit status: 0 here it is, 1 there is none or it can't be read, 2 the command line is wrong.
+    Exit status: 0 on success, 1 if there is no such execution or it can't be read, 2 on usage
+    errors.
     """
     from pipectl.client.targets import read_target
-    from pipectl.operate.details import portrait
+    from pipectl.operate.details import read_details
 
     wanted = read_target(target)
-    found = portrait(choice.open(), wanted)
+    found = read_details(choice.open(), wanted)
     if as_json:
         echo_json(found.to_document())
     else:
         _show(found)
 
 
-def _show(found: Portrait) -> None:
+def _show(found: ExecutionDetails) -> None:
     from pipectl import tables
     from pipectl.operate.details import replay_of
 
     execution = found.execution
-    after = f"after {lasted(execution.duration_ms)}"
+    after = f"after {format_duration(execution.duration_ms)}"
     tables.line("Execution", execution.name, status=execution.status, after=after)
     _line("File", f"{found.source.file_id}  {found.source.uri}")
     _line("Version", found.source.version_id)
-    _line("Started", f"{shown(execution.started_at)} UTC")
+    _line("Started", f"{format_time(execution.started_at)} UTC")
     if execution.redrive_count:
         _line("Redriven", f"{execution.redrive_count}x")
     if replay_of(execution):
@@ -54,8 +56,8 @@ def _show(found: Portrait) -> None:
     if found.error:
         where = f" in {found.error.state}" if found.error.state else ""
         _line("Error", f"{found.error.code}{where}: {found.error.message}")
-        if found.again:
-            _line("Again by", _again_by(found.again, found))
+        if found.rerun_plan:
+            _line("Rerun with", _rerun_with(found.rerun_plan, found))
     _line("Console", found.console())
     echo("")
     _show_states(found)
@@ -63,7 +65,7 @@ def _show(found: Portrait) -> None:
     _show_result(found)
 
 
-def _show_states(found: Portrait) -> None:
+def _show_states(found: ExecutionDetails) -> None:
     from pipectl import tables
 
     tables.show(
@@ -72,8 +74,8 @@ def _show_states(found: Portrait) -> None:
             (
                 state["name"],
                 state["status"],
-                shown(state["entered_at"]),
-                lasted(state["duration_ms"]),
+                format_time(state["entered_at"]),
+                format_duration(state["duration_ms"]),
                 str(state["tries"] or "-"),
                 "first" if state["redrive"] == 0 else f"redrive {state['redrive']}",
                 _error(state["error"]),
@@ -84,8 +86,8 @@ def _show_states(found: Portrait) -> None:
     )
 
 
-def _show_others(found: Portrait) -> None:
-    """The file's other attempts, versions and mends, where there are any."""
+def _show_others(found: ExecutionDetails) -> None:
+    """The file's other attempts, versions and corrections, if there are any."""
     from pipectl import tables
 
     if len(found.attempts) > 1:
@@ -93,7 +95,7 @@ def _show_others(found: Portrait) -> None:
         tables.show(
             ("ATTEMPTS", "STATUS", "STARTED (UTC)", "REDRIVES"),
             (
-                (one.name, one.status, shown(one.started_at), str(one.redrive_count))
+                (one.name, one.status, format_time(one.started_at), str(one.redrive_count))
                 for one in found.attempts
             ),
             status=1,
@@ -108,7 +110,7 @@ def _show_others(found: Portrait) -> None:
                 (
                     one["file_id"],
                     one["status"],
-                    shown(one["uploaded_at"]),
+                    format_time(one["uploaded_at"]),
                     "later" if one["later"] else "earlier",
                 )
                 for one in others
@@ -119,12 +121,12 @@ def _show_others(found: Portrait) -> None:
         what = f"{correction['processed_count']} processed, {correction['error_count']} rejected"
         if correction["status"] != "succeeded":
             what = "nothing"
-        elif not correction["stands"]:
+        elif not correction["current"]:
             what = "replaced since"
-        _line("Mended by", f"{correction['file_id']}  {correction['status']}, {what}")
+        _line("Correction", f"{correction['file_id']}  {correction['status']}, {what}")
 
 
-def _show_result(found: Portrait) -> None:
+def _show_result(found: ExecutionDetails) -> None:
     item: Any = found.item or {}
     echo("")
     if "record_count" in item:
@@ -134,7 +136,7 @@ def _show_result(found: Portrait) -> None:
         )
         _line("Records", counts)
     if item.get("correction_of"):
-        _line("Mends", item["correction_of"])
+        _line("Corrects", item["correction_of"])
     for name, address in found.outputs().items():
         _line(_OUTPUT_NAMES[name], address)
     for state, log in dict(_logs(found)).items():
@@ -144,26 +146,26 @@ def _show_result(found: Portrait) -> None:
 _OUTPUT_NAMES = {
     "processed": "Processed",
     "rejected": "Rejected",
-    "rejected_csv": "To be mended",
+    "rejected_csv": "To correct",
     "summary": "Summary",
 }
 
 
-def _logs(found: Portrait) -> list[tuple[str, str]]:
-    """Where to look for more: the logs of states that failed, or of the last one."""
+def _logs(found: ExecutionDetails) -> list[tuple[str, str]]:
+    """The logs of the states that failed, or if none did, of the last state."""
     states = [state for state in found.states() if state["log"]]
     failed = [state for state in states if state["error"]]
     return [(state["name"], state["log"]) for state in (failed or states[-1:])]
 
 
-def _again_by(again: Plan, found: Portrait) -> str:
-    if again.how == "redrive":
+def _rerun_with(plan: RerunPlan, found: ExecutionDetails) -> str:
+    if plan.how == "redrive":
         return f"pipectl rerun {found.execution.name}  (a redrive)"
-    if again.how == "new_attempt":
-        return f"pipectl rerun {found.source.file_id}  (a new attempt: {again.because})"
-    if again.how == "upload":
-        return f"uploading the file again: {again.because}"
-    return f"nothing to do: {again.because}"
+    if plan.how == "new_attempt":
+        return f"pipectl rerun {found.source.file_id}  (a new attempt: {plan.reason})"
+    if plan.how == "upload":
+        return f"upload the file again: {plan.reason}"
+    return f"nothing to do: {plan.reason}"
 
 
 def _error(error: dict[str, Any] | None) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import itertools
 import os
 import shlex
 import signal
@@ -24,7 +22,7 @@ from pipectl.output import echo
 
 if TYPE_CHECKING:
     from pipectl.client.deployment import Deployment
-    from pipectl.client.history import Execution, Executions
+    from pipectl.client.step_functions import DescribedExecution, Executions
     from pipectl.embedded.stack import EmbeddedStack
 
 DEFAULT_PORT = 4560
@@ -95,16 +93,8 @@ def command(
     _say("Starting the embedded AWS ...", err=True)
     with stack, _announced(stack, state_file, REGION, STACK_NAME):
         _explain(stack)
-        # In a thread of its own: with thousands of executions, one look takes longer than anyone
-        # waits after Ctrl-C.
-        reporting = threading.Thread(target=_report_executions, args=(stack, ending), daemon=True)
-        reporting.start()
-        ending.wait()
-    # Its calls fail now that the stack is closed.
-    reporting.join(timeout=_TICK)
+        _report_executions(stack, ending)
     _say("Stopped.", err=True)
-    # Collecting what thousands of executions leave takes longer than everything else at the exit.
-    gc.freeze()
 
 
 def _ending_signals() -> threading.Event:
@@ -201,28 +191,21 @@ class _Reporter:
     What goes wrong here is said once and ends nothing: the stack doesn't depend on it.
     """
 
-    def __init__(self, executions: Executions, ending: threading.Event) -> None:
-        """It looks no further once `ending` is set."""
+    def __init__(self, executions: Executions) -> None:
         self._executions = executions
-        self._ending = ending
         self._reported: set[tuple[str, int]] = set()
         self._problem: str | None = None
 
     def look(self) -> None:
         """Print what is new."""
         try:
-            for execution in reversed(list(self._until_the_end(self._executions.all()))):
+            for execution in reversed(list(self._executions.all())):
                 self._report(execution)
             self._problem = None
         except Exception as error:  # noqa: BLE001  # whatever it is, the stack stays up
             self._complain(f"Executions can't be shown: {type(error).__name__}: {error}")
 
-    def _until_the_end(self, executions: Iterator[Execution]) -> Iterator[Execution]:
-        return itertools.takewhile(lambda _: not self._ending.is_set(), executions)
-
-    def _report(self, execution: Execution) -> None:
-        if self._ending.is_set():
-            return
+    def _report(self, execution: DescribedExecution) -> None:
         key = (execution.arn, execution.redrive_count)
         if execution.status == "running" or key in self._reported:
             return
@@ -233,7 +216,7 @@ class _Reporter:
         _say(f"{execution.source.get('key', execution.name)} {execution.status}{why}")
 
     def _complain(self, problem: str) -> None:
-        if problem != self._problem and not self._ending.is_set():
+        if problem != self._problem:
             self._problem = problem
             _say(problem, err=True)
 
@@ -251,9 +234,10 @@ def _say(line: str, *, err: bool = False) -> None:
 
 def _report_executions(stack: EmbeddedStack, ending: threading.Event) -> None:
     """Print a line for each execution that has ended, until the end is asked for."""
-    from pipectl.client.history import Executions
+    from pipectl.client.stack_choice import Stack
+    from pipectl.client.step_functions import Executions
 
-    reporter = _Reporter(Executions(stack.deployment), ending)
+    reporter = _Reporter(Executions(Stack(stack.deployment)))
     pause = _TICK
     while not ending.wait(pause):
         started = time.monotonic()

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from pipectl.client.history import Execution, Executions
-from pipectl.client.results import Collector, FileResult, parsed
+from pipectl.client.file_results import Collector, FileResult, parsed
+from pipectl.client.stack_choice import Stack
 from pipectl.client.state_file import RunningStack
+from pipectl.client.step_functions import DescribedExecution, Executions
 from pipectl.client.uploads import Upload
 from pipectl.embedded.calls import Call
 from pipectl.embedded.guard import TOKEN_HEADER
@@ -110,22 +111,16 @@ class StackProcess:
         self.close()
 
     def close(self) -> None:
-        """Stop the stack, which deletes everything in it."""
-        self.terminate()
+        """Stop the stack; it forgets everything."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
         self._folder.cleanup()
-
-    def terminate(self) -> list[str]:
-        """Send SIGTERM and wait for the end; returns what the stack has printed to stderr."""
-        if self._process is None:
-            return []
-        self._process.terminate()
-        try:
-            self._process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process = None
-        return self._problems.read_text().splitlines()
 
     @property
     def state_file(self) -> Path:
@@ -156,12 +151,12 @@ class StackProcess:
 
     def wait_for(
         self, uploaded: Uploaded, *, redrive_count: int = 0, timeout: float = WAIT_SECONDS
-    ) -> Execution:
+    ) -> DescribedExecution:
         """Wait until the newest execution of an object has ended, and been redriven so often.
 
         Raises TimeoutError after `timeout` seconds.
         """
-        executions = Executions(self.deployment)
+        executions = Executions(Stack(self.deployment))
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             for execution in executions.all():
@@ -177,9 +172,9 @@ class StackProcess:
             time.sleep(_TICK)
         raise TimeoutError(f"{uploaded.key} has no ended execution after {timeout} seconds.")
 
-    def result(self, uploaded: Uploaded, execution: Execution, folder: Path) -> FileResult:
+    def result(self, uploaded: Uploaded, execution: DescribedExecution, folder: Path) -> FileResult:
         """What `pipectl run` would tell of the file; outputs are mirrored to `folder`."""
-        collector = Collector(self.deployment, Executions(self.deployment), folder)
+        collector = Collector(self.deployment, Executions(Stack(self.deployment)), folder)
         upload = Upload(Path(uploaded.key), uploaded.key)
         return collector.finished(upload, execution, self.notifications())
 
@@ -224,7 +219,7 @@ class StackProcess:
         }
 
     def add_fault(self, target: str, kind: str, times: int = 1) -> None:
-        """Let the next calls fail; see `pipectl.embedded.injected_faults` for targets and kinds."""
+        """Let the next calls fail; see `pipectl.embedded.faults` for targets and kinds."""
         self._ask("faults", {"target": target, "kind": kind, "times": times})
 
     def clear_faults(self) -> None:

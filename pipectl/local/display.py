@@ -13,7 +13,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from pipectl.client.results import FileResult
+from pipectl.client.file_results import FileResult
 from pipectl.client.uploads import Upload
 from pipectl.output import printable, rich_text
 

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
-from pipectl.client.history import Execution, Executions, Failure
-from pipectl.client.results import Collector, FileResult, dead_letters
+from pipectl.client.file_results import Collector, FileResult, dead_letters
+from pipectl.client.history import ExecutionFailure
+from pipectl.client.stack_choice import Stack
+from pipectl.client.step_functions import DescribedExecution, Executions
 from pipectl.client.uploads import Upload, put_contract, put_file
 from pipectl.embedded.stack import EmbeddedStack
 
@@ -103,10 +105,10 @@ class _Follower:
         self._stack = stack
         self._uploads = uploads
         self._progress = progress
-        self._executions = Executions(stack.deployment)
+        self._executions = Executions(Stack(stack.deployment))
         self._collector = Collector(stack.deployment, self._executions, folder)
         self._versions: dict[Upload, str | None] = {}
-        self._problems: dict[Upload, Failure] = {}
+        self._problems: dict[Upload, ExecutionFailure] = {}
         self._results: dict[Upload, FileResult] = {}
         self._last_news = time.monotonic()
 
@@ -115,7 +117,7 @@ class _Follower:
         try:
             self._versions[upload] = put_file(self._stack.deployment, upload)
         except Exception as error:  # noqa: BLE001  # whatever it is, this file alone suffers
-            self._problems[upload] = Failure("UploadFailed", str(error), None)
+            self._problems[upload] = ExecutionFailure("UploadFailed", str(error), None)
 
     def wait(self) -> list[FileResult]:
         """Follow all uploads to their ends; results in the uploads' order."""
@@ -129,7 +131,7 @@ class _Follower:
             (execution.source.get("key"), execution.source.get("version_id")): execution
             for execution in self._executions.all()
         }
-        running: dict[Upload, Execution] = {}
+        running: dict[Upload, DescribedExecution] = {}
         for upload, version in list(self._versions.items()):
             execution = by_object.get((upload.key, version))
             if execution is None or upload in self._results:
@@ -149,7 +151,7 @@ class _Follower:
         self._progress.finish(result)
         self._last_news = time.monotonic()
 
-    def _show(self, running: Mapping[Upload, Execution]) -> None:
+    def _show(self, running: Mapping[Upload, DescribedExecution]) -> None:
         if running:
             self._last_news = time.monotonic()
         states = self._stack.current_states()
@@ -160,7 +162,7 @@ class _Follower:
     def _give_up_on(self, waiting: Iterable[Upload]) -> None:
         """Find those that will never start: refused by the starter, or simply too long ago."""
         refusals = {
-            source: Failure(delivery["code"], delivery["message"], None)
+            source: ExecutionFailure(delivery["code"], delivery["message"], None)
             for delivery in self._stack.failed_deliveries()
             for source in _sources(delivery["body"])
         }
@@ -170,7 +172,7 @@ class _Follower:
             if refusal is not None:
                 self._problems[upload] = refusal
             elif too_long:
-                self._problems[upload] = Failure(
+                self._problems[upload] = ExecutionFailure(
                     "NotStarted",
                     f"No execution was started within {PATIENCE_SECONDS} seconds. See the"
                     f" starter's log in {self._stack.log_folder}.",

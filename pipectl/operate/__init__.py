@@ -1,5 +1,6 @@
-"""What the operator's commands do to a stack: look at executions, run files again, fill gaps.
+"""What the operator's commands do to a stack: list executions and failures, rerun, fill gaps.
 
-What is decided stands in functions without AWS (`failures`, `plan`, `letters`, ...); the calls are
-made by the few classes beside them (`items`, `executions`, `queues`).
+A rerun goes one way through these modules: `rerun_options` (the request), `rerun_candidates`
+(find), `rerun_plan` (plan once), `rerun_actions` (act), `rerun_files` (the whole way, and the
+report).
 """

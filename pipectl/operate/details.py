@@ -1,4 +1,4 @@
-"""Everything about one file and one of its executions."""
+"""Everything about one execution and its file."""
 
 from __future__ import annotations
 
@@ -8,21 +8,25 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pipectl.client import links
-from pipectl.client.executions import Described, Executions
-from pipectl.client.history import Failure, Run, Visit, read_history
-from pipectl.client.metadata import Item, Items
+from pipectl.client.history import ExecutionFailure, Run, Visit, read_history
+from pipectl.client.metadata_items import MetadataItem, MetadataItems
 from pipectl.client.side_by_side import side_by_side
+from pipectl.client.step_functions import DescribedExecution, Executions
 from pipectl.errors import PipectlError
-from pipectl.operate.corrections import correction_key, current_correction
-from pipectl.operate.plan import Plan, Standing, attempts_in, plan
+from pipectl.operate.failed_files import last_attempt_in
+from pipectl.operate.rerun_candidates import candidate_from_execution
+from pipectl.operate.rerun_options import RerunOptions
+from pipectl.operate.rerun_plan import RerunPlan, plan_rerun
+from pipectl.operate.upload_corrections import correction_key, current_correction
 from shared.executions import attempt_name, attempt_of
 from shared.job import Source, iso
-from shared.metadata import is_later
+from shared.metadata import is_later, version_attributes
 
 if TYPE_CHECKING:
-    from pipectl.client.stack import Stack
+    from pipectl.client.stack_choice import Stack
     from pipectl.client.targets import Target
 
+# The files that a file gives, and the attributes of its item with their keys.
 OUTPUTS = {
     "processed": "output_key",
     "rejected": "rejected_key",
@@ -32,32 +36,33 @@ OUTPUTS = {
 
 
 @dataclass(frozen=True)
-class Portrait:
-    """One execution in detail, and the file that it is of: its attempts, versions and mends.
+class ExecutionDetails:
+    """One execution in detail, and its file: attempts, versions and corrections.
 
-    `again` is how `pipectl rerun` would run it again, where it has failed.
+    `visited_in` has one entry for each visit in `run`. `rerun_plan` is what `pipectl rerun` would
+    do with the execution, if it has failed.
     """
 
     source: Source
-    execution: Described
+    execution: DescribedExecution
     run: Run
-    places: Sequence[Place]
+    visited_in: Sequence[ExecutionRun]
     functions: Mapping[str, str]
-    attempts: Sequence[Described]
-    item: Item | None
-    versions: Sequence[Item]
-    corrections: Sequence[Item]
-    current_correction: Item | None
-    again: Plan | None
+    attempts: Sequence[DescribedExecution]
+    item: MetadataItem | None
+    versions: Sequence[MetadataItem]
+    corrections: Sequence[MetadataItem]
+    current_correction: MetadataItem | None
+    rerun_plan: RerunPlan | None
     stack: Stack
 
     @property
-    def error(self) -> Failure | None:
+    def error(self) -> ExecutionFailure | None:
         """Why the execution failed."""
         return self.run.failure
 
     def outputs(self) -> dict[str, str | None]:
-        """What the file has given, as `s3://` addresses."""
+        """The file's outputs as `s3://` addresses; None for those it does not have."""
         item = self.item or {}
         return {
             name: f"s3://{item['output_bucket']}/{item[key]}" if key in item else None
@@ -65,20 +70,20 @@ class Portrait:
         }
 
     def states(self) -> list[dict[str, Any]]:
-        """Each visit of a state: when, how long, how often tried, what went wrong, its log."""
+        """Each visit of a state: when, how long, the number of tries, its error and its log."""
         now = datetime.now(UTC)
         return [
             {
                 "name": visit.name,
                 "status": visit.status(self.run.status),
                 "entered_at": iso(visit.entered_at),
-                "duration_ms": visit.duration_ms(place.run_ended_at or now),
+                "duration_ms": visit.duration_ms(run.ended_at or now),
                 "tries": visit.attempts,
-                "redrive": place.redrive,
+                "redrive": run.redrive,
                 "error": asdict(visit.failure) if visit.failure else None,
-                "log": self._log(visit, place.run_ended_at or now),
+                "log": self._log(visit, run.ended_at or now),
             }
-            for visit, place in zip(self.run.visits, self.places, strict=True)
+            for visit, run in zip(self.run.visits, self.visited_in, strict=True)
         ]
 
     def to_document(self) -> dict[str, Any]:
@@ -101,22 +106,12 @@ class Portrait:
             "attempts": [_brief(attempt) for attempt in self.attempts],
             "outputs": self.outputs(),
             "versions": [self._version(item) for item in self.versions],
-            "corrections": [
-                {
-                    "file_id": item["file_id"],
-                    "status": item["status"],
-                    "uploaded_at": item["uploaded_at"],
-                    "processed_count": item.get("processed_count"),
-                    "error_count": item.get("error_count"),
-                    "stands": item is self.current_correction,
-                }
-                for item in self.corrections
-            ],
+            "corrections": [self._correction(item) for item in self.corrections],
             "metadata": self.item,
         }
 
     def console(self) -> str | None:
-        """The execution's page in the console; the embedded AWS has none."""
+        """The execution's page in the Step Functions console; None on the embedded AWS."""
         return None if self.stack.emulated else links.console_url(self.execution.arn)
 
     def _log(self, visit: Visit, run_ended_at: datetime) -> str | None:
@@ -128,7 +123,7 @@ class Portrait:
         left = visit.exited_at or run_ended_at
         return links.log_url(arn, self.execution.name, start=visit.entered_at, end=left)
 
-    def _version(self, item: Item) -> dict[str, Any]:
+    def _version(self, item: MetadataItem) -> dict[str, Any]:
         own = self.item
         later = own is not None and item is not own and is_later(item, own)
         return {
@@ -139,22 +134,30 @@ class Portrait:
             "later": later,
         }
 
+    def _correction(self, item: MetadataItem) -> dict[str, Any]:
+        return {
+            "file_id": item["file_id"],
+            "status": item["status"],
+            "uploaded_at": item["uploaded_at"],
+            "processed_count": item.get("processed_count"),
+            "error_count": item.get("error_count"),
+            "current": item is self.current_correction,
+        }
 
-def portrait(stack: Stack, target: Target) -> Portrait:
+
+def read_details(stack: Stack, target: Target) -> ExecutionDetails:
     """Read everything about an execution, or about a file's last one.
 
-    Raises `PipectlError` where there is none of the kind.
+    Raises `PipectlError` if there is no such file or execution.
     """
-    executions, items = Executions(stack), Items(stack)
-    named = executions.describe(target.execution) if target.execution else None
-    if target.execution is not None and named is None:
-        raise PipectlError(
-            f"There is no execution {target.text} (any more). See those there are with: pipectl"
-            " executions"
-        )
+    executions, items = Executions(stack), MetadataItems(stack)
+    named = executions.named(target) if target.execution else None
     file_id = target.file_id or (named.file_id if named else None)
     if file_id is None:
-        raise PipectlError(f"The execution {target.text} is not of a file: its input is no job.")
+        raise PipectlError(
+            f"The execution {target.text} does not belong to a file: its input is not a state"
+            " document."
+        )
     item = items.get([file_id]).get(file_id)
     attempts = _attempts(executions, file_id, item)
     execution = named or max(attempts, key=lambda one: one.started_at, default=None)
@@ -162,59 +165,48 @@ def portrait(stack: Stack, target: Target) -> Portrait:
         raise PipectlError(_nothing_about(file_id, item))
     source = Source.from_document(execution.document["source"])
     events = list(executions.history(execution.arn))
-    of_source = f"{source.bucket}/{source.key}"
-    of_corrections = (
-        f"{source.bucket}/{correction_key({'dataset': source.dataset, 'file_id': file_id})}"
-    )
-    related = items.of_sources([of_source, of_corrections])
-    return Portrait(
+    versions_name = version_attributes(source)["source"]
+    corrections_name = f"{source.bucket}/{correction_key(source.dataset, file_id)}"
+    related = items.of_sources([versions_name, corrections_name])
+    versions, corrections = related[versions_name], related[corrections_name]
+    rerun_plan = None
+    if execution.status not in ("running", "succeeded"):
+        candidate = candidate_from_execution(
+            source,
+            execution,
+            item,
+            attempts=len(attempts),
+            running=next((one.name for one in attempts if one.running), None),
+            versions=versions,
+            has_present_definition=executions.has_present_definition,
+        )
+        rerun_plan = plan_rerun(candidate, RerunOptions())
+    return ExecutionDetails(
         source=source,
         execution=execution,
         run=read_history(events, execution.status),
-        places=places_of(events),
+        visited_in=runs_of_visits(events),
         functions=links.functions_of(events),
         attempts=attempts,
         item=item,
-        versions=sorted(related[of_source], key=lambda one: str(one["uploaded_at"])),
-        corrections=sorted(related[of_corrections], key=lambda one: str(one["uploaded_at"])),
-        current_correction=current_correction(stack, related[of_corrections]),
-        again=_again(executions, execution, source, attempts, item),
+        versions=sorted(versions, key=lambda one: str(one["uploaded_at"])),
+        corrections=sorted(corrections, key=lambda one: str(one["uploaded_at"])),
+        current_correction=current_correction(stack, corrections),
+        rerun_plan=rerun_plan,
         stack=stack,
     )
 
 
-def _again(
-    executions: Executions,
-    execution: Described,
-    source: Source,
-    attempts: Sequence[Described],
-    item: Item | None,
-) -> Plan | None:
-    if execution.status in ("running", "succeeded"):
-        return None
-    standing = Standing(
-        source,
-        attempts=len(attempts),
-        execution=execution,
-        running=next((one.name for one in attempts if one.running), None),
-        succeeded=item is not None and item["status"] == "succeeded",
-        present_definition=not execution.redrivable
-        or executions.has_present_definition(execution.arn),
-        error=execution.error,
-    )
-    return plan(standing, new=False, force=False, now=datetime.now(UTC))
-
-
 @dataclass(frozen=True)
-class Place:
-    """In which run of an execution a state was entered: 0 is the first, before any redrive."""
+class ExecutionRun:
+    """One run of an execution: 0 is the first, 1 the one after the first redrive."""
 
     redrive: int
-    run_ended_at: datetime | None
+    ended_at: datetime | None
 
 
-def places_of(events: Iterable[Mapping[str, Any]]) -> list[Place]:
-    """The place of each state that was entered, in order."""
+def runs_of_visits(events: Iterable[Mapping[str, Any]]) -> list[ExecutionRun]:
+    """The run of an execution that each visit of a state belongs to, in the order of the visits."""
     entered: list[int] = []
     ends: list[datetime | None] = [None]
     for event in events:
@@ -224,31 +216,33 @@ def places_of(events: Iterable[Mapping[str, Any]]) -> list[Place]:
             ends[-1] = None if event["type"] == "ExecutionStarted" else event["timestamp"]
         if "stateEnteredEventDetails" in event:
             entered.append(len(ends) - 1)
-    return [Place(run, ends[run]) for run in entered]
+    return [ExecutionRun(run, ends[run]) for run in entered]
 
 
-def _attempts(executions: Executions, file_id: str, item: Item | None) -> list[Described]:
-    """All executions of a file in the order of their start, those of other names too."""
-    made = executions.attempts(file_id, attempts_in(item) if item else 1)
+def _attempts(
+    executions: Executions, file_id: str, item: MetadataItem | None
+) -> list[DescribedExecution]:
+    """All executions of a file in the order of their start, those under other names included."""
+    made = executions.attempts(file_id, last_attempt_in(item) if item else 1)
     arns = {run["execution_arn"] for run in item["history"].values()} if item else set()
     others = [arn for arn in sorted(arns) if attempt_of(arn.rpartition(":")[2]) is None]
     made += [one for one in side_by_side(executions.describe, others) if one is not None]
     return sorted(made, key=lambda one: one.started_at)
 
 
-def _nothing_about(file_id: str, item: Item | None) -> str:
+def _nothing_about(file_id: str, item: MetadataItem | None) -> str:
     if item is None:
         return (
-            f"Nothing is known of the file {file_id}. Files that never got an execution are shown"
-            " by: pipectl failures"
+            f"Nothing is known of the file {file_id}. Files without an execution are listed by:"
+            " pipectl failures"
         )
     return (
-        f"The executions of the file {file_id} are no longer there: Step Functions keeps them for"
-        " 90 days. Its metadata item is in the table still."
+        f"The executions of the file {file_id} no longer exist: Step Functions keeps them for 90"
+        " days. Its metadata item still exists."
     )
 
 
-def _brief(execution: Described) -> dict[str, Any]:
+def _brief(execution: DescribedExecution) -> dict[str, Any]:
     return {
         "arn": execution.arn,
         "name": execution.name,
@@ -261,10 +255,9 @@ def _brief(execution: Described) -> dict[str, Any]:
     }
 
 
-def replay_of(execution: Described) -> str | None:
-    """The execution that this one repeats: the attempt before it, or that of the same input."""
+def replay_of(execution: DescribedExecution) -> str | None:
+    """The execution that this one repeats: the attempt before it, or the one with its input."""
     linked: str | None = execution.document.get("replay_of")
     if attempt_of(execution.name) is None and execution.file_id is not None:
-        attempt = int(execution.document.get("attempt", 1))
-        return attempt_name(execution.file_id, attempt)
+        return attempt_name(execution.file_id, int(execution.document.get("attempt", 1)))
     return linked

@@ -1,4 +1,4 @@
-"""All failed files of a stack, gathered from everywhere a failure leaves a trace."""
+"""Finds all failed files of a stack, wherever their failure was recorded."""
 
 from __future__ import annotations
 
@@ -7,72 +7,82 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from pipectl.client.dead_letters import DeadLetters, Letter
-from pipectl.client.executions import UNSUCCESSFUL, Described, Executions, Listed
-from pipectl.client.metadata import Item, Items
+from pipectl.client.dead_letter_queue import DeadLetter, DeadLetterQueue
+from pipectl.client.metadata_items import MetadataItem, MetadataItems
 from pipectl.client.side_by_side import side_by_side
-from pipectl.operate.failures import (
+from pipectl.client.step_functions import (
+    UNSUCCESSFUL,
+    DescribedExecution,
+    Executions,
+    ListedExecution,
+)
+from pipectl.operate.failed_files import (
     REDRIVABLE_FOR,
     FailedFile,
-    Selection,
-    merged,
+    FailureFilter,
+    merge_failures,
     running_by_file,
     with_later_version,
     with_redrivability,
 )
 from shared.executions import attempt_of
+from shared.metadata import version_attributes
 
 if TYPE_CHECKING:
-    from pipectl.client.stack import Stack
+    from pipectl.client.stack_choice import Stack
 
-# A failure is recorded within the workflow's own time limit of a day before its execution ends.
+# A failure is recorded at most a day, the workflow's time limit, before its execution ends.
 _LOOK_BACK = REDRIVABLE_FOR + timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Survey:
-    """The failed files, the longest failing first, and the dead letters that are of no file.
+class FoundFailures:
+    """The failed files, the longest failing first, and the dead letters that are about no file.
 
-    Those are events that a function beside the workflow failed on, and what can't be read.
+    Those are `invocations`, events that a function outside the workflow failed to handle, and
+    `unknown` messages, which can't be read.
     """
 
     failures: list[FailedFile]
-    invocations: list[Letter]
-    unknown: list[Letter]
+    invocations: list[DeadLetter]
+    unknown: list[DeadLetter]
 
 
-def survey(stack: Stack, selection: Selection) -> Survey:
-    """Gather the failed files that the selection includes.
+def find_failures(stack: Stack, only: FailureFilter) -> FoundFailures:
+    """Find the failed files that the filter selects.
 
-    It takes a handful of calls whatever their number: one pass over the failures' index, the
-    unsuccessful executions of the last two weeks a thousand a call, the items of a hundred files
-    a call, and one query for each source that failed.
+    The number of calls is small: one pass over the index of failures, the unsuccessful executions
+    of the last two weeks by a thousand, the items by a hundred, and one query for each failed
+    source.
     """
-    items, executions = Items(stack), Executions(stack)
-    letters = DeadLetters(stack).peek()
-    failed = items.failed(selection.since)
+    items, executions = MetadataItems(stack), Executions(stack)
+    dead_letters = DeadLetterQueue(stack).peek()
+    failed = items.failed(only.since)
     known = {item["file_id"]: item for item in failed}
     unsuccessful = _unsuccessful(executions)
     named = [name[0] for name in (attempt_of(one.name) for one in unsuccessful) if name]
-    written = [file_id for letter in letters for file_id in letter.file_ids]
+    written = [file_id for one in dead_letters for file_id in one.file_ids]
     known |= items.get({*named, *written} - known.keys())
     unrecorded = _unrecorded(executions, unsuccessful, known)
-    # The name of one that was started by hand does not tell its file, which may have succeeded.
+    # An execution that was started by hand is not named after its file, which may have succeeded.
     known |= items.get({one.file_id for one in unrecorded if one.file_id} - known.keys())
-    found = merged(known.values(), unrecorded, letters)
-    chosen = [failure for failure in found if selection.includes(failure)]
-    versions = items.of_sources(failure.source for failure in chosen)
-    chosen = [with_later_version(one, versions[one.source]) for one in chosen]
+    found = merge_failures(known.values(), unrecorded, dead_letters)
+    chosen = [failure for failure in found if only.includes(failure)]
+    names = [version_attributes(failure.source)["source"] for failure in chosen]
+    versions = items.of_sources(names)
+    chosen = [
+        with_later_version(one, versions[name]) for one, name in zip(chosen, names, strict=True)
+    ]
     chosen = with_redrivability(
         chosen,
         running=running_files(executions),
         now=datetime.now(UTC),
         has_present_definition=executions.has_present_definition,
     )
-    return Survey(
+    return FoundFailures(
         chosen,
-        invocations=[letter for letter in letters if letter.kind == "failed_invocation"],
-        unknown=[letter for letter in letters if letter.kind == "unknown"],
+        invocations=[one for one in dead_letters if one.kind == "failed_invocation"],
+        unknown=[one for one in dead_letters if one.kind == "unknown"],
     )
 
 
@@ -85,21 +95,23 @@ def running_files(executions: Executions) -> dict[str, str]:
     return by_file
 
 
-def _unsuccessful(executions: Executions) -> list[Listed]:
+def _unsuccessful(executions: Executions) -> list[ListedExecution]:
     since = datetime.now(UTC) - _LOOK_BACK
     return [one for status in UNSUCCESSFUL for one in executions.listed(status=status, since=since)]
 
 
 def _unrecorded(
-    executions: Executions, unsuccessful: Iterable[Listed], known: dict[str, Item]
-) -> list[Described]:
-    """The executions of files without an item: the failure lane could not record them."""
+    executions: Executions, unsuccessful: Iterable[ListedExecution], known: dict[str, MetadataItem]
+) -> list[DescribedExecution]:
+    """The executions of files without an item, which the failure lane could not record."""
     recorded = {run["execution_arn"] for item in known.values() for run in item["history"].values()}
-    doubtful = [one for one in unsuccessful if one.arn not in recorded]
-    missing = [one for one in doubtful if (attempt_of(one.name) or ("",))[0] not in known]
+    unknown = [one for one in unsuccessful if one.arn not in recorded]
+    missing = [one for one in unknown if (attempt_of(one.name) or ("",))[0] not in known]
     return _described(executions, missing)
 
 
-def _described(executions: Executions, listed: Iterable[Listed]) -> list[Described]:
+def _described(
+    executions: Executions, listed: Iterable[ListedExecution]
+) -> list[DescribedExecution]:
     found = side_by_side(lambda one: executions.describe(one.arn), listed)
     return [one for one in found if one is not None]

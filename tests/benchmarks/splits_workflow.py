@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipectl.client.history import Execution, Executions
+from pipectl.client.stack_choice import Stack
+from pipectl.client.step_functions import DescribedExecution, Executions
 from pipectl.embedded.stack import EmbeddedStack
 from tests.benchmarks.measure import measure
 from tests.benchmarks.splits_recorder import Recorder
@@ -85,7 +86,7 @@ def _workflow(source: Path, splits: int) -> Row:
         with source.open("rb") as body:
             s3.put_object(Bucket=bucket, Key="raw/orders/orders.csv", Body=body)
         recorder.clear()
-        executions = Executions(stack.deployment)
+        executions = Executions(Stack(stack.deployment))
         execution = _ended(executions)
         run = executions.run(execution)
         found = stack.deployment.client("stepfunctions").describe_execution(
@@ -102,7 +103,7 @@ def _workflow(source: Path, splits: int) -> Row:
     return Row(name, seconds, states, reads, sum(spent.values()) - reads - copies, copies)
 
 
-def _ended(executions: Executions) -> Execution:
+def _ended(executions: Executions) -> DescribedExecution:
     deadline = time.monotonic() + _WAIT_SECONDS
     while time.monotonic() < deadline:
         for execution in executions.all():

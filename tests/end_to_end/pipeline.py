@@ -11,8 +11,10 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from pipectl.client.history import STATUS, Execution, Executions, Run
-from pipectl.client.results import plain
+from pipectl.client.history import Run
+from pipectl.client.metadata_items import plain
+from pipectl.client.stack_choice import Stack
+from pipectl.client.step_functions import DescribedExecution, Executions
 from pipectl.embedded.process import StackProcess
 from shared.job import Location, Source
 
@@ -26,7 +28,7 @@ class Outcome:
     """What has become of one dropped file."""
 
     file_id: str
-    execution: Execution
+    execution: DescribedExecution
     run: Run
     item: Mapping[str, Any]
     objects: Mapping[str, bytes]
@@ -86,7 +88,7 @@ class Pipeline:
         return Outcome(
             file_id,
             execution,
-            Executions(self.deployment).run(execution),
+            Executions(Stack(self.deployment)).run(execution),
             item,
             self._objects(file_id),
         )
@@ -108,18 +110,13 @@ class Pipeline:
         self._until(lambda: "not_done" not in self.item(file_id))
         return self.outcome(file_id)
 
-    def wait(self, name: str, patience: float = WAIT_SECONDS) -> Execution:
+    def wait(self, name: str, patience: float = WAIT_SECONDS) -> DescribedExecution:
         """Wait until the execution of this name has ended."""
         arn = self._arn(name)
         self._until(lambda: self._status(arn) not in {None, "RUNNING"}, patience)
-        described = self.deployment.client("stepfunctions").describe_execution(executionArn=arn)
-        return Execution(
-            arn=arn,
-            name=name,
-            status=STATUS[described["status"]],
-            document=json.loads(described["input"]),
-            redrive_count=described.get("redriveCount", 0),
-        )
+        described = Executions(Stack(self.deployment)).describe(arn)
+        assert described is not None
+        return described
 
     def stop(self, name: str, in_state: str | None = None) -> None:
         """Abort an execution as soon as it runs, or has come to a state."""
@@ -130,7 +127,7 @@ class Pipeline:
 
     def names(self) -> list[str]:
         """The names of all executions so far."""
-        return [execution.name for execution in Executions(self.deployment).all()]
+        return [execution.name for execution in Executions(Stack(self.deployment)).all()]
 
     def attempts(self, file_id: str) -> list[str]:
         """The names of all executions of a file."""

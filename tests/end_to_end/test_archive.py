@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipectl.client.history import Execution, Executions
+from pipectl.client.stack_choice import Stack
+from pipectl.client.step_functions import DescribedExecution, Executions
 from pipectl.embedded.process import StackProcess
 from pipectl.embedded.stack import TEMPLATE
 
@@ -63,10 +64,10 @@ def _archived(stack: StackProcess) -> list[str]:
     return [entry["Key"] for entry in found.get("Contents", [])]
 
 
-def _wait(stack: StackProcess, name: str) -> Execution:
+def _wait(stack: StackProcess, name: str) -> DescribedExecution:
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        for execution in Executions(stack.deployment).all():
+        for execution in Executions(Stack(stack.deployment)).all():
             if execution.name == name and execution.status != "running":
                 return execution
         time.sleep(0.1)

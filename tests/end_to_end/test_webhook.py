@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from pipectl.client.dead_letters import DeadLetters, FailedInvocation
-from pipectl.client.stack import Stack
+from pipectl.client.dead_letter_queue import DeadLetterQueue, FailedInvocation
+from pipectl.client.stack_choice import Stack
 from pipectl.embedded.process import StackProcess
 
 SECRET = "chat/webhook"
@@ -29,9 +29,9 @@ def dead_letters(stack: StackProcess, count: int, patience: float = 30) -> list[
     deadline = time.monotonic() + patience
     found: list[Any] = []
     while len(found) < count and time.monotonic() < deadline:
-        found = DeadLetters(Stack(stack.deployment)).peek()
+        found = DeadLetterQueue(Stack(stack.deployment)).peek()
         time.sleep(0.1)
-    return sorted(found, key=lambda letter: letter.sent_at)
+    return sorted(found, key=lambda one: one.sent_at)
 
 
 def test_a_notification_that_can_not_be_posted_is_seen_and_the_address_is_not(
@@ -55,4 +55,4 @@ def test_a_notification_that_can_not_be_posted_is_seen_and_the_address_is_not(
         message="The webhook did not answer: URLError.",
         about="Data Pipeline: second.csv processed",
     )
-    assert KEY not in json.dumps([letter.body for letter in (without, refused)])
+    assert KEY not in json.dumps([dead_letter.body for dead_letter in (without, refused)])

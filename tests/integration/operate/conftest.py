@@ -1,4 +1,4 @@
-"""The operator's commands on an embedded stack, as they are typed."""
+"""Runs the operator's commands, as they are typed, on an embedded stack."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from pipectl.cli import main
-from pipectl.client.dead_letters import DeadLetters
-from pipectl.client.metadata import Items
-from pipectl.client.stack import Stack
+from pipectl.client.dead_letter_queue import DeadLetterQueue
+from pipectl.client.metadata_items import MetadataItems
+from pipectl.client.stack_choice import Stack
 from pipectl.client.state_file import RunningStack
 from pipectl.embedded.process import StackProcess
 from shared.executions import execution_arn
@@ -30,7 +30,7 @@ _NAMES = itertools.count()
 
 @dataclass(frozen=True)
 class Done:
-    """What a command has left: its exit status and what it wrote."""
+    """A command's exit status and what it wrote."""
 
     exit_code: int
     stdout: str
@@ -46,17 +46,17 @@ Command = Callable[..., Done]
 
 
 class Dataset:
-    """A dataset of its own for a test, with a contract that can be broken and mended."""
+    """A dataset of its own for a test, with a contract that can be broken and fixed."""
 
     def __init__(self, stack: StackProcess) -> None:
         self.stack = stack
         self.name = f"operate-{os.getpid()}-{next(_NAMES)}"
         self.glob = f"raw/{self.name}/*"
         self.machine = stack.outputs["StateMachineArn"]
-        self._items = Items(Stack(stack.deployment))
+        self._items = MetadataItems(Stack(stack.deployment))
 
     def set_contract(self, *, type_of_id: str) -> None:
-        """The contract's one field is `id`; `integr` is no type, so the contract is broken."""
+        """Put a contract with one field, `id`. `integr` is no type: it makes it invalid."""
         contract = {"schema": {"fields": [{"name": "id", "type": type_of_id}]}}
         self.stack.client("s3").put_object(
             Bucket=self.stack.outputs["InputBucketName"],
@@ -83,7 +83,7 @@ class Dataset:
         return execution_arn(self.machine, name)
 
     def ended(self, name: str, *, redrives: int = 0) -> Mapping[str, Any]:
-        """Wait for an execution's end, after so many redrives."""
+        """Wait until an execution has ended after this number of redrives."""
         client = self.stack.client("stepfunctions")
         deadline = time.monotonic() + WAIT_SECONDS
         while time.monotonic() < deadline:
@@ -107,29 +107,46 @@ class Dataset:
         history = self.item(file_id)["history"]
         return {key: run["status"] for key, run in sorted(history.items())}
 
-    def successes_told(self, file_id: str) -> int:
-        """How many notifications have told of the file's success."""
+    def success_notifications(self, file_id: str) -> int:
+        """The number of notifications of the file's success."""
         return sum(
             note["attributes"].get("file_id") == file_id
             and note["attributes"]["status"] == "succeeded"
             for note in self.stack.notifications()
         )
 
-    def letters(self, file_id: str) -> list[Mapping[str, Any]]:
+    def dead_letters(self, file_id: str) -> list[Mapping[str, Any]]:
         """The file's state documents in the dead-letter queue."""
-        letters = DeadLetters(Stack(self.stack.deployment)).peek()
-        return [json.loads(letter.body) for letter in letters if letter.file_ids == (file_id,)]
+        found = DeadLetterQueue(Stack(self.stack.deployment)).peek()
+        return [json.loads(one.body) for one in found if one.file_ids == (file_id,)]
 
-    def wait_for_letter(self, file_id: str) -> None:
-        """Wait until a message about the file is in the dead-letter queue."""
-        deadline = time.monotonic() + WAIT_SECONDS
-        while not self.letters(file_id):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"There is no message of the file {file_id}.")
-            time.sleep(0.05)
+    def set_aside(self, name: str) -> str:
+        """Upload a file, and put its event into the dead-letter queue as the starter does."""
+        file_id = self.drop(name=name)
+        [version] = self.stack.client("s3").list_object_versions(
+            Bucket=self.stack.outputs["InputBucketName"], Prefix=f"raw/{self.name}/{name}"
+        )["Versions"]
+        described = {
+            "key": version["Key"],
+            "size": version["Size"],
+            "eTag": version["ETag"].strip('"'),
+            "versionId": version["VersionId"],
+            "sequencer": "0055AED6DCD90281E5",
+        }
+        bucket = {"name": self.stack.outputs["InputBucketName"]}
+        record = {
+            "eventName": "ObjectCreated:Put",
+            "eventTime": version["LastModified"].isoformat(),
+            "s3": {"bucket": bucket, "object": described},
+        }
+        self.stack.client("sqs").send_message(
+            QueueUrl=self.stack.outputs["DeadLetterQueueUrl"],
+            MessageBody=json.dumps({"Records": [record]}),
+        )
+        return file_id
 
     def wait_for_empty_queue(self) -> None:
-        """Wait until the processing queue's messages have been handled, all of them."""
+        """Wait until all messages in the processing queue have been handled."""
         sqs, queue = self.stack.client("sqs"), self.stack.outputs["ProcessingQueueUrl"]
         names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         deadline = time.monotonic() + WAIT_SECONDS
@@ -153,13 +170,13 @@ class Dataset:
     def move_back(self, file_id: str) -> None:
         """Move the file's message from the dead-letter queue to the processing queue."""
         sqs = self.stack.client("sqs")
-        letters = DeadLetters(Stack(self.stack.deployment))
-        with letters.held() as held:
-            [own, *_] = [letter for letter in held if letter.file_ids == (file_id,)]
+        dead_letters = DeadLetterQueue(Stack(self.stack.deployment))
+        with dead_letters.held() as held:
+            [own, *_] = [one for one in held if one.file_ids == (file_id,)]
             sqs.send_message(
                 QueueUrl=self.stack.outputs["ProcessingQueueUrl"], MessageBody=own.body
             )
-            letters.delete([own])
+            dead_letters.delete([own])
 
 
 @pytest.fixture
@@ -169,14 +186,14 @@ def dataset(embedded: StackProcess) -> Dataset:
 
 @pytest.fixture
 def foreign_message(embedded: StackProcess) -> Iterator[str]:
-    """The body of a message in the dead-letter queue that is of no file."""
+    """The body of a message in the dead-letter queue that is about no file."""
     body = f"no job of ours {next(_NAMES)}"
     queue = embedded.outputs["DeadLetterQueueUrl"]
     embedded.client("sqs").send_message(QueueUrl=queue, MessageBody=body)
     yield body
-    letters = DeadLetters(Stack(embedded.deployment))
-    with letters.held() as held:
-        letters.delete([letter for letter in held if letter.body == body])
+    dead_letters = DeadLetterQueue(Stack(embedded.deployment))
+    with dead_letters.held() as held:
+        dead_letters.delete([one for one in held if one.body == body])
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the operator's commands print, do and leave."""
+"""What the operator's commands print and do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.integration.operate.conftest import Command, Dataset
 
 
 def broken(dataset: Dataset, *names: str) -> list[str]:
-    """Files of these names that have failed, for want of a right contract."""
+    """Files of these names that failed because their contract is invalid."""
     dataset.set_contract(type_of_id="integr")
     return [dataset.run(name=name) for name in names]
 
@@ -48,9 +48,7 @@ def test_executions_are_narrowed_by_status_time_and_number(
     assert (len(cut["executions"]), cut["truncated"]) == (1, True)
 
 
-def test_show_tells_everything_of_a_file_and_its_executions(
-    dataset: Dataset, command: Command
-) -> None:
+def test_show_describes_a_file_and_all_its_executions(dataset: Dataset, command: Command) -> None:
     [file_id] = broken(dataset, "file.csv")
     dataset.set_contract(type_of_id="integer")
     assert command("rerun", "--new", file_id).exit_code == 0
@@ -67,7 +65,7 @@ def test_show_tells_everything_of_a_file_and_its_executions(
     assert versions == {file_id: False, later: True}
 
 
-def test_show_tells_where_and_why_an_execution_failed(dataset: Dataset, command: Command) -> None:
+def test_show_says_where_and_why_an_execution_failed(dataset: Dataset, command: Command) -> None:
     [file_id] = broken(dataset, "file.csv")
     shown = command("show", f"{file_id}-r1", "--json").document["execution"]
 
@@ -79,10 +77,10 @@ def test_show_tells_where_and_why_an_execution_failed(dataset: Dataset, command:
     assert (first["name"], first["status"], first["tries"]) == ("ParseCsv", "failed", 1)
     assert shown["states"][-1]["name"] == "FailureGate"
     text = command("show", file_id).stdout
-    assert "Again by      pipectl rerun" in text
+    assert "Rerun with    pipectl rerun" in text
 
 
-def test_show_counts_tries_and_tells_redrives_apart(
+def test_show_counts_tries_and_separates_redrives(
     embedded: StackProcess, dataset: Dataset, command: Command
 ) -> None:
     [file_id] = broken(dataset, "file.csv")
@@ -98,7 +96,9 @@ def test_show_counts_tries_and_tells_redrives_apart(
     assert (gate["redrive"], gate["status"]) == (0, "failed")
 
 
-def test_failures_say_why_and_what_can_be_done(dataset: Dataset, command: Command) -> None:
+def test_failures_say_why_a_file_failed_and_how_to_rerun_it(
+    dataset: Dataset, command: Command
+) -> None:
     [file_id] = broken(dataset, "file.csv")
     found = command("failures", "--json", "--source", dataset.glob).document["failures"]
 
@@ -115,7 +115,7 @@ def test_failures_say_why_and_what_can_be_done(dataset: Dataset, command: Comman
     assert "InvalidContract in ParseCsv" in line
 
 
-def test_a_file_that_has_succeeded_has_not_failed_whatever_an_execution_of_another_name_did(
+def test_a_later_failure_of_an_execution_started_by_hand_does_not_undo_a_success(
     dataset: Dataset, command: Command
 ) -> None:
     dataset.set_contract(type_of_id="integer")
@@ -134,9 +134,7 @@ def test_a_file_that_has_succeeded_has_not_failed_whatever_an_execution_of_anoth
     assert command(*failures).document["failures"] == []
 
 
-def test_failures_that_a_later_version_has_made_obsolete_say_so(
-    dataset: Dataset, command: Command
-) -> None:
+def test_failures_that_a_later_version_resolved_say_so(dataset: Dataset, command: Command) -> None:
     [file_id] = broken(dataset, "file.csv")
     dataset.set_contract(type_of_id="integer")
     later = dataset.run(name="file.csv")
@@ -151,7 +149,7 @@ def test_failures_that_a_later_version_has_made_obsolete_say_so(
     assert superseded["file_id"] == file_id
 
 
-def test_a_message_that_outlived_its_failure_is_told_and_settled(
+def test_a_dead_letter_left_over_after_a_success_is_listed_and_deleted_by_a_rerun(
     dataset: Dataset, command: Command
 ) -> None:
     [file_id] = broken(dataset, "file.csv")
@@ -161,14 +159,14 @@ def test_a_message_that_outlived_its_failure_is_told_and_settled(
     [found] = command("failures", "--json", "--source", dataset.glob).document["failures"]
 
     assert found["resolved_by"]["how"] == "attempt"
-    assert len(dataset.letters(file_id)) == 1
-    [settled] = command("rerun", file_id, "--json").document["reruns"]
-    assert (settled["how"], settled["status"]) == ("none", "succeeded")
-    assert settled["settled_messages"] == 1
-    assert dataset.letters(file_id) == []
+    assert len(dataset.dead_letters(file_id)) == 1
+    [deleted] = command("rerun", file_id, "--json").document["reruns"]
+    assert (deleted["how"], deleted["status"]) == ("none", "succeeded")
+    assert deleted["deleted_dead_letters"] == 1
+    assert dataset.dead_letters(file_id) == []
 
 
-def test_messages_of_no_file_are_told_and_left_alone(
+def test_dead_letters_about_no_file_are_listed_and_left_alone(
     foreign_message: str, command: Command
 ) -> None:
     found = [command("failures", "--json").document["unknown_messages"] for _ in range(2)]
@@ -176,13 +174,11 @@ def test_messages_of_no_file_are_told_and_left_alone(
     assert [found.count(foreign_message) for found in bodies] == [1, 1]
 
 
-def test_a_file_that_never_started_is_found_in_the_queue_and_run(
-    embedded: StackProcess, dataset: Dataset, command: Command
+def test_a_file_that_never_started_is_found_in_the_queue_and_rerun(
+    dataset: Dataset, command: Command
 ) -> None:
     dataset.set_contract(type_of_id="integer")
-    embedded.add_fault("data-pipeline-starter-dev", "crash", times=3)
-    file_id = dataset.drop(name="lost.csv")
-    dataset.wait_for_letter(file_id)
+    file_id = dataset.set_aside("lost.txt")
     [found] = command("failures", "--json", "--source", dataset.glob).document["failures"]
 
     assert (found["file_id"], found["known_from"]) == (file_id, "message")
@@ -191,7 +187,7 @@ def test_a_file_that_never_started_is_found_in_the_queue_and_run(
     done = command("rerun", "--all", "--json", "--source", dataset.glob)
     assert done.exit_code == 0, done.stderr
     [rerun] = done.document["reruns"]
-    assert (rerun["how"], rerun["status"], rerun["settled_messages"]) == (
+    assert (rerun["how"], rerun["status"], rerun["deleted_dead_letters"]) == (
         "new_attempt",
         "succeeded",
         1,
@@ -209,10 +205,10 @@ def test_rerun_all_stops_at_a_canary_that_fails(dataset: Dataset, command: Comma
     assert list(statuses.values()) == ["failed", "not_run", "not_run"]
     assert set(statuses) == set(file_ids)
     assert [dataset.item(file_id)["redrive_count"] for file_id in statuses] == [1, 0, 0]
-    assert all(dataset.letters(file_id) for file_id in file_ids)
+    assert all(dataset.dead_letters(file_id) for file_id in file_ids)
 
 
-def test_rerun_all_goes_on_after_its_canary_and_settles_the_messages(
+def test_rerun_all_continues_after_its_canary_and_deletes_the_dead_letters(
     dataset: Dataset, command: Command
 ) -> None:
     file_ids = broken(dataset, "a.csv", "b.csv", "c.csv")
@@ -226,12 +222,14 @@ def test_rerun_all_goes_on_after_its_canary_and_settles_the_messages(
     assert done.document["canary"] == "succeeded"
     assert [one["canary"] for one in done.document["reruns"]] == [True, False, False]
     assert {one["status"] for one in done.document["reruns"]} == {"succeeded"}
-    assert [one["settled_messages"] for one in done.document["reruns"]] == [1, 1, 1]
-    assert not any(dataset.letters(file_id) for file_id in file_ids)
-    assert [dataset.successes_told(file_id) for file_id in file_ids] == [1, 1, 1]
+    assert [one["deleted_dead_letters"] for one in done.document["reruns"]] == [1, 1, 1]
+    assert not any(dataset.dead_letters(file_id) for file_id in file_ids)
+    assert [dataset.success_notifications(file_id) for file_id in file_ids] == [1, 1, 1]
 
 
-def test_rerun_all_takes_so_many_of_one_error(dataset: Dataset, command: Command) -> None:
+def test_rerun_all_takes_a_limited_number_of_files_with_one_error(
+    dataset: Dataset, command: Command
+) -> None:
     broken(dataset, "a.csv", "b.csv")
     everything = ("rerun", "--all", "--dry-run", "--json", "--source", dataset.glob)
 
@@ -240,7 +238,7 @@ def test_rerun_all_takes_so_many_of_one_error(dataset: Dataset, command: Command
     assert [one["source"].rpartition("/")[2] for one in named] == ["a.csv"]
 
 
-def test_a_file_that_has_succeeded_is_run_again_by_force_only(
+def test_a_file_that_has_succeeded_is_rerun_by_force_only(
     dataset: Dataset, command: Command
 ) -> None:
     dataset.set_contract(type_of_id="integer")
@@ -254,7 +252,7 @@ def test_a_file_that_has_succeeded_is_run_again_by_force_only(
     assert dataset.item(file_id)["replay_of"] == file_id
 
 
-def test_rerun_that_does_not_wait_says_what_was_started(dataset: Dataset, command: Command) -> None:
+def test_rerun_without_waiting_says_what_was_started(dataset: Dataset, command: Command) -> None:
     [file_id] = broken(dataset, "file.csv")
     dataset.set_contract(type_of_id="integer")
     done = command("rerun", file_id, "--no-wait", "--json")
@@ -262,7 +260,7 @@ def test_rerun_that_does_not_wait_says_what_was_started(dataset: Dataset, comman
     assert done.exit_code == 0
     assert [one["status"] for one in done.document["reruns"]] == ["started"]
     assert dataset.ended(file_id, redrives=1)["status"] == "SUCCEEDED"
-    assert len(dataset.letters(file_id)) == 1
+    assert len(dataset.dead_letters(file_id)) == 1
 
 
 def test_rejected_rows_run_again_corrected(
@@ -300,7 +298,7 @@ def test_rejected_rows_run_again_under_another_contract(dataset: Dataset, comman
     [correction] = command("rerun", "--rejected", file_id, "--json").document["reruns"]
     assert (correction["record_count"], correction["processed_count"]) == (1, 1)
 
-    # The whole file again, under the new contract: its own success leaves nothing to mend.
+    # The whole file again, under the new contract: its own success leaves nothing to correct.
     assert command("rerun", "--force", file_id).exit_code == 0
     published = dataset.stack.output_keys(f"processed/{dataset.name}/")
     assert published == [f"processed/{dataset.name}/{file_id}.jsonl"]
@@ -308,7 +306,7 @@ def test_rejected_rows_run_again_under_another_contract(dataset: Dataset, comman
     assert command("rerun", "--rejected", file_id).exit_code == 1
 
 
-def test_corrections_that_were_replaced_are_told_from_the_one_that_stands(
+def test_show_says_which_correction_is_current(
     dataset: Dataset, command: Command, tmp_path: Path
 ) -> None:
     dataset.set_contract(type_of_id="integer")
@@ -317,29 +315,29 @@ def test_corrections_that_were_replaced_are_told_from_the_one_that_stands(
     corrected.write_bytes(b"id\n2\n")
     again = ("rerun", "--rejected", file_id, "--with", str(corrected))
     assert [command(*again).exit_code for _ in range(2)] == [0, 0]
-    assert _standing(command, file_id) == [False, True]
+    assert _current(command, file_id) == [False, True]
 
     # The whole file under another contract, and back under the first one.
     for type_of_id in ("string", "integer"):
         dataset.set_contract(type_of_id=type_of_id)
         assert command("rerun", "--force", file_id).exit_code == 0
-    assert _standing(command, file_id) == [False, False]
-    as_they_are = command("rerun", "--rejected", file_id)
-    assert as_they_are.exit_code == 0, as_they_are.stderr
+    assert _current(command, file_id) == [False, False]
+    unchanged = command("rerun", "--rejected", file_id)
+    assert unchanged.exit_code == 0, unchanged.stderr
 
 
-def _standing(command: Command, file_id: str) -> list[bool]:
-    return [one["stands"] for one in command("show", file_id, "--json").document["corrections"]]
+def _current(command: Command, file_id: str) -> list[bool]:
+    return [one["current"] for one in command("show", file_id, "--json").document["corrections"]]
 
 
 def test_a_failed_file_has_no_rejected_rows(dataset: Dataset, command: Command) -> None:
     [file_id] = broken(dataset, "file.csv")
     done = command("rerun", "--rejected", file_id)
     assert done.exit_code == 1
-    assert f"Run it again with: pipectl rerun {file_id}" in done.stderr
+    assert f"Rerun it with: pipectl rerun {file_id}" in done.stderr
 
 
-def test_backfill_runs_what_never_succeeded_and_lists_what_no_notification_matches(
+def test_backfill_runs_what_never_succeeded_and_lists_unmatched_objects(
     dataset: Dataset, command: Command
 ) -> None:
     [failed] = broken(dataset, "failed.csv")
@@ -363,7 +361,7 @@ def test_backfill_runs_what_never_succeeded_and_lists_what_no_notification_match
     assert (left["objects"], left["unmatched"], left["succeeded"]) == ([], [], 3)
 
 
-def test_backfill_leaves_a_failed_version_alone_when_a_later_one_has_left_the_bucket(
+def test_backfill_leaves_a_failed_version_alone_if_a_later_one_was_archived(
     embedded: StackProcess, dataset: Dataset, command: Command
 ) -> None:
     [failed] = broken(dataset, "file.csv")
@@ -382,7 +380,7 @@ def test_backfill_leaves_a_failed_version_alone_when_a_later_one_has_left_the_bu
     assert (asked_for["file_id"], asked_for["state"]) == (failed, "superseded")
 
 
-def test_backfill_takes_earlier_versions_when_asked(dataset: Dataset, command: Command) -> None:
+def test_backfill_takes_earlier_versions_on_request(dataset: Dataset, command: Command) -> None:
     dataset.set_contract(type_of_id="integer")
     first, second = dataset.drop(name="a.txt"), dataset.drop(name="a.txt")
     # Below raw/, as all that runs is.
@@ -395,7 +393,7 @@ def test_backfill_takes_earlier_versions_when_asked(dataset: Dataset, command: C
     assert command(*backfill, "--since", "2099-01-01").document["objects"] == []
 
 
-def test_what_is_not_there_is_said_in_a_sentence(command: Command) -> None:
+def test_unknown_files_and_executions_are_an_error_in_one_sentence(command: Command) -> None:
     for name in ("show", "rerun"):
         done = command(name, "0" * 32)
         assert done.exit_code == 1
@@ -405,7 +403,7 @@ def test_what_is_not_there_is_said_in_a_sentence(command: Command) -> None:
         assert "There is no execution" in done.stderr
 
 
-def test_a_file_that_no_rerun_helps_is_left(dataset: Dataset, command: Command) -> None:
+def test_a_file_that_no_rerun_helps_is_skipped(dataset: Dataset, command: Command) -> None:
     empty = dataset.run(b"", "empty.csv")
     broken(dataset, "a.csv")
     dataset.set_contract(type_of_id="integer")
@@ -416,12 +414,12 @@ def test_a_file_that_no_rerun_helps_is_left(dataset: Dataset, command: Command) 
 
     assert done.exit_code == 0, done.stderr
     statuses = {one["file_id"]: one["status"] for one in done.document["reruns"]}
-    assert statuses.pop(empty) == "left"
+    assert statuses.pop(empty) == "skipped"
     assert list(statuses.values()) == ["succeeded"]
     assert named.exit_code == 1
     assert "upload again" in named.stdout
     assert dataset.statuses(empty) == {"1.0": "failed"}
-    assert "uploading the file again" in command("show", empty).stdout
+    assert "upload the file again" in command("show", empty).stdout
 
 
 def test_rejects_are_shown_whether_they_are_published_or_not(

@@ -9,7 +9,8 @@ import json
 import time
 from typing import Any
 
-from pipectl.client.history import Execution, Executions
+from pipectl.client.stack_choice import Stack
+from pipectl.client.step_functions import DescribedExecution, Executions
 from pipectl.embedded.stack import EmbeddedStack
 from tests.benchmarks.splits_recorder import Recorder
 
@@ -71,8 +72,8 @@ def _run(stack: EmbeddedStack, recorder: Recorder, name: str, body: bytes) -> di
     }
 
 
-def _ended(stack: EmbeddedStack, key: str) -> Execution:
-    executions = Executions(stack.deployment)
+def _ended(stack: EmbeddedStack, key: str) -> DescribedExecution:
+    executions = Executions(Stack(stack.deployment))
     deadline = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < deadline:
         for execution in executions.all():
@@ -82,7 +83,7 @@ def _ended(stack: EmbeddedStack, key: str) -> Execution:
     raise TimeoutError(f"{key} has not ended after {WAIT_SECONDS} seconds.")
 
 
-def _history(stack: EmbeddedStack, execution: Execution) -> list[Any]:
+def _history(stack: EmbeddedStack, execution: DescribedExecution) -> list[Any]:
     client = stack.deployment.client("stepfunctions")
     pages = client.get_paginator("get_execution_history").paginate(executionArn=execution.arn)
     return [event for page in pages for event in page["events"]]

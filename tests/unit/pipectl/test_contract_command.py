@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from moto import mock_aws
 
 from pipectl.client.deployment import Deployment
-from pipectl.client.stack import Stack, StackChoice
+from pipectl.client.stack_choice import Stack, StackChoice
 from pipectl.commands.contract import command
 
 if TYPE_CHECKING:

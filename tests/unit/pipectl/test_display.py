@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
-from pipectl.client.history import Execution, Failure, read_history
-from pipectl.client.results import FileResult
+from pipectl.client.file_results import FileResult
+from pipectl.client.history import ExecutionFailure, read_history
+from pipectl.client.step_functions import DescribedExecution
 from pipectl.client.uploads import Upload
 from pipectl.local.display import Progress, show_table
 
+STARTED = datetime(2026, 3, 1, tzinfo=UTC)
 NOTHING = dict.fromkeys(("processed", "rejected", "summary"))
 
 
@@ -19,7 +22,7 @@ def succeeded(name: str) -> FileResult:
     """A file with 1,234 records, of which one was rejected."""
     return FileResult(
         Upload(Path(name), f"raw/{name}"),
-        Execution("arn", "f1", "succeeded", {"file_id": "f1"}),
+        DescribedExecution("arn", "f1", "succeeded", STARTED, document={"file_id": "f1"}),
         read_history([], "succeeded"),
         None,
         {"record_count": 1234, "processed_count": 1233, "error_count": 1},
@@ -30,7 +33,7 @@ def succeeded(name: str) -> FileResult:
 
 def failed(name: str) -> FileResult:
     """A file whose header is wrong."""
-    failure = Failure("HeaderMismatch", "Column [id] is missing.", "ParseCsv")
+    failure = ExecutionFailure("HeaderMismatch", "Column [id] is missing.", "ParseCsv")
     return FileResult(Upload(Path(name), f"raw/{name}"), None, None, failure, None, None, NOTHING)
 
 

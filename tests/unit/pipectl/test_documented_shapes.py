@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
-from pipectl.client.history import Execution, Failure, Run
-from pipectl.client.results import FileResult
+from pipectl.client.file_results import FileResult
+from pipectl.client.history import ExecutionFailure, Run
+from pipectl.client.step_functions import DescribedExecution
 from pipectl.client.uploads import Upload
 from pipectl.commands.check import command as check
+
+STARTED = datetime(2026, 3, 1, tzinfo=UTC)
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "local.md").read_text(encoding="utf-8")
@@ -45,12 +49,12 @@ def test_check_prints_what_the_page_shows(checked: dict[str, Any]) -> None:
 
 
 def test_run_prints_the_keys_that_the_page_shows() -> None:
-    execution = Execution("arn:x", "f1", "failed", {"file_id": "f1"})
+    execution = DescribedExecution("arn:x", "f1", "failed", STARTED, document={"file_id": "f1"})
     result = FileResult(
         Upload(Path("a.csv"), "raw/orders/a.csv"),
         execution,
         Run("failed"),
-        Failure("EmptyFile", "It is empty.", "ParseCsv"),
+        ExecutionFailure("EmptyFile", "It is empty.", "ParseCsv"),
         {"file_id": "f1"},
         {"subject": "s", "message": "m", "attributes": {}},
         dict.fromkeys(("processed", "rejected", "summary")),

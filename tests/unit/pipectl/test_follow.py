@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pipectl.client.history import Failure, read_history
+from pipectl.client.history import ExecutionFailure, read_history
 
 Event = tuple[str, dict[str, Any]]
 
@@ -101,7 +101,7 @@ def test_the_failure_is_that_of_the_state_before_the_failure_lane() -> None:
         ),
         "failed",
     )
-    assert run.failure == Failure("EmptyFile", "The file is empty.", "ParseCsv")
+    assert run.failure == ExecutionFailure("EmptyFile", "The file is empty.", "ParseCsv")
 
 
 def test_an_error_whose_reserved_prefix_was_dropped_keeps_its_full_name() -> None:
@@ -118,7 +118,7 @@ def test_an_error_whose_reserved_prefix_was_dropped_keeps_its_full_name() -> Non
         ),
         "failed",
     )
-    assert run.failure == Failure("States.Timeout", "", "Transform")
+    assert run.failure == ExecutionFailure("States.Timeout", "", "Transform")
 
 
 def test_a_failed_map_is_told_by_the_error_of_its_split() -> None:
@@ -138,7 +138,7 @@ def test_a_failed_map_is_told_by_the_error_of_its_split() -> None:
         ),
         "failed",
     )
-    assert run.failure == Failure("SourceChanged", "It changed.", "TransformSplits")
+    assert run.failure == ExecutionFailure("SourceChanged", "It changed.", "TransformSplits")
 
 
 def test_a_redriven_execution_is_judged_by_its_last_run() -> None:
@@ -168,5 +168,5 @@ def test_what_no_state_could_catch_is_told_of_the_state_it_happened_in() -> None
         "timed_out",
     )
     expected = "The execution ran longer than the workflow allows."
-    assert run.failure == Failure("States.Timeout", expected, "Transform")
+    assert run.failure == ExecutionFailure("States.Timeout", expected, "Transform")
     assert run.states()[0]["status"] == "timed_out"

@@ -26,8 +26,8 @@ from botocore.response import StreamingBody
 
 from pipectl import cli
 from pipectl.client.deployment import Deployment
-from pipectl.client.history import Failure
-from pipectl.client.results import FileResult
+from pipectl.client.file_results import FileResult
+from pipectl.client.history import ExecutionFailure
 from pipectl.client.state_file import RunningStack
 from pipectl.commands import up
 from pipectl.local import run as local_run
@@ -297,7 +297,7 @@ def run(place: Place) -> Lines:
     path = place.file(f"a{name}.csv", "a\n1\n")
 
     def run_files(uploads: Any, *, progress: Any, **_: Any) -> Any:
-        failure = Failure(f"Code{EVIL}", f"Message{EVIL}", f"State{EVIL}")
+        failure = ExecutionFailure(f"Code{EVIL}", f"Message{EVIL}", f"State{EVIL}")
         outputs = dict.fromkeys(("processed", "rejected", "summary"), place.folder / name)
         results = [
             FileResult(upload, None, None, failure, {EVIL: EVIL}, None, outputs)

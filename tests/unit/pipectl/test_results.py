@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from pipectl.client.history import Execution, Failure, read_history
-from pipectl.client.results import FileResult, message_text, plain
+from pipectl.client.file_results import FileResult, message_text
+from pipectl.client.history import ExecutionFailure, read_history
+from pipectl.client.metadata_items import plain
+from pipectl.client.step_functions import DescribedExecution
 from pipectl.client.uploads import Upload
+
+STARTED = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def test_dynamodb_values_become_json() -> None:
@@ -34,7 +39,7 @@ def test_people_get_the_words_of_a_message(message: str, text: str) -> None:
 
 def test_a_file_that_started_nothing_has_an_error_and_no_execution() -> None:
     nothing = dict.fromkeys(("processed", "rejected", "summary"))
-    failure = Failure("NotStarted", "It did not start.", None)
+    failure = ExecutionFailure("NotStarted", "It did not start.", None)
     result = FileResult(
         Upload(Path("a.csv"), "raw/a.csv"), None, None, failure, None, None, nothing
     )
@@ -55,7 +60,9 @@ def test_a_file_that_started_nothing_has_an_error_and_no_execution() -> None:
 
 
 def test_a_file_that_succeeded_has_the_shape_that_other_tools_rely_on() -> None:
-    execution = Execution("arn:x", "f1", "succeeded", {"file_id": "f1", "source": {}})
+    execution = DescribedExecution(
+        "arn:x", "f1", "succeeded", STARTED, document={"file_id": "f1", "source": {}}
+    )
     result = FileResult(
         Upload(Path("in/a.csv"), "raw/orders/a.csv"),
         execution,

@@ -6,15 +6,17 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from pipectl.client.history import Execution, Failure, Run
+from pipectl.client.history import ExecutionFailure, Run
+from pipectl.client.step_functions import DescribedExecution
 from pipectl.commands.up import _Reporter, _say
 
+STARTED = datetime(2026, 3, 1, tzinfo=UTC)
 ARN = "arn:aws:states:us-east-1:123456789012:execution:data-pipeline-dev:"
 
 
@@ -26,16 +28,18 @@ class FakeExecutions:
         self.error: Exception | None = None
         self.unreadable: set[str] = set()
 
-    def all(self) -> Iterator[Execution]:
+    def all(self) -> Iterator[DescribedExecution]:
         if self.error is not None:
             raise self.error
         for number, document in enumerate(self.documents):
-            yield Execution(f"{ARN}{number}", str(number), "failed", document)
+            yield DescribedExecution(
+                f"{ARN}{number}", str(number), "failed", STARTED, document=document
+            )
 
-    def run(self, execution: Execution) -> Run:
+    def run(self, execution: DescribedExecution) -> Run:
         if execution.name in self.unreadable:
             raise KeyError("history")
-        return Run("failed", failure=Failure("Odd", "a\nforged line \x1b[31m", None))
+        return Run("failed", failure=ExecutionFailure("Odd", "a\nforged line \x1b[31m", None))
 
 
 @pytest.fixture
@@ -48,7 +52,7 @@ def test_whatever_an_execution_was_started_with_is_one_line(
 ) -> None:
     sources: list[Any] = [{"key": "raw/x\n\x1b]0;y\x07"}, {"key": ["\ud800"]}, "text", [1], None]
     executions.documents = [{"source": source} for source in sources]
-    _Reporter(executions, threading.Event()).look()  # type: ignore[arg-type]
+    _Reporter(executions).look()  # type: ignore[arg-type]
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(sources)
     assert all(line.isprintable() for line in lines)
@@ -58,7 +62,7 @@ def test_whatever_an_execution_was_started_with_is_one_line(
 def test_what_can_not_be_read_is_said_once_and_hides_nothing(
     executions: FakeExecutions, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    reporter = _Reporter(executions, threading.Event())  # type: ignore[arg-type]
+    reporter = _Reporter(executions)  # type: ignore[arg-type]
     executions.error = RuntimeError("gone")
     reporter.look()
     reporter.look()

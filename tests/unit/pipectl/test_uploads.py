@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipectl.client.uploads import dataset_for, plan
+from pipectl.client.uploads import dataset_for, plan_uploads
 from pipectl.errors import UsageError
 
 SUFFIXES = [".csv", ".CSV", ".csv.gz", ".tsv"]
@@ -23,18 +23,18 @@ def make(folder: Path, *names: str) -> list[Path]:
 
 
 def test_files_go_directly_under_raw_without_a_dataset(tmp_path: Path) -> None:
-    (upload,) = plan(make(tmp_path, "a.csv"), None, SUFFIXES)
+    (upload,) = plan_uploads(make(tmp_path, "a.csv"), None, SUFFIXES)
     assert (upload.key, upload.dataset) == ("raw/a.csv", "default")
 
 
 def test_files_go_into_the_folder_of_their_dataset(tmp_path: Path) -> None:
-    (upload,) = plan(make(tmp_path, "a.csv.gz"), "orders", SUFFIXES)
+    (upload,) = plan_uploads(make(tmp_path, "a.csv.gz"), "orders", SUFFIXES)
     assert (upload.key, upload.dataset) == ("raw/orders/a.csv.gz", "orders")
 
 
 def test_files_of_the_same_name_are_numbered(tmp_path: Path) -> None:
     files = make(tmp_path, "a/x.csv.gz", "b/x.csv.gz", "c/x-2.csv.gz", "d/x.csv")
-    assert [upload.key for upload in plan(files, None, SUFFIXES)] == [
+    assert [upload.key for upload in plan_uploads(files, None, SUFFIXES)] == [
         "raw/x.csv.gz",
         "raw/x-2.csv.gz",
         "raw/x-2-2.csv.gz",
@@ -47,18 +47,18 @@ def test_a_suffix_that_starts_nothing_is_refused_with_those_that_do(
     tmp_path: Path, name: str
 ) -> None:
     with pytest.raises(UsageError, match=r"names end with \.CSV, \.csv, \.csv\.gz or \.tsv"):
-        plan(make(tmp_path, name), None, SUFFIXES)
+        plan_uploads(make(tmp_path, name), None, SUFFIXES)
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="There is no file"):
-        plan([tmp_path / "a.csv"], None, SUFFIXES)
+        plan_uploads([tmp_path / "a.csv"], None, SUFFIXES)
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").mkdir()
     with pytest.raises(UsageError, match="is not a file"):
-        plan([tmp_path / "a.csv"], None, SUFFIXES)
+        plan_uploads([tmp_path / "a.csv"], None, SUFFIXES)
 
 
 @pytest.mark.parametrize(
@@ -80,5 +80,5 @@ def test_a_contract_names_the_dataset(tmp_path: Path, content: str, dataset: str
 
 @pytest.mark.parametrize("name", ["", "a/b", "..", "-x", "ä", "a" * 101])
 def test_a_dataset_must_be_a_folders_name(name: str) -> None:
-    with pytest.raises(UsageError, match="can't be a dataset's name"):
+    with pytest.raises(UsageError, match="is not a valid dataset name"):
         dataset_for(name, None)

@@ -1,4 +1,4 @@
-"""The calls to AWS, those that only AWS has too, checked against the services' API models."""
+"""The calls to AWS, checked against the API models of the services."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from pipectl.client.dead_letters import DeadLetters, Letter, settled
+from pipectl.client.dead_letter_queue import DeadLetter, DeadLetterQueue, resolved
 from pipectl.client.deployment import Deployment
-from pipectl.client.executions import Executions
-from pipectl.client.metadata import Items
-from pipectl.client.stack import Stack
+from pipectl.client.metadata_items import MetadataItems
+from pipectl.client.stack_choice import Stack
+from pipectl.client.step_functions import Executions
 from shared.job import Source
 
 MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:data-pipeline-dev"
@@ -75,7 +75,7 @@ def test_an_execution_is_redriven(stack: Stack, states: Stubber) -> None:
     Executions(stack).redrive(ARN)
 
 
-def test_a_description_tells_whether_it_can_be_redriven(stack: Stack, states: Stubber) -> None:
+def test_a_description_says_whether_a_redrive_is_possible(stack: Stack, states: Stubber) -> None:
     states.add_response(
         "describe_execution",
         {
@@ -97,18 +97,18 @@ def test_a_description_tells_whether_it_can_be_redriven(stack: Stack, states: St
     assert described.redrive_reason == "Execution redrivable period exceeded"
 
 
-def test_an_execution_that_is_not_there_is_none(stack: Stack, states: Stubber) -> None:
+def test_an_execution_that_does_not_exist_is_none(stack: Stack, states: Stubber) -> None:
     states.add_client_error("describe_execution", "ExecutionDoesNotExist")
     assert Executions(stack).describe(ARN) is None
 
 
-def test_what_else_goes_wrong_is_raised(stack: Stack, states: Stubber) -> None:
+def test_any_other_error_is_raised(stack: Stack, states: Stubber) -> None:
     states.add_client_error("describe_execution", "AccessDeniedException")
     with pytest.raises(ClientError):
         Executions(stack).describe(ARN)
 
 
-def test_listing_ends_with_the_first_page_that_is_too_old(stack: Stack, states: Stubber) -> None:
+def test_listing_ends_at_the_first_page_that_is_too_old(stack: Stack, states: Stubber) -> None:
     request = {"stateMachineArn": MACHINE, "statusFilter": "FAILED"}
     first = {"executions": [listed("a"), listed("b", stopped=EARLIER)], "nextToken": "t1"}
     second = {"executions": [listed("c", stopped=EARLIER)], "nextToken": "t2"}
@@ -118,14 +118,14 @@ def test_listing_ends_with_the_first_page_that_is_too_old(stack: Stack, states: 
     assert [one.name for one in found] == ["a"]
 
 
-def test_a_running_execution_has_run_since_any_time(stack: Stack, states: Stubber) -> None:
+def test_a_running_execution_matches_any_since(stack: Stack, states: Stubber) -> None:
     page = {"executions": [listed("a", "RUNNING"), listed("b", stopped=EARLIER)]}
     states.add_response("list_executions", page, {"stateMachineArn": MACHINE})
     assert [one.name for one in Executions(stack).listed(since=LATER)] == ["a"]
 
 
 @pytest.mark.parametrize(("own", "same"), [('{"a": 1}', True), ('{ "a":1 }', True), ("{}", False)])
-def test_definitions_are_compared_by_what_they_say(
+def test_definitions_are_compared_by_content(
     stack: Stack, states: Stubber, own: str, same: bool
 ) -> None:
     machine = {
@@ -159,7 +159,7 @@ RECEIVE = {
 }
 
 
-def given_back(*receipts: str) -> dict[str, Any]:
+def released(*receipts: str) -> dict[str, Any]:
     return {
         "QueueUrl": QUEUE,
         "Entries": [
@@ -169,18 +169,18 @@ def given_back(*receipts: str) -> dict[str, Any]:
     }
 
 
-def test_peeking_gives_every_message_back(stack: Stack, queue: Stubber) -> None:
+def test_peeking_releases_every_message(stack: Stack, queue: Stubber) -> None:
     queue.add_response("receive_message", {"Messages": [message(1), message(2)]}, RECEIVE)
     # A message that comes twice has a new receipt.
     again = {"Messages": [message(3), {**message(1), "ReceiptHandle": "r1b"}]}
     queue.add_response("receive_message", again, RECEIVE)
     queue.add_response("receive_message", {}, RECEIVE)
     done: dict[str, Any] = {"Successful": [], "Failed": []}
-    queue.add_response("change_message_visibility_batch", done, given_back("r1b", "r2", "r3"))
-    assert [letter.message_id for letter in DeadLetters(stack).peek()] == ["m1", "m2", "m3"]
+    queue.add_response("change_message_visibility_batch", done, released("r1b", "r2", "r3"))
+    assert [one.message_id for one in DeadLetterQueue(stack).peek()] == ["m1", "m2", "m3"]
 
 
-def test_messages_are_given_back_whatever_happens_and_deleted_ones_are_not(
+def test_messages_are_released_after_an_error_and_deleted_ones_are_not(
     stack: Stack, queue: Stubber
 ) -> None:
     queue.add_response("receive_message", {"Messages": [message(1), message(2)]}, RECEIVE)
@@ -191,18 +191,18 @@ def test_messages_are_given_back_whatever_happens_and_deleted_ones_are_not(
         done,
         {"QueueUrl": QUEUE, "Entries": [{"Id": "0", "ReceiptHandle": "r1"}]},
     )
-    queue.add_response("change_message_visibility_batch", done, given_back("r2"))
+    queue.add_response("change_message_visibility_batch", done, released("r2"))
     with pytest.raises(RuntimeError):
-        delete_the_first_and_fail(DeadLetters(stack))
+        delete_the_first_and_fail(DeadLetterQueue(stack))
 
 
-def delete_the_first_and_fail(letters: DeadLetters) -> None:
-    with letters.held() as held:
-        letters.delete(held[:1])
+def delete_the_first_and_fail(queue: DeadLetterQueue) -> None:
+    with queue.held() as held:
+        queue.delete(held[:1])
         raise RuntimeError
 
 
-def test_only_messages_older_than_the_success_of_all_their_files_are_settled() -> None:
+def test_only_dead_letters_older_than_the_success_of_all_their_files_are_resolved() -> None:
     sources = [
         Source("in", f"raw/{name}.csv", "v1", "e", 1, "0", "2026-03-01T00:00:00Z", "default")
         for name in "abc"
@@ -213,21 +213,21 @@ def test_only_messages_older_than_the_success_of_all_their_files_are_settled() -
         b: {"status": "failed", "recorded_at": "2026-03-02T00:00:00.000Z"},
     }
 
-    def letter(name: str, sent_at: datetime, *of: Source) -> Letter:
-        return Letter(name, name, sent_at, "", "s3_event", of)
+    def dead_letter(name: str, sent_at: datetime, *of: Source) -> DeadLetter:
+        return DeadLetter(name, name, sent_at, "", "s3_event", of)
 
-    letters = [
-        letter("of a success", EARLIER, sources[0]),
-        letter("of a later failure", datetime(2026, 3, 3, tzinfo=UTC), sources[0]),
-        letter("of a failure", EARLIER, sources[1]),
-        letter("of both", EARLIER, sources[0], sources[1]),
-        letter("of no item", EARLIER, sources[2]),
-        letter("of no file", EARLIER),
+    dead_letters = [
+        dead_letter("of a success", EARLIER, sources[0]),
+        dead_letter("of a later failure", datetime(2026, 3, 3, tzinfo=UTC), sources[0]),
+        dead_letter("of a failure", EARLIER, sources[1]),
+        dead_letter("of both", EARLIER, sources[0], sources[1]),
+        dead_letter("of no item", EARLIER, sources[2]),
+        dead_letter("of no file", EARLIER),
     ]
-    assert [one.message_id for one in settled(letters, items)] == ["of a success"]
+    assert [one.message_id for one in resolved(dead_letters, items)] == ["of a success"]
 
 
-def test_items_are_read_a_hundred_at_a_time_until_all_are_there(
+def test_items_are_read_a_hundred_at_a_time_until_none_is_missing(
     stack: Stack, table: Stubber
 ) -> None:
     name = "pipeline-metadata-dev"
@@ -239,22 +239,22 @@ def test_items_are_read_a_hundred_at_a_time_until_all_are_there(
     first = {"Responses": {name: [keys[0]]}, "UnprocessedKeys": {name: {"Keys": keys[1:]}}}
     table.add_response("batch_get_item", first, request(keys))
     table.add_response("batch_get_item", {"Responses": {name: [keys[1]]}}, request(keys[1:]))
-    assert Items(stack).get(["f0", "f1", "f0"]) == {
+    assert MetadataItems(stack).get(["f0", "f1", "f0"]) == {
         "f0": {"file_id": "f0"},
         "f1": {"file_id": "f1"},
     }
 
 
-def test_failures_of_all_times_are_one_scan_of_their_index(stack: Stack, table: Stubber) -> None:
+def test_all_failures_are_one_scan_of_their_index(stack: Stack, table: Stubber) -> None:
     table.add_response(
         "scan",
         {"Items": [{"file_id": {"S": "f1"}, "failed_at": {"S": "2026-03-01"}}]},
         {"TableName": "pipeline-metadata-dev", "IndexName": "failures-index"},
     )
-    assert [item["file_id"] for item in Items(stack).failed()] == ["f1"]
+    assert [item["file_id"] for item in MetadataItems(stack).failed()] == ["f1"]
 
 
-def test_recent_failures_are_one_query_a_day(stack: Stack, table: Stubber) -> None:
+def test_recent_failures_are_one_query_per_day(stack: Stack, table: Stubber) -> None:
     now = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     day = now.date().isoformat()
     table.add_response(
@@ -270,4 +270,4 @@ def test_recent_failures_are_one_query_a_day(stack: Stack, table: Stubber) -> No
             },
         },
     )
-    assert Items(stack).failed(now) == []
+    assert MetadataItems(stack).failed(now) == []

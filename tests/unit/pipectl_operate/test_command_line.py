@@ -1,4 +1,4 @@
-"""What the commands say before they have done anything."""
+"""Usage errors, and errors before anything has been done."""
 
 from __future__ import annotations
 
@@ -47,23 +47,23 @@ def command(
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (("rerun",), "Name executions or files, or run all failed files with --all."),
+        (("rerun",), "Name executions or files, or rerun all failed files with --all."),
         (("rerun", FILE_ID, "--all"), "Name executions or files"),
-        (("rerun", FILE_ID, "--error", "EmptyFile"), "choose from --all"),
-        (("rerun", FILE_ID, "--limit", "1"), "choose from --all"),
-        (("rerun", "--all", "--force"), "--force is for files that are named"),
+        (("rerun", FILE_ID, "--error", "EmptyFile"), "need --all"),
+        (("rerun", FILE_ID, "--limit", "1"), "need --all"),
+        (("rerun", "--all", "--force"), "--force needs named files"),
         (("rerun", "--all", "--since", "yesterday"), "neither a time such as"),
         (("rerun", "--all", "--canary", "-1"), "--canary"),
-        (("rerun", "raw/orders/a.csv"), "neither a file's id"),
+        (("rerun", "raw/orders/a.csv"), "neither a file id"),
         (("rerun", FILE_ID, "--with", "missing.csv"), "does not exist"),
-        (("rerun", FILE_ID, "--with", __file__), "goes with --rejected FILE_ID"),
-        (("rerun", "--rejected", f"{FILE_ID}-r1"), "takes one FILE_ID"),
-        (("rerun", "--rejected", FILE_ID, "--new"), "--rejected goes with"),
+        (("rerun", FILE_ID, "--with", __file__), "needs --rejected FILE_ID"),
+        (("rerun", "--rejected", f"{FILE_ID}-r1"), "takes exactly one FILE_ID"),
+        (("rerun", "--rejected", FILE_ID, "--new"), "--rejected can be combined only with"),
         (("show",), "Missing argument"),
-        (("show", "a b"), "neither a file's id"),
+        (("show", "a b"), "neither a file id"),
         (("executions", "--status", "lost"), "--status"),
         (("executions", "--limit", "0"), "--limit"),
-        (("failures", "--embedded", "--region", "eu-central-1"), "exclude each other"),
+        (("failures", "--embedded", "--region", "eu-central-1"), "can't be combined"),
         (("backfill", "--since", "soon"), "neither a time such as"),
     ],
 )
@@ -100,13 +100,13 @@ def test_a_missing_region_is_a_sentence_with_status_1(
 def test_a_missing_profile_is_a_sentence_with_status_1(command: Command) -> None:
     exit_code, said = command("failures", "--profile", "nobody")
     assert exit_code == 1
-    assert "(nobody) could not be found. See those there are with" in said
+    assert "(nobody) could not be found. List the profiles with" in said
 
 
 def test_a_missing_embedded_stack_is_a_sentence_with_status_1(command: Command) -> None:
     exit_code, said = command("failures", "--embedded")
     assert exit_code == 1
-    assert "No embedded stack is up. Start one with: pipectl up" in said
+    assert "No embedded stack is running. Start one with: pipectl up" in said
 
 
 @pytest.mark.parametrize("arguments", COMMANDS)
@@ -116,4 +116,4 @@ def test_a_missing_stack_is_a_sentence_with_status_1(
     with mock_aws():
         exit_code, said = command(*arguments, "--region", "eu-central-1", "--stack-name", "nothing")
     assert exit_code == 1
-    assert "There is no stack nothing in eu-central-1. Name it with --stack-name" in said
+    assert "There is no stack nothing in eu-central-1. Set its name with --stack-name" in said

@@ -1,4 +1,4 @@
-"""docs/operating.md says what the commands say of themselves, and names calls that AWS has."""
+"""The help in docs/operating.md is the commands' own, and its calls of the AWS CLI exist."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ AWS_LINES = re.findall(r"^aws .+$", PAGE, re.MULTILINE)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_help_in_the_page_is_the_commands_own(command: str) -> None:
+def test_the_help_on_the_page_is_the_commands_own(command: str) -> None:
     blocks = re.findall(rf"<!-- help: {command} -->\n```text\n(.+?)\n```", PAGE, re.DOTALL)
     assert blocks == [help_of(command)]
 
 
 def help_of(command: str) -> str:
-    """What the command prints with --help where nobody says how wide the terminal is."""
+    """What the command prints with --help in a terminal of the default width."""
     names = pipectl.context_settings["help_option_names"]
     whole = click.Context(
         pipectl, info_name="pipectl", help_option_names=names, terminal_width=TERMINAL_WIDTH
@@ -40,14 +40,14 @@ def help_of(command: str) -> str:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_each_command_has_an_example_that_is_its_own(command: str) -> None:
+def test_each_command_has_an_example_of_its_own(command: str) -> None:
     epilog = pipectl.get_command(None, command).epilog  # type: ignore[arg-type, union-attr]
     assert f"pipectl {command} " in str(epilog)
     assert f"$ pipectl {command}" in PAGE
 
 
 @pytest.mark.parametrize("line", AWS_LINES)
-def test_the_calls_of_the_aws_cli_are_in_the_services_models(line: str) -> None:
+def test_the_calls_of_the_aws_cli_are_in_the_models_of_the_services(line: str) -> None:
     _, service, command, *options = shlex.split(line)
     client: Any = boto3.Session(region_name="eu-central-1").client(service)  # type: ignore[call-overload]
     operations = {xform_name(name, "-"): name for name in client.meta.service_model.operation_names}
@@ -56,6 +56,6 @@ def test_the_calls_of_the_aws_cli_are_in_the_services_models(line: str) -> None:
     assert {option for option in options if option.startswith("--")} <= known
 
 
-def test_the_calls_are_the_two_ways_of_running_again() -> None:
+def test_the_page_shows_both_ways_to_rerun_without_pipectl() -> None:
     calls = [line.split()[2] for line in AWS_LINES if line.split()[1] != "secretsmanager"]
     assert calls[:2] == ["redrive-execution", "start-message-move-task"]

@@ -1,4 +1,4 @@
-"""Which stack is meant, and what is said where it can't be reached."""
+"""Which stack a command uses, and the error if it can't be reached."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipectl.cli import pipectl
 from pipectl.client.aws_errors import explain, explained
 from pipectl.client.deployment import Deployment
 from pipectl.client.links import console_url, log_url
-from pipectl.client.stack import Place, Stack, StackChoice
+from pipectl.client.stack_choice import Place, Stack, StackChoice
 from pipectl.client.state_file import RunningStack
 from pipectl.errors import PipectlError, UsageError
 from tests.unit.pipectl.registry import commands_below
@@ -41,14 +41,14 @@ def choice(
         (choice("embedded"), False, "embedded"),
     ],
 )
-def test_the_embedded_stack_is_meant_where_it_was_up_and_nothing_else_is_said(
+def test_the_embedded_stack_is_used_if_it_was_up_and_no_option_says_otherwise(
     chosen: StackChoice, embedded_was_up: bool, place: Place
 ) -> None:
     assert chosen.where(embedded_was_up=embedded_was_up) == place
 
 
 def test_options_that_contradict_each_other_are_a_usage_error() -> None:
-    with pytest.raises(UsageError, match="--embedded and --region exclude each other"):
+    with pytest.raises(UsageError, match="--embedded and --region can't be combined"):
         choice("embedded", region="eu-central-1").where(embedded_was_up=True)
 
 
@@ -61,7 +61,7 @@ def ended(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("content", [None, "", "{}", '{"pid": 4194305}'])
-def test_aws_is_not_meant_because_the_embedded_stack_has_ended(
+def test_the_end_of_the_embedded_stack_does_not_make_aws_the_default(
     ended: Path, content: str | None
 ) -> None:
     if content is not None:
@@ -73,7 +73,7 @@ def test_aws_is_not_meant_because_the_embedded_stack_has_ended(
 
 
 class Answers:
-    """Somebody at a terminal, or nobody."""
+    """Standard input with someone who answers at a terminal, or without a terminal."""
 
     def __init__(self, answer: str | None) -> None:
         self._answer = answer
@@ -98,7 +98,7 @@ def on_aws(monkeypatch: pytest.MonkeyPatch) -> None:
 WHERE = "Rerun files in stack data-pipeline, account 123456789012, region eu-central-1"
 
 
-def test_a_change_on_aws_is_asked_for_with_account_region_and_stack(
+def test_a_change_on_aws_is_confirmed_with_account_region_and_stack(
     on_aws: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdin", Answers("y"))
@@ -112,11 +112,11 @@ def test_a_change_on_aws_is_asked_for_with_account_region_and_stack(
         choice("aws").open_to_change("Rerun files")
 
 
-def test_where_nobody_can_be_asked_only_yes_changes_something(
+def test_without_a_terminal_only_yes_changes_something(
     on_aws: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin", Answers(None))
-    with pytest.raises(UsageError, match=rf"{WHERE}: nobody can be asked here\. Add --yes"):
+    with pytest.raises(UsageError, match=rf"{WHERE}: there is no terminal.* Add --yes"):
         choice("aws").open_to_change("Rerun files")
     assert UsageError.exit_code == 2
     consent = StackChoice("aws", None, None, None, Path("embedded.json"), yes=True)
@@ -126,7 +126,7 @@ def test_where_nobody_can_be_asked_only_yes_changes_something(
 CHANGES = {"rerun", "backfill", "contract push"}
 
 
-def test_the_commands_that_change_a_stack_and_no_others_have_yes() -> None:
+def test_exactly_the_commands_that_change_a_stack_have_yes() -> None:
     leaves = dict(commands_below(pipectl))
     assert {name for name, leaf in leaves.items() if takes(leaf, "--yes")} == CHANGES
     assert all(takes(leaves[name], "--stack-name") for name in CHANGES)
@@ -137,7 +137,7 @@ def takes(command: click.Command, option: str) -> bool:
     return any(option in parameter.opts for parameter in command.params)
 
 
-def test_a_stack_without_the_pipelines_outputs_is_explained() -> None:
+def test_a_stack_without_the_pipelines_outputs_is_an_error() -> None:
     deployment = Deployment(boto3.Session("a", "b", region_name="eu-central-1"), "other")
     deployment.__dict__["outputs"] = {}
     with pytest.raises(PipectlError, match="other has no output StateMachineArn"):
@@ -153,7 +153,7 @@ def refusal(code: str, message: str = "") -> ClientError:
     ("error", "sentence"),
     [
         (exceptions.NoCredentialsError(), "There are no AWS credentials. Name a profile with"),
-        (exceptions.NoRegionError(), "No region is set. Name one with --region"),
+        (exceptions.NoRegionError(), "No region is set. Set one with --region"),
         (exceptions.ProfileNotFound(profile="x"), "aws configure list-profiles"),
         (
             exceptions.EndpointConnectionError(endpoint_url="http://127.0.0.1:1"),
@@ -174,20 +174,20 @@ def refusal(code: str, message: str = "") -> ClientError:
         (refusal("Odd", "Words."), "AWS refused RedriveExecution: Words. (Odd)"),
     ],
 )
-def test_what_aws_refuses_is_a_sentence_that_says_what_to_do(error: Any, sentence: str) -> None:
+def test_an_error_of_aws_becomes_a_sentence_that_says_what_to_do(error: Any, sentence: str) -> None:
     assert sentence in explain(error)
     with pytest.raises(PipectlError, match=r"^[^\n]+$"), explained():
         raise error
 
 
-def test_the_console_shows_an_execution() -> None:
+def test_the_link_to_an_execution_in_the_console() -> None:
     assert console_url(ARN) == (
         "https://eu-central-1.console.aws.amazon.com/states/home?region=eu-central-1"
         f"#/v2/executions/details/{ARN}"
     )
 
 
-def test_the_console_shows_a_functions_lines_about_an_execution() -> None:
+def test_the_link_to_a_functions_log_lines_about_an_execution() -> None:
     start = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
     function = "arn:aws:lambda:eu-central-1:123456789012:function:data-pipeline-transform-dev"
     assert log_url(function, "abc", start=start, end=start) == (

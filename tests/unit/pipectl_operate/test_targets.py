@@ -1,4 +1,4 @@
-"""What EXECUTION|FILE_ID means."""
+"""How EXECUTION|FILE_ID is read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a file's rejected records are found, and what is said where there are none."""
+"""Where a file's rejected records are found, and the message if there are none."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from moto import mock_aws
 
 from pipectl.commands.rejects import _show
 from pipectl.errors import PipectlError
-from pipectl.operate import rejects
+from pipectl.operate import find_rejects
 from tests.infrastructure import deployed
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ class World:
         self.stack: Any = SimpleNamespace(client=lambda _: s3, output=lambda _: BUCKET)
         items = SimpleNamespace(get=lambda _: {FILE_ID: self.item} if self.item else {})
         executions = SimpleNamespace(attempts=lambda *_: self.attempts)
-        monkeypatch.setattr(rejects, "Items", lambda _: items)
-        monkeypatch.setattr(rejects, "Executions", lambda _: executions)
+        monkeypatch.setattr(find_rejects, "MetadataItems", lambda _: items)
+        monkeypatch.setattr(find_rejects, "Executions", lambda _: executions)
 
     def put(self, key: str, body: bytes) -> None:
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
@@ -57,11 +57,11 @@ class World:
         for kind, body in (("jsonl", jsonl), ("csv", csv)):
             self.put(f"work/{FILE_ID}/parts/{split:05d}.rejected.{kind}", body)
 
-    def find(self, kind: rejects.Kind = "jsonl") -> rejects.Rejects:
-        return rejects.find(self.stack, FILE_ID, kind, now=NOW)
+    def find(self, kind: find_rejects.RejectsFormat = "jsonl") -> find_rejects.Rejects:
+        return find_rejects.find_rejects(self.stack, FILE_ID, kind, now=NOW)
 
     def lines(self) -> list[bytes]:
-        return list(rejects.lines(self.stack, self.find()))
+        return list(find_rejects.read_lines(self.stack, self.find()))
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_published_rejects_are_those_of_the_item(world: World) -> None:
     world.put("rejected/a.csv", b"id\nx\ny\n")
     world.part(0, b'{"row": 9}\n', b"id\nz\n")
     assert world.lines() == [b'{"row": 1}', b'{"row": 2}']
-    assert b"".join(rejects.pieces(world.stack, world.find("csv"))) == b"id\nx\ny\n"
+    assert b"".join(find_rejects.read_bytes(world.stack, world.find("csv"))) == b"id\nx\ny\n"
     assert world.find().about == "2 of 4 records were rejected: s3://out/rejected/a.jsonl"
 
 
@@ -88,14 +88,14 @@ def test_rejects_of_a_failed_file_are_its_parts_in_order(world: World) -> None:
     world.part(0, b'{"row": 1}\n', b"id\nx\n")
     world.part(2, b"", b"")
     assert world.lines() == [b'{"row": 1}', b'{"row": 2}']
-    assert b"".join(rejects.pieces(world.stack, world.find("csv"))) == b"id\nx\ny\n"
+    assert b"".join(find_rejects.read_bytes(world.stack, world.find("csv"))) == b"id\nx\ny\n"
     assert "the file failed with TooManyRejects in WriteOutput" in world.find().about
 
 
 def test_a_line_that_is_cut_between_two_pieces_is_whole(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rejects, "_PIECE_BYTES", 3)
+    monkeypatch.setattr(find_rejects, "_PIECE_BYTES", 3)
     world.item = failed()
     world.part(0, b'{"row": 1}\n{"row": 2}\n', b"id\nx\ny\n")
     assert world.lines() == [b'{"row": 1}', b'{"row": 2}']
@@ -115,16 +115,16 @@ def test_a_file_that_failed_before_its_records_were_read_has_none(world: World) 
     assert "the file failed with EmptyFile in ParseCsv" in world.find().about
 
 
-def test_expired_rejects_say_how_to_get_them_again(world: World) -> None:
+def test_expired_rejects_are_an_error_that_says_how_to_create_them_again(world: World) -> None:
     world.item = failed(days=20)
     with pytest.raises(PipectlError, match=rf"20 days ago.*15 days.*pipectl rerun {FILE_ID}"):
         world.find()
 
 
-def test_the_days_are_those_of_the_buckets_lifecycle() -> None:
+def test_the_days_are_those_of_the_buckets_lifecycle_rule() -> None:
     rules = deployed.properties("OutputBucket")["LifecycleConfiguration"]["Rules"]
     (days,) = {rule["ExpirationInDays"] for rule in rules if rule.get("Prefix") == "work/"}
-    assert timedelta(days=days) == rejects.WORK_EXPIRES_AFTER
+    assert timedelta(days=days) == find_rejects.WORK_EXPIRES_AFTER
 
 
 def test_an_unknown_file_is_an_error(world: World) -> None:
@@ -141,9 +141,9 @@ def test_a_file_that_was_not_recorded_yet(world: World) -> None:
     assert world.lines() == [b'{"row": 1}']
 
 
-def test_published_rejects_that_were_deleted_say_so(world: World) -> None:
+def test_published_rejects_that_were_deleted_are_an_error(world: World) -> None:
     world.item = succeeded(rejected_key="rejected/a.jsonl", rejected_csv_key="rejected/a.csv")
-    with pytest.raises(PipectlError, match=r"rejected/a\.jsonl is no longer there"):
+    with pytest.raises(PipectlError, match=r"rejected/a\.jsonl no longer exists"):
         world.lines()
 
 

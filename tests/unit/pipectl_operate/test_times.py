@@ -1,4 +1,4 @@
-"""Points in time on the command line and in tables."""
+"""Times and durations on the command line and in tables."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipectl.times import ago, lasted, parse_since, shown
+from pipectl.times import format_age, format_duration, format_time, parse_since
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("text", "moment"),
+    ("text", "time"),
     [
         ("90s", NOW - timedelta(seconds=90)),
         ("15m", NOW - timedelta(minutes=15)),
@@ -25,8 +25,8 @@ NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
         ("2026-03-01T08:30+01:00", datetime(2026, 3, 1, 7, 30, tzinfo=UTC)),
     ],
 )
-def test_a_duration_or_an_iso_time_is_a_moment(text: str, moment: datetime) -> None:
-    assert parse_since(text, NOW) == moment
+def test_a_duration_or_an_iso_time_is_a_time(text: str, time: datetime) -> None:
+    assert parse_since(text, NOW) == time
 
 
 @pytest.mark.parametrize(
@@ -36,14 +36,14 @@ def test_a_duration_or_an_iso_time_is_a_moment(text: str, moment: datetime) -> N
         *("0001-01-01T00:00+14:00", "9999-12-31T23:59-14:00"),
     ],
 )
-def test_anything_else_is_explained(text: str) -> None:
+def test_anything_else_is_an_error_that_shows_what_is_accepted(text: str) -> None:
     with pytest.raises(ValueError, match="neither a time such as"):
         parse_since(text, NOW)
 
 
-def test_moments_are_shown_in_utc_to_the_second() -> None:
-    assert shown("2026-03-01T08:30:15.123+01:00") == "2026-03-01 07:30:15"
-    assert shown(None) == "-"
+def test_times_are_shown_in_utc_to_the_second() -> None:
+    assert format_time("2026-03-01T08:30:15.123+01:00") == "2026-03-01 07:30:15"
+    assert format_time(None) == "-"
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,8 @@ def test_moments_are_shown_in_utc_to_the_second() -> None:
         (12_000_000, "3 h 20 min"),
     ],
 )
-def test_spans_are_shown_in_two_units_at_most(milliseconds: int | None, text: str) -> None:
-    assert lasted(milliseconds) == text
+def test_durations_are_shown_in_at_most_two_units(milliseconds: int | None, text: str) -> None:
+    assert format_duration(milliseconds) == text
 
 
 @pytest.mark.parametrize(
@@ -69,5 +69,5 @@ def test_spans_are_shown_in_two_units_at_most(milliseconds: int | None, text: st
         (timedelta(days=12, hours=5), "12 days"),
     ],
 )
-def test_how_long_ago_is_shown_in_one_unit(span: timedelta, text: str) -> None:
-    assert ago(NOW - span, NOW) == text
+def test_an_age_is_shown_in_one_unit(span: timedelta, text: str) -> None:
+    assert format_age(NOW - span, NOW) == text

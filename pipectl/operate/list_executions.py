@@ -1,4 +1,4 @@
-"""Executions with the files that they are of."""
+"""Lists executions with their files."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from pipectl.client.executions import Described, Executions, Listed
-from pipectl.client.metadata import Item, Items
+from pipectl.client.metadata_items import MetadataItem, MetadataItems
 from pipectl.client.side_by_side import side_by_side
-from pipectl.operate.failures import matches
+from pipectl.client.step_functions import DescribedExecution, Executions, ListedExecution
+from pipectl.operate.failed_files import matches
 from shared.executions import attempt_of
 from shared.job import iso
 
 if TYPE_CHECKING:
-    from pipectl.client.stack import Stack
+    from pipectl.client.stack_choice import Stack
 
-# As many as a page of Step Functions' list holds; their items are read together.
+# The size of a page of Step Functions' list. The items of one page are read together.
 _AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
-class Row:
-    """One execution; what only its file's metadata or its input tells may be None."""
+class ExecutionRow:
+    """One execution; None for what neither its file's metadata nor its input says."""
 
-    execution: Listed
+    execution: ListedExecution
     file_id: str | None
     attempt: int | None
     source: str | None
@@ -57,15 +57,15 @@ class Row:
         }
 
 
-def rows(
+def list_executions(
     stack: Stack, *, status: str | None, since: datetime | None, source: str | None
-) -> Iterator[Row]:
-    """The executions of one status (as AWS names it) since then, of a source, the latest first.
+) -> Iterator[ExecutionRow]:
+    """The executions that match, newest first; `status` as AWS names it, `source` is a glob.
 
-    The sources come from the metadata table, a hundred files a call. Only executions of files that
-    are not there yet are asked for themselves.
+    The sources are read from the metadata table, a hundred files per call. Only executions whose
+    file has no item yet are described one by one.
     """
-    executions, items = Executions(stack), Items(stack)
+    executions, items = Executions(stack), MetadataItems(stack)
     listed = executions.listed(status=status, since=since)
     while page := list(islice(listed, _AT_ONCE)):
         named = [attempt_of(execution.name) for execution in page]
@@ -83,11 +83,13 @@ def rows(
                 yield row
 
 
-def row_of(execution: Listed, item: Item | None, described: Described | None) -> Row:
-    """The row of an execution, from its file's item or else from its own description."""
+def row_of(
+    execution: ListedExecution, item: MetadataItem | None, described: DescribedExecution | None
+) -> ExecutionRow:
+    """The row of an execution, from its file's item or, without one, from its description."""
     named = attempt_of(execution.name)
     document = described.document if described else {}
-    return Row(
+    return ExecutionRow(
         execution=execution,
         file_id=named[0] if named else document.get("file_id"),
         attempt=named[1] if named else document.get("attempt"),
@@ -97,7 +99,9 @@ def row_of(execution: Listed, item: Item | None, described: Described | None) ->
     )
 
 
-def _error(execution: Listed, item: Item | None, described: Described | None) -> str | None:
+def _error(
+    execution: ListedExecution, item: MetadataItem | None, described: DescribedExecution | None
+) -> str | None:
     """The name of the error that the execution's last run ended with."""
     if item is None:
         return described.error if described else None
@@ -111,6 +115,8 @@ def _source(document: Mapping[str, Any]) -> str | None:
     return f"s3://{source['bucket']}/{source['key']}" if {"bucket", "key"} <= set(source) else None
 
 
-def _descriptions(executions: Executions, listed: Iterable[Listed]) -> dict[str, Described]:
+def _descriptions(
+    executions: Executions, listed: Iterable[ListedExecution]
+) -> dict[str, DescribedExecution]:
     described = side_by_side(lambda one: executions.describe(one.arn), listed)
     return {one.arn: one for one in described if one is not None}

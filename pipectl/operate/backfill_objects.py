@@ -1,4 +1,4 @@
-"""Objects that lie in `raw/` without a successful run, and how they get one."""
+"""Finds objects in `raw/` that have no successful run, and has them run."""
 
 from __future__ import annotations
 
@@ -9,31 +9,32 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipectl.client.executions import Executions
-from pipectl.client.metadata import Item, Items
+from pipectl.client.metadata_items import MetadataItem, MetadataItems
 from pipectl.client.side_by_side import side_by_side
+from pipectl.client.starter_messages import starter_message
+from pipectl.client.step_functions import Executions
+from pipectl.operate.failed_files import last_attempt_in
 from pipectl.operate.find_failures import running_files
-from pipectl.operate.plan import Standing, attempts_in, message
 from shared import keys
 from shared.job import Source
 from shared.metadata import is_later
 from shared.sources import source_of_object
 
 if TYPE_CHECKING:
-    from pipectl.client.stack import Stack
+    from pipectl.client.stack_choice import Stack
 
-State = Literal["never_run", "failed", "superseded", "running", "succeeded"]
+ObjectState = Literal["never_run", "failed", "superseded", "running", "succeeded"]
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
 _BATCH = 10
 
 
 @dataclass
-class Found:
-    """One version of an object; `notified` tells whether its upload was announced to the queue."""
+class RawObject:
+    """One version of an object in `raw/`; `notified` means that a notification matches its key."""
 
     source: Source
-    state: State
+    state: ObjectState
     notified: bool
     attempts: int = 0
     sent: bool = False
@@ -53,43 +54,50 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Filter:
-    """One rule of the bucket's notification: which keys it tells the queue of."""
+class NotificationFilter:
+    """One rule of the bucket's notifications: the keys that it matches."""
 
     prefix: str
     suffix: str
 
     def matches(self, key: str) -> bool:
-        """Whether an upload of this key is announced."""
+        """Whether an upload of this key sends a notification."""
         return key.startswith(self.prefix) and key.endswith(self.suffix)
 
 
-def find(stack: Stack, *, prefix: str, since: datetime | None, all_versions: bool) -> list[Found]:
-    """The objects under a prefix with what has become of each, in the order of their upload.
+def find_objects(
+    stack: Stack, *, prefix: str, since: datetime | None, all_versions: bool
+) -> list[RawObject]:
+    """The objects under a prefix, each with its state, in the order of their upload.
 
-    One call a thousand versions, one a hundred files for their metadata, and one a failed file.
+    It takes one call per thousand versions, one per hundred files for their metadata, and one per
+    failed file.
     """
     bucket = stack.output("InputBucketName")
     s3 = stack.client("s3")
     pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
     versions = [version for page in pages for version in page.get("Versions", [])]
-    sources = list(wanted(bucket, versions, since=since, all_versions=all_versions))
+    sources = list(sources_of(bucket, versions, since=since, all_versions=all_versions))
     filters = read_filters(s3.get_bucket_notification_configuration(Bucket=bucket))
-    items = Items(stack).get(source.file_id for source in sources)
+    table = MetadataItems(stack)
+    items = table.get(source.file_id for source in sources)
     running = running_files(Executions(stack))
-    found = judged(sources, items, running, filters)
+    found = with_states(sources, items, running, filters)
     failed = [items[one.source.file_id] for one in found if one.state == "failed"]
-    mark_superseded(found, items, Items(stack).of_sources(item["source"] for item in failed))
+    mark_superseded(found, items, table.of_sources(item["source"] for item in failed))
     return found
 
 
-def send(stack: Stack, chosen: Iterable[Found], *, superseded: bool = False) -> None:
-    """Ask the starter to run them; `superseded` also where a later version has succeeded."""
+def send(stack: Stack, chosen: Iterable[RawObject], *, superseded: bool = False) -> None:
+    """Ask the starter to run the objects; with `superseded`, superseded ones, too."""
     sqs, queue = stack.client("sqs"), stack.output("ProcessingQueueUrl")
 
-    def send_batch(batch: Sequence[Found]) -> None:
+    def message(found: RawObject) -> dict[str, Any]:
+        return starter_message(found.source, max(found.attempts, 1), superseded=superseded)
+
+    def send_batch(batch: Sequence[RawObject]) -> None:
         entries = [
-            {"Id": str(number), "MessageBody": json.dumps(_message(found, superseded))}
+            {"Id": str(number), "MessageBody": json.dumps(message(found))}
             for number, found in enumerate(batch)
         ]
         answer = sqs.send_message_batch(QueueUrl=queue, Entries=entries)
@@ -100,14 +108,14 @@ def send(stack: Stack, chosen: Iterable[Found], *, superseded: bool = False) -> 
     side_by_side(send_batch, iter(lambda: list(itertools.islice(waiting, _BATCH)), []))
 
 
-def wanted(
+def sources_of(
     bucket: str,
     versions: Iterable[Mapping[str, Any]],
     *,
     since: datetime | None,
     all_versions: bool,
 ) -> Iterator[Source]:
-    """The versions that hold a file: present ones, or all; no folders; uploaded since then."""
+    """The versions that are files, not folders: the current ones, or all, uploaded since then."""
     for version in versions:
         folder = version["Key"].endswith("/") and version["Size"] == 0
         too_old = since is not None and version["LastModified"] < since
@@ -123,19 +131,19 @@ def wanted(
         )
 
 
-def judged(
+def with_states(
     sources: Iterable[Source],
-    items: Mapping[str, Item],
+    items: Mapping[str, MetadataItem],
     running: Mapping[str, str],
-    filters: Sequence[Filter],
-) -> list[Found]:
-    """The objects, each with what has become of it, the first uploaded first."""
+    filters: Sequence[NotificationFilter],
+) -> list[RawObject]:
+    """The objects, each with its state, in the order of their upload."""
     found = [
-        Found(
+        RawObject(
             source,
             _state(source.file_id, items, running),
             notified=any(one.matches(source.key) for one in filters),
-            attempts=attempts_in(items[source.file_id]) if source.file_id in items else 0,
+            attempts=last_attempt_in(items[source.file_id]) if source.file_id in items else 0,
         )
         for source in sources
     ]
@@ -143,9 +151,11 @@ def judged(
 
 
 def mark_superseded(
-    found: Iterable[Found], items: Mapping[str, Item], versions: Mapping[str, Sequence[Item]]
+    found: Iterable[RawObject],
+    items: Mapping[str, MetadataItem],
+    versions: Mapping[str, Sequence[MetadataItem]],
 ) -> None:
-    """Tell failed objects of whose key a later version has succeeded, which may be archived."""
+    """Mark failed objects of whose key a later version, perhaps archived since, has succeeded."""
     for one in found:
         if one.state == "failed":
             own = items[one.source.file_id]
@@ -156,30 +166,27 @@ def mark_superseded(
                 one.state = "superseded"
 
 
-def read_filters(configuration: Mapping[str, Any]) -> list[Filter]:
-    """The rules by which a bucket tells queues of uploads."""
+def read_filters(configuration: Mapping[str, Any]) -> list[NotificationFilter]:
+    """The rules by which a bucket notifies queues of uploads."""
     filters = []
     for queue in configuration.get("QueueConfigurations", []):
         rules = queue.get("Filter", {}).get("Key", {}).get("FilterRules", [])
         named = {rule["Name"].lower(): rule["Value"] for rule in rules}
-        filters.append(Filter(named.get("prefix", ""), named.get("suffix", "")))
+        filters.append(NotificationFilter(named.get("prefix", ""), named.get("suffix", "")))
     return filters
 
 
 def checked_prefix(prefix: str) -> str:
-    """A prefix within `raw/`: `orders/` means `raw/orders/`."""
+    """The prefix below `raw/`: `orders/` means `raw/orders/`."""
     return prefix if prefix.startswith(keys.RAW_PREFIX) else keys.RAW_PREFIX + prefix
 
 
-def _state(file_id: str, items: Mapping[str, Item], running: Mapping[str, str]) -> State:
+def _state(
+    file_id: str, items: Mapping[str, MetadataItem], running: Mapping[str, str]
+) -> ObjectState:
     item = items.get(file_id)
     if item is not None and item["status"] == "succeeded":
         return "succeeded"
     if file_id in running:
         return "running"
     return "never_run" if item is None else "failed"
-
-
-def _message(found: Found, superseded: bool) -> dict[str, Any]:
-    standing = Standing(found.source, found.attempts)
-    return message(standing, max(found.attempts, 1), force=False, superseded=superseded)

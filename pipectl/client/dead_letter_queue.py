@@ -1,4 +1,4 @@
-"""Messages in the dead-letter queue: which files they are of, and who may take them away."""
+"""The dead-letter queue: its messages, and the files that they are about."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from shared.job import Execution, Job, Source
 from shared.sources import source_of_record
 
 if TYPE_CHECKING:
-    from pipectl.client.stack import Stack
+    from pipectl.client.stack_choice import Stack
 
-Kind = Literal["state_document", "s3_event", "failed_invocation", "unknown"]
+DeadLetterKind = Literal["state_document", "s3_event", "failed_invocation", "unknown"]
 
-# Long enough to receive a long queue, short enough that nobody misses a message of a pipectl that
-# was killed.
+# Long enough to receive a long queue, and short enough that messages held by a pipectl that was
+# killed soon come back.
 _HELD_SECONDS = 120
 
-# What reading a document raises that is not what it should be.
+# What reading a malformed document raises.
 UNREADABLE = (
     *(ArithmeticError, AttributeError, LookupError),
     *(RecursionError, TypeError, ValueError),
 )
 
-# The most that SQS takes in one call.
+# The maximum number of messages in one call to SQS.
 _BATCH = 10
 
 
 @dataclass(frozen=True)
 class FailedInvocation:
-    """An event that a function beside the workflow could not handle, at the last attempt either.
+    """An event that a function outside the workflow failed to handle, retries included.
 
-    `about` is the subject of the notification, or the ARN of the execution, that the event is of.
+    `about` is the subject of the notification or the ARN of the execution in the event.
     """
 
     function: str
@@ -45,18 +45,18 @@ class FailedInvocation:
 
 
 @dataclass(frozen=True)
-class Letter:
-    """One message. `sources` are the files it is of: one, or those of an S3 event's records.
+class DeadLetter:
+    """One message; `sources` are the files that it is about: one, or those of an S3 event.
 
-    A state document has a `job`, and an `execution` where it tells of a failure in one. The record
-    of a failed invocation has an `invocation` and no sources.
+    A state document has a `job`, and an `execution` if it reports a failure of one. The record of a
+    failed invocation has an `invocation` and no sources.
     """
 
     message_id: str
     receipt: str
     sent_at: datetime
     body: str
-    kind: Kind = "unknown"
+    kind: DeadLetterKind = "unknown"
     sources: tuple[Source, ...] = ()
     job: Job | None = None
     execution: Execution | None = None
@@ -64,33 +64,38 @@ class Letter:
 
     @property
     def file_ids(self) -> tuple[str, ...]:
-        """The files it is of; none where the message can't be read."""
+        """The ids of the files that it is about; empty if the message can't be read."""
         return tuple(source.file_id for source in self.sources)
 
 
-def read_letter(message: Mapping[str, Any]) -> Letter:
-    """Read a message as SQS gives it."""
+def read_dead_letter(message: Mapping[str, Any]) -> DeadLetter:
+    """Read a message in the form that SQS returns."""
     sent = int(message.get("Attributes", {}).get("SentTimestamp", 0)) / 1000
-    letter = Letter(
+    dead_letter = DeadLetter(
         message_id=message["MessageId"],
         receipt=message["ReceiptHandle"],
         sent_at=datetime.fromtimestamp(sent, UTC),
         body=message["Body"],
     )
-    return replace(letter, **_read_body(letter.body))
+    return replace(dead_letter, **_read_body(dead_letter.body))
 
 
-def settled(letters: Sequence[Letter], items: Mapping[str, Mapping[str, Any]]) -> list[Letter]:
-    """Those letters of whose files every one has succeeded after the letter was sent."""
+def resolved(
+    dead_letters: Sequence[DeadLetter], items: Mapping[str, Mapping[str, Any]]
+) -> list[DeadLetter]:
+    """The dead letters whose files have all succeeded since the dead letter was sent."""
     return [
-        letter
-        for letter in letters
-        if letter.file_ids
-        and all(_succeeded_after(letter.sent_at, items.get(file_id)) for file_id in letter.file_ids)
+        dead_letter
+        for dead_letter in dead_letters
+        if dead_letter.file_ids
+        and all(
+            _succeeded_after(dead_letter.sent_at, items.get(file_id))
+            for file_id in dead_letter.file_ids
+        )
     ]
 
 
-class DeadLetters:
+class DeadLetterQueue:
     """The dead-letter queue of a stack."""
 
     def __init__(self, stack: Stack) -> None:
@@ -100,34 +105,34 @@ class DeadLetters:
         self._wait_seconds = 0 if stack.emulated else 1
         self._deleted: set[str] = set()
 
-    def peek(self) -> list[Letter]:
+    def peek(self) -> list[DeadLetter]:
         """All messages; they stay in the queue."""
-        with self.held() as letters:
-            return letters
+        with self.held() as dead_letters:
+            return dead_letters
 
     @contextmanager
-    def held(self) -> Iterator[list[Letter]]:
-        """All messages, kept from others meanwhile; those not deleted are given back at the end."""
+    def held(self) -> Iterator[list[DeadLetter]]:
+        """All messages, invisible to others inside the block; all but deleted ones are released."""
         held = self._receive_all()
         try:
             yield list(held.values())
         finally:
-            self._give_back(list(held.values()))
+            self._release(list(held.values()))
 
-    def delete(self, letters: Sequence[Letter]) -> None:
+    def delete(self, dead_letters: Sequence[DeadLetter]) -> None:
         """Delete messages that are held."""
-        for batch in _batches(letters):
+        for batch in _batches(dead_letters):
             self._client.delete_message_batch(
                 QueueUrl=self._url,
                 Entries=[
-                    {"Id": str(number), "ReceiptHandle": letter.receipt}
-                    for number, letter in enumerate(batch)
+                    {"Id": str(number), "ReceiptHandle": dead_letter.receipt}
+                    for number, dead_letter in enumerate(batch)
                 ],
             )
-            self._deleted.update(letter.message_id for letter in batch)
+            self._deleted.update(dead_letter.message_id for dead_letter in batch)
 
-    def _receive_all(self) -> dict[str, Letter]:
-        held: dict[str, Letter] = {}
+    def _receive_all(self) -> dict[str, DeadLetter]:
+        held: dict[str, DeadLetter] = {}
         while True:
             answer = self._client.receive_message(
                 QueueUrl=self._url,
@@ -136,38 +141,42 @@ class DeadLetters:
                 WaitTimeSeconds=self._wait_seconds,
                 AttributeNames=["SentTimestamp"],
             )
-            received = [read_letter(message) for message in answer.get("Messages", [])]
-            new = [letter for letter in received if letter.message_id not in held]
-            # Only the last receipt of a message is good for anything.
-            held |= {letter.message_id: letter for letter in received}
+            received = [read_dead_letter(message) for message in answer.get("Messages", [])]
+            new = [dead_letter for dead_letter in received if dead_letter.message_id not in held]
+            # Only the latest receipt of a message is valid.
+            held |= {dead_letter.message_id: dead_letter for dead_letter in received}
             if not new:
                 return held
 
-    def _give_back(self, letters: Sequence[Letter]) -> None:
-        for batch in _batches([one for one in letters if one.message_id not in self._deleted]):
+    def _release(self, dead_letters: Sequence[DeadLetter]) -> None:
+        for batch in _batches([one for one in dead_letters if one.message_id not in self._deleted]):
             self._client.change_message_visibility_batch(
                 QueueUrl=self._url,
                 Entries=[
-                    {"Id": str(number), "ReceiptHandle": letter.receipt, "VisibilityTimeout": 0}
-                    for number, letter in enumerate(batch)
+                    {
+                        "Id": str(number),
+                        "ReceiptHandle": dead_letter.receipt,
+                        "VisibilityTimeout": 0,
+                    }
+                    for number, dead_letter in enumerate(batch)
                 ],
             )
 
 
-def _batches(letters: Sequence[Letter]) -> Iterator[Sequence[Letter]]:
-    return (letters[start : start + _BATCH] for start in range(0, len(letters), _BATCH))
+def _batches(dead_letters: Sequence[DeadLetter]) -> Iterator[Sequence[DeadLetter]]:
+    return (dead_letters[start : start + _BATCH] for start in range(0, len(dead_letters), _BATCH))
 
 
-def _succeeded_after(moment: datetime, item: Mapping[str, Any] | None) -> bool:
+def _succeeded_after(time: datetime, item: Mapping[str, Any] | None) -> bool:
     return (
         item is not None
         and item["status"] == "succeeded"
-        and datetime.fromisoformat(item["recorded_at"]) >= moment
+        and datetime.fromisoformat(item["recorded_at"]) >= time
     )
 
 
 def _read_body(body: str) -> dict[str, Any]:
-    """What the starter would make of a message's body, without its checks; nothing if unknown."""
+    """What a message's body says, read as the starter reads it; empty if it can't be read."""
     try:
         document = json.loads(body)
         if "Records" in document:
@@ -193,11 +202,11 @@ def _read_body(body: str) -> dict[str, Any]:
 
 
 def _failed_invocation(record: Mapping[str, Any]) -> FailedInvocation:
-    """What Lambda sends where the last attempt at an event failed.
+    """What Lambda sends when the last attempt at an event has failed.
 
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
     """
-    # Without a response the function was never reached, and the condition is all there is to say.
+    # Without a response the function was never reached. The condition is then all that is known.
     response = record.get("responsePayload") or {}
     event = record.get("requestPayload") or {}
     if "Records" in event:

@@ -1,16 +1,16 @@
-"""Failed files: why, where, since when, and what has become of them."""
+"""Failed files: why, where and since when they failed, and whether that is resolved."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
-from pipectl.client.dead_letters import UNREADABLE, Letter
-from pipectl.client.executions import Described, Listed
-from pipectl.client.metadata import Item
+from pipectl.client.dead_letter_queue import UNREADABLE, DeadLetter
+from pipectl.client.metadata_items import MetadataItem, source_of
+from pipectl.client.step_functions import DescribedExecution, ListedExecution
 from shared.executions import attempt_of
 from shared.job import Job, Source
 from shared.metadata import is_later
@@ -19,12 +19,12 @@ from shared.remedies import Remedy, remedy_of
 # https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
 REDRIVABLE_FOR = timedelta(days=14)
 
-Known = Literal["metadata", "execution", "message"]
+KnownFrom = Literal["metadata", "execution", "message"]
 
 
 @dataclass(frozen=True)
 class Resolution:
-    """What has made a failure obsolete: a later attempt at the file, or a later version of it."""
+    """What resolved a failure: a later attempt at the file, or a later version of its key."""
 
     how: Literal["attempt", "version"]
     file_id: str
@@ -33,41 +33,40 @@ class Resolution:
 
 @dataclass(frozen=True)
 class FailedFile:
-    """A file that failed and why.
+    """A file that failed, and why.
 
-    `known_from` says where it was found: its metadata item; only its execution, where the failure
-    lane could not record it; or only a message in the dead-letter queue.
+    `known_from` says where it was found: in its metadata item; only in its execution, if the
+    failure lane could not record it; or only in a message in the dead-letter queue. `attempts`
+    counts its executions. `last_attempt` is the number of the last one, 0 if none was started.
     """
 
-    file_id: str
-    source_bucket: str
-    source_key: str
-    dataset: str
+    source: Source
     code: str
     message: str
     state: str | None
     failed_at: str
     failing_since: str
     attempts: int
+    last_attempt: int
     redrives: int
     execution_arn: str | None
     started_at: str
-    known_from: Known
+    known_from: KnownFrom
     not_done: tuple[str, ...] = ()
     dead_letters: int = 0
     running: str | None = None
     redrivable: bool = False
-    not_redrivable_because: str | None = None
+    not_redrivable_reason: str | None = None
     resolved_by: Resolution | None = None
 
     @property
-    def source(self) -> str:
-        """The source's key in the metadata table: `bucket/key`."""
-        return f"{self.source_bucket}/{self.source_key}"
+    def file_id(self) -> str:
+        """The file's id."""
+        return self.source.file_id
 
     @property
     def remedy(self) -> Remedy:
-        """What helps against the error."""
+        """What an operator can do about the error."""
         return remedy_of(self.code)
 
     def to_document(self) -> dict[str, Any]:
@@ -75,8 +74,8 @@ class FailedFile:
         resolved = self.resolved_by
         return {
             "file_id": self.file_id,
-            "source": f"s3://{self.source}",
-            "dataset": self.dataset,
+            "source": self.source.uri,
+            "dataset": self.source.dataset,
             "error": {"code": self.code, "message": self.message, "state": self.state},
             "remedy": self.remedy,
             "failed_at": self.failed_at,
@@ -89,37 +88,32 @@ class FailedFile:
             "dead_letters": self.dead_letters,
             "running": self.running,
             "redrivable": self.redrivable,
-            "not_redrivable_because": self.not_redrivable_because,
-            "resolved_by": resolved
-            and {
-                "how": resolved.how,
-                "file_id": resolved.file_id,
-                "succeeded_at": resolved.succeeded_at,
-            },
+            "not_redrivable_reason": self.not_redrivable_reason,
+            "resolved_by": asdict(resolved) if resolved else None,
         }
 
 
 @dataclass(frozen=True)
-class Selection:
-    """Which failed files are meant: by error name, by time of the failure, by the source's key."""
+class FailureFilter:
+    """Selects failed files by error name, time of the failure, and a glob of the source's key."""
 
     error: str | None = None
     since: datetime | None = None
     source: str | None = None
 
     def includes(self, failure: FailedFile) -> bool:
-        """Whether the failure is one of those."""
+        """Whether the filter selects this failure."""
         if self.error is not None and failure.code != self.error:
             return False
         if self.since is not None and datetime.fromisoformat(failure.failed_at) < self.since:
             return False
-        return matches(failure.source_key, self.source)
+        return matches(failure.source.key, self.source)
 
 
 def matches(key: str, pattern: str | None) -> bool:
-    """Whether a source's key matches a glob such as `raw/orders/*`; `*` spans slashes too.
+    """Whether a source's key matches a glob such as `raw/orders/*`; `*` matches slashes, too.
 
-    A pattern without a slash is matched with the last part of the key.
+    A pattern without a slash is compared with the last part of the key.
     """
     if pattern is None:
         return True
@@ -128,24 +122,22 @@ def matches(key: str, pattern: str | None) -> bool:
     return fnmatchcase(key, pattern)
 
 
-def from_item(item: Item) -> FailedFile:
-    """The failure that a metadata item of a failed file tells of."""
+def from_item(item: MetadataItem) -> FailedFile:
+    """The failure that a failed file's metadata item records."""
     error = item["error"]
     runs = sorted(item["history"].values(), key=lambda run: str(run["recorded_at"]))
     # Since the last success, if there was one.
     successes = [run["recorded_at"] for run in runs if run["status"] == "succeeded"]
     since = [run["recorded_at"] for run in runs if run["recorded_at"] > max(successes, default="")]
     return FailedFile(
-        file_id=item["file_id"],
-        source_bucket=item["source_bucket"],
-        source_key=item["source_key"],
-        dataset=item["dataset"],
+        source=source_of(item),
         code=error["code"],
         message=error["message"],
         state=error["state"],
         failed_at=item["failed_at"],
         failing_since=min([*since, item["failed_at"]]),
         attempts=len({run["execution_arn"] for run in runs}),
+        last_attempt=last_attempt_in(item),
         redrives=_redrives(item),
         execution_arn=item["execution_arn"],
         started_at=item["processed_at"],
@@ -154,25 +146,22 @@ def from_item(item: Item) -> FailedFile:
     )
 
 
-def from_execution(described: Described) -> FailedFile | None:
-    """The failure of an execution that left no item; None where it is of no file."""
+def from_execution(described: DescribedExecution) -> FailedFile | None:
+    """The failure of an execution whose file has no item; None if it does not belong to a file."""
     try:
         job = Job.from_document(described.document)
     except UNREADABLE:
         return None
-    source = job.source
     ended = (described.ended_at or described.started_at).isoformat()
     return FailedFile(
-        file_id=source.file_id,
-        source_bucket=source.bucket,
-        source_key=source.key,
-        dataset=source.dataset,
+        source=job.source,
         code=described.error or described.status.upper(),
-        message=described.cause or "The execution's history tells more.",
+        message=described.cause or "See the execution's history for the cause.",
         state=None,
         failed_at=ended,
         failing_since=ended,
         attempts=job.attempt,
+        last_attempt=job.attempt,
         redrives=described.redrive_count,
         execution_arn=described.arn,
         started_at=described.started_at.isoformat(),
@@ -180,46 +169,49 @@ def from_execution(described: Described) -> FailedFile | None:
     )
 
 
-def from_letter(letter: Letter, source: Source) -> FailedFile:
-    """The failure that a message in the dead-letter queue tells of one of its files."""
-    sent = letter.sent_at.isoformat()
-    told: dict[str, Any] = {
+def from_dead_letter(dead_letter: DeadLetter, source: Source) -> FailedFile:
+    """The failure of one of a dead letter's files, if nothing else reports it."""
+    sent = dead_letter.sent_at.isoformat()
+    failure: dict[str, Any] = {
         "code": "NotStarted",
-        "message": "The starter could not start an execution; its log says why.",
+        "message": "The starter could not start an execution. Its log has the reason.",
         "state": None,
         "attempts": 0,
+        "last_attempt": 0,
         "redrives": 0,
         "execution_arn": None,
         "started_at": sent,
     }
-    if letter.job and letter.job.failure and letter.execution:
-        told = {
-            "code": letter.job.failure.error,
-            "message": letter.job.failure.cause,
-            "state": letter.job.failure.state,
-            "attempts": letter.job.attempt,
-            "redrives": letter.execution.redrive_count,
-            "execution_arn": letter.execution.arn,
-            "started_at": letter.execution.start_time,
+    job, execution = dead_letter.job, dead_letter.execution
+    if job and job.failure and execution:
+        failure = {
+            "code": job.failure.error,
+            "message": job.failure.cause,
+            "state": job.failure.state,
+            "attempts": job.attempt,
+            "last_attempt": job.attempt,
+            "redrives": execution.redrive_count,
+            "execution_arn": execution.arn,
+            "started_at": execution.start_time,
         }
     return FailedFile(
-        file_id=source.file_id,
-        source_bucket=source.bucket,
-        source_key=source.key,
-        dataset=source.dataset,
+        source=source,
         failed_at=sent,
         failing_since=sent,
         known_from="message",
-        **told,
+        **failure,
     )
 
 
-def merged(
-    items: Iterable[Item], executions: Iterable[Described], letters: Iterable[Letter]
+def merge_failures(
+    items: Iterable[MetadataItem],
+    executions: Iterable[DescribedExecution],
+    dead_letters: Iterable[DeadLetter],
 ) -> list[FailedFile]:
-    """One entry a file, from the best place that tells of it; the longest failing first.
+    """One entry per file, from the best place that reports it; the longest failing first.
 
-    `items` are those of all files in question, also of those that have succeeded.
+    The order of preference is metadata item, execution, dead letter. `items` are those of all
+    files that the others are about, whether failed or succeeded.
     """
     by_id = {item["file_id"]: item for item in items}
     found = {
@@ -229,9 +221,9 @@ def merged(
         failure = from_execution(described)
         if failure is not None and failure.file_id not in by_id:
             found.setdefault(failure.file_id, failure)
-    for letter in letters:
-        for source in letter.sources:
-            failure = found.get(source.file_id) or from_letter(letter, source)
+    for dead_letter in dead_letters:
+        for source in dead_letter.sources:
+            failure = found.get(source.file_id) or from_dead_letter(dead_letter, source)
             count = failure.dead_letters + 1
             found[source.file_id] = replace(failure, dead_letters=count)
     resolved = [
@@ -240,8 +232,8 @@ def merged(
     return sorted(resolved, key=lambda failure: (failure.failing_since, failure.file_id))
 
 
-def with_later_version(failure: FailedFile, versions: Sequence[Item]) -> FailedFile:
-    """The failure, resolved where a later version of the same key has succeeded."""
+def with_later_version(failure: FailedFile, versions: Sequence[MetadataItem]) -> FailedFile:
+    """The failure, marked as resolved if a later version of the same key has succeeded."""
     own = next((item for item in versions if item["file_id"] == failure.file_id), None)
     if own is None or failure.resolved_by is not None:
         return failure
@@ -262,32 +254,32 @@ def with_redrivability(
 ) -> list[FailedFile]:
     """The failures, each with whether its execution can be redriven, or why not.
 
-    `running` names the running execution of each file that has one. Whether an execution's
-    workflow is still the present one is asked for a few only: those that started after the last
-    change have the present definition, those before it don't.
+    `running` names the running execution of each file that has one. Executions that were started
+    after the last change of the workflow have the present definition, and the others don't. So the
+    change is found by bisection: 1,000 executions take about 10 calls.
     """
-    judged = [
+    checked = [
         replace(
             failure,
             running=running.get(failure.file_id),
-            not_redrivable_because=_obstacle(failure, running, now),
+            not_redrivable_reason=_obstacle(failure, running, now),
         )
         for failure in failures
     ]
     candidates = sorted(
-        (one for one in judged if one.not_redrivable_because is None),
+        (one for one in checked if one.not_redrivable_reason is None),
         key=lambda one: datetime.fromisoformat(one.started_at),
     )
     arns = [str(one.execution_arn) for one in candidates]
-    outdated = set(arns[: _present_from(arns, has_present_definition)])
-    return [_with_verdict(failure, outdated) for failure in judged]
+    with_old_definition = set(arns[: _first_present(arns, has_present_definition)])
+    return [_with_verdict(failure, with_old_definition) for failure in checked]
 
 
-def _with_verdict(failure: FailedFile, outdated: set[str]) -> FailedFile:
-    if failure.not_redrivable_because is not None:
+def _with_verdict(failure: FailedFile, with_old_definition: set[str]) -> FailedFile:
+    if failure.not_redrivable_reason is not None:
         return failure
-    if failure.execution_arn in outdated:
-        return replace(failure, not_redrivable_because=DEFINITION_CHANGED)
+    if failure.execution_arn in with_old_definition:
+        return replace(failure, not_redrivable_reason=DEFINITION_CHANGED)
     return replace(failure, redrivable=True)
 
 
@@ -306,8 +298,8 @@ def _obstacle(failure: FailedFile, running: Mapping[str, str], now: datetime) ->
     return None
 
 
-def _present_from(arns: Sequence[str], has_present_definition: Callable[[str], bool]) -> int:
-    """The position from which on all executions have the present definition."""
+def _first_present(arns: Sequence[str], has_present_definition: Callable[[str], bool]) -> int:
+    """The index of the first execution that has the present definition."""
     low, high = 0, len(arns)
     while low < high:
         middle = (low + high) // 2
@@ -318,14 +310,21 @@ def _present_from(arns: Sequence[str], has_present_definition: Callable[[str], b
     return low
 
 
-def _by_later_attempt(failure: FailedFile, item: Item | None) -> FailedFile:
+def _by_later_attempt(failure: FailedFile, item: MetadataItem | None) -> FailedFile:
     if item is None or item["status"] != "succeeded":
         return failure
     return replace(failure, resolved_by=Resolution("attempt", item["file_id"], item["recorded_at"]))
 
 
-def _redrives(item: Item) -> int:
-    """How often the file's executions were redriven, all together."""
+def last_attempt_in(item: MetadataItem) -> int:
+    """The number of the last attempt that a metadata item records."""
+    names = [run["execution_arn"].rpartition(":")[2] for run in item["history"].values()]
+    numbers = [named[1] for named in map(attempt_of, names) if named]
+    return max([int(item["attempt"]), *numbers])
+
+
+def _redrives(item: MetadataItem) -> int:
+    """The number of redrives of all the file's executions together."""
     most: dict[str, int] = {}
     for run in item["history"].values():
         arn = run["execution_arn"]
@@ -333,10 +332,12 @@ def _redrives(item: Item) -> int:
     return sum(most.values())
 
 
-def running_by_file(running: Iterable[Listed]) -> tuple[dict[str, str], list[Listed]]:
-    """The running executions by file, and those whose name does not tell their file."""
+def running_by_file(
+    running: Iterable[ListedExecution],
+) -> tuple[dict[str, str], list[ListedExecution]]:
+    """The names of running executions by file, and the executions not named after a file."""
     by_file: dict[str, str] = {}
-    unknown: list[Listed] = []
+    unknown: list[ListedExecution] = []
     for execution in running:
         named = attempt_of(execution.name)
         if named is None:

@@ -1,4 +1,4 @@
-"""Which stack a command works on: one on AWS, or the embedded one that `pipectl up` keeps up."""
+"""The stack that a command works on: one on AWS, or the embedded one of `pipectl up`."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Place = Literal["aws", "embedded"]
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack of the pipeline; `log_folder` is where an embedded one writes its functions' logs."""
+    """A stack of the pipeline; an embedded one writes its functions' logs to `log_folder`."""
 
     deployment: Deployment
     log_folder: Path | None = None
 
     @property
     def emulated(self) -> bool:
-        """Whether it runs on the embedded AWS, where a redrive is an emulation."""
+        """Whether it runs on the embedded AWS, where redrives are emulated."""
         return self.deployment.endpoint is not None
 
     @property
@@ -41,7 +41,7 @@ class Stack:
 
     @property
     def title(self) -> str:
-        """What the stack is and where, for people."""
+        """The stack's name and place, for people."""
         name = self.deployment.stack_name
         if self.emulated:
             return f"stack {name} on the embedded AWS at {self.deployment.endpoint}"
@@ -50,17 +50,17 @@ class Stack:
 
     @property
     def account(self) -> str:
-        """The account that the stack is in; raises `PipectlError` where it can't be read."""
+        """The stack's account; raises `PipectlError` if it can't be read."""
         return self.output("StateMachineArn").split(":")[4]
 
     def output(self, name: str) -> str:
-        """One of the stack's outputs; raises `PipectlError` where it has none of that name."""
+        """One of the stack's outputs; raises `PipectlError` if there is none of that name."""
         try:
             return self.deployment.outputs[name]
         except KeyError:
             raise PipectlError(
-                f"The stack {self.deployment.stack_name} has no output {name}. Is it the data"
-                " pipeline's? Name another with --stack-name, or deploy this version of it."
+                f"The stack {self.deployment.stack_name} has no output {name}. Name the stack of"
+                " the data pipeline with --stack-name, or deploy this version to it."
             ) from None
 
     def client(self, service: Any) -> Any:
@@ -70,7 +70,7 @@ class Stack:
 
 @dataclass(frozen=True)
 class StackChoice:
-    """What the command line says about the stack; `yes` is the consent to change one on AWS."""
+    """What the command line says about the stack; `yes` allows a change on AWS without asking."""
 
     place: Place | None
     stack_name: str | None
@@ -80,22 +80,22 @@ class StackChoice:
     yes: bool = False
 
     def open_to_change(self, change: str) -> Stack:
-        """The chosen stack for a command that changes something in it, such as `Rerun files`.
+        """The chosen stack, for a command that makes a change in it, such as `Rerun files`.
 
-        On AWS the change is asked for, with account, region and stack. Raises `UsageError` where
-        nobody can be asked and --yes isn't given, and `PipectlError` where the answer is no.
+        On AWS the user confirms the change, seeing account, region and stack. Raises `UsageError`
+        without a terminal to ask at and without --yes, and `PipectlError` if the answer is no.
         """
         stack = self.open()
         if stack.emulated or self.yes:
             return stack
-        # Read before the question, so that a stack that can't be read isn't asked for.
+        # The account is read before the question, so an unreadable stack fails without a question.
         place = (
             f"stack {stack.deployment.stack_name}, account {stack.account}, region {stack.region}"
         )
         if not sys.stdin.isatty():
             raise UsageError(
-                f"{change} in {place}: nobody can be asked here. Add --yes to do it, or --embedded"
-                " for the stack of `pipectl up`."
+                f"{change} in {place}: there is no terminal to ask for confirmation. Add --yes to"
+                " confirm, or --embedded for the stack of `pipectl up`."
             )
         if not click.confirm(printable(f"{change} in {place}?"), err=True):
             raise PipectlError("Nothing was changed.")
@@ -103,12 +103,12 @@ class StackChoice:
 
     def open(self) -> Stack:
         """The chosen stack, announced on standard error."""
-        # The AWS SDK takes most of a second to import, which a command's help can do without.
+        # Importing the AWS SDK takes most of a second. A command's help does not need it.
         from pipectl.client.deployment import Deployment
         from pipectl.client.state_file import STATE_FILE, RunningStack
 
         state_file = self.state_file or STATE_FILE
-        # The file stays when the stack has ended: that AWS is meant now is for somebody to say.
+        # The file remains after the stack has ended, so that AWS is used only on request.
         if self.where(embedded_was_up=state_file.exists()) == "aws":
             name = self.stack_name or DEFAULT_STACK_NAME
             stack = Stack(Deployment.on_aws(name, profile=self.profile, region=self.region))
@@ -121,9 +121,9 @@ class StackChoice:
         return stack
 
     def where(self, *, embedded_was_up: bool) -> Place:
-        """AWS where anything about it is said; else the embedded stack, if there was one.
+        """AWS if an option is about it, otherwise the embedded stack if there was one.
 
-        Raises `UsageError` where the options contradict each other.
+        Raises `UsageError` if the options contradict each other.
         """
         about_aws = [
             option
@@ -135,26 +135,26 @@ class StackChoice:
             if value is not None
         ]
         if self.place == "embedded" and about_aws:
-            raise UsageError(f"--embedded and {about_aws[0]} exclude each other.")
+            raise UsageError(f"--embedded and {about_aws[0]} can't be combined.")
         if self.place is not None:
             return self.place
         return "aws" if about_aws or not embedded_was_up else "embedded"
 
 
 def _not_up(state_file: Path, *, chosen: bool) -> str:
-    """What to do where no embedded stack is up."""
+    """What to do if no embedded stack is running."""
     if chosen or not state_file.exists():
-        return "No embedded stack is up. Start one with: pipectl up"
+        return "No embedded stack is running. Start one with: pipectl up"
     return (
-        "The stack of `pipectl up` has ended. Start one again with `pipectl up`, or use the stack"
-        f" on AWS with --aws. To make AWS the default again, delete {state_file}."
+        "The stack of `pipectl up` has ended. Start it again with `pipectl up`, or use the stack on"
+        f" AWS with --aws. To make AWS the default again, delete {state_file}."
     )
 
 
 def stack_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that choose the stack; it gets them as `choice`.
+    """Add the options that choose the stack to a command, which receives them as `choice`.
 
-    What AWS refuses it then becomes a sentence that says what to do.
+    Errors of AWS become a `PipectlError` that says what to do.
     """
 
     @wraps(function)
@@ -180,19 +180,19 @@ def stack_options(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def changing_stack_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command that changes something in the stack those options, and --yes."""
+    """Add the same options and --yes to a command that makes changes in the stack."""
     return _YES(stack_options(function))
 
 
 _YES = click.option(
-    "--yes", "-y", is_flag=True, help="Don't ask before something is changed on AWS."
+    "--yes", "-y", is_flag=True, help="Make changes on AWS without asking for confirmation."
 )
 
 _OPTIONS = (
-    click.option("--stack-name", help=f"The stack's name on AWS.  [default: {DEFAULT_STACK_NAME}]"),
+    click.option("--stack-name", help=f"Stack name on AWS.  [default: {DEFAULT_STACK_NAME}]"),
     click.option("--profile", help="Profile of the AWS CLI to use."),
-    click.option("--region", help="Region of the stack, as for the AWS CLI."),
-    click.option("--aws", "place", flag_value="aws", help="Use AWS even if `pipectl up` runs."),
+    click.option("--region", help="AWS region of the stack."),
+    click.option("--aws", "place", flag_value="aws", help="Use AWS even while `pipectl up` runs."),
     click.option(
         "--embedded",
         "place",

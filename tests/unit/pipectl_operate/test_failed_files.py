@@ -1,4 +1,4 @@
-"""Failed files, gathered from items, executions and messages."""
+"""Failed files, merged from items, executions and dead letters."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from pipectl.client.dead_letters import Letter, read_letter
-from pipectl.client.executions import Described
-from pipectl.client.metadata import Item, source_of
-from pipectl.operate.failures import (
+from pipectl.client.dead_letter_queue import DeadLetter, read_dead_letter
+from pipectl.client.metadata_items import MetadataItem, source_of
+from pipectl.client.step_functions import DescribedExecution
+from pipectl.operate.failed_files import (
     DEFINITION_CHANGED,
     FailedFile,
-    Selection,
+    FailureFilter,
     from_item,
     matches,
-    merged,
+    merge_failures,
     with_later_version,
     with_redrivability,
 )
@@ -52,7 +52,7 @@ def run(status: str, day: int, name: str, redrives: int = 0) -> dict[str, Any]:
     }
 
 
-def item(of: Source, status: str = "failed", day: int = 1, **more: Any) -> Item:
+def item(of: Source, status: str = "failed", day: int = 1, **more: Any) -> MetadataItem:
     at = f"2026-03-{day:02}T08:00:05.000Z"
     failed = {
         "error": {"code": "EmptyFile", "message": "It is empty.", "state": "ParseCsv"},
@@ -80,9 +80,9 @@ def item(of: Source, status: str = "failed", day: int = 1, **more: Any) -> Item:
     }
 
 
-def letter(body: Any, day: int = 2) -> Letter:
+def dead_letter(body: Any, day: int = 2) -> DeadLetter:
     sent = datetime(2026, 3, day, tzinfo=UTC).timestamp() * 1000
-    return read_letter(
+    return read_dead_letter(
         {
             "MessageId": "m1",
             "ReceiptHandle": "r1",
@@ -124,9 +124,9 @@ def s3_event(of: Source) -> dict[str, Any]:
     return {"Records": [record]}
 
 
-def described(of: Source, status: str = "failed") -> Described:
+def described(of: Source, status: str = "failed") -> DescribedExecution:
     started = datetime(2026, 3, 2, tzinfo=UTC)
-    return Described(
+    return DescribedExecution(
         arn=f"{ARN}:{of.file_id}",
         name=of.file_id,
         status=status,
@@ -140,12 +140,12 @@ def described(of: Source, status: str = "failed") -> Described:
     )
 
 
-def judged(failures: list[FailedFile], **more: Any) -> list[FailedFile]:
+def checked(failures: list[FailedFile], **more: Any) -> list[FailedFile]:
     given: dict[str, Any] = {"running": {}, "now": NOW, "has_present_definition": lambda _: True}
     return with_redrivability(failures, **{**given, **more})
 
 
-def test_an_item_tells_since_when_and_how_often_it_was_tried() -> None:
+def test_an_item_says_since_when_the_file_has_failed_and_how_often_it_ran() -> None:
     file = source()
     history = {
         "1.0": run("failed", 1, file.file_id),
@@ -158,7 +158,7 @@ def test_an_item_tells_since_when_and_how_often_it_was_tried() -> None:
     assert failure.failed_at == "2026-03-03T08:00:05.000Z"
 
 
-def test_a_failure_after_a_success_is_failing_since_then() -> None:
+def test_a_file_that_succeeded_once_has_failed_only_since_then() -> None:
     file = source()
     history = {
         "1.0": run("failed", 1, file.file_id),
@@ -168,20 +168,20 @@ def test_a_failure_after_a_success_is_failing_since_then() -> None:
     assert from_item(item(file, day=3, history=history)).failing_since[:10] == "2026-03-03"
 
 
-def test_each_file_is_told_once_from_the_best_place() -> None:
+def test_each_file_is_reported_once_from_the_best_place() -> None:
     recorded, unrecorded, unstarted = (
         source("raw/a.csv"),
         source("raw/b.csv"),
         source("raw/c d.csv"),
     )
-    found = merged(
+    found = merge_failures(
         [item(recorded)],
         [described(unrecorded), described(recorded)],
-        [letter(state_document(recorded)), letter(s3_event(unstarted))],
+        [dead_letter(state_document(recorded)), dead_letter(s3_event(unstarted))],
     )
-    known = {failure.source_key: failure.known_from for failure in found}
+    known = {failure.source.key: failure.known_from for failure in found}
     assert known == {"raw/a.csv": "metadata", "raw/b.csv": "execution", "raw/c d.csv": "message"}
-    assert {one.source_key: one.dead_letters for one in found} == {
+    assert {one.source.key: one.dead_letters for one in found} == {
         "raw/a.csv": 1,
         "raw/b.csv": 0,
         "raw/c d.csv": 1,
@@ -189,9 +189,9 @@ def test_each_file_is_told_once_from_the_best_place() -> None:
     assert {failure.code for failure in found} == {"EmptyFile", "TimedOut", "NotStarted"}
 
 
-def test_a_message_without_an_item_tells_the_failure_itself() -> None:
+def test_without_an_item_the_dead_letter_describes_the_failure() -> None:
     file = source()
-    [failure] = merged([], [], [letter(state_document(file))])
+    [failure] = merge_failures([], [], [dead_letter(state_document(file))])
     assert (failure.code, failure.message, failure.state) == (
         "EmptyFile",
         "It is empty.",
@@ -200,12 +200,14 @@ def test_a_message_without_an_item_tells_the_failure_itself() -> None:
     assert failure.execution_arn == f"{ARN}:{file.file_id}"
 
 
-def test_a_message_of_a_file_that_has_succeeded_is_resolved_by_an_attempt() -> None:
+def test_a_dead_letter_of_a_file_that_has_succeeded_is_resolved_by_an_attempt() -> None:
     file = source()
-    [failure] = merged([item(file, "succeeded", day=3)], [], [letter(state_document(file))])
+    [failure] = merge_failures(
+        [item(file, "succeeded", day=3)], [], [dead_letter(state_document(file))]
+    )
     assert failure.resolved_by is not None
     assert failure.resolved_by.how == "attempt"
-    [failure] = judged([failure])
+    [failure] = checked([failure])
     assert not failure.redrivable
 
 
@@ -219,18 +221,20 @@ def test_a_message_of_a_file_that_has_succeeded_is_resolved_by_an_attempt() -> N
         {**state_document(source()), "parse": "none"},
     ],
 )
-def test_a_message_that_cannot_be_read_is_of_no_file(body: Any) -> None:
-    assert (letter(body).kind, letter(body).file_ids) == ("unknown", ())
+def test_a_dead_letter_that_cannot_be_read_is_about_no_file(body: Any) -> None:
+    assert (dead_letter(body).kind, dead_letter(body).file_ids) == ("unknown", ())
 
 
 @pytest.mark.parametrize("failure", [None, "none", [1], {}])
-def test_a_document_without_a_failure_that_can_be_read_was_not_started(failure: Any) -> None:
-    [found] = merged([], [], [letter({**state_document(source()), "failure": failure})])
+def test_a_document_without_a_readable_failure_was_not_started(failure: Any) -> None:
+    [found] = merge_failures(
+        [], [], [dead_letter({**state_document(source()), "failure": failure})]
+    )
     assert (found.code, found.execution_arn, found.attempts) == ("NotStarted", None, 0)
 
 
-def test_a_document_of_another_file_than_it_says_is_of_no_file() -> None:
-    assert letter({**state_document(source()), "file_id": "0" * 32}).kind == "unknown"
+def test_a_document_with_the_id_of_another_file_is_about_no_file() -> None:
+    assert dead_letter({**state_document(source()), "file_id": "0" * 32}).kind == "unknown"
 
 
 def test_a_later_version_is_told_by_the_sequencer_not_by_arrival() -> None:
@@ -260,7 +264,7 @@ def test_sequencers_of_different_length_are_padded_on_the_right() -> None:
     assert not is_later(item(same), item(short))
 
 
-def test_without_a_sequencer_the_upload_tells() -> None:
+def test_without_a_sequencer_the_time_of_the_upload_decides() -> None:
     found = source(sequencer="", event_time="2026-03-02T00:00:00.000Z")
     announced = source(version="v2")
     assert is_later(item(found), item(announced))
@@ -275,10 +279,10 @@ def test_a_source_is_read_back_from_its_item(version: str | None, sequencer: str
 
 
 def test_a_failure_can_be_redriven_for_fourteen_days() -> None:
-    [recent] = judged([from_item(item(source()))])
-    [old] = judged([from_item(item(source()))], now=NOW + timedelta(days=14))
-    assert (recent.redrivable, recent.not_redrivable_because) == (True, None)
-    assert (old.redrivable, old.not_redrivable_because) == (
+    [recent] = checked([from_item(item(source()))])
+    [old] = checked([from_item(item(source()))], now=NOW + timedelta(days=14))
+    assert (recent.redrivable, recent.not_redrivable_reason) == (True, None)
+    assert (old.redrivable, old.not_redrivable_reason) == (
         False,
         "it failed more than 14 days ago",
     )
@@ -286,11 +290,11 @@ def test_a_failure_can_be_redriven_for_fourteen_days() -> None:
 
 def test_a_running_file_is_not_redriven() -> None:
     file = source()
-    [failure] = judged([from_item(item(file))], running={file.file_id: f"{file.file_id}-r2"})
+    [failure] = checked([from_item(item(file))], running={file.file_id: f"{file.file_id}-r2"})
     assert (failure.redrivable, failure.running) == (False, f"{file.file_id}-r2")
 
 
-def test_the_change_of_the_definition_is_found_with_few_questions() -> None:
+def test_the_change_of_the_definition_is_found_with_few_calls() -> None:
     failures = [
         replace(
             from_item(item(source(f"raw/{number}.csv"), day=9)),
@@ -305,21 +309,21 @@ def test_the_change_of_the_definition_is_found_with_few_questions() -> None:
         asked.append(arn)
         return int(arn.rpartition(":")[2]) >= 700
 
-    found = judged(failures, has_present_definition=has_present_definition)
+    found = checked(failures, has_present_definition=has_present_definition)
     assert [one.redrivable for one in found] == [False] * 700 + [True] * 300
-    assert {one.not_redrivable_because for one in found[:700]} == {DEFINITION_CHANGED}
+    assert {one.not_redrivable_reason for one in found[:700]} == {DEFINITION_CHANGED}
     assert len(asked) <= 11
 
 
-def test_a_selection_narrows_by_error_time_and_source() -> None:
+def test_a_filter_selects_by_error_time_and_source() -> None:
     failure = from_item(item(source()))
-    assert Selection().includes(failure)
-    assert Selection("EmptyFile", datetime(2026, 3, 1, tzinfo=UTC), "raw/orders/*").includes(
+    assert FailureFilter().includes(failure)
+    assert FailureFilter("EmptyFile", datetime(2026, 3, 1, tzinfo=UTC), "raw/orders/*").includes(
         failure
     )
-    assert not Selection(error="TooManyRejects").includes(failure)
-    assert not Selection(since=NOW).includes(failure)
-    assert not Selection(source="raw/returns/*").includes(failure)
+    assert not FailureFilter(error="TooManyRejects").includes(failure)
+    assert not FailureFilter(since=NOW).includes(failure)
+    assert not FailureFilter(source="raw/returns/*").includes(failure)
 
 
 @pytest.mark.parametrize(
@@ -332,7 +336,7 @@ def test_a_selection_narrows_by_error_time_and_source() -> None:
         ("raw/orders/a.csv", None, True),
     ],
 )
-def test_a_glob_is_matched_with_the_key_or_its_last_part(
+def test_a_glob_matches_the_key_or_its_last_part(
     key: str, pattern: str | None, verdict: bool
 ) -> None:
     assert matches(key, pattern) is verdict

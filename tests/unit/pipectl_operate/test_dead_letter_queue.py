@@ -1,4 +1,4 @@
-"""What a message in the dead-letter queue is of."""
+"""What a message in the dead-letter queue is about."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipectl.client.dead_letters import FailedInvocation, Letter, read_letter
+from pipectl.client.dead_letter_queue import DeadLetter, FailedInvocation, read_dead_letter
 
 FUNCTION = "arn:aws:lambda:eu-central-1:123456789012:function:data-pipeline-webhook-dev:$LATEST"
 ANSWER = {"errorType": "WebhookRefused", "errorMessage": "The webhook answered 403."}
@@ -15,7 +15,7 @@ NOTIFICATION = {"Records": [{"EventSource": "aws:sns", "Sns": {"Subject": "Data 
 
 
 def record(event: Any, response: Any = ANSWER, condition: str = "RetriesExhausted") -> Any:
-    """As Lambda sends it where the last attempt at an event failed."""
+    """What Lambda sends when the last attempt at an event has failed."""
     document = {
         "version": "1.0",
         "timestamp": "2026-03-01T08:00:00.000Z",
@@ -30,9 +30,9 @@ def record(event: Any, response: Any = ANSWER, condition: str = "RetriesExhauste
     return document if response is None else {**document, "responsePayload": response}
 
 
-def letter(document: Any) -> Letter:
+def dead_letter(document: Any) -> DeadLetter:
     body = json.dumps(document)
-    return read_letter({"MessageId": "m1", "ReceiptHandle": "r1", "Body": body})
+    return read_dead_letter({"MessageId": "m1", "ReceiptHandle": "r1", "Body": body})
 
 
 @pytest.mark.parametrize(
@@ -55,10 +55,10 @@ def letter(document: Any) -> Letter:
         (record(None, {}), "RetriesExhausted", "", ""),
     ],
 )
-def test_an_event_that_a_function_failed_on_is_told_by_function_error_and_subject(
+def test_a_failed_invocation_names_its_function_its_error_and_its_event(
     document: Any, code: str, message: str, about: str
 ) -> None:
-    found = letter(document)
+    found = dead_letter(document)
     assert found.kind == "failed_invocation"
     assert found.file_ids == ()
     assert found.invocation == FailedInvocation("data-pipeline-webhook-dev", code, message, about)
@@ -74,5 +74,5 @@ def test_an_event_that_a_function_failed_on_is_told_by_function_error_and_subjec
         record(NOTIFICATION, "text"),
     ],
 )
-def test_a_record_that_is_not_lambdas_is_unknown(document: Any) -> None:
-    assert letter(document).kind == "unknown"
+def test_a_record_that_is_not_from_lambda_is_unknown(document: Any) -> None:
+    assert dead_letter(document).kind == "unknown"

@@ -1,4 +1,4 @@
-"""What lies in the bucket and never ran."""
+"""Which objects in the bucket have no successful run."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ from typing import Any
 
 import pytest
 
-from pipectl.operate.backfill import Filter, checked_prefix, judged, read_filters, wanted
+from pipectl.operate.backfill_objects import (
+    NotificationFilter,
+    checked_prefix,
+    read_filters,
+    sources_of,
+    with_states,
+)
 from shared.job import Source
 
 DAY = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
-SUFFIXES = [Filter("raw/", ".csv"), Filter("raw/", ".tsv")]
+SUFFIXES = [NotificationFilter("raw/", ".csv"), NotificationFilter("raw/", ".tsv")]
 
 
 def version(key: str = "raw/orders/a.csv", **more: Any) -> dict[str, Any]:
@@ -28,10 +34,10 @@ def version(key: str = "raw/orders/a.csv", **more: Any) -> dict[str, Any]:
 
 def chosen(*versions: dict[str, Any], **more: Any) -> list[Source]:
     options: dict[str, Any] = {"since": None, "all_versions": False, **more}
-    return list(wanted("in", versions, **options))
+    return list(sources_of("in", versions, **options))
 
 
-def test_a_version_becomes_the_source_that_its_event_would_have_told_of() -> None:
+def test_a_version_becomes_the_source_that_its_event_would_have_described() -> None:
     [source] = chosen(version())
     assert source == Source(
         "in", "raw/orders/a.csv", "v1", "e1", 10, "", "2026-03-01T08:00:00.000Z", "orders"
@@ -40,7 +46,7 @@ def test_a_version_becomes_the_source_that_its_event_would_have_told_of() -> Non
     assert source.file_id == announced.file_id
 
 
-def test_folders_replaced_versions_and_old_ones_are_left_out() -> None:
+def test_folders_replaced_versions_and_old_objects_are_left_out() -> None:
     assert chosen(version("raw/orders/", Size=0)) == []
     replaced = version(IsLatest=False)
     assert chosen(replaced) == []
@@ -53,7 +59,7 @@ def test_an_empty_file_is_a_file() -> None:
     assert len(chosen(version(Size=0))) == 1
 
 
-def test_each_object_is_told_with_what_has_become_of_it() -> None:
+def test_each_object_has_its_state_and_the_number_of_its_last_attempt() -> None:
     sources = [
         Source("in", f"raw/{name}", "v1", "e", 1, "", f"2026-03-0{day}T00:00:00Z", "default")
         for day, name in enumerate(("a.csv", "b.csv", "c.tsv", "d.txt"), 1)
@@ -65,7 +71,7 @@ def test_each_object_is_told_with_what_has_become_of_it() -> None:
         running: {"status": "failed", "attempt": 1, "history": runs},
         succeeded: {"status": "succeeded", "attempt": 1, "history": runs},
     }
-    found = judged(reversed(sources), items, {running: "x"}, SUFFIXES)
+    found = with_states(reversed(sources), items, {running: "x"}, SUFFIXES)
     assert [(one.source.key, one.state, one.notified) for one in found] == [
         ("raw/a.csv", "failed", True),
         ("raw/b.csv", "running", True),
@@ -75,7 +81,7 @@ def test_each_object_is_told_with_what_has_become_of_it() -> None:
     assert [one.attempts for one in found] == [1, 1, 1, 0]
 
 
-def test_the_buckets_own_rules_tell_which_names_are_announced() -> None:
+def test_the_rules_of_the_bucket_decide_which_keys_send_notifications() -> None:
     def rule(*rules: dict[str, str]) -> dict[str, Any]:
         return {"QueueArn": "q", "Filter": {"Key": {"FilterRules": list(rules)}}}
 
@@ -87,7 +93,7 @@ def test_the_buckets_own_rules_tell_which_names_are_announced() -> None:
             ]
         }
     )
-    assert filters == [Filter("raw/", ".csv"), Filter("", "")]
+    assert filters == [NotificationFilter("raw/", ".csv"), NotificationFilter("", "")]
     assert not filters[0].matches("raw/a.CSV")
     assert filters[1].matches("raw/a.CSV")
 
@@ -96,5 +102,5 @@ def test_the_buckets_own_rules_tell_which_names_are_announced() -> None:
     ("given", "prefix"),
     [("raw/", "raw/"), ("raw/orders/", "raw/orders/"), ("orders/", "raw/orders/"), ("", "raw/")],
 )
-def test_a_prefix_is_one_below_raw(given: str, prefix: str) -> None:
+def test_a_prefix_is_always_below_raw(given: str, prefix: str) -> None:
     assert checked_prefix(given) == prefix

@@ -1,43 +1,43 @@
-"""What became of an uploaded file, collected from everywhere the pipeline tells it."""
+"""The result of an uploaded file: its execution, metadata, notification and outputs."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipectl.client.history import Execution, Executions, Failure, Run
+from pipectl.client.history import ExecutionFailure, Run
+from pipectl.client.step_functions import DescribedExecution, Executions
 from pipectl.client.uploads import Upload
 
 if TYPE_CHECKING:
     from pipectl.client.deployment import Deployment
 
-# What of the output bucket is mirrored; work/ is the pipeline's own.
+# The parts of the output bucket that are mirrored. work/ is the pipeline's own.
 MIRRORED_PREFIXES = ("processed/", "rejected/", "reports/")
 
 
 @dataclass(frozen=True)
 class FileResult:
-    """One file's outcome. `outputs` are local paths; `run` is None where nothing was started."""
+    """One file's result. `outputs` are local paths; `run` is None if nothing was started."""
 
     upload: Upload
-    execution: Execution | None
+    execution: DescribedExecution | None
     run: Run | None
-    failure: Failure | None
+    failure: ExecutionFailure | None
     metadata: Mapping[str, Any] | None
     notification: Mapping[str, Any] | None
     outputs: Mapping[str, Path | None]
 
     @property
     def succeeded(self) -> bool:
-        """Whether the execution came to a good end."""
+        """Whether the execution succeeded."""
         return self.execution is not None and self.execution.status == "succeeded"
 
     def count(self, name: str) -> int | None:
-        """`record_count`, `processed_count` or `error_count`, where the pipeline got to know it."""
+        """`record_count`, `processed_count` or `error_count`, if the pipeline recorded it."""
         value = (self.metadata or {}).get(name)
         return int(value) if value is not None else None
 
@@ -49,7 +49,7 @@ class FileResult:
         return round(elapsed.total_seconds() * 1000)
 
     def document(self) -> dict[str, Any]:
-        """The file's entry in what `pipectl run --json` prints."""
+        """The file's entry in `pipectl run --json`."""
         execution = self.execution
         return {
             "source": str(self.upload.path),
@@ -84,7 +84,7 @@ class Collector:
     def finished(
         self,
         upload: Upload,
-        execution: Execution,
+        execution: DescribedExecution,
         notifications: Iterable[Mapping[str, Any]],
     ) -> FileResult:
         """The result of an execution that has ended."""
@@ -100,27 +100,24 @@ class Collector:
             outputs=self._mirror(upload.dataset, file_id),
         )
 
-    def not_started(self, upload: Upload, failure: Failure) -> FileResult:
+    def not_started(self, upload: Upload, failure: ExecutionFailure) -> FileResult:
         """The result of a file for which no execution was started."""
         nothing: Mapping[str, Path | None] = dict.fromkeys(("processed", "rejected", "summary"))
         return FileResult(upload, None, None, failure, None, None, nothing)
 
     def metadata(self, file_id: str) -> dict[str, Any] | None:
-        """The file's metadata item as plain JSON values, or None where there is none."""
-        from boto3.dynamodb.types import TypeDeserializer
+        """The file's metadata item in plain JSON values, or None."""
+        from pipectl.client.metadata_items import plain_item
 
         answer = self._deployment.client("dynamodb").get_item(
             TableName=self._deployment.outputs["MetadataTableName"],
             Key={"file_id": {"S": file_id}},
             ConsistentRead=True,
         )
-        if "Item" not in answer:
-            return None
-        read = TypeDeserializer()
-        return {name: plain(read.deserialize(value)) for name, value in answer["Item"].items()}
+        return dict(plain_item(answer["Item"])) if "Item" in answer else None
 
     def _mirror(self, dataset: str, file_id: str) -> dict[str, Path | None]:
-        """Download everything the file gave, under the output bucket's own keys."""
+        """Download the file's outputs, under the output bucket's own keys."""
         s3 = self._deployment.client("s3")
         bucket = self._deployment.outputs["OutputBucketName"]
         local: dict[str, list[Path]] = {}
@@ -142,9 +139,9 @@ class Collector:
 
 
 def dead_letters(deployment: Deployment) -> list[Any]:
-    """The bodies of all messages in the dead-letter queue, parsed where they are JSON.
+    """The bodies of all messages in the dead-letter queue; those in JSON are parsed.
 
-    The messages stay there, but are invisible to others for a moment.
+    The messages stay in the queue, but are invisible to others for a moment.
     """
     sqs = deployment.client("sqs")
     bodies: dict[str, Any] = {}
@@ -161,21 +158,8 @@ def dead_letters(deployment: Deployment) -> list[Any]:
         bodies |= new
 
 
-def plain(value: Any) -> Any:
-    """A DynamoDB value as JSON has it: Decimals become int or float, sets become lists."""
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, Mapping):
-        return {name: plain(item) for name, item in value.items()}
-    if isinstance(value, set):
-        return sorted(plain(item) for item in value)
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    return value
-
-
 def message_text(message: str) -> str:
-    """A published message as people get it: of a document by protocol, the e-mail's part."""
+    """The text of a published message. Of a document by protocol it is the text for e-mail."""
     document = parsed(message)
     if isinstance(document, dict) and isinstance(document.get("default"), str):
         return str(document.get("email", document["default"]))
@@ -197,7 +181,7 @@ def _notification_of(
 
 
 def _main_file(paths: list[Path], file_id: str) -> Path | None:
-    """The file with the records, or the folder where they are several files."""
+    """The file with the records, or their folder if they are in several files."""
     for path in paths:
         if path.parent.name == file_id:
             return path.parent
@@ -209,7 +193,7 @@ def _ending(paths: list[Path], ending: str) -> Path | None:
 
 
 def parsed(text: str) -> Any:
-    """A text's JSON value, or the text itself where it is none."""
+    """The JSON value of a text, or the text itself if it is not JSON."""
     try:
         return json.loads(text)
     except ValueError:

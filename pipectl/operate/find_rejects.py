@@ -1,4 +1,4 @@
-"""The rejected records of a file: the published ones, or those that a failed run has left."""
+"""Finds the rejected records of a file: the published ones, or those that a failed run left."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import ClientError
 
-from pipectl.client.executions import Executions
-from pipectl.client.metadata import Item, Items
+from pipectl.client.metadata_items import MetadataItem, MetadataItems
+from pipectl.client.step_functions import Executions
 from pipectl.errors import PipectlError
 from shared import keys
 from shared.errors import is_missing
 
 if TYPE_CHECKING:
-    from pipectl.client.stack import Stack
+    from pipectl.client.stack_choice import Stack
 
-Kind = Literal["jsonl", "csv"]
+RejectsFormat = Literal["jsonl", "csv"]
 
 # The template's lifecycle rule for work/.
 WORK_EXPIRES_AFTER = timedelta(days=15)
@@ -28,10 +28,10 @@ _PIECE_BYTES = 1024 * 1024
 
 @dataclass(frozen=True)
 class Rejects:
-    """Where a file's rejected records are: objects that together, in this order, hold them all.
+    """Where a file's rejected records are: all of them, in the objects `keys`, in this order.
 
-    `about` says for people whether they are published, and why not; it also explains why there are
-    none, where `keys` is empty.
+    `about` says for people whether they are published, and if not, why. If `keys` is empty, it says
+    why there are none.
     """
 
     bucket: str
@@ -39,12 +39,14 @@ class Rejects:
     about: str
 
 
-def find(stack: Stack, file_id: str, kind: Kind, *, now: datetime | None = None) -> Rejects:
+def find_rejects(
+    stack: Stack, file_id: str, kind: RejectsFormat, *, now: datetime | None = None
+) -> Rejects:
     """Find a file's rejected records; `kind` is `jsonl` (with reasons) or `csv` (to correct).
 
-    Raises `PipectlError` where nothing is known of the file, or what was known has expired.
+    Raises `PipectlError` if nothing is known of the file or its rejected records have expired.
     """
-    item = Items(stack).get([file_id]).get(file_id)
+    item = MetadataItems(stack).get([file_id]).get(file_id)
     if item is not None and item["status"] == "succeeded":
         return _published(item, kind)
     bucket = stack.output("OutputBucketName")
@@ -58,14 +60,14 @@ def find(stack: Stack, file_id: str, kind: Kind, *, now: datetime | None = None)
     if age > WORK_EXPIRES_AFTER:
         raise PipectlError(
             f"The file {file_id} failed {age.days} days ago. The rejected records of a failed file"
-            f" are deleted after {WORK_EXPIRES_AFTER.days} days. To get them again, run it again:"
-            f" pipectl rerun {file_id}"
+            f" are deleted after {WORK_EXPIRES_AFTER.days} days. To create them again, rerun the"
+            f" file: pipectl rerun {file_id}"
         )
     return Rejects(bucket, (), f"No records of the file were rejected: {_outcome(item)}.")
 
 
-def pieces(stack: Stack, rejects: Rejects) -> Iterator[bytes]:
-    """The bytes of the rejected records, piece by piece; raises `PipectlError` if they are gone."""
+def read_bytes(stack: Stack, rejects: Rejects) -> Iterator[bytes]:
+    """The bytes of the rejected records, in pieces; raises `PipectlError` if an object is gone."""
     s3 = stack.client("s3")
     for key in rejects.keys:
         try:
@@ -73,24 +75,24 @@ def pieces(stack: Stack, rejects: Rejects) -> Iterator[bytes]:
         except ClientError as error:
             if is_missing(error):
                 raise PipectlError(
-                    f"s3://{rejects.bucket}/{key} is no longer there: it was deleted, or the file"
-                    " has been run again. Try once more."
+                    f"s3://{rejects.bucket}/{key} no longer exists: it was deleted, or the file has"
+                    " been rerun. Try again."
                 ) from None
             raise
         yield from body.iter_chunks(_PIECE_BYTES)
 
 
-def lines(stack: Stack, rejects: Rejects) -> Iterator[bytes]:
-    """The JSON Lines of the rejected records, one each, without its line end."""
+def read_lines(stack: Stack, rejects: Rejects) -> Iterator[bytes]:
+    """The rejected records as JSON, one line each, without line ends."""
     rest = b""
-    for piece in pieces(stack, rejects):
+    for piece in read_bytes(stack, rejects):
         *whole, rest = (rest + piece).split(b"\n")
         yield from whole
     if rest:
         yield rest
 
 
-def _published(item: Item, kind: Kind) -> Rejects:
+def _published(item: MetadataItem, kind: RejectsFormat) -> Rejects:
     key = item.get("rejected_key" if kind == "jsonl" else "rejected_csv_key")
     counts = f"{item['error_count']} of {item['record_count']} records"
     if key is None:
@@ -99,23 +101,23 @@ def _published(item: Item, kind: Kind) -> Rejects:
     return Rejects(bucket, (key,), f"{counts} were rejected: s3://{bucket}/{key}")
 
 
-def _parts(stack: Stack, bucket: str, file_id: str, kind: Kind) -> list[str]:
-    """The parts of the rejects that the last run left, in the order of the splits."""
+def _parts(stack: Stack, bucket: str, file_id: str, kind: RejectsFormat) -> list[str]:
+    """The keys of the rejects that the last run left in its parts, in the order of the splits."""
     pages = stack.client("s3").get_paginator("list_objects_v2")
     sizes = {
         found["Key"]: found["Size"]
         for page in pages.paginate(Bucket=bucket, Prefix=keys.parts_prefix(file_id))
         for found in page.get("Contents", [])
     }
-    # A CSV part can be its header alone, so the other kind says whether there is any record.
+    # A CSV part may be a header only. Whether there are records is decided by the other format.
     if not any(size for key, size in sizes.items() if key.endswith(".rejected.jsonl")):
         return []
     return sorted(key for key, size in sizes.items() if size and key.endswith(f".rejected.{kind}"))
 
 
-def _outcome(item: Item | None) -> str:
+def _outcome(item: MetadataItem | None) -> str:
     if item is None:
-        return "the file has not been recorded as succeeded or failed"
+        return "the file is recorded neither as succeeded nor as failed"
     error = item["error"]
     return f"the file failed with {error['code']} in {error['state']}"
 
@@ -124,7 +126,7 @@ def _without_item(stack: Stack, file_id: str) -> str:
     attempts = Executions(stack).attempts(file_id, 0)
     if not attempts:
         raise PipectlError(
-            f"Nothing is known of the file {file_id}. See the files there are: pipectl executions"
+            f"Nothing is known of the file {file_id}. List the known files with: pipectl executions"
         )
     last = attempts[-1]
     if last.running:

@@ -1,21 +1,24 @@
-"""Every way to run a failed file again leaves right metadata and one success notification."""
+"""Every way to rerun a failed file leaves correct metadata and one notification of success."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from pipectl.client.stack import Stack
+from pipectl.client.stack_choice import Stack
 from pipectl.client.targets import read_target
 from pipectl.embedded.process import StackProcess
-from pipectl.operate.failures import DEFINITION_CHANGED
-from pipectl.operate.rerun import Rerunner
+from pipectl.operate.failed_files import DEFINITION_CHANGED
+from pipectl.operate.rerun_actions import RerunActions
+from pipectl.operate.rerun_candidates import find_candidates
+from pipectl.operate.rerun_options import RerunOptions
+from pipectl.operate.rerun_plan import plan_reruns
 from tests.integration.operate.conftest import Command, Dataset
 
 BY_HAND = "5b1f0e3c-7a52-4d1e-9c6a-0d9d3c1b7f42"
 
 
-def test_a_redrive_goes_on_any_number_of_times(dataset: Dataset) -> None:
+def test_an_execution_can_be_redriven_any_number_of_times(dataset: Dataset) -> None:
     dataset.set_contract(type_of_id="integr")
     file_id = dataset.run()
     dataset.redrive(file_id)
@@ -29,11 +32,11 @@ def test_a_redrive_goes_on_any_number_of_times(dataset: Dataset) -> None:
     assert (item["status"], item["attempt"], item["redrive_count"]) == ("succeeded", 1, 2)
     assert "replay_of" not in item
     assert "failed_on" not in item
-    assert dataset.successes_told(file_id) == 1
-    assert len(dataset.letters(file_id)) == 2
+    assert dataset.success_notifications(file_id) == 1
+    assert len(dataset.dead_letters(file_id)) == 2
 
 
-def test_a_new_execution_of_the_console_repeats_the_attempt(dataset: Dataset) -> None:
+def test_new_execution_in_the_console_repeats_the_attempt(dataset: Dataset) -> None:
     dataset.set_contract(type_of_id="integr")
     file_id = dataset.run()
     dataset.set_contract(type_of_id="integer")
@@ -46,10 +49,10 @@ def test_a_new_execution_of_the_console_repeats_the_attempt(dataset: Dataset) ->
     assert item["status"] == "succeeded"
     assert item["execution_name"] == f"{BY_HAND}-{dataset.name}"
     assert item["replay_of"] == file_id
-    assert dataset.successes_told(file_id) == 1
+    assert dataset.success_notifications(file_id) == 1
 
 
-def test_a_message_of_a_file_that_a_new_execution_has_run_starts_nothing(
+def test_a_dead_letter_starts_nothing_after_a_new_execution_succeeded(
     embedded: StackProcess, dataset: Dataset
 ) -> None:
     dataset.set_contract(type_of_id="integr")
@@ -61,14 +64,14 @@ def test_a_message_of_a_file_that_a_new_execution_has_run_starts_nothing(
     dataset.wait_for_empty_queue()
 
     assert len(dataset.statuses(file_id)) == 2
-    assert dataset.successes_told(file_id) == 1
+    assert dataset.success_notifications(file_id) == 1
     executions = embedded.client("stepfunctions").list_executions(
         stateMachineArn=dataset.machine, statusFilter="RUNNING"
     )
     assert executions["executions"] == []
 
 
-def test_a_message_moved_back_is_the_next_attempt(dataset: Dataset) -> None:
+def test_a_dead_letter_moved_back_starts_the_next_attempt(dataset: Dataset) -> None:
     dataset.set_contract(type_of_id="integr")
     file_id = dataset.run()
     dataset.set_contract(type_of_id="integer")
@@ -78,11 +81,11 @@ def test_a_message_moved_back_is_the_next_attempt(dataset: Dataset) -> None:
     assert dataset.statuses(file_id) == {"1.0": "failed", "2.0": "succeeded"}
     item = dataset.item(file_id)
     assert (item["attempt"], item["replay_of"]) == (2, file_id)
-    assert dataset.successes_told(file_id) == 1
-    assert dataset.letters(file_id) == []
+    assert dataset.success_notifications(file_id) == 1
+    assert dataset.dead_letters(file_id) == []
 
 
-def test_an_older_version_is_left_alone_when_a_later_one_has_succeeded(
+def test_an_older_version_is_left_alone_if_a_later_one_has_succeeded(
     dataset: Dataset, command: Command
 ) -> None:
     dataset.set_contract(type_of_id="integr")
@@ -98,7 +101,7 @@ def test_an_older_version_is_left_alone_when_a_later_one_has_succeeded(
 
     [rerun] = named.document["reruns"]
     assert (rerun["how"], rerun["status"], named.exit_code) == ("none", "superseded", 1)
-    assert "--force runs it anyway" in rerun["because"]
+    assert "--force reruns it anyway" in rerun["reason"]
     assert dataset.statuses(older) == {"1.0": "failed"}
 
     forced = command("rerun", older, "--force")
@@ -106,9 +109,7 @@ def test_an_older_version_is_left_alone_when_a_later_one_has_succeeded(
     assert dataset.statuses(older) == {"1.0": "failed", "2.0": "succeeded"}
 
 
-def test_a_superseded_version_runs_where_that_is_asked_for(
-    dataset: Dataset, command: Command
-) -> None:
+def test_a_superseded_version_is_rerun_on_request(dataset: Dataset, command: Command) -> None:
     dataset.set_contract(type_of_id="integr")
     older = dataset.run(b"id\n1\n")
     dataset.set_contract(type_of_id="integer")
@@ -149,7 +150,7 @@ def test_a_file_whose_contract_was_deleted_fails_until_there_is_one_again(
     assert dataset.statuses(file_id) == {"1.0": "failed", "1.1": "failed", "1.2": "succeeded"}
 
 
-def test_rerun_redrives_where_it_can(dataset: Dataset, command: Command) -> None:
+def test_rerun_redrives_if_possible(dataset: Dataset, command: Command) -> None:
     dataset.set_contract(type_of_id="integr")
     file_id = dataset.run()
     dataset.set_contract(type_of_id="integer")
@@ -158,42 +159,43 @@ def test_rerun_redrives_where_it_can(dataset: Dataset, command: Command) -> None
     assert result.exit_code == 0, result.stderr
     assert "redrive (emulated)" in result.stdout
     assert dataset.statuses(file_id) == {"1.0": "failed", "1.1": "succeeded"}
-    assert dataset.successes_told(file_id) == 1
-    assert dataset.letters(file_id) == []
+    assert dataset.success_notifications(file_id) == 1
+    assert dataset.dead_letters(file_id) == []
 
 
-def test_rerun_follows_a_redrive_that_somebody_else_was_faster_with(
+def test_rerun_follows_a_redrive_that_someone_else_started_first(
     embedded: StackProcess, dataset: Dataset
 ) -> None:
     dataset.set_contract(type_of_id="integr")
     file_id = dataset.run()
     dataset.set_contract(type_of_id="integer")
-    rerunner = Rerunner(Stack(embedded.deployment))
-    [rerun] = rerunner.planned([read_target(file_id)])
+    stack, options = Stack(embedded.deployment), RerunOptions((read_target(file_id),))
+    [rerun] = plan_reruns(find_candidates(stack, options), options)
     assert rerun.how == "redrive"
     dataset.redrive(file_id)
-    rerunner.start([rerun])
-    rerunner.wait([rerun], lambda _: None)
+    actions = RerunActions(stack, options)
+    actions.start([rerun])
+    actions.follow([rerun], lambda _: None)
 
     assert (rerun.how, rerun.status) == ("follow", "succeeded")
     assert dataset.statuses(file_id) == {"1.0": "failed", "1.1": "succeeded"}
 
 
-def test_rerun_makes_a_new_attempt_where_it_is_asked_to(dataset: Dataset, command: Command) -> None:
+def test_rerun_makes_a_new_attempt_on_request(dataset: Dataset, command: Command) -> None:
     dataset.set_contract(type_of_id="integr")
     file_id = dataset.run()
     dataset.set_contract(type_of_id="integer")
     result = command("rerun", "--new", file_id)
 
     assert result.exit_code == 0, result.stderr
-    assert "new attempt, because asked for with --new" in result.stderr
+    assert "new attempt, because --new was given" in result.stderr
     assert dataset.statuses(file_id) == {"1.0": "failed", "2.0": "succeeded"}
     assert dataset.item(file_id)["replay_of"] == file_id
-    assert dataset.successes_told(file_id) == 1
-    assert dataset.letters(file_id) == []
+    assert dataset.success_notifications(file_id) == 1
+    assert dataset.dead_letters(file_id) == []
 
 
-def test_rerun_makes_a_new_attempt_where_the_definition_has_changed(
+def test_rerun_makes_a_new_attempt_if_the_definition_has_changed(
     embedded: StackProcess, dataset: Dataset, command: Command
 ) -> None:
     dataset.set_contract(type_of_id="integr")
@@ -210,14 +212,14 @@ def test_rerun_makes_a_new_attempt_where_the_definition_has_changed(
     finally:
         states.update_state_machine(stateMachineArn=dataset.machine, definition=before)
 
-    assert failure["not_redrivable_because"] == DEFINITION_CHANGED
+    assert failure["not_redrivable_reason"] == DEFINITION_CHANGED
     assert f"pipectl rerun {file_id}  (a new attempt: {DEFINITION_CHANGED})" in shown
     assert f"new attempt, because {DEFINITION_CHANGED}" in result.stderr
     assert dataset.statuses(file_id) == {"1.0": "failed", "2.0": "succeeded"}
     assert dataset.item(file_id)["replay_of"] == file_id
 
 
-def test_every_way_one_after_the_other_is_in_the_history(
+def test_all_ways_one_after_the_other_are_in_the_history(
     dataset: Dataset, command: Command
 ) -> None:
     dataset.set_contract(type_of_id="integr")
@@ -240,5 +242,5 @@ def test_every_way_one_after_the_other_is_in_the_history(
         f"{BY_HAND}-{dataset.name}.0": "failed",
     }
     assert dataset.item(file_id)["redrive_count"] == 2
-    assert dataset.successes_told(file_id) == 1
-    assert dataset.letters(file_id) == []
+    assert dataset.success_notifications(file_id) == 1
+    assert dataset.dead_letters(file_id) == []
