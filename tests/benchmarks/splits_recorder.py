@@ -96,7 +96,8 @@ def _s3_operation(environ: Mapping[str, Any]) -> str:
     copied = "HTTP_X_AMZ_COPY_SOURCE" in environ
     match environ["REQUEST_METHOD"]:
         case "GET":
-            return "ListObjectsV2" if "list-type" in query else "GetObject"
+            lists = {"versions": "ListObjectVersions", "list-type": "ListObjectsV2"}
+            return next((name for word, name in lists.items() if word in query), "GetObject")
         case "HEAD":
             return "HeadObject"
         case "PUT" if "partNumber" in query:

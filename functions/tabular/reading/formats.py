@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from codecs import getincrementaldecoder
 from typing import Any
 
 from tabular.reading.line_ends import line_end
@@ -84,7 +85,8 @@ def is_binary(content: bytes) -> bool:
     start = content[:_BINARY_LOOKED_AT]
     controls = set(start) & _CONTROLS
     try:
-        start[:-4].decode()
+        # Not final where there is more: the last character may be cut.
+        getincrementaldecoder("utf-8")().decode(start, final=len(start) == len(content))
     except UnicodeDecodeError:
         return len(controls) >= _BINARY_CONTROLS
     return False

@@ -198,8 +198,8 @@ def read_layout(head: bytes, *, size: int, name: str, contract: Contract | None)
     named = contract if contract is not None and contract.fields else None
     reader = HeadReader(text, Grammar(dialect, encoding.structure_name), complete=complete)
     try:
-        # A dialect that somebody wrote counts header rows over all rows, blank ones too.
-        skip_blank = named is None and (contract is None or contract.dialect is None)
+        # Header rows that somebody numbered are counted over all rows, blank ones too.
+        skip_blank = named is None and dialect.header_rows == Dialect.header_rows
         labels = _read_labels(reader, dialect, named, skip_blank=skip_blank)
         _check_text(labels, encoding, likely)
         check_labels(labels)

@@ -62,6 +62,13 @@ def test_binary_data_without_a_name_is_refused() -> None:
             layout_of(content, contract_of({"name": "a"}, encoding="cp1252"))
 
 
+@pytest.mark.parametrize("length", range(12))
+def test_text_with_control_characters_is_text_wherever_it_is_cut(length: int) -> None:
+    cell = "\x01\x02\x03\x04\x05\x06\x07\x08\x0e\U00020000"
+    layout = layout_of(f"name\n{cell}{'x' * length}\n{cell * 300}\n".encode())
+    assert layout.encoding == "utf-8"
+
+
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
 def test_wide_text_without_a_mark_is_refused_with_an_encoding_that_reads_it(encoding: str) -> None:
     content = "id,stra\u00dfe\r\n1,\u4f1a\u793e\r\n".encode(encoding)
