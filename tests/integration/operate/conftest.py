@@ -56,17 +56,8 @@ class Dataset:
         self._items = MetadataItems(Stack(stack.deployment))
 
     def set_contract(self, *, type_of_id: str) -> None:
-<<<<<<< HEAD
         """Put a contract with one field, `id`. `integr` is no type: it makes it invalid."""
         contract = {"schema": {"fields": [{"name": "id", "type": type_of_id}]}}
-=======
-        """The contract's one field is `id`; `integr` is no type, so the contract is broken."""
-        contract = {
-            "schema": {"fields": [{"name": "id", "type": type_of_id}]},
-            # Corrections are files of rejected rows alone, which may all be rejected again.
-            "pipeline": {"maxRejectPercent": 100},
-        }
->>>>>>> bfd9534 (formats: cut text is text; header rows counted as written; estimate: what looking for a contract takes; tests follow the new rules)
         self.stack.client("s3").put_object(
             Bucket=self.stack.outputs["InputBucketName"],
             Key=f"contracts/{self.name}.json",

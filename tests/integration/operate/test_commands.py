@@ -178,14 +178,7 @@ def test_a_file_that_never_started_is_found_in_the_queue_and_rerun(
     dataset: Dataset, command: Command
 ) -> None:
     dataset.set_contract(type_of_id="integer")
-<<<<<<< HEAD
     file_id = dataset.set_aside("lost.txt")
-=======
-    # What the starter can't handle, it sets aside at the third receive.
-    embedded.add_fault("stepfunctions:StartExecution@functions", "AccessDeniedException", times=3)
-    file_id = dataset.drop(name="lost.csv")
-    dataset.wait_for_letter(file_id)
->>>>>>> bfd9534 (formats: cut text is text; header rows counted as written; estimate: what looking for a contract takes; tests follow the new rules)
     [found] = command("failures", "--json", "--source", dataset.glob).document["failures"]
 
     assert (found["file_id"], found["known_from"]) == (file_id, "message")
