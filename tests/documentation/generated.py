@@ -39,7 +39,7 @@ _PART = re.compile(
 )
 _REMEDY_WORDS = {
     "redrive": "remove the cause, then redrive",
-    "start_over": "redrive, after a change of the contract or the settings if they are the cause; it starts over",
+    "start_over": "redrive once the contract and the settings are right; it starts over",
     "upload": "upload the file again",
 }
 
