@@ -1,7 +1,9 @@
-"""`pipectl up`: the stack on an embedded AWS, until Ctrl-C."""
+"""`pipectl up`: run the stack on an embedded AWS until Ctrl-C."""
 
 from __future__ import annotations
 
+import gc
+import itertools
 import os
 import shlex
 import signal
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT = 4560
 
-# How often executions are looked at, in seconds.
+# Seconds between two looks at the executions.
 _TICK = 0.5
 
 
@@ -37,21 +39,22 @@ _TICK = 0.5
     type=click.IntRange(0, 65535),
     default=DEFAULT_PORT,
     show_default=True,
-    help="Port of the endpoint on 127.0.0.1; 0 takes a free one.",
+    help="Port of the endpoint on 127.0.0.1; 0 chooses a free one.",
 )
 @click.option(
     "--time-factor",
     type=click.FloatRange(min=0),
     default=1.0,
     show_default=True,
-    help="Length of the waits between retries, and before a refused message comes again; 0 doesn't"
-    " wait.",
+    help="Factor for the waits between retries and before a failed message is redelivered: 0.1"
+    " makes them a tenth as long, 0 removes them.",
 )
 @click.option(
     "--state-file",
     type=click.Path(path_type=Path, dir_okay=False),
     default=STATE_FILE,
-    help="File that records this stack for other commands.  [default: .pipectl/embedded.json]",
+    help="File in which the stack's endpoint is recorded for other commands.  [default:"
+    " .pipectl/embedded.json]",
 )
 @concurrency_option
 @parameter_option
@@ -65,11 +68,10 @@ def command(
     parameters: Mapping[str, str],
     template: Path,
 ) -> None:
-    """Keep the pipeline's stack up on an embedded AWS, until Ctrl-C.
+    """Run the pipeline's stack on an embedded AWS until Ctrl-C.
 
-    Files that are put into the input bucket run as they do on AWS. Any AWS client of this machine
-    reaches it with the endpoint's address and any keys. Web pages don't: requests of other origins
-    are refused.
+    Files that you upload to its input bucket are processed as on AWS. Any AWS client on this
+    machine can use the endpoint, with any credentials. Requests from web pages are refused.
     """
     from pipectl.embedded.stack import STACK_NAME, EmbeddedStack
     from pipectl.embedded.template import REGION
@@ -77,8 +79,8 @@ def command(
     running = RunningStack.find(state_file)
     if running is not None:
         raise PipectlError(
-            f"A stack is up already at {running.endpoint} (process {running.pid}). Stop that one"
-            " first, or give this one a --state-file of its own."
+            f"A stack is already running at {running.endpoint} (process {running.pid}). Stop it"
+            " first, or use another --state-file."
         )
     ending = _ending_signals()
     log_folder = state_file.parent / "logs" if state_file != STATE_FILE else STATE_FOLDER / "logs"
@@ -93,12 +95,20 @@ def command(
     _say("Starting the embedded AWS ...", err=True)
     with stack, _announced(stack, state_file, REGION, STACK_NAME):
         _explain(stack)
-        _report_executions(stack, ending)
+        # In a thread of its own: with thousands of executions, one look takes longer than anyone
+        # waits after Ctrl-C.
+        reporting = threading.Thread(target=_report_executions, args=(stack, ending), daemon=True)
+        reporting.start()
+        ending.wait()
+    # The stack is closed, so its calls fail.
+    reporting.join(timeout=_TICK)
     _say("Stopped.", err=True)
+    # Collecting what thousands of executions leave takes longer than everything else at the exit.
+    gc.freeze()
 
 
 def _ending_signals() -> threading.Event:
-    """An event that Ctrl-C and a polite kill set, from now on instead of what they did."""
+    """An event that is set by Ctrl-C and SIGTERM, instead of their usual effect."""
     ending = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ending.set())
@@ -107,7 +117,7 @@ def _ending_signals() -> threading.Event:
 
 @contextmanager
 def _announced(stack: EmbeddedStack, path: Path, region: str, stack_name: str) -> Iterator[None]:
-    """Record the stack for other commands as long as it is up, and then that it was."""
+    """Record the stack for other commands while it is up, and afterwards that it has ended."""
     deployment = stack.deployment
     running = RunningStack(
         pid=os.getpid(),
@@ -139,10 +149,10 @@ def _explain(stack: EmbeddedStack) -> None:
 
 
 def aws_cli_lines(deployment: Deployment) -> list[str]:
-    """Lines to paste into a shell: a command `awslocal`, and calls with it.
+    """Lines to paste into a shell: a function `awslocal`, and example calls.
 
-    `--endpoint-url` is what every service of every version of the AWS CLI takes: `aws sqs` of
-    version 1 ignores AWS_ENDPOINT_URL and a profile's `endpoint_url`.
+    They use `--endpoint-url` because it works in every version of the AWS CLI: `aws sqs` of version
+    1 ignores AWS_ENDPOINT_URL and a profile's `endpoint_url`.
     """
     endpoint, outputs = deployment.endpoint, deployment.outputs
     region = deployment.session.region_name
@@ -160,7 +170,7 @@ def aws_cli_lines(deployment: Deployment) -> list[str]:
 
 
 def _sample() -> str:
-    """A file of the repository to try, as the shell here finds it."""
+    """The path of a sample file of the repository, relative to the current folder and quoted."""
     path = PROJECT / "events" / "orders-2026-03.csv"
     return shlex.quote(os.path.relpath(path))
 
@@ -175,7 +185,7 @@ _SHOWN_OUTPUTS = {
     "Metadata table": "MetadataTableName",
 }
 
-# The stack's output that an example needs, and the example.
+# The stack output that an example needs, and the example.
 _EXAMPLES = (
     ("InputBucketName", "s3 cp {file} s3://{}/raw/orders/"),
     ("OutputBucketName", "s3 ls --recursive s3://{}/"),
@@ -188,59 +198,66 @@ _EXAMPLES = (
 class _Reporter:
     """Prints a line for each execution that has ended.
 
-    What goes wrong here is said once and ends nothing: the stack doesn't depend on it.
+    A problem with that is printed once. It never ends the stack.
     """
 
-    def __init__(self, executions: Executions) -> None:
+    def __init__(self, executions: Executions, ending: threading.Event) -> None:
+        """Once `ending` is set, nothing more is read or printed."""
         self._executions = executions
+        self._ending = ending
         self._reported: set[tuple[str, int]] = set()
         self._problem: str | None = None
 
     def look(self) -> None:
-        """Print what is new."""
+        """Print the executions that have ended since the last look."""
         try:
-            for execution in reversed(list(self._executions.all())):
+            for execution in reversed(list(self._until_the_end(self._executions.all()))):
                 self._report(execution)
             self._problem = None
-        except Exception as error:  # noqa: BLE001  # whatever it is, the stack stays up
+        except Exception as error:  # noqa: BLE001  # no error may end the stack
             self._complain(f"Executions can't be shown: {type(error).__name__}: {error}")
 
+    def _until_the_end(self, executions: Iterator[DescribedExecution]) -> Iterator[DescribedExecution]:
+        return itertools.takewhile(lambda _: not self._ending.is_set(), executions)
+
     def _report(self, execution: DescribedExecution) -> None:
+        if self._ending.is_set():
+            return
         key = (execution.arn, execution.redrive_count)
         if execution.status == "running" or key in self._reported:
             return
-        # First, so that one that can't be shown does not hide those after it.
+        # Before reading it, so that an unreadable execution doesn't hide those after it.
         self._reported.add(key)
         run = self._executions.run(execution)
         why = f": {run.failure.code}: {run.failure.message}" if run.failure else ""
         _say(f"{execution.source.get('key', execution.name)} {execution.status}{why}")
 
     def _complain(self, problem: str) -> None:
-        if problem != self._problem:
+        if problem != self._problem and not self._ending.is_set():
             self._problem = problem
             _say(problem, err=True)
 
 
 def _say(line: str, *, err: bool = False) -> None:
-    """Print a line. Where nobody takes it, as after `pipectl up | head -1`, it is left out."""
+    """Print a line, or drop it if the reader is gone, as after `pipectl up | head -1`."""
     try:
         echo(line, err=err)
     except (OSError, ValueError):
-        # What is buffered would be tried again at the end, and fail again.
+        # Otherwise the buffered text is written again at exit, and fails again.
         stream = sys.stderr if err else sys.stdout
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _report_executions(stack: EmbeddedStack, ending: threading.Event) -> None:
-    """Print a line for each execution that has ended, until the end is asked for."""
+    """Print a line for each execution that has ended, until `ending` is set."""
     from pipectl.client.stack_choice import Stack
     from pipectl.client.step_functions import Executions
 
-    reporter = _Reporter(Executions(Stack(stack.deployment)))
+    reporter = _Reporter(Executions(Stack(stack.deployment)), ending)
     pause = _TICK
     while not ending.wait(pause):
         started = time.monotonic()
         reporter.look()
-        # Of thousands of executions a look takes seconds, which the executions themselves need.
+        # With thousands of executions, a look takes seconds of the time that they need themselves.
         pause = max(_TICK, 10 * (time.monotonic() - started))

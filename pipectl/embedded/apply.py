@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
-from moto.cloudformation.models import cloudformation_backends
-from moto.cloudformation.parsing import clean_json, get_model_map
 
+from pipectl.embedded.moto_patches.created import CreatedResources, creatable_types
 from pipectl.embedded.poller import EventSource
 from pipectl.embedded.template import ACCOUNT, REGION, Template
 from pipectl.embedded.workers import Function
@@ -51,8 +50,7 @@ class CreatedStack:
     """The stack as moto created it, and the means to resolve the rest of the template with it."""
 
     def __init__(self, deployment: Deployment, template: Template) -> None:
-        backend: Any = cloudformation_backends[ACCOUNT][REGION]
-        self._map = backend.get_stack(deployment.stack_name).resource_map
+        self._created = CreatedResources(deployment.stack_name)
         self._deployment = deployment
         self._template = template
 
@@ -60,7 +58,7 @@ class CreatedStack:
         """Apply what CloudFormation left out."""
         for resource_type, complete in _COMPLETIONS.items():
             for logical_id, properties in self.resources(resource_type):
-                complete(self._deployment, self.physical_id(logical_id), properties)
+                complete(self._deployment, self._created.physical_id(logical_id), properties)
 
     def functions(self) -> list[Function]:
         """The functions that the Lambda service has to run."""
@@ -89,22 +87,17 @@ class CreatedStack:
     def resources(self, resource_type: str) -> list[tuple[str, dict[str, Any]]]:
         """Logical ID and resolved properties of the resources whose condition holds."""
         return [
-            (logical_id, clean_json(copy.deepcopy(resource.get("Properties", {})), self._map))
+            (logical_id, self._created.resolved(resource.get("Properties", {})))
             for logical_id, resource in self._template.resources(resource_type).items()
-            if "Condition" not in resource or self._map.lazy_condition_map[resource["Condition"]]
+            if "Condition" not in resource or self._created.condition(resource["Condition"])
         ]
-
-    def physical_id(self, logical_id: str) -> str:
-        """What `Ref` gives, or the empty string for what CloudFormation left out."""
-        resource = self._map.get(logical_id)
-        return "" if resource is None else str(resource.physical_resource_id)
 
 
 def _for_cloudformation(template: Template) -> dict[str, Any]:
     """The template without what moto's CloudFormation can't create or would create wrongly."""
     # moto's own event source mapping knows neither partial responses nor visibility.
     left_out = {*_WITHOUT_EFFECT, *_COMPLETIONS, "AWS::Lambda::EventSourceMapping"}
-    created = set(get_model_map()) - left_out | _CREATED_AND_COMPLETED
+    created = creatable_types() - left_out | _CREATED_AND_COMPLETED
     document: dict[str, Any] = copy.deepcopy(dict(template.document))
     # CloudFormation's conditions compare text, of a Number too, and moto's the values as they are.
     # What they may be was checked when the template was translated.

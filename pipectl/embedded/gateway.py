@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from pipectl.embedded.calls import Call, calls_of
-from pipectl.embedded.faults import REFUSALS, STALE, Faults
+from pipectl.embedded.injected_faults import REFUSALS, STALE, InjectedFaults
 from pipectl.embedded.lambda_service import INVOKE_PATH, Answer, LambdaService, respond
 
 StartResponse = Callable[..., Any]
@@ -36,7 +36,7 @@ _ONE_AT_A_TIME = ("dynamodb", "stepfunctions")
 class Gateway:
     """The WSGI application in front of moto."""
 
-    def __init__(self, moto: Application, service: LambdaService, faults: Faults) -> None:
+    def __init__(self, moto: Application, service: LambdaService, faults: InjectedFaults) -> None:
         self._moto = moto
         self._lambda = service
         self._faults = faults

@@ -20,8 +20,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from pipectl.embedded.concurrency import Concurrency, ThrottledError
-from pipectl.embedded.faults import REFUSALS, Faults
-from pipectl.embedded.workers import Function, Outcome, Workers, WorkersClosedError
+from pipectl.embedded.injected_faults import REFUSALS, InjectedFaults
+from pipectl.embedded.workers import Function, InvocationResult, Workers, WorkersClosedError
 
 INVOKE_PATH = "/2015-03-31/functions/"
 
@@ -87,7 +87,7 @@ class LambdaService:
         self,
         workers: Workers,
         wait: Callable[[float], object],
-        faults: Faults,
+        faults: InjectedFaults,
         concurrency: Concurrency,
     ) -> None:
         """`wait` sleeps between the attempts of asynchronous invocations."""
@@ -126,7 +126,7 @@ class LambdaService:
             for function in list(self._functions.values()):
                 self._workers.prepare(function)
 
-    def invoke(self, name_or_arn: str, payload: bytes) -> tuple[Outcome, str]:
+    def invoke(self, name_or_arn: str, payload: bytes) -> tuple[InvocationResult, str]:
         """Invoke a function and wait; returns its outcome and the request's id.
 
         Raises `ServiceError` where Lambda itself would refuse.
@@ -231,7 +231,7 @@ class LambdaService:
         payload: bytes,
         condition: str,
         attempts: int,
-        outcome: Outcome | None,
+        outcome: InvocationResult | None,
     ) -> None:
         """Send the function's failure destination, if it has one, the record of an invocation."""
         send = self._on_failure.get(function.name)
@@ -240,7 +240,11 @@ class LambdaService:
 
 
 def _record(
-    function: Function, payload: bytes, condition: str, attempts: int, outcome: Outcome | None
+    function: Function,
+    payload: bytes,
+    condition: str,
+    attempts: int,
+    outcome: InvocationResult | None,
 ) -> dict[str, Any]:
     """What Lambda sends to a destination.
 
@@ -268,13 +272,13 @@ def _record(
     return record
 
 
-def _too_large(size: int) -> Outcome:
+def _too_large(size: int) -> InvocationResult:
     message = f"Response payload size ({size} bytes) exceeded maximum allowed payload size"
     document = {
         "errorMessage": f"{message} ({MAX_PAYLOAD_BYTES} bytes).",
         "errorType": "Function.ResponseSizeTooLarge",
     }
-    return Outcome(json.dumps(document).encode(), failed=True)
+    return InvocationResult(json.dumps(document).encode(), failed=True)
 
 
 def respond(

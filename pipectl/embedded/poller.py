@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-    from pipectl.embedded.workers import Outcome
+    from pipectl.embedded.workers import InvocationResult
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +36,10 @@ PAUSE_AFTER_SURPRISE_SECONDS = 1.0
 # Lambda keeps a batch that it can't deliver because the function is throttled, and tries again with
 # growing pauses until the messages' visibility timeout ends. How long the pauses are is not told.
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 10.0
+
+# How long `stop` waits for the answer of a receive. A busy server may take longer; the thread then
+# ends by itself, since the server is closed next.
+STOP_SECONDS = 2.0
 
 # How many failed deliveries are remembered, for whoever asks why a file did not start.
 REMEMBERED_FAILURES = 1000
@@ -93,10 +97,14 @@ class Poller:
         """Begin to poll."""
         self._thread.start()
 
+    def request_stop(self) -> None:
+        """Take no further messages; this doesn't wait."""
+        self._stopping.set()
+
     def stop(self) -> None:
         """Take no further messages; deliveries under way are not waited for."""
-        self._stopping.set()
-        self._thread.join()
+        self.request_stop()
+        self._thread.join(STOP_SECONDS)
 
     def _poll(self) -> None:
         while not self._stopping.is_set():
@@ -167,7 +175,7 @@ class Poller:
             ("MessageRefused", f"{self._source.function} could not accept the message."),
         )
 
-    def _invoke_when_there_is_room(self, payload: bytes) -> Outcome:
+    def _invoke_when_there_is_room(self, payload: bytes) -> InvocationResult:
         """Invoke the function as soon as it is not throttled any more.
 
         Raises `_ThrottledError` at the end of the visibility timeout, and `ServiceError` where

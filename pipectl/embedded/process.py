@@ -111,16 +111,22 @@ class StackProcess:
         self.close()
 
     def close(self) -> None:
-        """Stop the stack; it forgets everything."""
-        if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            self._process = None
+        """Stop the stack, which deletes everything in it."""
+        self.terminate()
         self._folder.cleanup()
+
+    def terminate(self) -> list[str]:
+        """Send SIGTERM and wait for the end; returns what the stack has printed to stderr."""
+        if self._process is None:
+            return []
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+        return self._problems.read_text().splitlines()
 
     @property
     def state_file(self) -> Path:
@@ -219,7 +225,7 @@ class StackProcess:
         }
 
     def add_fault(self, target: str, kind: str, times: int = 1) -> None:
-        """Let the next calls fail; see `pipectl.embedded.faults` for targets and kinds."""
+        """Let the next calls fail; see `pipectl.embedded.injected_faults` for targets and kinds."""
         self._ask("faults", {"target": target, "kind": kind, "times": times})
 
     def clear_faults(self) -> None:

@@ -8,18 +8,13 @@ import re
 import socket
 import threading
 from collections.abc import Iterable
-from functools import cache
 from http import HTTPStatus
 from typing import Any
 
-from moto.moto_server.werkzeug_app import (
-    DomainDispatcherApplication,
-    MotoRequestHandler,
-    create_backend_app,
-)
 from werkzeug.serving import make_server
 
 from pipectl.embedded.gateway import Application, StartResponse
+from pipectl.embedded.moto_patches.application import RequestHandler, moto_application
 from pipectl.errors import PipectlError
 
 _log = logging.getLogger(__name__)
@@ -32,7 +27,7 @@ class Server:
         """Bind the address; port 0 takes a free one. Raises `PipectlError` when it is taken."""
         # One line a request otherwise, on standard error.
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        self.moto = _moto_application()
+        self.moto = moto_application()
         listening = _bind(host, port)
         self._server = make_server(
             host,
@@ -68,7 +63,7 @@ class Server:
         return self._application(environ, start_response)
 
 
-class _RequestHandler(MotoRequestHandler):
+class _RequestHandler(RequestHandler):
     """Keeps connections open from one request to the next.
 
     werkzeug's own handler closes each one, and a new connection costs more than most of the
@@ -182,15 +177,6 @@ class _Body:
         """Read what nobody wanted."""
         while self._left and self.read(1024 * 1024):
             pass
-
-
-def _moto_application() -> Application:
-    application = DomainDispatcherApplication(create_backend_app)
-    # moto looks through its own folders for this at every request.
-    find = application.get_backend_for_host
-    application.get_backend_for_host = cache(find)  # type: ignore[method-assign]
-    moto: Application = application
-    return moto
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 from pipectl.client.deployment import Deployment
 from pipectl.embedded import workers
-from pipectl.embedded.faults import Faults
+from pipectl.embedded.clock import StackClock
 from pipectl.embedded.guard import Guard, new_token
-from pipectl.embedded.template import ACCOUNT, REGION, Template, Translation
+from pipectl.embedded.injected_faults import InjectedFaults
+from pipectl.embedded.template import REGION, Template, Translation
 from pipectl.errors import PipectlError
 
 if TYPE_CHECKING:
@@ -68,10 +69,11 @@ class EmbeddedStack:
         self._parameters = dict(parameters or {})
         self._port = port
         self._time_factor = time_factor
+        self._clock = StackClock(time_factor)
         self._concurrency = concurrency
         self._keep_logs = log_folder is not None
         self.log_folder = log_folder or Path(tempfile.mkdtemp(prefix="pipectl-logs-"))
-        self.faults = Faults()
+        self.faults = InjectedFaults()
         self.token = new_token()
         """What `/_embedded/` wants to see: those questions and orders are not AWS's API."""
         self._open = ExitStack()
@@ -96,46 +98,35 @@ class EmbeddedStack:
         self.close()
 
     def close(self) -> None:
-        """End the server, the pollers and all workers, and forget everything."""
+        """End the executions, the pollers, all workers and the server, and delete everything."""
+        # First, so that no execution goes on while what it needs is closed: the threads of a
+        # thousand executions that retry at once would leave this one no time to close the rest.
+        self._clock.close()
+        for poller in self._pollers:
+            poller.request_stop()
         self._open.close()
         if not self._keep_logs:
             shutil.rmtree(self.log_folder, ignore_errors=True)
 
     def notifications(self) -> list[dict[str, Any]]:
-        """All messages published so far: topic_arn, message_id, subject, message, attributes.
+        """All messages published so far: topic_arn, message_id, subject, message, attributes."""
+        from pipectl.embedded.moto_patches import backends
 
-        `message` is as it was published, so a JSON document by protocol where that was asked for.
-        """
-        from moto.sns.models import sns_backends
-
-        topics = sns_backends[ACCOUNT][REGION].topics
-        return [
-            {
-                "topic_arn": arn,
-                "message_id": message_id,
-                "subject": subject,
-                "message": message,
-                "attributes": {
-                    name: attribute["Value"] for name, attribute in (attributes or {}).items()
-                },
-            }
-            for arn, topic in list(topics.items())
-            for message_id, message, subject, attributes, _ in list(topic.sent_notifications)
-        ]
+        return backends.notifications()
 
     def dead_letters(self) -> list[str]:
-        """The bodies of all messages in the dead-letter queue, looked at without receiving them."""
-        from moto.sqs.models import sqs_backends
+        """The bodies of all messages in the dead-letter queue, none of which is received."""
+        from pipectl.embedded.moto_patches import backends
 
-        name = self.deployment.outputs["DeadLetterQueueUrl"].rpartition("/")[2]
-        queue = sqs_backends[ACCOUNT][REGION].queues[name]
-        return [str(message.body) for message in list(queue._messages)]
+        return backends.message_bodies(
+            self.deployment.outputs["DeadLetterQueueUrl"].rpartition("/")[2]
+        )
 
     def current_states(self) -> dict[str, str]:
         """The state that each execution is in or ended in, by the execution's ARN."""
-        from pipectl.embedded.moto_patches import engine
+        from pipectl.embedded.moto_patches import backends
 
-        return engine.current_states(ACCOUNT, REGION)
+        return backends.current_states()
 
     def failed_deliveries(self) -> list[dict[str, str]]:
         """Messages that a function refused: body, and code and message of the error."""
@@ -147,46 +138,35 @@ class EmbeddedStack:
         translation = Translation(self._template_path, self._parameters)
         self._open.callback(translation.cancel)
         _import_moto()
-        self._open.enter_context(_clean_moto())
         self._serve(translation)
 
     def _serve(self, translation: Translation) -> None:
         from pipectl.embedded.concurrency import Concurrency
         from pipectl.embedded.gateway import Gateway
         from pipectl.embedded.lambda_service import LambdaService
-        from pipectl.embedded.moto_patches import (
-            engine,
-            events,
-            map_runs,
-            message_move,
-            redrive,
-            start,
-        )
+        from pipectl.embedded.moto_patches import backends, message_move, redrive, start_execution
+        from pipectl.embedded.moto_patches.all_patches import applied
+        from pipectl.embedded.moto_patches.table import PatchSettings
         from pipectl.embedded.server import Server
 
+        self._open.enter_context(backends.empty_backends())
         server = Server(HOST, self._port)
-        wait = engine.scaled_wait(self._time_factor)
         self._open.callback(server.stop)
         pool = workers.Workers(_worker_environment(server.endpoint), self._log_folder_ready())
         self._open.callback(pool.close)
-        self._lambda = LambdaService(pool, wait, self.faults, Concurrency(self._concurrency))
+        concurrency = Concurrency(self._concurrency)
+        self._lambda = LambdaService(pool, self._clock.sleep, self.faults, concurrency)
         gateway = Gateway(server.moto, self._lambda, self.faults)
-        start.extend(gateway)
-        redrive.extend(gateway)
-        message_move.extend(gateway)
+        for extension in (start_execution, redrive, message_move):
+            extension.extend(gateway)
         self._add_controls(gateway)
         server.start(Guard(gateway, self.token))
-        for change in (
-            engine.shared_clients(lambda service: _endpoint_of(service, server.endpoint)),
-            engine.parsed_once(),
-            engine.retry_clock(wait),
-            engine.uncaught_errors(),
-            engine.untyped_errors(),
-            engine.aborted_stays_aborted(),
-            map_runs.complete_map_runs(),
-            events.complete_events(self._lambda.invoke_later),
-        ):
-            self._open.enter_context(change)
+        settings = PatchSettings(
+            endpoint=lambda service: _endpoint_of(service, server.endpoint),
+            clock=self._clock,
+            invoke=self._lambda.invoke_later,
+        )
+        self._open.enter_context(applied(settings))
         self.deployment = Deployment.embedded(server.endpoint, REGION, STACK_NAME)
         self._create(translation.result())
 
@@ -239,33 +219,19 @@ class EmbeddedStack:
 
 
 def _import_moto() -> None:
-    """Import what of moto the stack needs, which takes most of its start."""
+    """Import the parts of moto that the stack needs, which takes most of its start."""
     with warnings.catch_warnings():
         # requests warns about versions of its own dependencies that work well.
         warnings.simplefilter("ignore")
-        import moto.cloudformation.models
-        import moto.moto_server.werkzeug_app
-        import moto.stepfunctions.parser.models  # noqa: F401
-    # Each failure of a state is logged; the executions' histories tell the same.
+        import pipectl.embedded.moto_patches.all_patches
+        import pipectl.embedded.moto_patches.application
+        import pipectl.embedded.moto_patches.created  # noqa: F401
+    # It logs each failure of a state, which the execution's history contains too.
     logging.getLogger("moto").setLevel(logging.CRITICAL)
 
 
-@contextlib.contextmanager
-def _clean_moto() -> Iterator[None]:
-    """Let moto run state machines, and forget what it holds at the end."""
-    from unittest.mock import patch
-
-    from moto.core.base_backend import BackendDict
-    from moto.core.config import default_user_config
-
-    with patch.dict(default_user_config, {"stepfunctions": {"execute_state_machine": True}}):
-        BackendDict.reset()
-        yield
-        BackendDict.reset()
-
-
 def _endpoint_of(service: str, default: str) -> str:
-    """Where the engine finds a service: here, unless the environment names another place."""
+    """Where the engine finds a service: here, unless the environment names another address."""
     return os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}", default)
 
 

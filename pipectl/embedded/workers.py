@@ -68,7 +68,7 @@ class Function:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class InvocationResult:
     """What an invocation gives back: the handler's result as JSON, or Lambda's error payload."""
 
     payload: bytes
@@ -121,7 +121,7 @@ class Workers:
         self._closed = False
         self._scratch = Path(tempfile.mkdtemp(prefix="pipectl-"))
 
-    def invoke(self, function: Function, payload: bytes, request_id: str) -> Outcome:
+    def invoke(self, function: Function, payload: bytes, request_id: str) -> InvocationResult:
         """Run one invocation and wait for it; errors come back as Lambda's payloads.
 
         Raises `WorkersClosedError` after `close`.
@@ -219,7 +219,7 @@ class _Worker:
         """Whether it is a worker of this function."""
         return self._function.name == function.name
 
-    def initialize(self) -> Outcome | None:
+    def initialize(self) -> InvocationResult | None:
         """Wait until the handler is imported; returns the error of one that can't be.
 
         Raises EOFError where the process ended over it.
@@ -230,11 +230,11 @@ class _Worker:
             self.kill()
             self._report("platform.initReport", {"phase": "init", "status": "timeout"})
             return _error(f"Init timed out after {INIT_SECONDS:.2f} seconds", "Sandbox.Timedout")
-        error: Outcome | None = self._connection.recv()
+        error: InvocationResult | None = self._connection.recv()
         self._ready = error is None
         return error
 
-    def invoke(self, payload: bytes, request_id: str) -> Outcome:
+    def invoke(self, payload: bytes, request_id: str) -> InvocationResult:
         """Run one invocation; a worker that breaks in it is dead afterwards."""
         try:
             error = self.initialize()
@@ -245,7 +245,7 @@ class _Worker:
             self._connection.send(_Invocation(request_id, payload, deadline))
             if not self._connection.poll(self._function.timeout):
                 return self._timed_out(request_id)
-            outcome: Outcome = self._connection.recv()
+            outcome: InvocationResult = self._connection.recv()
         except (EOFError, OSError):
             return self._exited(request_id)
         return outcome
@@ -270,13 +270,13 @@ class _Worker:
         with self._log.open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
 
-    def _timed_out(self, request_id: str) -> Outcome:
+    def _timed_out(self, request_id: str) -> InvocationResult:
         self.kill()
         self._report("platform.report", {"requestId": request_id, "status": "timeout"})
         message = f"Task timed out after {self._function.timeout:.2f} seconds"
         return _error(f"RequestId: {request_id} Error: {message}", "Sandbox.Timedout")
 
-    def _exited(self, request_id: str) -> Outcome:
+    def _exited(self, request_id: str) -> InvocationResult:
         self._process.join(timeout=1)
         code = self._process.exitcode
         how = f"signal: {signal.strsignal(-code) or -code}" if code and code < 0 else "exit status"
@@ -291,9 +291,9 @@ def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _error(message: str, error_type: str, **more: Any) -> Outcome:
+def _error(message: str, error_type: str, **more: Any) -> InvocationResult:
     document = {"errorMessage": message, "errorType": error_type, **more}
-    return Outcome(json.dumps(document).encode(), failed=True)
+    return InvocationResult(json.dumps(document).encode(), failed=True)
 
 
 def _variables(function: Function, environment: Mapping[str, str]) -> dict[str, str]:
@@ -370,7 +370,7 @@ def _load(handler: str) -> Callable[[Any, Any], Any]:
     return loaded
 
 
-def _init_error(handler: str, error: BaseException) -> Outcome:
+def _init_error(handler: str, error: BaseException) -> InvocationResult:
     module_name, _, name = handler.rpartition(".")
     if isinstance(error, AttributeError) and module_name in sys.modules:
         text = f"Handler '{name}' missing on module '{module_name}'"
@@ -382,7 +382,7 @@ def _init_error(handler: str, error: BaseException) -> Outcome:
     return _error(str(error), type(error).__name__, requestId="", stackTrace=stack)
 
 
-def _log_error(outcome: Outcome) -> None:
+def _log_error(outcome: InvocationResult) -> None:
     """Log an error as Lambda's runtime logs one that no handler has caught, with `LogFormat: JSON`.
 
     So what an error's message holds is in the log, here as there.
@@ -393,7 +393,7 @@ def _log_error(outcome: Outcome) -> None:
 
 def _run(
     handler: Callable[[Any, Any], Any], function: Function, invocation: _Invocation
-) -> Outcome:
+) -> InvocationResult:
     with _log_lines(invocation.request_id):
         outcome = _handle(handler, function, invocation)
         if outcome.failed:
@@ -403,7 +403,7 @@ def _run(
 
 def _handle(
     handler: Callable[[Any, Any], Any], function: Function, invocation: _Invocation
-) -> Outcome:
+) -> InvocationResult:
     request_id = invocation.request_id
     context = LambdaContext(function, request_id, invocation.deadline)
     try:
@@ -413,7 +413,7 @@ def _handle(
         trace = _stack(error.__traceback__)
         return _error(str(error), type(error).__name__, requestId=request_id, stackTrace=trace)
     try:
-        return Outcome(json.dumps(result, ensure_ascii=False).encode(), failed=False)
+        return InvocationResult(json.dumps(result, ensure_ascii=False).encode(), failed=False)
     except (TypeError, ValueError) as error:
         text = f"Unable to marshal response: {error}"
         return _error(text, "Runtime.MarshalError", requestId=request_id, stackTrace=[])

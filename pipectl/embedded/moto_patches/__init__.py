@@ -1,1 +1,11 @@
-"""What moto lacks or does otherwise than AWS; every private name of moto is used here."""
+"""What moto lacks or does differently from AWS. No other module uses moto's private names.
+
+`table` lists the names that are replaced while a stack is up; the modules below register them:
+
+- `engine`: the Step Functions engine's clients, clock, parser and error names,
+- `map_runs`: Distributed Maps,
+- `events`: events of S3, SNS, EventBridge and Step Functions.
+
+Other modules answer API calls that moto lacks (`start_execution`, `redrive`, `message_move`), read
+moto's state (`backends`), create resources (`created`) and serve moto's APIs (`application`).
+"""

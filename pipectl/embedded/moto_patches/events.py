@@ -1,7 +1,7 @@
-"""Events that moto leaves out or sends incompletely.
+"""Patches that send the events which moto leaves out or sends incompletely.
 
-S3 events get a version and a sequencer; topics and rules reach Lambda functions; executions tell
-EventBridge how they go.
+S3 events get a version and a sequencer, topics and rules reach Lambda functions, and executions
+report their status to EventBridge.
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack
 from typing import Any
-from unittest.mock import patch
 
 from moto.events.models import Rule, events_backends
 from moto.events.utils import EventTemplateParser
@@ -28,80 +26,59 @@ from moto.stepfunctions.parser.backend.execution import (
 )
 
 from pipectl.embedded.lambda_service import ServiceError
-
-Invoke = Callable[[str, bytes], None]
-"""Invokes a function, given by name or ARN, asynchronously with a payload."""
-
-
-def complete_events(invoke: Invoke) -> AbstractContextManager[Any]:
-    """Replace, while the stack is up, what moto does about events."""
-    hooks = ExitStack()
-    for owner, name, replacement in (
-        (notifications, "_get_s3_event", _complete_s3_event),
-        (SNSBackend, "publish", _publish_checked),
-        (Subscription, "publish", _publish_to_lambda(invoke)),
-        (Rule, "send_to_targets", _send_to_lambda(invoke)),
-        (Execution, "start", _tell_start),
-        (BaseExecutionWorkerCommunication, "terminated", _tell_end),
-    ):
-        hooks.enter_context(patch.object(owner, name, _around(getattr(owner, name), replacement)))
-    return hooks
-
-
-def _around(original: Callable[..., Any], replacement: Callable[..., Any]) -> Callable[..., Any]:
-    """A function for moto's place that gets moto's own one as its first argument."""
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return replacement(original, *args, **kwargs)
-
-    return call
-
+from pipectl.embedded.moto_patches.table import PatchSettings, replaces
 
 # S3
 
-# Later writes of a key have greater sequencers, compared as text; the clock sets the start, so
-# that this holds from one stack to the next too.
+# Later writes of a key have greater sequencers, compared as text. The clock sets the start, so that
+# this is also true across stacks.
 _SEQUENCE = itertools.count(time.time_ns())
 
 
-def _complete_s3_event(
-    original: Callable[..., dict[str, Any]], event_name: str, bucket: Any, key: Any, name: str
-) -> dict[str, Any]:
-    event = original(event_name, bucket, key, name)
-    for record in event["Records"]:
-        described = record["s3"]["object"]
-        if bucket.is_versioned:
-            described["versionId"] = key.version_id
-        described["sequencer"] = f"{next(_SEQUENCE):016X}"
-    return event
+@replaces(notifications, "_get_s3_event", "19e8d7b8527a")
+def _complete_s3_event(original: Callable[..., dict[str, Any]], _settings: PatchSettings) -> Any:
+    """Add the object's version and a sequencer to an S3 event."""
+
+    def event_of(event_name: str, bucket: Any, key: Any, name: str) -> dict[str, Any]:
+        event = original(event_name, bucket, key, name)
+        for record in event["Records"]:
+            described = record["s3"]["object"]
+            if bucket.is_versioned:
+                described["versionId"] = key.version_id
+            described["sequencer"] = f"{next(_SEQUENCE):016X}"
+        return event
+
+    return event_of
 
 
 # SNS
 
-# What a message attribute can't carry: control characters, and what is no character.
+# What a message attribute can't contain: control characters and code points that are no characters.
 # https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
 _REFUSED_IN_ATTRIBUTES = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
-def _publish_checked(original: Callable[..., str], backend: Any, *args: Any, **kwargs: Any) -> str:
-    for name, attribute in (kwargs.get("message_attributes") or {}).items():
-        value = str(attribute["Value"])
-        if _REFUSED_IN_ATTRIBUTES.search(value):
-            raise InvalidParameterValue(
-                f"Invalid parameter: The value of the message attribute '{name}' has a character"
-                " that is not allowed."
-            )
-    return original(backend, *args, **kwargs)
+@replaces(SNSBackend, "publish", "1a3389bc5623")
+def _publish_checked(original: Callable[..., str], _settings: PatchSettings) -> Any:
+    """Refuse the message attributes that SNS refuses."""
+
+    def publish(backend: Any, *args: Any, **kwargs: Any) -> str:
+        for name, attribute in (kwargs.get("message_attributes") or {}).items():
+            if _REFUSED_IN_ATTRIBUTES.search(str(attribute["Value"])):
+                raise InvalidParameterValue(
+                    f"Invalid parameter: The value of the message attribute '{name}' has a"
+                    " character that is not allowed."
+                )
+        return original(backend, *args, **kwargs)
+
+    return publish
 
 
-def _publish_to_lambda(invoke: Invoke) -> Callable[..., None]:
-    def publish(
-        original: Callable[..., None],
-        subscription: Any,
-        message: str,
-        message_id: str,
-        **more: Any,
-    ) -> None:
+@replaces(Subscription, "publish", "0877a1a7ab60")
+def _publish_to_lambda(original: Callable[..., None], settings: PatchSettings) -> Any:
+    """Deliver messages to subscribed functions."""
+
+    def publish(subscription: Any, message: str, message_id: str, **more: Any) -> None:
         if subscription.protocol != "lambda":
             original(subscription, message, message_id, **more)
             return
@@ -113,7 +90,7 @@ def _publish_to_lambda(invoke: Invoke) -> Callable[..., None]:
             by_protocol = json.loads(message)
             message = by_protocol.get("lambda", by_protocol["default"])
         event = _sns_event(subscription, message, message_id, more.get("subject"), attributes)
-        invoke(subscription.endpoint, json.dumps(event).encode())
+        settings.invoke(subscription.endpoint, json.dumps(event).encode())
 
     return publish
 
@@ -125,7 +102,7 @@ def _sns_event(
     subject: str | None,
     attributes: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """The event as a function gets it.
+    """The event that a function receives from SNS.
 
     https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html
     """
@@ -156,15 +133,16 @@ def _sns_event(
 # EventBridge
 
 
-def _send_to_lambda(invoke: Invoke) -> Callable[..., None]:
-    def send(
-        original: Callable[..., None], rule: Any, event: Any, transform_input: bool = True
-    ) -> None:
+@replaces(Rule, "send_to_targets", "d034bb3d42f2")
+def _send_to_lambda(original: Callable[..., None], settings: PatchSettings) -> Any:
+    """Deliver a rule's events to functions."""
+
+    def send(rule: Any, event: Any, transform_input: bool = True) -> None:
         if rule.state != "ENABLED" or not rule.event_pattern.matches_event(event):
             return
         functions = [target for target in rule.targets if ":lambda:" in target["Arn"]]
         for target in functions:
-            invoke(target["Arn"], _target_input(target, event).encode())
+            settings.invoke(target["Arn"], _target_input(target, event).encode())
         if len(functions) < len(rule.targets):
             original(_Others(rule, functions), event, transform_input)
 
@@ -187,7 +165,7 @@ def _target_input(target: Mapping[str, Any], event: Mapping[str, Any]) -> str:
 
 
 class _Others:
-    """A rule without those targets that are served already."""
+    """A rule without the targets that have been served."""
 
     def __init__(self, rule: Any, served: list[Any]) -> None:
         self._rule = rule
@@ -200,25 +178,33 @@ class _Others:
 # Step Functions
 
 
-def _tell_start(original: Callable[..., None], execution: Any) -> None:
-    original(execution)
-    emit_status(execution)
+@replaces(Execution, "start", "aace7bdcfe22")
+def _report_start(original: Callable[..., None], _settings: PatchSettings) -> Any:
+    def start(execution: Any) -> None:
+        original(execution)
+        emit_status(execution)
+
+    return start
 
 
-def _tell_end(original: Callable[..., None], communication: Any) -> None:
-    original(communication)
-    emit_status(communication.execution)
+@replaces(BaseExecutionWorkerCommunication, "terminated", "8d9da006beb9")
+def _report_end(original: Callable[..., None], _settings: PatchSettings) -> Any:
+    def terminated(communication: Any) -> None:
+        original(communication)
+        emit_status(communication.execution)
+
+    return terminated
 
 
 def emit_status(execution: Any) -> None:
-    """Tell EventBridge of a moto execution's present status."""
+    """Report the current status of one of moto's executions to EventBridge."""
     event = status_event(execution)
-    # As on AWS, nobody waits for it.
+    # As on AWS, nothing waits for it.
     threading.Thread(target=_deliver, args=(execution, event), daemon=True).start()
 
 
 def status_event(execution: Any) -> dict[str, Any]:
-    """The EventBridge event of a moto execution's present status.
+    """The EventBridge event for the current status of one of moto's executions.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
     """
@@ -257,12 +243,12 @@ def _deliver(execution: Any, event: Mapping[str, Any]) -> None:
         try:
             rule.send_to_targets(event)
         except ServiceError:
-            # The rule names a function that isn't there: EventBridge drops the event too.
+            # The rule names a function that doesn't exist: EventBridge drops the event too.
             continue
 
 
-def _milliseconds(moment: Any) -> int | None:
-    return None if moment is None else int(moment.timestamp() * 1000)
+def _milliseconds(date: Any) -> int | None:
+    return None if date is None else int(date.timestamp() * 1000)
 
 
 def _iso_now() -> str:

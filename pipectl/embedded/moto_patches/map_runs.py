@@ -1,10 +1,14 @@
-"""Distributed Maps as Step Functions runs them, where moto's engine leaves something out.
+"""Patches that make moto's Distributed Maps behave as those of Step Functions.
 
-moto lets a Map succeed whose children have failed, lets the others go on where one of them ends it,
-ends the execution as `States.Runtime` where S3 does not give the items or take the results, writes
-a manifest without result files, reads the ResultWriter's parameters from the children's results
-instead of the state's input, and goes from item to item by recursion. Methods of its classes are
-replaced while the stack is up.
+moto's own engine differs in these points:
+
+- A Map succeeds although children have failed, and the failure of one child doesn't stop the rest.
+- The execution ends with `States.Runtime` if the items can't be read from S3 or the results can't
+  be written to it.
+- The manifest names no result files.
+- The ResultWriter's parameters are read from the children's results, not from the state's input.
+- It goes from item to item by recursion, so a long list exhausts the stack.
+
 https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
 """
 
@@ -15,49 +19,68 @@ import json
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
-from unittest.mock import patch
+
+from moto.stepfunctions.parser.api import HistoryEventType, MapRunFailedEventDetails
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
+    FailureEvent,
+    FailureEventException,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import (
+    StatesErrorName,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import (
+    StatesErrorNameType,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader.item_reader_decl import (  # noqa: E501  # a module's name
+    ItemReader,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.itemprocessor.distributed_item_processor_worker import (  # noqa: E501  # a module's name
+    DistributedItemProcessorWorker,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.state_map import StateMap
+from moto.stepfunctions.parser.asl.eval.program_state import ProgramError, ProgramStopped
+from moto.stepfunctions.parser.asl.eval.states import ItemData, MapData
+from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
+from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
+
+from pipectl.embedded.moto_patches.table import PatchSettings, replaces
 
 _ABORTED, _FAILED, _SUCCEEDED = "ABORTED", "FAILED", "SUCCEEDED"
-# Which children are told in which files; PENDING would be those that were not started.
+# The statuses of the children that each result file lists; PENDING would list those not started.
 _FILES = {_FAILED: {_FAILED, _ABORTED}, "PENDING": set[str](), _SUCCEEDED: {_SUCCEEDED}}
 
 
-@contextmanager
-def complete_map_runs() -> Iterator[None]:
-    """Complete the Distributed Maps of moto's engine inside the block."""
-    from moto.stepfunctions.parser.asl.component.state.exec.state_map import state_map
-    from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader import (
-        item_reader_decl,
-    )
-    from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.itemprocessor import (  # noqa: E501  # a module's name
-        distributed_item_processor_worker,
-    )
+@replaces(StateMap, "_eval_execution", "045828986a6a")
+def _complete_map(original: Any, _settings: PatchSettings) -> Any:
+    """Let the ResultWriter report on the children whether they succeed or not."""
+    return lambda state, environment: _run_map(state, environment, original)
 
-    worker = distributed_item_processor_worker.DistributedItemProcessorWorker
-    with ExitStack() as stack:
-        stack.enter_context(patch.object(worker, "eval", _work))
-        stack.enter_context(patch.object(worker, "_eval_job", _run_child))
-        original = state_map.StateMap._eval_execution  # what is completed here
 
-        def run_map(state: Any, environment: Any) -> None:
-            _run_map(state, environment, original)
+@replaces(ItemReader, "_eval_body", "2c0e259258c5")
+def _read_items(original: Any, _settings: PatchSettings) -> Any:
+    """Fail the Map with the ItemReader's own error where the items can't be read."""
 
-        stack.enter_context(patch.object(state_map.StateMap, "_eval_execution", run_map))
-        read = item_reader_decl.ItemReader._eval_body
+    def read_items(reader: Any, env: Any) -> None:
+        with _failing_as(env, "StatesItemReaderFailed"):
+            original(reader, env)
 
-        def read_items(reader: Any, env: Any) -> None:
-            with _failing_as(env, "StatesItemReaderFailed"):
-                read(reader, env)
+    return read_items
 
-        stack.enter_context(patch.object(item_reader_decl.ItemReader, "_eval_body", read_items))
-        yield
+
+@replaces(DistributedItemProcessorWorker, "eval", "fa8fa65fba0a")
+def _work_in_a_loop(_original: Any, _settings: PatchSettings) -> Any:
+    return _work
+
+
+@replaces(DistributedItemProcessorWorker, "_eval_job", "eb9f9c455679")
+def _run_one_child(_original: Any, _settings: PatchSettings) -> Any:
+    return _run_child
 
 
 def _run_map(state: Any, environment: Any, original: Any) -> None:
-    """Run a Map state; its ResultWriter reports on the children whether they succeed or not."""
     writer = state.result_writer
     if writer is None:
         original(state, environment)
@@ -82,10 +105,8 @@ def _run_map(state: Any, environment: Any, original: Any) -> None:
 
 
 def _write_results(writer: Any, environment: Any, run: Any, given: Any) -> dict[str, str]:
-    """Write the manifest and one file a status; returns where the manifest is."""
-    from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
-
-    # Against the state's input, not against what the children have left there.
+    """Write the manifest and one file per status; returns the manifest's bucket and key."""
+    # Evaluated on the state's input, not on what the children have left on the stack.
     depth = len(environment.stack)
     environment.stack.append(given)
     writer.parargs.eval(env=environment)
@@ -113,7 +134,7 @@ def _write_results(writer: Any, environment: Any, run: Any, given: Any) -> dict[
 
 
 class _Children:
-    """The executions of one Map Run's items. The first one that fails stops the others."""
+    """The executions of one Map Run's items. The first that fails stops the others."""
 
     def __init__(self) -> None:
         self.ended: list[dict[str, Any]] = []
@@ -122,14 +143,14 @@ class _Children:
         self._changed = threading.Condition()
 
     def begin(self, environment: Any) -> None:
-        """Know of an execution that begins; it is stopped at once where the Map Run has failed."""
+        """Add an execution that begins; if the Map Run has failed, it is stopped at once."""
         with self._changed:
             self._running.append(environment)
             if self._failed:
                 _stop(environment)
 
     def end(self, environment: Any, child: dict[str, Any]) -> None:
-        """Keep what the ResultWriter tells of an execution that has ended."""
+        """Keep what the ResultWriter reports of an execution that has ended."""
         with self._changed:
             self._running.remove(environment)
             self.ended.append(child)
@@ -140,7 +161,7 @@ class _Children:
             self._changed.notify_all()
 
     def wait(self) -> None:
-        """Wait until all executions have ended: a stopped one ends with its task's attempt."""
+        """Wait until all executions have ended; a stopped one ends after its task's attempt."""
         with self._changed:
             self._changed.wait_for(lambda: not self._running)
 
@@ -150,8 +171,8 @@ def _stop(environment: Any) -> None:
 
 
 def _work(worker: Any) -> None:
-    """Take item after item until none is left or the Map Run has failed."""
-    pool = worker._job_pool  # this stands for one of the worker's own methods
+    """Process items until none is left or the Map Run has failed."""
+    pool = worker._job_pool  # this replaces one of the worker's own methods
     while (job := pool.next_job()) is not None:
         child = worker._env.open_inner_frame()
         worker._eval_job(env=child, job=job)
@@ -162,10 +183,8 @@ def _work(worker: Any) -> None:
 
 
 def _run_child(worker: Any, env: Any, job: Any) -> None:
-    """Run one item's execution, keep what the ResultWriter tells, and fail the Map with it."""
-    from moto.stepfunctions.parser.asl.eval.states import ItemData, MapData
-
-    run = worker._map_run_record  # this stands for one of the worker's own methods
+    """Run one item's execution and record its result; if it fails, so does the Map."""
+    run = worker._map_run_record  # this replaces one of the worker's own methods
     counters = (run.item_counter, run.execution_counter)
     for counter in counters:
         counter.total.count()
@@ -179,7 +198,7 @@ def _run_child(worker: Any, env: Any, job: Any) -> None:
     _children(run).begin(env)
     try:
         child |= _result(worker, env, job, child)
-    except Exception as error:  # noqa: BLE001  # whatever it is, it fails this item's execution
+    except Exception as error:  # noqa: BLE001  # any error fails this item's execution
         cause = f"{type(error).__name__}: {error}"
         child |= {"Status": _FAILED, "Error": "States.Runtime", "Cause": cause}
     child |= _ended(child["Status"])
@@ -192,10 +211,7 @@ def _run_child(worker: Any, env: Any, job: Any) -> None:
 
 
 def _result(worker: Any, env: Any, job: Any, child: dict[str, Any]) -> dict[str, Any]:
-    """Run an item's execution to its end; its status, and its output or error."""
-    from moto.stepfunctions.parser.asl.eval.program_state import ProgramError, ProgramStopped
-    from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
-
+    """Run an item's execution; returns its status, and its output or error."""
     worker._eval_input(env_frame=env)
     child["Input"] = to_json_str(env.states.get_input())
     job.job_program.eval(env)
@@ -209,7 +225,7 @@ def _result(worker: Any, env: Any, job: Any, child: dict[str, Any]) -> dict[str,
 
 
 def _begin(run: Any, job: Any) -> dict[str, Any]:
-    """A child as AWS reports it: of its Map Run, neither the name nor the ARN says anything."""
+    """A child as AWS reports it. Neither its name nor its ARN contains the Map Run's."""
     name = str(uuid.uuid4())
     machine = run.map_state_machine_arn
     return {
@@ -238,43 +254,24 @@ def _children(run: Any) -> _Children:
 
 
 def _exceeded(env: Any) -> Exception:
-    """What a Map Run fails with when one of its children has: no failure is tolerated."""
+    """The error of a Map Run of which a child has failed: no failure is tolerated."""
     cause = "The specified tolerated failure threshold was exceeded"
     return _failure(env, "StatesExceedToleratedFailureThreshold", cause)
 
 
 @contextmanager
 def _failing_as(env: Any, kind: str) -> Iterator[None]:
-    """Let the Map fail under the error of this kind for whatever goes wrong inside the block."""
-    from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
-        FailureEventException,
-    )
-
+    """Fail the Map with this error for any exception inside the block."""
     try:
         yield
     except FailureEventException:
         raise
-    except Exception as error:  # noqa: BLE001  # S3's refusals, broken JSON: all fail the Map
+    except Exception as error:  # noqa: BLE001  # such as a refusal of S3 or invalid JSON
         raise _failure(env, kind, str(error)) from None
 
 
 def _failure(env: Any, kind: str, cause: str) -> Exception:
     """A Map Run's failure, of a kind in moto's `StatesErrorNameType`."""
-    from moto.stepfunctions.parser.api import (
-        HistoryEventType,
-        MapRunFailedEventDetails,
-    )
-    from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
-        FailureEvent,
-        FailureEventException,
-    )
-    from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import (
-        StatesErrorName,
-    )
-    from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import (
-        StatesErrorNameType,
-    )
-
     name = StatesErrorName(typ=StatesErrorNameType[kind])
     failed = MapRunFailedEventDetails(error=name.error_name, cause=cause)
     details: Any = {"mapRunFailedEventDetails": failed}

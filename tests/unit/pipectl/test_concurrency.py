@@ -12,14 +12,14 @@ from typing import Any, cast
 import pytest
 
 from pipectl.embedded.concurrency import Concurrency, ThrottledError
-from pipectl.embedded.faults import Faults
+from pipectl.embedded.injected_faults import InjectedFaults
 from pipectl.embedded.lambda_service import ASYNC_MAX_AGE_SECONDS, LambdaService, ServiceError
 from pipectl.embedded.poller import EventSource, Poller
-from pipectl.embedded.workers import Function, Outcome, Workers
+from pipectl.embedded.workers import Function, InvocationResult, Workers
 from pipectl.errors import UsageError
 
-DONE = Outcome(b"{}", failed=False)
-FAILED = Outcome(b'{"errorType": "SomeError", "errorMessage": ""}', failed=True)
+DONE = InvocationResult(b"{}", failed=False)
+FAILED = InvocationResult(b'{"errorType": "SomeError", "errorMessage": ""}', failed=True)
 
 
 def take(concurrency: Concurrency, function: str, count: int) -> int:
@@ -78,17 +78,20 @@ class TestConcurrency:
 class OneByOne:
     """Workers that answer as told, one outcome an invocation."""
 
-    def __init__(self, outcomes: Sequence[Outcome] = ()) -> None:
+    def __init__(self, outcomes: Sequence[InvocationResult] = ()) -> None:
         self._outcomes = iter(outcomes)
         self.invoked = 0
 
-    def invoke(self, _function: Function, _payload: bytes, _request_id: str) -> Outcome:
+    def invoke(self, _function: Function, _payload: bytes, _request_id: str) -> InvocationResult:
         self.invoked += 1
         return next(self._outcomes, DONE)
 
 
 def service(
-    workers: OneByOne, wait: Callable[[float], object], faults: Faults, limit: int | None = None
+    workers: OneByOne,
+    wait: Callable[[float], object],
+    faults: InjectedFaults,
+    limit: int | None = None,
 ) -> LambdaService:
     made = LambdaService(cast("Workers", workers), wait, faults, Concurrency(limit))
     made.add(Function("f", "arn", "a.b", Path(), 3, 128, {}, "log"))
@@ -96,11 +99,11 @@ def service(
 
 
 @pytest.fixture
-def faults() -> Faults:
-    return Faults()
+def faults() -> InjectedFaults:
+    return InjectedFaults()
 
 
-def test_the_api_answers_as_lambda_does(faults: Faults) -> None:
+def test_the_api_answers_as_lambda_does(faults: InjectedFaults) -> None:
     answer = service(OneByOne(), lambda _: None, faults, limit=0).answer(
         "/2015-03-31/functions/f/invocations", "RequestResponse", b"{}"
     )
@@ -110,14 +113,18 @@ def test_the_api_answers_as_lambda_does(faults: Faults) -> None:
 
 
 class TestAsynchronously:
-    def test_throttling_does_not_count_as_one_of_the_three_attempts(self, faults: Faults) -> None:
+    def test_throttling_does_not_count_as_one_of_the_three_attempts(
+        self, faults: InjectedFaults
+    ) -> None:
         workers, pauses = OneByOne([FAILED, FAILED, FAILED]), list[float]()
         faults.add("f", "throttle", 5)
         invoke_later(service(workers, pauses.append, faults))
         assert workers.invoked == 3
         assert pauses == [1, 2, 4, 8, 16, 60, 120]
 
-    def test_an_event_that_is_throttled_for_six_hours_is_dropped(self, faults: Faults) -> None:
+    def test_an_event_that_is_throttled_for_six_hours_is_dropped(
+        self, faults: InjectedFaults
+    ) -> None:
         workers, pauses = OneByOne(), list[float]()
         faults.add("f", "throttle", 1000)
         invoke_later(service(workers, pauses.append, faults))
@@ -126,7 +133,7 @@ class TestAsynchronously:
         assert max(pauses) == 300
 
     def test_an_event_that_is_given_up_is_sent_to_the_failure_destination(
-        self, faults: Faults
+        self, faults: InjectedFaults
     ) -> None:
         records: list[str] = []
         failing = service(OneByOne([FAILED] * 3), lambda _: None, faults)
@@ -141,7 +148,7 @@ class TestAsynchronously:
         assert record["responsePayload"] == {"errorType": "SomeError", "errorMessage": ""}
 
     def test_an_event_that_was_never_handled_is_sent_without_a_response(
-        self, faults: Faults
+        self, faults: InjectedFaults
     ) -> None:
         records: list[str] = []
         throttled = service(OneByOne(), lambda _: None, faults)
@@ -152,14 +159,14 @@ class TestAsynchronously:
         assert record["requestContext"]["condition"] == "EventAgeExceeded"
         assert "responsePayload" not in record
 
-    def test_an_event_that_is_handled_at_last_is_not_sent(self, faults: Faults) -> None:
+    def test_an_event_that_is_handled_at_last_is_not_sent(self, faults: InjectedFaults) -> None:
         records: list[str] = []
         recovering = service(OneByOne([FAILED, FAILED]), lambda _: None, faults)
         recovering.on_failure("f", records.append)
         invoke_later(recovering)
         assert records == []
 
-    def test_a_refusal_that_will_stay_one_is_final(self, faults: Faults) -> None:
+    def test_a_refusal_that_will_stay_one_is_final(self, faults: InjectedFaults) -> None:
         workers, pauses = OneByOne(), list[float]()
         faults.add("f", "access-denied")
         invoke_later(service(workers, pauses.append, faults))
@@ -200,14 +207,14 @@ SOURCE = EventSource("url", "arn:aws:sqs:us-east-1:1:q", "f", 10, False, 2)
 
 class TestPolling:
     @pytest.fixture
-    def polled(self, faults: Faults) -> Iterator[tuple[Queue, Poller, OneByOne]]:
+    def polled(self, faults: InjectedFaults) -> Iterator[tuple[Queue, Poller, OneByOne]]:
         queue, workers = Queue(), OneByOne()
         poller = Poller(SOURCE, service(workers, lambda _: None, faults), cast("Any", queue), 0)
         yield queue, poller, workers
         poller.stop()
 
     def test_a_throttled_message_is_kept_until_there_is_room(
-        self, polled: tuple[Queue, Poller, OneByOne], faults: Faults
+        self, polled: tuple[Queue, Poller, OneByOne], faults: InjectedFaults
     ) -> None:
         queue, poller, workers = polled
         faults.add("f", "throttle", 3)
@@ -218,7 +225,7 @@ class TestPolling:
         assert not poller.failures
 
     def test_it_goes_back_to_the_queue_when_its_visibility_timeout_ends(
-        self, polled: tuple[Queue, Poller, OneByOne], faults: Faults
+        self, polled: tuple[Queue, Poller, OneByOne], faults: InjectedFaults
     ) -> None:
         queue, poller, workers = polled
         faults.add("f", "throttle", 1000)

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryContext
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramError, ProgramStopped
+from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 
-from pipectl.embedded.moto_patches.engine import aborted_stays_aborted
+from pipectl.embedded.clock import StackClock
+from pipectl.embedded.moto_patches.all_patches import applied
+from pipectl.embedded.moto_patches.table import PatchSettings
 
+SETTINGS = PatchSettings(
+    endpoint=lambda _service: "http://127.0.0.1:1",
+    clock=StackClock(0),
+    invoke=lambda _function, _payload: None,
+)
 ERROR: Any = {"error": "States.Runtime", "cause": "No state may follow."}
 
 
@@ -29,9 +41,25 @@ def running() -> Environment:
     return environment
 
 
+def test_the_end_of_the_stack_ends_the_waits_of_retries() -> None:
+    clock = StackClock(1)
+    threading.Timer(0.1, clock.close).start()
+    with applied(replace(SETTINGS, clock=clock)), pytest.raises(SystemExit):
+        retrier_decl.time.sleep(3600)  # type: ignore[attr-defined]  # the module's import of it
+
+
+def test_an_execution_calls_nothing_after_the_end_of_the_stack() -> None:
+    clock = StackClock(1)
+    with applied(replace(SETTINGS, clock=clock)):
+        boto_client_for("us-east-1", "lambda")
+        clock.close()
+        with pytest.raises(SystemExit):
+            boto_client_for("us-east-1", "lambda")
+
+
 def test_an_execution_that_was_stopped_is_not_failed_by_the_end_of_its_last_state() -> None:
     environment = running()
-    with aborted_stays_aborted():
+    with applied(SETTINGS):
         environment.set_stop(datetime.now(UTC), None, None)
         environment.set_error(ERROR)
     assert isinstance(environment.program_state(), ProgramStopped)
@@ -39,6 +67,6 @@ def test_an_execution_that_was_stopped_is_not_failed_by_the_end_of_its_last_stat
 
 def test_an_execution_that_runs_is_failed_by_an_error() -> None:
     environment = running()
-    with aborted_stays_aborted():
+    with applied(SETTINGS):
         environment.set_error(ERROR)
     assert isinstance(environment.program_state(), ProgramError)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -52,7 +53,7 @@ def test_whatever_an_execution_was_started_with_is_one_line(
 ) -> None:
     sources: list[Any] = [{"key": "raw/x\n\x1b]0;y\x07"}, {"key": ["\ud800"]}, "text", [1], None]
     executions.documents = [{"source": source} for source in sources]
-    _Reporter(executions).look()  # type: ignore[arg-type]
+    _Reporter(executions, threading.Event()).look()  # type: ignore[arg-type]
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(sources)
     assert all(line.isprintable() for line in lines)
@@ -62,7 +63,7 @@ def test_whatever_an_execution_was_started_with_is_one_line(
 def test_what_can_not_be_read_is_said_once_and_hides_nothing(
     executions: FakeExecutions, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    reporter = _Reporter(executions)  # type: ignore[arg-type]
+    reporter = _Reporter(executions, threading.Event())  # type: ignore[arg-type]
     executions.error = RuntimeError("gone")
     reporter.look()
     reporter.look()

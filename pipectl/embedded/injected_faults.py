@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipectl.embedded.workers import Outcome
+from pipectl.embedded.workers import InvocationResult
 
 # What Lambda answers when it refuses to invoke: HTTP status, error name, message.
 # https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_Errors
@@ -45,7 +45,7 @@ BY_FUNCTIONS = "@functions"
 
 
 @dataclass(frozen=True)
-class Fault:
+class InjectedFault:
     """`target` is a function's name, or `<service>:<action>` such as `sqs:SendMessage`.
 
     The services are those that boto3 names so; of S3 the action is the HTTP method, `s3:GET`.
@@ -62,43 +62,43 @@ class Fault:
         """How the service refuses, where this fault is a refusal."""
         return REFUSALS.get(self.kind)
 
-    def outcome(self, request_id: str) -> Outcome:
+    def outcome(self, request_id: str) -> InvocationResult:
         """What the invocation gives back, where this fault is no refusal."""
         name, message = BREAKAGES.get(self.kind, (self.kind, f"A test raised {self.kind}."))
         document: dict[str, Any] = {"errorMessage": message.format(id=request_id)}
         if name is not None:
             document |= {"errorType": name, "requestId": request_id, "stackTrace": []}
-        return Outcome(json.dumps(document).encode(), failed=True)
+        return InvocationResult(json.dumps(document).encode(), failed=True)
 
 
 @dataclass
-class Faults:
+class InjectedFaults:
     """The faults that wait for their calls. Safe to use from many threads."""
 
-    _waiting: dict[str, list[Fault]] = field(default_factory=dict)
+    _waiting: dict[str, list[InjectedFault]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, target: str, kind: str, times: int = 1) -> None:
         """Let the next `times` calls of the target fail; they queue behind those there are."""
         with self._lock:
-            self._waiting.setdefault(target, []).extend([Fault(target, kind)] * times)
+            self._waiting.setdefault(target, []).extend([InjectedFault(target, kind)] * times)
 
     def clear(self) -> None:
         """Forget all faults that still wait."""
         with self._lock:
             self._waiting.clear()
 
-    def for_invocation(self, function: str) -> Fault | None:
+    def for_invocation(self, function: str) -> InjectedFault | None:
         """The fault for this invocation of the function, used up by asking."""
         return self._next(function)
 
-    def for_call(self, service: str, action: str, *, by_function: bool) -> Fault | None:
+    def for_call(self, service: str, action: str, *, by_function: bool) -> InjectedFault | None:
         """The fault for this API call, used up by asking."""
         call = f"{service}:{action}"
         of_functions = self._next(f"{call}{BY_FUNCTIONS}") if by_function else None
         return of_functions or self._next(call)
 
-    def _next(self, target: str) -> Fault | None:
+    def _next(self, target: str) -> InjectedFault | None:
         with self._lock:
             waiting = self._waiting.get(target)
             return waiting.pop(0) if waiting else None

@@ -1,0 +1,59 @@
+"""The patches of moto fit the installed version, and only they import moto."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pipectl.embedded.moto_patches import all_patches, table
+
+PIPECTL = Path(__file__).parents[3] / "pipectl"
+PATCHES = PIPECTL / "embedded" / "moto_patches"
+
+
+def test_every_name_that_is_patched_is_as_the_patch_expects_it() -> None:
+    assert all_patches.changes() == []
+
+
+def test_a_name_that_moto_changed_or_dropped_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = type("Owner", (), {"__module__": "moto.example", "changed": all_patches.changes})
+
+    def patch(name: str) -> table.Replacement:
+        return table.Replacement(owner, name, "0123456789ab", lambda original, _settings: original)
+
+    monkeypatch.setattr(all_patches, "REPLACEMENTS", [patch("dropped"), patch("changed")])
+    dropped, changed = all_patches.changes()
+    assert dropped.startswith("moto no longer has moto.example.Owner.dropped.")
+    assert changed.startswith("moto has changed moto.example.Owner.changed.")
+
+
+def test_patches_replace_every_name_of_the_table_and_restore_it() -> None:
+    settings: Any = SimpleNamespace()
+    before = [getattr(patch.owner, patch.name) for patch in table.REPLACEMENTS]
+    settings.clock = settings.endpoint = settings.invoke = None
+    with all_patches.applied(settings):
+        during = [getattr(patch.owner, patch.name) for patch in table.REPLACEMENTS]
+    assert all(new is not old for new, old in zip(during, before, strict=True))
+    assert [getattr(patch.owner, patch.name) for patch in table.REPLACEMENTS] == before
+
+
+def imports_moto(path: Path) -> bool:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+        else:
+            continue
+        if any(name.split(".")[0] == "moto" for name in names):
+            return True
+    return False
+
+
+def test_only_the_patches_import_moto() -> None:
+    importers = {path.parent for path in PIPECTL.rglob("*.py") if imports_moto(path)}
+    assert importers == {PATCHES}
