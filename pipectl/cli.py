@@ -1,4 +1,4 @@
-"""`pipectl`: the pipeline from the operator's side."""
+"""The command `pipectl`."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ import click
 from pipectl.errors import PipectlError
 from pipectl.output import accept_any_text, echo, printable
 
-# Each stands in a module of its own, which is imported when the subcommand is used: so
-# `pipectl --help` need not import AWS's SDK, and one broken subcommand does not break the others.
+# Each is a module of its own, imported when the subcommand is used. So `pipectl --help` doesn't
+# import AWS's SDK, and a broken subcommand doesn't break the others.
 SUBCOMMANDS = {
-    "run": "Run files through the whole pipeline on this machine, without AWS.",
-    "up": "Keep the pipeline's stack up on this machine, without AWS.",
-    "check": "Check files against a contract, without running anything.",
-    "contract": "Draft, check and move contracts.",
+    "run": "Process files with the whole pipeline on this machine, without AWS.",
+    "up": "Run the pipeline's stack on this machine, without AWS.",
+    "check": "Validate files against a contract, without running anything.",
+    "contract": "Draft and check contracts, and copy them to and from a stack.",
     "executions": "List executions and their files.",
     "show": "Show everything about one execution and its file.",
     "failures": "List failed files: error, state, since when, and how to rerun them.",
     "rejects": "Show the rejected records of a file, and why they were rejected.",
     "rerun": "Rerun failed files, or only the rows that were rejected.",
     "backfill": "Run objects in the bucket that have no successful run.",
-    "estimate": "Estimate what a load takes of AWS: requests, time, cost and quotas.",
+    "estimate": "Estimate requests, time, cost and quotas of a load on AWS.",
 }
 
 
 class _Subcommands(click.Group):
-    """Imports a subcommand when it is asked for."""
+    """Imports a subcommand when it is used."""
 
     def list_commands(self, _context: click.Context) -> list[str]:
         return list(SUBCOMMANDS)
@@ -56,14 +56,14 @@ class _Subcommands(click.Group):
 def pipectl() -> None:
     """Run, watch and repair the data pipeline.
 
-    Each command explains itself: pipectl COMMAND --help.
+    For help on a command: pipectl COMMAND --help.
     """
 
 
 def main() -> None:
-    """Run the command; what it can't do is said in a sentence, never in a traceback.
+    """Run the command. Errors are printed as one sentence.
 
-    With PIPECTL_DEBUG set, unexpected errors are shown as Python shows them.
+    With PIPECTL_DEBUG set, unexpected errors are printed with their traceback.
     """
     accept_any_text()
     try:
@@ -75,7 +75,7 @@ def main() -> None:
         _show(error)
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        # The reader of our output had enough.
+        # Nobody reads the output any more, as after `pipectl ... | head`.
         sys.stdout = None
         sys.exit(0)
     except Exception as error:
@@ -86,9 +86,9 @@ def main() -> None:
 
 
 def _show(error: click.ClickException) -> None:
-    """Print an error, with whatever its sentence quotes made printable."""
+    """Print an error, with unprintable characters in it escaped."""
     if not isinstance(error, PipectlError):
-        # Click quotes what was typed, or what a script has put there.
+        # Click quotes the command line, which may contain any character.
         error.message = printable(error.message)
     text = io.StringIO()
     error.show(text)
@@ -97,7 +97,7 @@ def _show(error: click.ClickException) -> None:
 
 
 def _explain(error: Exception) -> PipectlError:
-    """What went wrong, for errors that nobody foresaw."""
+    """An unexpected error as a sentence."""
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return PipectlError(f"{error.filename}: {error.strerror}.")
     kind = type(error).__name__

@@ -1,4 +1,4 @@
-"""`pipectl check`: files through the engine alone, before anyone uploads them."""
+"""`pipectl check`: validate files with the engine alone, before they are uploaded."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SHOWN_CHARACTERS = 60
 
 @dataclass
 class Verdict:
-    """What the engine says of one file."""
+    """The result of checking one file."""
 
     source: str
     record_count: int = 0
@@ -40,7 +40,7 @@ class Verdict:
 
     @property
     def valid(self) -> bool:
-        """Whether the file can be read and all its records are accepted."""
+        """Whether the file can be read and none of its records is rejected."""
         return self.file_error is None and self.error_count == 0
 
     def to_document(self) -> dict[str, Any]:
@@ -70,8 +70,8 @@ class Verdict:
     "--contract",
     "contract_path",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Contract of the files: a Data Resource descriptor with a Table Schema. Without it, the"
-    " rules for datasets without a contract hold.",
+    help="Contract for the files: a Data Resource descriptor with a Table Schema. Without it, the"
+    " rules for datasets without a contract apply.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @click.option(
@@ -79,17 +79,17 @@ class Verdict:
     type=click.IntRange(min=0),
     default=_DEFAULT_LIMIT,
     show_default=True,
-    help="How many errors of each file are listed.",
+    help="Maximum number of errors listed per file.",
 )
 def command(files: tuple[Path, ...], contract_path: Path | None, as_json: bool, limit: int) -> None:
-    """Check FILES against a contract, without running anything and without AWS.
+    """Validate FILES against a contract, without AWS and without writing anything.
 
-    Every record is read as the pipeline reads it. What it would reject is listed with row, line,
+    Reads every record exactly as the pipeline does, and lists what it would reject with row, line,
     byte offset and reason.
 
-    Exit status: 0 all files are valid, 1 any is not, 2 the command line is wrong.
+    Exit status: 0 if all files are valid, 1 if a file is not, 2 on usage errors.
     """
-    # Two processes share a large file: more threads would only get in their way.
+    # Several processes share a large file; more threads would only compete with them.
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
     from tabular.errors import InvalidContract
 
@@ -131,18 +131,18 @@ def _check(path: Path, contract: Contract | None, limit: int) -> Verdict:
     except TabularError as error:
         verdict.file_error = {"code": type(error).__name__, "message": str(error)}
     except OSError as error:
-        message = f"{path} cannot be read: {error.strerror}."
+        message = f"{path} can't be read: {error.strerror}."
         verdict.file_error = {"code": "SourceNotFound", "message": message}
     except (KeyboardInterrupt, SystemExit, click.Abort):
         raise
-    # One file never costs the verdicts of the others. Not Exception: a panic in Polars is none.
+    # One file never prevents the verdicts of the others. A panic in Polars is no Exception.
     except BaseException as error:  # noqa: BLE001
         verdict.file_error = {"code": "InternalError", "message": _unexpected(error)}
     return verdict
 
 
 def _unexpected(error: BaseException) -> str:
-    """An error of the engine's own, without its message, which may hold a cell."""
+    """An internal error of the engine, without its message, which may contain a cell."""
     frames = [
         f"{Path(frame.filename).name}:{frame.lineno}:{frame.name}"
         for frame in traceback.extract_tb(error.__traceback__)
@@ -154,7 +154,7 @@ def _unexpected(error: BaseException) -> str:
 
 
 def _check_into(verdict: Verdict, path: Path, contract: Contract | None, limit: int) -> None:
-    """Fill the verdict. What is known before a file-level error stays in it."""
+    """Fill the verdict. On a file-level error, it keeps what is known by then."""
     from pipectl.local.processes import transform_file
     from tabular.reading.layout import read_layout
     from tabular.statistics.threshold import check_rejects, may_reject_all
@@ -188,7 +188,7 @@ def _check_into(verdict: Verdict, path: Path, contract: Contract | None, limit: 
 
 
 def _errors(rejected: Path, limit: int) -> tuple[list[dict[str, Any]], bool]:
-    """The first errors of a file, and whether there are more."""
+    """The first `limit` errors of a file, and whether there are more."""
     errors: list[dict[str, Any]] = []
     with rejected.open("rb") as lines:
         for line in lines:
@@ -217,7 +217,7 @@ def _show_errors(console: Console, verdict: Verdict) -> None:
     table = Table(title=rich_text(verdict.source), title_justify="left", title_style="bold")
     for name in ("row", "line", "byte"):
         table.add_column(name, justify="right")
-    for name in ("field", "code", "what is wrong", "value"):
+    for name in ("field", "code", "message", "value"):
         table.add_column(name, overflow="fold")
     for error in verdict.errors:
         value = error["value"]
@@ -235,7 +235,7 @@ def _show_errors(console: Console, verdict: Verdict) -> None:
         )
     console.print(table)
     if verdict.errors_truncated:
-        console.print(f"There are more errors than the {len(verdict.errors)} shown: see --limit.")
+        console.print(f"Only the first {len(verdict.errors)} errors are shown: see --limit.")
     console.print()
 
 
@@ -246,7 +246,7 @@ def _show_summary(console: Console, verdicts: list[Verdict]) -> None:
     table = Table()
     table.add_column("file", overflow="fold")
     table.add_column("verdict")
-    for name in ("records", "good", "bad"):
+    for name in ("records", "processed", "rejected"):
         table.add_column(name, justify="right")
     for verdict in verdicts:
         table.add_row(

@@ -1,4 +1,4 @@
-"""`pipectl contract`: draft, check and move the contracts of datasets."""
+"""`pipectl contract`: draft and check contracts, and copy them to and from a stack."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from shared.text import exact_json
 if TYPE_CHECKING:
     from tabular.model import Contract, Dialect
 
-_OPTIONS_FOR_CONTRACT = (
-    " Here, --encoding, --delimiter, --header-row and --no-header say what a contract would."
-)
+_OPTIONS_FOR_CONTRACT = " Set it here with --encoding, --delimiter, --header-row or --no-header."
 _SAMPLE_BYTES = 4 * 1024 * 1024
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @click.group()
 def command() -> None:
-    """Draft, check and move the contracts of datasets.
+    """Draft and check contracts, and copy them to and from a stack.
 
-    A contract says what a dataset's files must hold: docs/contracts.md tells what can stand in it.
+    A contract describes the files of a dataset. docs/contracts.md lists its properties.
     """
 
 
 @command.command(epilog="Example: pipectl contract infer orders.csv --out orders.contract.json")
 @click.argument("file", type=_FILE)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write to.")
-@click.option("--encoding", help="Encoding of the file, if it is not UTF-8 and has no mark.")
-@click.option("--delimiter", help="What separates cells, if the file leaves it in doubt; \\t: tab.")
+@click.option(
+    "--encoding", help="Encoding of the file, if it is not UTF-8 and has no byte order mark."
+)
+@click.option("--delimiter", help="Delimiter of the file, if it is ambiguous; \\t means tab.")
 @click.option(
     "--header-row",
     "header_rows",
     type=click.IntRange(min=1),
     multiple=True,
-    help="Number of the header's row, counted from 1. Repeat it for a header of several rows.",
+    help="Number of the header row, from 1. Repeatable, for a header of several rows.",
 )
-@click.option("--no-header", is_flag=True, help="The first row holds data.")
+@click.option("--no-header", is_flag=True, help="The first row is data, not a header.")
 def infer(
     file: Path,
     out: Path | None,
@@ -53,12 +53,12 @@ def infer(
     *,
     no_header: bool,
 ) -> None:
-    """Write a starting contract from a sample of FILE.
+    """Draft a contract from the first 4 MiB of FILE.
 
-    The first 4 MiB are looked at. Types and formats are written down where every value fits and no
-    other reading does; what remains in doubt stays text and is noted, for you to decide.
+    A field gets a type and format if every value fits and no other interpretation does. Otherwise
+    it stays text, and a note says what you should decide.
 
-    Exit status: 0 a contract was written, 1 the file can't be read, 2 the command line is wrong.
+    Exit status: 0 on success, 1 if the file can't be read, 2 on usage errors.
     """
     from pipectl.local.infer import infer_contract
     from tabular.errors import TabularError
@@ -92,9 +92,9 @@ def infer(
 @click.argument("files", nargs=-1, required=True, type=_FILE)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def check(files: tuple[Path, ...], *, as_json: bool) -> None:
-    """Check that FILES are contracts; tell every problem with its place.
+    """Check that FILES are valid contracts, and list every problem with its path.
 
-    Exit status: 0 all are valid, 1 any is not, 2 the command line is wrong.
+    Exit status: 0 if all are valid, 1 if one is not, 2 on usage errors.
     """
     verdicts = [_check(path) for path in files]
     if as_json:
@@ -113,12 +113,12 @@ def check(files: tuple[Path, ...], *, as_json: bool) -> None:
 @click.option("--dataset", help="Dataset of the contract.  [default: the contract's name]")
 @changing_stack_options
 def push(*, choice: StackChoice, file: Path, dataset: str | None) -> None:
-    """Check the contract in FILE and put it where the stack looks for it.
+    """Check the contract in FILE and upload it to the stack.
 
-    It holds for executions that start from then on. On AWS it asks before it replaces anything,
-    unless --yes is given.
+    It applies to executions that start afterwards. On AWS, the command asks for confirmation unless
+    you pass --yes.
 
-    Exit status: 0 it is there, 1 it is wrong or could not be put, 2 the command line is wrong.
+    Exit status: 0 on success, 1 if it is invalid or can't be uploaded, 2 on usage errors.
     """
     from pipectl.client.uploads import dataset_for, put_contract
 
@@ -126,10 +126,10 @@ def push(*, choice: StackChoice, file: Path, dataset: str | None) -> None:
     if not verdict.valid:
         raise PipectlError(*verdict.lines())
     dataset = dataset_for(dataset, file)
-    stack = choice.open_to_change(f"Put the contract of the dataset {dataset}")
+    stack = choice.open_to_change(f"Upload the contract of the dataset {dataset}")
     bucket = stack.output("InputBucketName")
     key = put_contract(stack.deployment, file, str(dataset))
-    echo(f"Put to s3://{bucket}/{key}")
+    echo(f"Uploaded to s3://{bucket}/{key}")
 
 
 @command.command(epilog="Example: pipectl contract pull orders --out orders.contract.json")
@@ -137,9 +137,9 @@ def push(*, choice: StackChoice, file: Path, dataset: str | None) -> None:
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write to.")
 @stack_options
 def pull(*, choice: StackChoice, dataset: str, out: Path | None) -> None:
-    """Get the contract of DATASET from the stack.
+    """Print or save the contract of DATASET in the stack.
 
-    Exit status: 0 here it is, 1 there is none or it could not be read, 2 the command line is wrong.
+    Exit status: 0 on success, 1 if there is none or it can't be read, 2 on usage errors.
     """
     from pipectl.client.uploads import dataset_for, find_contract
     from shared.keys import contract_key
@@ -150,8 +150,8 @@ def pull(*, choice: StackChoice, dataset: str, out: Path | None) -> None:
     key = find_contract(stack.deployment, dataset)
     if key is None:
         raise PipectlError(
-            f"There is no s3://{bucket}/{contract_key(dataset)}: the dataset {dataset} has no"
-            " contract."
+            f"The dataset {dataset} has no contract: s3://{bucket}/{contract_key(dataset)} does not"
+            " exist."
         )
     content = stack.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
     text = content.decode("utf-8", "replace")
@@ -164,7 +164,7 @@ def pull(*, choice: StackChoice, dataset: str, out: Path | None) -> None:
 
 @dataclass(frozen=True)
 class _Verdict:
-    """What is wrong with a contract: (path of the property, message) each; nothing: valid."""
+    """The result of checking a contract; each problem is (path of the property, message)."""
 
     source: str
     fields: int
@@ -207,13 +207,13 @@ def _check(path: Path) -> _Verdict:
 def _dialect(
     delimiter: str | None, header_rows: tuple[int, ...], *, no_header: bool
 ) -> Dialect | None:
-    """The dialect that the options say, None where they leave all to the file."""
+    """The dialect that the options set, or None if they set none."""
     if no_header and header_rows:
-        raise click.UsageError("--no-header and --header-row exclude each other.")
+        raise click.UsageError("--no-header and --header-row can't be used together.")
     if delimiter is None and not header_rows and not no_header:
         return None
     if delimiter is None:
-        raise click.UsageError("With --header-row or --no-header, --delimiter is needed too.")
+        raise click.UsageError("--header-row and --no-header also need --delimiter.")
     dialect = {
         "delimiter": delimiter.replace("\\t", "\t"),
         "header": not no_header,
@@ -223,7 +223,7 @@ def _dialect(
 
 
 def _read_option(option: str, **properties: Any) -> Contract:
-    """A contract with what an option says; what it may not say is wrong on the command line."""
+    """A contract with what an option sets; an invalid value is reported as the option's."""
     from tabular.contract.descriptor import parse_contract
     from tabular.errors import InvalidContract
 

@@ -1,4 +1,4 @@
-"""`pipectl estimate`: what a load takes of AWS, before anything is deployed."""
+"""`pipectl estimate`: the requests, time, cost and quotas of a load, before it is deployed."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ if TYPE_CHECKING:
     type=click.FloatRange(min=0, min_open=True, max=5000),
     default=1.0,
     show_default=True,
-    help="Size of a file in 10^9 bytes.",
+    help="Size of each file in GB (10^9 bytes).",
 )
 @click.option(
     "--rows",
     type=click.IntRange(min=1),
-    help="Records of a file.  [default: as many as records of 128 bytes make]",
+    help="Records per file.  [default: its size divided by 128 bytes]",
 )
 @click.option(
     "--files-per-day",
     type=click.FloatRange(min=0, min_open=True),
     default=1000.0,
     show_default=True,
-    help="Files that arrive in a day.",
+    help="Number of files per day.",
 )
 @click.option(
     "--peak",
     type=click.FloatRange(min=1),
     default=1.0,
     show_default=True,
-    help="How many times the mean arrive in the busiest time; quotas are compared with that.",
+    help="Ratio of the busiest time's load to the average. Quotas are compared with the peak.",
 )
 @click.option(
     "--rejected-percent",
@@ -55,25 +55,25 @@ if TYPE_CHECKING:
     type=click.FloatRange(0, 100),
     default=0.0,
     show_default=True,
-    help="Percentage of files that fail in ParseCsv; counted in the 30 days.",
+    help="Percentage of files that fail in ParseCsv. They count in the 30 days.",
 )
 @click.option(
     "--throughput",
     type=click.FloatRange(min=0, min_open=True),
     metavar="MB",
-    help="10^6 bytes that one processor transforms in a second.  [default: as measured]",
+    help="MB (10^6 bytes) that one processor transforms per second.  [default: measured]",
 )
 @click.option(
     "--concurrency",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Lambda invocations that the account runs at once.  [default: 1000; a new account has 10]",
+    help="The account's concurrent Lambda executions.  [default: 1000; a new account has 10]",
 )
 @click.option(
     "--prices",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="JSON file with prices of your region; without it quantities are shown, no cost.",
+    help="JSON file with the prices of your region. Without it, no cost is shown.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @parameter_option
@@ -93,11 +93,11 @@ def command(
     parameters: Mapping[str, str],
     template: Path,
 ) -> None:
-    """Estimate requests, time, what AWS bills, and quotas of files of one kind.
+    """Estimate requests, time, billed quantities and quotas for files of one kind.
 
-    Counts follow from the template's settings and the workflow's states. Quotas are those of
-    us-east-1; those marked with * could not be looked up. docs/scale.md has an example of a price
-    file.
+    The counts are computed from the template's settings and the workflow's states. Quotas are those
+    of us-east-1; those marked with * could not be looked up. docs/scale.md has an example of a
+    price file.
     """
     report = _report(
         template,

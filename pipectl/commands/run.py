@@ -1,4 +1,4 @@
-"""`pipectl run`: files through the whole pipeline, on an AWS that lives as long as the command."""
+"""`pipectl run`: process files with the whole pipeline on this machine."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from pipectl.output import echo, echo_json
 @click.option(
     "--contract",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Contract of the files' dataset: a Data Resource descriptor with a Table Schema.",
+    help="Contract for the files: a Data Resource descriptor with a Table Schema.",
 )
 @click.option(
     "--dataset",
-    help="Folder under raw/ that the files are put into. Without it, that of the contract (its"
-    " 'name', else its file's name up to the first dot), or none: dataset 'default'.",
+    help="Dataset of the files: the folder under raw/ that they are uploaded to.  [default: the"
+    " contract's 'name', or its file's name up to the first dot; 'default' without a contract]",
 )
 @click.option(
     "--out",
@@ -31,14 +31,14 @@ from pipectl.output import echo, echo_json
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("out"),
     show_default=True,
-    help="Folder that outputs are mirrored to, laid out as the output bucket is.",
+    help="Folder for the outputs. It has the layout of the output bucket.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @click.option(
     "--split-size",
     type=click.IntRange(min=1),
     metavar="BYTES",
-    help="Files that are larger run in splits of about this size: the parameter SplitSizeBytes.",
+    help="Process larger files in splits of about this size (sets the parameter SplitSizeBytes).",
 )
 @concurrency_option
 @parameter_option
@@ -55,12 +55,12 @@ def command(
     parameters: Mapping[str, str],
     template: Path,
 ) -> None:
-    """Run FILES through the whole pipeline on this machine, without AWS.
+    """Process FILES with the whole pipeline on this machine, without an AWS account.
 
-    The stack of template.yaml is brought up on an embedded AWS, the files are put into the input
-    bucket, and what the pipeline makes of them is mirrored to a folder.
+    Starts the stack of template.yaml on an embedded AWS, uploads the files to its input bucket, and
+    copies the outputs to a folder.
 
-    Exit status: 0 all files succeeded, 1 any failed, 2 the command line is wrong.
+    Exit status: 0 if all files succeeded, 1 if a file failed, 2 on usage errors.
     """
     from rich.console import Console
 
@@ -75,7 +75,7 @@ def command(
     uploads = plan_uploads(files, dataset, notified_suffixes(template))
     progress = Progress(Console(stderr=True), total=len(uploads))
     with progress.shown():
-        outcome = run_files(
+        finished = run_files(
             uploads,
             contract=(contract, dataset) if contract and dataset else None,
             folder=folder,
@@ -86,12 +86,12 @@ def command(
         )
     if as_json:
         document = {
-            "files": [result.document() for result in outcome.results],
-            "dead_letter_queue": outcome.dead_letters,
+            "files": [result.document() for result in finished.results],
+            "dead_letter_queue": finished.dead_letters,
         }
         echo_json(document)
     else:
-        show_table(Console(), outcome.results)
-    if outcome.logs is not None:
-        echo(f"The functions' logs are kept in {outcome.logs}", err=True)
+        show_table(Console(), finished.results)
+    if finished.logs is not None:
+        echo(f"The functions' logs are in {finished.logs}", err=True)
         raise SystemExit(1)

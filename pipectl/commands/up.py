@@ -217,7 +217,9 @@ class _Reporter:
         except Exception as error:  # noqa: BLE001  # no error may end the stack
             self._complain(f"Executions can't be shown: {type(error).__name__}: {error}")
 
-    def _until_the_end(self, executions: Iterator[DescribedExecution]) -> Iterator[DescribedExecution]:
+    def _until_the_end(
+        self, executions: Iterator[DescribedExecution]
+    ) -> Iterator[DescribedExecution]:
         return itertools.takewhile(lambda _: not self._ending.is_set(), executions)
 
     def _report(self, execution: DescribedExecution) -> None:

@@ -157,7 +157,10 @@ def test_push_puts_a_right_contract_where_its_dataset_is_looked_for(
 ) -> None:
     result = run("push", right, "--yes")
 
-    assert (result.exit_code, result.output) == (0, "Put to s3://input/contracts/orders.json\n")
+    assert (result.exit_code, result.output) == (
+        0,
+        "Uploaded to s3://input/contracts/orders.json\n",
+    )
     assert stored(bucket, "contracts/orders.json") == right.read_bytes()
     assert run("push", right, "--dataset", "returns", "--yes").exit_code == 0
     assert stored(bucket, "contracts/returns.json") == right.read_bytes()
@@ -188,7 +191,7 @@ def test_pull_of_a_dataset_without_contract_says_so() -> None:
     result = run("pull", "nothing")
 
     assert result.exit_code == 1
-    assert "There is no s3://input/contracts/nothing.json" in result.output
+    assert "contracts/nothing.json does not exist" in result.output
 
 
 def test_push_without_a_stack_says_how_to_start_one(right: Path, tmp_path: Path) -> None:
