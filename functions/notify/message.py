@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
+from shared import keys
 from shared.job import Execution, Failure, Job
 from shared.remedies import remedy_of
 from shared.text import exact_json, printable
@@ -65,7 +66,7 @@ def success_notification(
         f"- Time: {duration_ms / 1000:.1f} s",
     ]
     if errors:
-        correction = f"raw/{job.source.dataset}/{PurePosixPath(output['rejected_csv_key']).name}"
+        correction = keys.correction_key(job.source.dataset, job.file_id)
         lines += [
             "",
             f"To process the rejected records, correct a copy and upload it as {correction}",

@@ -6,6 +6,9 @@ from collections.abc import Iterable
 
 RAW_PREFIX = "raw/"
 CONTRACTS_PREFIX = "contracts/"
+PROCESSED_PREFIX = "processed/"
+REJECTED_PREFIX = "rejected/"
+REPORTS_PREFIX = "reports/"
 DEFAULT_DATASET = "default"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 MAX_KEY_BYTES = 1024
@@ -66,7 +69,7 @@ def map_results_prefix(file_id: str, execution_name: str, state: str) -> str:
 
 def processed_key(dataset: str, name: str, suffix: str) -> str:
     """The typed records; `name` is the file's id, or a correction's output name."""
-    return f"processed/{dataset}/{name}.{suffix}"
+    return f"{PROCESSED_PREFIX}{dataset}/{name}.{suffix}"
 
 
 def manifest_suffix(suffix: str) -> str:
@@ -76,7 +79,7 @@ def manifest_suffix(suffix: str) -> str:
 
 def processed_part_key(dataset: str, name: str, split: int, suffix: str) -> str:
     """One split's typed records, if the output is several objects with a manifest."""
-    return f"processed/{dataset}/{name}/part-{split:05d}.{suffix}"
+    return f"{PROCESSED_PREFIX}{dataset}/{name}/part-{split:05d}.{suffix}"
 
 
 def corrected_name(name: str) -> str:
@@ -90,12 +93,17 @@ def corrected_name(name: str) -> str:
 
 def rejected_key(dataset: str, file_id: str, suffix: str) -> str:
     """The file's rejected records; `suffix` is `jsonl` (with reasons) or `csv` (to correct)."""
-    return f"rejected/{dataset}/{file_id}.{suffix}"
+    return f"{REJECTED_PREFIX}{dataset}/{file_id}.{suffix}"
+
+
+def correction_key(dataset: str, file_id: str) -> str:
+    """The key, in the input bucket, to which the corrected records of a file are uploaded."""
+    return f"{RAW_PREFIX}{dataset}/{file_id}.csv"
 
 
 def summary_key(dataset: str, file_id: str) -> str:
     """The summary report of the file."""
-    return f"reports/{dataset}/{file_id}_summary.json"
+    return f"{REPORTS_PREFIX}{dataset}/{file_id}_summary.json"
 
 
 def derived_keys(
@@ -119,7 +127,7 @@ def derived_keys(
 
 def archive_key(dataset: str, file_id: str, source_key: str) -> str:
     """The key to which a processed file is moved in the input bucket, the same in all attempts."""
-    prefix = f"processed/{dataset}/{file_id}/"
+    prefix = f"{PROCESSED_PREFIX}{dataset}/{file_id}/"
     name = source_key.rpartition("/")[2]
     # A key has at most 1,024 bytes. The beginning is cut, because the end has the suffix.
     while name and len((prefix + name).encode()) > MAX_KEY_BYTES:

@@ -22,6 +22,8 @@ SEQUENCER_LENGTH = 40
 
 # One entry for each version of a source key ("<bucket>/<key>"), sorted by sequencer.
 SOURCE_INDEX = "source-index"
+# The items of failed files, by the day of their failure.
+FAILURES_INDEX = "failures-index"
 
 _PLACE = "the metadata table"
 _SUCCEEDED = "succeeded"

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from pipectl.client.history import ExecutionFailure, Run
 from pipectl.client.step_functions import DescribedExecution, Executions
 from pipectl.client.uploads import Upload
+from shared import keys
 
 if TYPE_CHECKING:
     from pipectl.client.deployment import Deployment
 
 # The parts of the output bucket that are mirrored. work/ is the pipeline's own.
-MIRRORED_PREFIXES = ("processed/", "rejected/", "reports/")
+MIRRORED_PREFIXES = (keys.PROCESSED_PREFIX, keys.REJECTED_PREFIX, keys.REPORTS_PREFIX)
 
 
 @dataclass(frozen=True)
@@ -132,9 +133,9 @@ class Collector:
                     s3.download_file(bucket, item["Key"], str(path))
                     local.setdefault(prefix, []).append(path)
         return {
-            "processed": _main_file(local.get("processed/", []), file_id),
-            "rejected": _ending(local.get("rejected/", []), ".jsonl"),
-            "summary": _ending(local.get("reports/", []), "_summary.json"),
+            "processed": _main_file(local.get(keys.PROCESSED_PREFIX, []), file_id),
+            "rejected": _ending(local.get(keys.REJECTED_PREFIX, []), ".jsonl"),
+            "summary": _ending(local.get(keys.REPORTS_PREFIX, []), "_summary.json"),
         }
 
 

@@ -12,7 +12,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from pipectl.client.side_by_side import side_by_side
 from shared.job import Source, iso
-from shared.metadata import SOURCE_INDEX, version_attributes
+from shared.metadata import FAILURES_INDEX, SOURCE_INDEX, version_attributes
 
 if TYPE_CHECKING:
     from pipectl.client.stack_choice import Stack
@@ -47,7 +47,7 @@ class MetadataItems:
         earliest = "" if since is None else iso(since)
         days = [] if since is None else _days(since, datetime.now(UTC))
         if not days or len(days) > _MAX_DAYS:
-            return [item for item in self._scan("failures-index") if item["failed_at"] >= earliest]
+            return [item for item in self._scan(FAILURES_INDEX) if item["failed_at"] >= earliest]
         found = side_by_side(lambda day: self._failed_on(day, earliest), days)
         return list(itertools.chain.from_iterable(found))
 
@@ -73,7 +73,7 @@ class MetadataItems:
 
     def _failed_on(self, day: str, earliest: str) -> list[MetadataItem]:
         return self._query(
-            "failures-index",
+            FAILURES_INDEX,
             "failed_on = :day AND failed_at >= :earliest",
             {":day": day, ":earliest": earliest},
         )

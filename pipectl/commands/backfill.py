@@ -10,6 +10,7 @@ import click
 from pipectl.client.stack_choice import StackChoice, changing_stack_options
 from pipectl.output import echo, echo_json
 from pipectl.times import SINCE, format_time
+from shared.keys import RAW_PREFIX
 
 if TYPE_CHECKING:
     from pipectl.operate.backfill_objects import RawObject
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
 @click.command(epilog="Example: pipectl backfill --prefix raw/orders/ --since 30d --dry-run")
 @click.option(
-    "--prefix", default="raw/", show_default=True, help="Only objects whose key starts with this."
+    "--prefix",
+    default=RAW_PREFIX,
+    show_default=True,
+    help="Only objects whose key starts with this.",
 )
 @click.option("--since", type=SINCE, metavar="TIME", help="Only objects uploaded since then.")
 @click.option(

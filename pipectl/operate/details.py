@@ -17,9 +17,10 @@ from pipectl.operate.failed_files import last_attempt_in
 from pipectl.operate.rerun_candidates import candidate_from_execution
 from pipectl.operate.rerun_options import RerunOptions
 from pipectl.operate.rerun_plan import RerunPlan, plan_rerun
-from pipectl.operate.upload_corrections import correction_key, current_correction
+from pipectl.operate.upload_corrections import current_correction
 from shared.executions import attempt_name, attempt_of
 from shared.job import Source, iso
+from shared.keys import correction_key
 from shared.metadata import is_later, version_attributes
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from pipectl.client.step_functions import Executions
 from pipectl.errors import PipectlError
 from pipectl.operate.rerun_options import RerunOptions
 from pipectl.operate.rerun_plan import FileRerun
+from shared.keys import correction_key
 from shared.sources import source_of_object
 
 if TYPE_CHECKING:
@@ -58,11 +59,6 @@ def upload_rejected_rows(stack: Stack, options: RerunOptions) -> FileRerun:
         status="started",
         execution_arn=Executions(stack).arn(source.file_id),
     )
-
-
-def correction_key(dataset: str, file_id: str) -> str:
-    """Where a file's corrected rows are uploaded, in the input bucket."""
-    return f"raw/{dataset}/{file_id}.csv"
 
 
 def current_correction(stack: Stack, corrections: Iterable[MetadataItem]) -> MetadataItem | None:
