@@ -1,4 +1,4 @@
-"""A block's records told apart: values of the accepted ones, faults of the rejected ones."""
+"""One block's outcome: the values of its processed records, the faults of its rejected records."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class Batch(NamedTuple):
-    """What became of a block's records.
+    """The outcome of a block's records.
 
-    `rows` (UInt64) are the 1-based numbers of the accepted records, `values` their columns in the
-    order of the layout's fields, and `escapable` tells which of them may hold what JSON escapes
-    (Boolean; None: any).
+    `rows` (UInt64) are the 1-based numbers of the processed records, `values` their columns in the
+    order of the layout's fields. `escapable` says which of them may contain characters that JSON
+    escapes (Boolean; None: any).
     """
 
     record_count: int
@@ -34,7 +34,7 @@ class Batch(NamedTuple):
 
 
 class BatchReader:
-    """Reads blocks of one file, and keeps what it learned about repeated texts."""
+    """Reads the blocks of one file; remembers repeated texts, and keys that must be unique."""
 
     def __init__(self, layout: Layout, writer: Writer) -> None:
         """Values that the writer's format cannot hold are faults.
@@ -94,7 +94,7 @@ class BatchReader:
         faults = self._record_faults.find(records, parsed, values, of_cells, headers)
         if self._uniqueness is not None:
             rows = parsed.indexes.cast(pl.UInt64) + first_row
-            # What is made of the others is nobody's key.
+            # Cells of damaged records are not reliable, so they are not compared.
             usable = pl.Series([True]).new_from_index(0, len(rows)) if sound is None else sound
             usable = usable.scatter(headers, False)
             again = self._uniqueness.faults(values, rows, usable)

@@ -2,7 +2,7 @@
 
 A file's structure is searched in bytes in which line ends, delimiters and quotes are single bytes:
 the file's own bytes for UTF-8 and single-byte encodings, a translation to UTF-8 for the others.
-What cannot be decoded costs the line it stands on, never its neighbours.
+Bytes that cannot be decoded damage their own line, never its neighbours.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Encoding:
         return b"".join(lines), tuple(bad)
 
     def _repair_line(self, line: bytes) -> bytes:
-        """Decode the line's content and its end apart: damage must not eat the line's end."""
+        """Decode the line's content without its end, so that damage cannot swallow the end."""
         for end in ("\r\n", "\n", "\r"):
             if self._ends_with(line, end):
                 content = line[: -len(end.encode(self.name))]
@@ -121,7 +121,7 @@ class Encoding:
         return self._rfind(data, "\n", stop) or self._rfind(data, "\r", stop - self.unit)
 
     def _rfind(self, data: bytes | bytearray, character: str, stop: int) -> int:
-        """The end of the last `character` that stands on a code unit's boundary, 0 if none."""
+        """The end of the last `character` that starts on a code unit's boundary, 0 if none."""
         encoded = character.encode(self.name)
         position = data.rfind(encoded, 0, max(stop, 0))
         while position > 0 and position % self.unit:

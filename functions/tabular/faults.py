@@ -1,6 +1,6 @@
-"""What can be wrong with a record: faults are data that end up in the quarantine, not exceptions.
+"""Why a record is rejected: faults are data for the quarantine, not exceptions.
 
-Codes are those of Frictionless, so that other tools and people who know them understand a reject.
+The codes are Frictionless's, so that other tools, and people who know them, understand a reject.
 Only `repeated-header` is our own.
 """
 
@@ -22,14 +22,14 @@ FaultCode = Literal[
 ]
 
 SHOWN_CHARACTERS = 200
-"""How much of a cell a fault repeats. The raw text of the record stands beside it, in full."""
+"""Maximum length of a cell in a fault. The record's raw text is next to it, in full."""
 
 
 class Fault(NamedTuple):
-    """One thing that is wrong with a record.
+    """One reason why a record is rejected.
 
-    `field` is the name in the header, None where the fault is the whole record's. `message` says
-    what was expected and never holds the value, which stands in `value` (None: there is none).
+    `field` is the name in the header, None if the fault concerns the whole record. `message` says
+    what was expected and never contains the value, which is in `value` (None: there is none).
     """
 
     field: str | None
@@ -38,7 +38,7 @@ class Fault(NamedTuple):
     value: str | None
 
     def to_document(self) -> dict[str, str | None]:
-        """Give the fault as it is written into rejects: field, code, message, value."""
+        """The fault as it is written into the quarantine: field, code, message, value."""
         return self._asdict()
 
 

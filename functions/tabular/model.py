@@ -1,7 +1,7 @@
 """The contract of a dataset as the engine uses it: fields, constraints, dialect and policies.
 
 `descriptor.parse_contract` makes these from a Frictionless Data Resource or Table Schema document.
-Everything here is checked and cast already: whoever holds a `Contract` can rely on it.
+Everything here is already checked and cast, so code with a `Contract` can rely on it.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class Dialect:
 
     @property
     def blank_characters(self) -> str:
-        """What a row without content is made of: delimiters, quotes, and spaces if dropped."""
+        """The characters of a row without content: delimiters, quotes, and ignored spaces."""
         space = " " if self.skip_initial_space else ""
         return self.delimiter + (self.quote_char or "") + space
 
 
 @dataclass(frozen=True)
 class Constraints:
-    """What a cell's value must satisfy; bounds and enum hold values cast to the field's type."""
+    """What a cell's value must satisfy; bounds and enum are values cast to the field's type."""
 
     required: bool = False
     unique: bool = False
@@ -78,7 +78,9 @@ class Field:
 
 @dataclass(frozen=True)
 class Contract:
-    """A dataset's fields and rules. `dialect` and `encoding` are None where the file must tell.
+    """A dataset's fields and rules.
+
+    `dialect` and `encoding` are None if they are detected for each file.
 
     Without `fields`, a contract has settings only: its files are read by the reference's rules.
     """

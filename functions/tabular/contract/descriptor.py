@@ -1,7 +1,7 @@
 """From a descriptor document to a `Contract`, and back.
 
 A descriptor is a Frictionless Data Resource with its schema, or a Table Schema alone, of version
-2 or 1. The pipeline's own settings stand in an object named `pipeline`.
+2 or 1. The pipeline's own settings are in an object named `pipeline`.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _REFUSED_IN_SCHEMA = {
 }
 _REFUSED_IN_RESOURCE = {
     **REFUSED_REFERENCE,
-    "data": "is not supported: a contract describes files, it does not hold data; remove it",
+    "data": "is not supported: a contract describes files, it does not contain data; remove it",
     **dict.fromkeys((*_SCHEMA_PROPERTIES, "foreignKeys"), 'belongs into "schema"'),
     **dict.fromkeys(_DIALECT_NAMES, 'belongs into "dialect"'),
 }
@@ -70,7 +70,7 @@ _FILE_FORMATS = ("csv", "tsv", "txt")
 _COMPRESSIONS = ("gz", "no")
 _FIELDS_MATCH = ("exact", "equal", "subset", "superset", "partial")
 _LISTED_PROBLEMS = 50
-"""A message names so many problems: it travels in a state document of at most 256 KiB."""
+"""Maximum number of problems in a message: it travels in a state document of at most 256 KiB."""
 
 
 def read_contract(data: bytes, *, output_formats: Collection[str]) -> Contract:
@@ -78,13 +78,13 @@ def read_contract(data: bytes, *, output_formats: Collection[str]) -> Contract:
 
     `output_formats` are the names that `outputFormat` may have.
 
-    Raises InvalidContract, which tells every problem with the property's path.
+    Raises InvalidContract, which lists every problem with the property's path.
     """
     problems: list[tuple[str, str]] = []
 
     def collect(members: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = [name for name, count in Counter(name for name, _ in members).items() if count > 1]
-        problems.extend((name, "stands more than once in the same object") for name in twice)
+        problems.extend((name, "occurs more than once in the same object") for name in twice)
         return dict(members)
 
     try:
@@ -95,7 +95,7 @@ def read_contract(data: bytes, *, output_formats: Collection[str]) -> Contract:
         _refuse([("(document)", f"expected UTF-8, found another byte at offset {error.start}")])
     except (ValueError, RecursionError) as error:
         _refuse([("(document)", f"expected JSON: {error}")])
-    problem = "holds half of a surrogate pair, which is no character"
+    problem = "contains half of a surrogate pair, which is not a character"
     problems += [(path or "(document)", problem) for path in halves]
     if problems:
         _refuse(problems)
@@ -124,7 +124,7 @@ def parse_contract(
 
     `output_formats` are the names that `outputFormat` may have; without any, it may have none.
 
-    Raises InvalidContract, which tells every problem with the property's path.
+    Raises InvalidContract, which lists every problem with the property's path.
     """
     if not isinstance(document, dict):
         _refuse([("(document)", f"expected an object, found {shown(document)}")])
@@ -160,7 +160,7 @@ def _read_resource(root: Node, output_formats: Collection[str]) -> Contract:
         return replace(contract, dialect=dialect, encoding=_read_encoding(root))
     schema = _schema_of(root)
     if schema.has("pipeline") and root.has("pipeline"):
-        schema.wrong("pipeline", "stands beside the schema as well; keep one of them")
+        schema.wrong("pipeline", "is next to the schema as well; keep one of them")
     settings = root if root.has("pipeline") else schema
     contract = with_settings(
         _read_schema(schema, more_missing), settings.child("pipeline"), output_formats
@@ -201,7 +201,7 @@ def _read_settings_alone(
 
 
 def _check_names_without_case(schema: Node, contract: Contract, dialect: Dialect) -> None:
-    """Note names that no header can tell from each other, where its case does not matter."""
+    """Note names that differ only in case, if the case of headers does not matter."""
     if dialect.case_sensitive_header:
         return
     first: dict[str, int] = {}
@@ -245,7 +245,7 @@ def _read_bare_schema(root: Node, output_formats: Collection[str]) -> Contract:
 
 
 def _check_kind(root: Node) -> None:
-    """Note what tells that the resource is no CSV file, or bound to rules that nobody checks."""
+    """Note properties that say that the resource is not CSV, or that it follows unchecked rules."""
     _check_profile(root)
     kind = root.properties.get("type")
     if kind not in (None, "table"):
@@ -298,7 +298,7 @@ def _read_encoding(root: Node) -> str | None:
 def _has_readable_structure(encoding: str) -> bool:
     """Whether files in the encoding can be cut into lines and cells."""
     if encoding in ("utf-16", "utf-32"):
-        return True  # the file's byte order mark tells the rest
+        return True  # a file's byte order mark says the rest
     try:
         find_encoding(encoding)
         # Codecs that were made for other things than files, such as idna, do not decode so.

@@ -85,7 +85,7 @@ def read_field(node: Node, schema_missing: tuple[str, ...]) -> Field:
         node.wrong("name", "expected the name of a column, found nothing")
     kind = _read_type(node)
     if kind is None:
-        # What else may stand here depends on the type.
+        # Which other properties are valid depends on the type.
         return Field(name=name, output_name=name)
     properties = (*_COMMON_PROPERTIES, *_TYPE_PROPERTIES.get(kind, ()))
     node.check_names(properties, refused=_REFUSED, ignored=_IGNORED)
@@ -107,7 +107,7 @@ def read_missing_values(node: Node, default: tuple[str, ...]) -> tuple[str, ...]
     """Read `missingValues`: texts, or objects with the text as `value` and maybe a `label`."""
     values = node.properties.get("missingValues")
     if isinstance(values, list) and any(isinstance(item, dict) for item in values):
-        # An empty text is a value as good as any, so it is not `text` that reads it.
+        # An empty text is a valid value, which `text` would refuse.
         objects = node.children("missingValues")
         node = Node(
             {"missingValues": [item.properties.get("value") for item in objects]},
@@ -153,7 +153,7 @@ def _pattern_problem(kind: str, pattern: str) -> str | None:
     except ValueError as error:
         return f"{pattern!r} is no strptime pattern: {error}"
     if kind != "time" and not names_year(pattern):
-        return f"{pattern!r} has no year (%Y or %y), so that a {kind} can't be told"
+        return f"{pattern!r} has no year (%Y or %y), so it can't give a {kind}"
     return None
 
 
@@ -302,7 +302,7 @@ def _cast_constraint(node: Node, name: str, value: Any, field: Field) -> Any:
 
 
 def _written_as_cell(value: Any, field: Field) -> str | None:
-    """Write a value of the descriptor as a cell would hold it; None where no cell could."""
+    """Write a value of the descriptor like a cell; None if no cell could have it."""
     match value:
         case str():
             return value
@@ -346,4 +346,4 @@ def _check_range(rules: Node, constraints: Constraints, field: Field) -> None:
 
 _JSON_FIELD = Field("", "", "object")
 _INTEGER_DIGITS = 4000
-"""A bound of an integer field that is written as a JSON number has at most so many digits."""
+"""A bound of an integer field that is written as a JSON number has at most this many digits."""

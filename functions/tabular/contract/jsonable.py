@@ -55,7 +55,7 @@ _TAGGED: dict[str, tuple[type, Any, Any]] = {
         lambda members: {key: _decode(item) for key, item in members.items()},
     ),
 }
-"""Tag -> type, how it is written, how it is read. Subclasses stand before their classes."""
+"""Tag -> type, how it is written, how it is read. Subclasses come before their classes."""
 
 
 def to_document(instance: Any) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def _encode(value: Any) -> Any:
     for tag, (kind, write, _) in _TAGGED.items():
         if isinstance(value, kind):
             return {f"${tag}": write(value)}
-    raise TypeError(f"{type(value).__name__} is not a value that documents can hold")
+    raise TypeError(f"{type(value).__name__} is not a value that documents can contain")
 
 
 def _decode(value: Any) -> Any:

@@ -25,7 +25,7 @@ class Node:
     """An object of the document: its properties, its path, and the problems of the whole document.
 
     The reading methods return None (or the default) after they have noted a problem, so that
-    reading goes on and all problems are told at once.
+    reading continues and all problems are reported at once.
     """
 
     properties: Mapping[str, Any]
@@ -33,7 +33,7 @@ class Node:
     problems: list[tuple[str, str]] = field(default_factory=list)
 
     def has(self, name: str) -> bool:
-        """Tell whether a property is there, and not null."""
+        """Whether a property is present and not null."""
         return self.properties.get(name) is not None
 
     def wrong(self, name: str, message: str) -> None:
@@ -101,7 +101,7 @@ class Node:
         return tuple(value)
 
     def child(self, name: str) -> Node:
-        """Read an object; an empty one stands for what is absent or no object."""
+        """Read an object; what is absent, or no object, is read as an empty one."""
         value = self.properties.get(name)
         if value is not None and not isinstance(value, dict):
             self.wrong(name, f"expected an object, found {shown(value)}")
@@ -132,9 +132,9 @@ class Node:
     ) -> None:
         """Note the properties that would do nothing although somebody meant something by them.
 
-        `effective` are those with a meaning here. `refused` maps names to why they can't stand
-        here. Names that are neither, nor in `ignored`, may be other people's own; only what is
-        nearly an effective name is taken for a slip. With `strict` nothing unknown may stand.
+        `effective` are those with a meaning here. `refused` maps names to why they are not allowed
+        here. Names that are neither, nor in `ignored`, may be other people's own; only a name that
+        is nearly an effective one is taken for a typo. With `strict`, unknown names are problems.
         """
         effective = tuple(effective)
         for name, value in self.properties.items():
@@ -167,7 +167,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def shown(value: Any) -> str:
-    """Show what stands in the document instead of what was expected, shortened."""
+    """Show the value that was found instead of what was expected, shortened."""
     if value is None:
         return "nothing"
     # Numbers with a point are read as Decimal, so that they keep their digits.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tabular.reading.split import Split
 
 BLOCK_BYTES = 6 * 1024 * 1024
-"""Large enough that the fixed work per block hardly counts (4 and 8 MiB are as fast), small enough
+"""Large enough that the fixed work per block is negligible (4 and 8 MiB are as fast), small enough
 for the memory of two processes (8 MiB take 130 MB more)."""
 MOST_LINES = 128 * 1024
 """Memory follows the number of records, too: each is a text, a row of cells, perhaps a fault."""
@@ -32,7 +32,7 @@ _LINE_END_BYTES = 2
 
 
 class Block(NamedTuple):
-    """Whole records as they stand in the file.
+    """Whole records with the file's own bytes.
 
     `original` are the file's own bytes, `offset` is where they begin in the (decompressed) file,
     `first_line` the 1-based number of their first physical line, and `spans` says which lines make
@@ -97,7 +97,7 @@ def read_blocks(
         if limit == 0:
             return
         buffer.fill(wanted if limit is None else min(wanted, limit + 1))
-        # Where so many lines hold no whole record, more are looked at.
+        # If this many lines contain no whole record, more are read.
         size = wanted if longer else _with_most_lines(buffer.data, wanted, most_lines)
         if limit is not None and limit <= size:
             block = _last_block(buffer, grammar, encoding, limit=limit, offset=offset, line=line)

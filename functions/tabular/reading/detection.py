@@ -1,6 +1,6 @@
 """Which delimiter a file uses, where no contract says it.
 
-Nothing is guessed that could corrupt data silently: where two readings are as good as each other,
+Nothing is guessed that could corrupt data silently: where two readings are equally likely,
 where the first row is no header, or where the file is written in a way that is not looked for, the
 file is refused with the words to put into the contract.
 """
@@ -120,7 +120,7 @@ def _oddity(dialect: Dialect) -> str:
     if dialect.skip_initial_space:
         return "There are spaces between delimiters and quotes."
     if dialect.quote_char is None:
-        return "Quotes stand within cells, and quote none."
+        return "Quotes occur within cells, and no cell is quoted."
     return f"Cells are quoted with {dialect.quote_char}."
 
 

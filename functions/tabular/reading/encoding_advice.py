@@ -53,7 +53,7 @@ _USUAL, _BETTER = "cp1252", 0.15
 """The usual one, and by how much another one must fit better."""
 _SCRIPT_SHARE = 0.1
 _CERTAIN_SEQUENCES = 8
-"""So many characters of two bytes or more are not valid UTF-8 by chance, in encodings that have
+"""This many characters of two bytes or more are not valid UTF-8 by chance, in encodings that have
 such characters themselves."""
 
 
@@ -211,7 +211,7 @@ def _letter(before: str, character: str, after: str) -> float:
     if before.islower() and character.isupper():
         return 0.1
     if script == "latin" and any(not other.isascii() for other in beside):
-        return 0.6  # accents mostly stand alone
+        return 0.6  # accented letters are mostly single
     return 1.0 if beside else 0.5
 
 

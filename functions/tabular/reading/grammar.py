@@ -2,9 +2,9 @@
 
 A record ends at the first line end outside a quoted cell. Line ends are LF, CR LF and CR, mixed as
 the file likes. A quoted cell is closed by a quote that a delimiter, a line end or the end of the
-file follows. A record in which a quote stands elsewhere, or whose quoted cell is not closed within
+file follows. A record in which a quote is anywhere else, or whose quoted cell is not closed within
 `MAX_RECORD_BYTES` of the record's start, is malformed: it is its first physical line, and the next
-record begins with the next line. So damage never reaches further than the line it stands on.
+record begins with the next line. So damage never spreads beyond its line.
 
 It follows that a record of several lines has an odd number of quotes on its first line (every cell
 before the open one is well-formed). Lines with an even number are records by themselves, whatever
@@ -44,7 +44,7 @@ class Outcome(IntEnum):
 
 
 class Spans(NamedTuple):
-    """The records of a text: one a line, apart from those that span several.
+    """The records of a text: one per line, except those that span several.
 
     `multi` holds (first line, last line) of records of several lines, counted from 0. `lines` and
     `size` say how many lines and bytes hold whole records; what follows is incomplete.
@@ -93,7 +93,7 @@ class Grammar:
 
     @cached_property
     def is_plain(self) -> bool:
-        """Whether cells are written as RFC 4180 has it, apart from which delimiter and quote."""
+        """Whether cells are written as in RFC 4180, with any delimiter and quote character."""
         dialect = self.dialect
         return (
             dialect.escape_char is None

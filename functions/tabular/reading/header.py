@@ -45,7 +45,7 @@ def check_labels(labels: Sequence[str]) -> None:
 
 
 def match_columns(labels: Sequence[str], contract: Contract) -> tuple[Column, ...]:
-    """Find the contract's fields among the file's labels; the columns stand in output order.
+    """Find the contract's fields among the file's labels; the columns are in output order.
 
     The rules are Table Schema's `fieldsMatch`, widened by the contract's policies for extra and
     missing columns. Where `fieldsMatch` itself allows them, extra columns are dropped and missing

@@ -78,7 +78,7 @@ class Layout:
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
-        """The fields of the output, and where their cells stand."""
+        """The output's fields, and the positions of their cells in a record."""
         return match_columns(self.labels, self.contract)
 
     @property
@@ -164,7 +164,7 @@ class Layout:
 
 
 def read_layout(head: bytes, *, size: int, name: str, contract: Contract | None) -> Layout:
-    """Settle how a file is read.
+    """Decide how a file is read.
 
     `head` are its first bytes (a megabyte is plenty; all of a small file), `size` is its whole
     size in bytes, `name` its name, `contract` the dataset's, None if it has none.

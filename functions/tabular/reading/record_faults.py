@@ -1,6 +1,6 @@
-"""What is wrong with whole records: their bytes, quotes, width, or that they have no content.
+"""Faults of whole records: their bytes, quotes, width, or lack of content.
 
-Where cells cannot be trusted, this also decides which of their faults count.
+In a damaged record, this module also decides which faults of its cells are reported.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from tabular.values.columns import Values
 
 MOST_LISTED_CELLS = 20
-"""So many missing or extra cells of a record are listed one by one. A record of 4 MiB could have
-millions, each with a fault of a hundred bytes."""
+"""Maximum number of missing or extra cells of a record that are listed one by one. A record of
+4 MiB could have millions, each with a fault of a hundred bytes."""
 _FILE_STARTS = "\ufeff\x1a"
-"""What files put together with others leave before a header: a byte order mark, DOS's end mark."""
+"""What concatenated files leave before a header: a byte order mark, or DOS's end mark."""
 _LOST = "\ufffd"
-"""What bytes that cannot be decoded have become."""
+"""The character that replaces bytes that cannot be decoded."""
 
 
 class RecordFaults:
-    """Finds the faults of a file's records that are not those of one cell alone."""
+    """Finds the faults of a file's records that concern more than one cell."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
@@ -45,7 +45,7 @@ class RecordFaults:
         of_cells: Sequence[tuple[int | None, FaultColumn]],
         headers: pl.Series,
     ) -> list[FaultColumn]:
-        """All faults of a block's records but those of uniqueness, in the order they are listed.
+        """All faults of a block's records except those of uniqueness, in the order they are listed.
 
         `values` are the layout's columns of the parsed records, and `of_cells` the faults of their
         cells, by place among the parsed records, each with the position of its column in the file.
@@ -57,7 +57,7 @@ class RecordFaults:
             found.append(_of_rows(headers, "repeated-header", "the row repeats the header", parsed))
             blank = blank.filter(~blank.is_in(headers.implode()))
         found.append(_of_rows(blank, "blank-row", "the row has no content", parsed))
-        whole = pl.concat([blank, headers])  # nothing else is said of them
+        whole = pl.concat([blank, headers])  # their other faults would be noise
         lost = self._lost(records, parsed)
         for position, column in of_cells:
             kept = column.without(whole)
@@ -79,7 +79,7 @@ class RecordFaults:
         return found
 
     def sound(self, records: Records, parsed: Parsed) -> pl.Series | None:
-        """Which of the parsed records are sound (Boolean); None: all are."""
+        """Which parsed records have the header's width and undamaged text (Boolean); None: all."""
         sound = None if parsed.widths is None else parsed.widths == self._layout.width
         for damaged in (records.undecodable, records.with_nul):
             if len(damaged):
@@ -88,10 +88,10 @@ class RecordFaults:
         return sound
 
     def repeated_headers(self, parsed: Parsed, sound: pl.Series | None) -> pl.Series:
-        """The places (UInt32) of sound records that are the header once more.
+        """The places (UInt32) of sound records that repeat the header.
 
-        Files put together from others have such rows. In a file of one column the name may be a
-        value, such as "word" in a list of words.
+        Concatenated files have such rows. In a file of one column none is looked for: the name may
+        be a value, such as "word" in a list of words.
         """
         labels = self._layout.labels
         nothing = pl.Series(dtype=pl.UInt32)
@@ -108,7 +108,7 @@ class RecordFaults:
         return same if sound is None else same.filter(sound.gather(same))
 
     def _of_text(self, records: Records, parsed: Parsed) -> list[FaultColumn]:
-        """What is wrong before a record has been cut into cells."""
+        """Faults that are found before a record is cut into cells."""
         too_long = records.too_long
         sizes = records.texts.gather(too_long).str.len_bytes().cast(pl.String)
         long = f"a record may have {MAX_RECORD_BYTES} bytes, and this one has {DETAIL}"
@@ -126,7 +126,7 @@ class RecordFaults:
         return found
 
     def _misquoted(self, records: Records, unparsed: pl.Series) -> FaultColumn:
-        """What is wrong with quotes, and the setting that makes the row right, if one does."""
+        """Faults of quotes, with the setting that makes the row readable, if there is one."""
         message = "unterminated or misplaced quote"
         hint = '; with "skipInitialSpace": true in the dialect the row can be read'
         templates = [(_source_error(message),), (_source_error(message + hint),)]
@@ -150,7 +150,7 @@ class RecordFaults:
     ) -> pl.Series:
         """The places (UInt32) of parsed records without content, if these are faulty.
 
-        No field has a value, nor a cell that could not be read, and nothing that is extra.
+        Such a record has no value, no cell that could not be read, and no extra cell with content.
         """
         nothing = pl.Series(dtype=pl.UInt32)
         if self._layout.blank_rows == "skip-white" or not parsed.cells.height:
@@ -187,7 +187,7 @@ class RecordFaults:
 
     @staticmethod
     def _lost(records: Records, parsed: Parsed) -> list[tuple[str, pl.Series]]:
-        """What says nothing about a cell's type, and at which places (UInt32) it may occur."""
+        """The marks of damage in cells, and the places (UInt32) at which each may occur."""
         return [
             (mark, parsed.indexes.is_in(indexes.implode()).arg_true())
             for mark, indexes in ((_LOST, records.undecodable), ("\0", records.with_nul))

@@ -196,7 +196,7 @@ class Records:
         return self.texts.str.contains(quote, literal=True)
 
     def _well_formed(self, texts: pl.Series) -> pl.Series:
-        """Whether quotes stand where they may, for records of a plain dialect."""
+        """Which records have quotes only where RFC 4180 allows them, in a plain dialect."""
         quote = re.escape(self._layout.dialect.quote_char or "")
         delimiter = re.escape(self._layout.dialect.delimiter)
         inner = f"[^{quote}]*"

@@ -26,7 +26,7 @@ _RECORDS = 200
 _BYTES = 256 * 1024
 _SAMPLE_BYTES = 1024 * 1024
 _LEAST_RECORDS = 4
-"""So many records are looked at however long they are."""
+"""Number of records that are read however long they are."""
 RIGHT = 0.9
 """A reading is right if so large a share of its records is well-formed and as wide as the header:
 a few may be faulty, and are quarantined."""

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     ReadRange = Callable[[int, int], bytes]
 
 MAX_SPLITS = 10_000
-"""A multipart upload composes the output, and may have so many parts."""
+"""The output is composed by a multipart upload, which can have this many parts."""
 _WINDOWS = (64 * 1024, 512 * 1024, MAX_RECORD_BYTES)
 """Bytes read near a mark, the next size where the smaller one does not decide."""
 _TRIED_RECORDS = 20
 _UNLIKE = (-1.0, 0.0)
 _SURE_SHARE = 0.5
-"""More of the tried records than this must have the header's width, where only that tells."""
+"""Minimum share of tried records with the header's width, if the width is the only evidence."""
 
 
 class Measure(NamedTuple):
@@ -136,7 +136,7 @@ class _Window:
             return outside
         if_outside = self._likeness(outside)
         if inside in (Outcome.INCOMPLETE, len(self._window)):
-            # Nothing tells against an open quote, so it must look like records of this file.
+            # Nothing speaks against an open quote, so it must look like records of this file.
             return outside if if_outside[1] > _SURE_SHARE else None
         if_inside = self._likeness(inside)
         if if_outside == if_inside:

@@ -116,7 +116,8 @@ class Moments:
 
         Let D be a cell's decimal. The computed x * 10^k is off D * 10^k by at most 2^-52 of it. If
         D * 10^k is not an integer, then, D having at most 15 digits, it is more than 1e-15 of
-        itself away from any. So 2^-51 tells the two apart: what is that near to an integer is it.
+        itself away from any. So 2^-51 separates the two cases: a value
+        that near to an integer is that integer.
         """
         if self._scale is None:
             self._scale = _decimal_places(texts)

@@ -42,7 +42,8 @@ _MOST_ENTRY_BYTES = _ENTRY_BYTES + _KEY_CHARACTERS + len(_ELLIPSIS) + _HASH_DIGI
 _ALL_EXACT_BYTES = 128 * 1024 * 1024
 """What the counted values of all fields may take: Summarize holds them twice, in 1,024 MB."""
 _ALL_ENTRIES = 1 << 20
-"""So many hashes, and as many buckets, are kept of all fields together, if that is not too few."""
+"""Number of hashes, and of buckets, that are kept of all fields together, unless each field would
+have too few."""
 _FEWEST_HASHES = 64  # standard error 13 %
 _FEWEST_BUCKETS = 16
 _SAFE_INTEGER = 2.0**53  # below it, doubles hold integers exactly
@@ -67,7 +68,7 @@ class Limits:
 
     @classmethod
     def of(cls, fields: int) -> Limits:
-        """The limits of each of so many fields."""
+        """The limits of each field, if there are this many."""
         fields = max(1, fields)
         share = 1 << (max(1, _ALL_ENTRIES // fields).bit_length() - 1)
         return cls(
@@ -432,7 +433,7 @@ def _shown(value: Value | None, characters: int) -> Value | None:
 
 
 def _stored(value: Value | None) -> Value | None:
-    """A value as it stands in the partial: integers that not every JSON reader holds as text."""
+    """A value in the partial: integers that not every JSON reader can represent are texts."""
     return str(value) if isinstance(value, int) and abs(value) >= _SAFE_INTEGER else value
 
 

@@ -1,4 +1,4 @@
-"""How many rejects a whole file may have."""
+"""The limits of rejected records in a file."""
 
 from __future__ import annotations
 
@@ -22,26 +22,27 @@ def check_rejects(
     may_reject_all: bool = False,
     whereabouts: str = "",
 ) -> None:
-    """Raise `TooManyRejects` where more records were rejected than either limit lets pass.
+    """Raise `TooManyRejects` if more records were rejected than either limit allows.
 
-    Limits are inclusive: at `max_percent=5`, 5 rejects of 100 records pass and 6 do not. None is
-    no limit, and neither is a negative count. Whatever the limits, a file of which every record is
-    rejected passes only where `may_reject_all` is true. `whereabouts` is a sentence for the message
+    Limits are inclusive: at `max_percent=5`, 5 rejects of 100 records pass and 6 do not. None and
+    negative counts mean no limit. Whatever the limits, a file of which every record is rejected
+    passes only if `may_reject_all` is true. `whereabouts` is a sentence for the message
     that says where the rejects are.
     """
     if max_count is not None and 0 <= max_count < error_count:
-        limit = f"at most {max_count} may be"
+        limit = f"the limit is {max_count}"
     # As the fraction that was written: the double next to 0.57 is less than that.
     elif max_percent is not None and error_count * 100 > Fraction(str(max_percent)) * record_count:
-        limit = f"at most {max_percent:g}% may be"
+        limit = f"the limit is {max_percent:g}%"
     elif error_count and error_count == record_count and not may_reject_all:
-        limit = 'which only "maxRejectPercent": 100 in the dataset\'s contract lets pass'
+        limit = 'only "maxRejectPercent": 100 in the dataset\'s contract allows that'
     else:
         return
     sentences = [
-        f"{error_count} of {record_count} records were rejected, {limit}.",
+        f"{error_count} of {record_count} records ({100 * error_count / record_count:.3g}%) were "
+        f"rejected; {limit}.",
         whereabouts,
-        "Mend the file or the contract, or raise the limit there, and run it again.",
+        "Fix the file or the contract, or raise the limit there, then rerun the file.",
     ]
     raise TooManyRejects(" ".join(filter(None, sentences)))
 
@@ -49,34 +50,34 @@ def check_rejects(
 def check_rejects_so_far(
     contract: Contract, *, most_records: int | None, error_count: int, whereabouts: str = ""
 ) -> None:
-    """Raise `TooManyRejects` where the contract is broken whatever the records not yet read are.
+    """Raise `TooManyRejects` if the contract's limit is exceeded whatever the unread records are.
 
-    `most_records` is how many records the whole file can have at the very most, None where nobody
-    knows. Records that were not read may all be good.
+    `most_records` is the maximum number of records that the whole file can have, None if unknown.
+    All unread records may be good.
     """
     percent, count = contract.max_reject_percent, contract.max_reject_count
     if count is not None and 0 <= count < error_count:
-        limit = f"at most {count} may be"
+        limit = f"the limit is {count}"
     elif (
         percent is not None
         and most_records is not None
         and error_count * 100 > Fraction(str(percent)) * most_records
     ):
-        limit = f"at most {percent:g}% may be, and the file has fewer than {most_records} records"
+        limit = f"the limit is {percent:g}%, and the file has fewer than {most_records} records"
     else:
         return
     sentences = [
-        f"{error_count} records were rejected when reading was stopped: {limit}.",
+        f"{error_count} records were rejected before reading stopped; {limit}.",
         whereabouts,
-        "Fix the file or the contract, or raise the limit there, and run it again.",
+        "Fix the file or the contract, or raise the limit there, then rerun the file.",
     ]
     raise TooManyRejects(" ".join(filter(None, sentences)))
 
 
 def may_reject_all(contract: Contract | None) -> bool:
-    """Whether a file may have no good record at all: only where its contract says 100 percent.
+    """Whether every record of a file may be rejected: only if its contract says 100 percent.
 
-    A default of 100 percent lets any number of bad records pass; it does not say that a file
-    nobody could read is a success.
+    A default of 100 percent allows any number of rejected records, but it does not mean that a
+    file without a single processed record is a success.
     """
     return contract is not None and contract.max_reject_percent == _ALL_PERCENT

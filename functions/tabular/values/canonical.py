@@ -1,4 +1,4 @@
-"""The texts that stand for cast values: one to compare by, one to write into a descriptor."""
+"""The texts of cast values: one to compare by, one to write into a descriptor."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def _physical_yearmonth(field: Field, value: YearMonth) -> str:
 def _physical_duration(_: Field, value: Duration) -> str:
     """Write a duration as people do: P1DT12H, not PT129600.0S."""
     years, months = divmod(abs(value.months), 12)
-    # Taken apart as text: arithmetic on Decimal would round to 28 digits.
+    # Split as text: arithmetic on Decimal would round to 28 digits.
     whole, _point, fraction = f"{value.seconds.copy_abs():f}".partition(".")
     minutes, seconds = divmod(int(whole), 60)
     hours, minutes = divmod(minutes, 60)

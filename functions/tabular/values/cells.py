@@ -47,7 +47,7 @@ class Cell(NamedTuple):
     """A text read by its field's rules.
 
     `value` is None for a missing value and where the text does not fit the type. `json` is the
-    JSON text that stands for the value in the output. `faults` says what is wrong, all of it.
+    JSON text of the value in the output. `faults` says what is wrong, all of it.
     """
 
     value: Any

@@ -1,6 +1,6 @@
 """A field's cells, a whole column at a time.
 
-`cells` is the rule. Here stand shortcuts that only say of a text that it is *surely* right and
+`cells` is the rule. This module has shortcuts that only say of a text that it is *surely* right and
 that its value's text is the text itself; every other distinct text is read by `cells`, once. So
 both ways give the same result, and that is tested.
 """
@@ -37,7 +37,7 @@ QUOTED_TYPES = frozenset({"string", "any", "date", "datetime", "time", "yearmont
 
 _ESCAPED = re.compile(r'["\\\x00-\x1f]')
 _CACHED_TEXTS = 20_000
-_CACHED_CHARACTERS = 200  # longer texts are hardly ever repeated
+_CACHED_CHARACTERS = 200  # longer texts are rarely repeated
 _READ_AT_ONCE = 16_384  # distinct texts, of which each takes half a kilobyte while it is read
 _SURE_INTEGER_DIGITS = 18  # fits 64 bits
 _SURE_NUMBER_LENGTH = 250  # without exponent: surely finite as a double
@@ -102,8 +102,8 @@ class Values(NamedTuple):
     `texts` (String) are the values' plain texts, null for missing ones; where a cell is faulty,
     anything. `json` are the JSON texts, or None where these are the plain texts, escaped and in
     quotes for QUOTED_TYPES and bare for others. `faults` are those of the faulty cells.
-    `escape_free` tells that no text holds anything that JSON escapes. `counts` tells how often each
-    of `texts` occurs, where they have been counted.
+    `escape_free` says that no text contains characters that JSON escapes. `counts` says how
+    often each of `texts` occurs, if they have been counted.
     """
 
     texts: pl.Series
@@ -175,7 +175,7 @@ class ColumnReader:
         return None
 
     def _read_counted(self, texts: pl.Series, counted: pl.DataFrame) -> Values:
-        """Read the distinct texts, and then only the cells that don't stand for themselves."""
+        """Read the distinct texts, then only the cells that differ from their value's text."""
         distinct = counted["text"]
         values, unsure = self._apart(distinct)
         nulls = distinct.filter(values.is_null()).to_list()
@@ -221,7 +221,7 @@ class ColumnReader:
         return null if null.any() else None
 
     def _sure(self, texts: pl.Series) -> pl.Series | None:
-        """Which texts are surely right and stand for themselves; None: all."""
+        """Which texts are surely right and equal their value's plain text; None: all."""
         rules = self._rules
         if rules is None:
             return pl.Series([False]).new_from_index(0, len(texts))
@@ -276,7 +276,7 @@ class ColumnReader:
         return conditions
 
     def _read_unsure(self, plain: pl.Series, some: pl.Series, indexes: pl.Series) -> Values:
-        """Read the texts `some`, which stand at `indexes`, and put them into the column."""
+        """Read the texts `some`, which are at `indexes`, and put them into the column."""
         classes = None if self._classes is None else self._classes.of(some)
         if classes is None:
             return self._read_distinct(plain, some, indexes)
@@ -343,7 +343,7 @@ class ColumnReader:
     def _with_readings(
         self, plain: pl.Series, readings: dict[str, Cell], some: pl.Series, indexes: pl.Series
     ) -> Values:
-        """Put what was read of the texts `some`, which stand at `indexes`, into the column."""
+        """Put the values of the texts `some`, which are at `indexes`, into the column."""
         changed = {
             text: value for text, cell in readings.items() if (value := _plain_text(cell)) != text
         }
@@ -428,7 +428,7 @@ def _among(texts: pl.Series, some: Sequence[str]) -> pl.Series:
 
 
 def _plain_text(cell: Cell) -> str | None:
-    """The text that stands for a value in statistics and, escaped, in JSON."""
+    """The text of a value in statistics and, escaped, in JSON."""
     if cell.json == "null":
         return None
     if cell.json.startswith('"'):

@@ -51,7 +51,7 @@ class FineDatetime(datetime):
     """A datetime with digits beyond the microsecond, such as .NET's 100 nanoseconds.
 
     `finer` are these digits without trailing zeros. It compares and converts as the `datetime` it
-    is; `instant` tells the whole truth.
+    is; `instant` compares all digits.
     """
 
     finer: str = ""

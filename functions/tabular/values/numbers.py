@@ -33,7 +33,7 @@ def number_reader(field: Field) -> Callable[[str], tuple[Decimal, str] | None]:
     """Make the reader of a number field: text to (value, JSON text), None if it is no number.
 
     Surrounding white space is ignored, as XML Schema does. NaN, INF and -INF become JSON strings.
-    A number that is not finite as a double is refused: hardly a JSON reader could take it.
+    A number that is not finite as a double is refused: almost no JSON reader could read it.
     """
     lexical = _lexical(field, fraction=True)
     plain = field.decimal_char == "." and field.group_char is None
@@ -111,7 +111,7 @@ def _lexical(field: Field, *, fraction: bool) -> Callable[[str], str | None]:
 def _numeral(field: Field, *, fraction: bool) -> str:
     """Give the pattern of the unsigned number.
 
-    Group characters must stand where they group: the last group has three digits, the others two
+    Group characters must separate groups of digits: the last group has three digits, the others two
     (as in India) or three. `1,00` is thus not read as 100, which is what it almost never means.
     """
     whole = "[0-9]+"

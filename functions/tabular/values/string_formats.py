@@ -31,7 +31,7 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def is_email(text: str) -> bool:
-    """Tell whether a text is an address: dot-atom @ domain name of two labels or more.
+    """Whether a text is an address: dot-atom @ domain name of two labels or more.
 
     RFC 5321 in the form that addresses have in practice: no quoted local part, no comments, no
     address literal. Letters beyond ASCII are allowed (RFC 6531).
@@ -50,12 +50,12 @@ def _address_patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 
 def is_uri(text: str) -> bool:
-    """Tell whether a text is a URI with its scheme (RFC 3986), so in ASCII and without spaces."""
+    """Whether a text is a URI with its scheme (RFC 3986), so in ASCII and without spaces."""
     return bool(_URI.fullmatch(text))
 
 
 def is_base64(text: str) -> bool:
-    """Tell whether a text is base64 with its padding (RFC 4648 section 4)."""
+    """Whether a text is base64 with its padding (RFC 4648 section 4)."""
     try:
         binascii.a2b_base64(text, strict_mode=True)
     except ValueError:
@@ -64,7 +64,7 @@ def is_base64(text: str) -> bool:
 
 
 def is_uuid(text: str) -> bool:
-    """Tell whether a text is a UUID in its usual form, 8-4-4-4-12 hexadecimal digits (RFC 9562)."""
+    """Whether a text is a UUID in its usual form, 8-4-4-4-12 hexadecimal digits (RFC 9562)."""
     return bool(_UUID.fullmatch(text))
 
 

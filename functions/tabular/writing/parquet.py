@@ -40,13 +40,13 @@ _TYPES: dict[str, pl.DataType] = {
     "datetime": pl.Datetime("us"),
     "year": pl.Int32(),
 }
-"""Of the other types the column holds the plain text, which is JSON for structures."""
+"""The columns of all other types are plain text, which is JSON for structures."""
 _FITS = {
     "number": rf"^-?[0-9]{{1,{_WHOLE_DIGITS}}}(?:\.[0-9]{{1,{_SCALE}}})?$",
     "integer": r"^-?[0-9]{1,18}$",
     "datetime": r"^[1-8][0-9]{3}-[0-9-]{5}T[0-9:]{8}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})?$",
 }
-"""What surely fits, as it is written; every other text is looked at."""
+"""Texts that surely fit as they are; every other text is checked one by one."""
 _MISFIT = {
     "number": f"in Parquet a number has {_WHOLE_DIGITS} digits before and {_SCALE} after the "
     "decimal point",

@@ -571,9 +571,12 @@ def test_a_schema_that_is_null_is_missing() -> None:
     [
         (b'{"fields": [}', r"expected JSON: .* line 1 column 13"),
         (b'{"fields": "\xff"}', "expected UTF-8, found another byte at offset 12"),
-        (b'{"fields": [], "fields": []}', "fields: stands more than once"),
+        (b'{"fields": [], "fields": []}', "fields: occurs more than once"),
         (b"[" * 100_000, "expected JSON"),
-        (rb'{"fields": [{"name": "\ud83d"}]}', r"fields\[0\].name: holds half of a surrogate pair"),
+        (
+            rb'{"fields": [{"name": "\ud83d"}]}',
+            r"fields\[0\].name: contains half of a surrogate pair",
+        ),
     ],
 )
 def test_bytes_that_are_no_contract_are_refused(data: bytes, message: str) -> None:
