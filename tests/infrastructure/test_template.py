@@ -42,31 +42,19 @@ NAME_PROPERTIES = {
     "AWS::CloudWatch::Alarm": "AlarmName",
     "AWS::StepFunctions::StateMachine": "StateMachineName",
 }
-# Function -> its folder in functions/.
+# Function -> its folder: ParseCsv is in functions/parse_csv.
 STEPS = {
-    "Starter": "starter",
-    "ParseCsv": "parse_csv",
-    "MeasureSplit": "measure_split",
-    "NumberSplits": "number_splits",
-    "Transform": "transform",
-    "WriteOutput": "write_output",
-    "Summarize": "summarize",
-    "RecordMetadata": "record_metadata",
-    "Notify": "notify",
-    "ArchiveSource": "archive_source",
-    "SplitFailure": "split_failure",
-    "FailureGate": "failure_gate",
-    "Uncaught": "uncaught",
-    "Webhook": "webhook",
+    "".join(word.capitalize() for word in path.parent.name.split("_")): path.parent.name
+    for path in sorted((deployed.ROOT / "functions").glob("*/app.py"))
 }
-# Variables that a library reads, not the function's settings.
+# Variables that libraries read. All others are the function's settings.
 LIBRARY_VARIABLES = {
     "POLARS_MAX_THREADS",
     "POWERTOOLS_LOG_LEVEL",
     "POWERTOOLS_METRICS_NAMESPACE",
     "POWERTOOLS_SERVICE_NAME",
 }
-# Prints which of the folders it is given can't be imported without the layer's libraries.
+# Prints the folders among its arguments that can't be imported without the layer's libraries.
 IMPORT_WITHOUT_ENGINE = """
 import importlib, sys
 sys.modules.update(polars=None, orjson=None)
@@ -92,15 +80,15 @@ def test_a_resource_has_its_type_and_name(logical_id: str) -> None:
 
 
 ENGINE_FOR_PATTERNS = {"parse_csv"}
-"""It imports the engine where a contract has patterns, so importing the module does not show it."""
+"""It imports the engine only for contracts with patterns, not when its module is imported."""
 
 
 class TestFunctions:
-    def test_there_is_one_for_every_step(self) -> None:
+    def test_every_folder_with_a_handler_has_a_function(self) -> None:
         assert set(deployed.functions()) == set(STEPS)
 
     @pytest.mark.parametrize(("step", "folder"), STEPS.items())
-    def test_name_handler_and_service_bear_the_steps_one_word(self, step: str, folder: str) -> None:
+    def test_name_handler_and_service_follow_from_the_folder(self, step: str, folder: str) -> None:
         function = deployed.functions()[step]
         kebab = folder.replace("_", "-")
         assert function["FunctionName"] == {"Fn::Sub": f"data-pipeline-{kebab}-${{Environment}}"}
@@ -128,14 +116,14 @@ class TestFunctions:
         }
 
     @pytest.mark.parametrize(("step", "folder"), STEPS.items())
-    def test_it_gets_the_variables_that_its_settings_read_and_no_others(
+    def test_its_variables_are_exactly_those_that_its_settings_read(
         self, step: str, folder: str
     ) -> None:
         settings = getattr(importlib.import_module(f"{folder}.app"), "Settings", None)
         read = {field.name.upper() for field in fields(settings)} if settings else set()
         assert _variables(deployed.functions()[step]) - LIBRARY_VARIABLES == read
 
-    def test_exactly_those_that_need_the_engine_carry_its_layer(self) -> None:
+    def test_exactly_the_functions_that_need_the_engine_have_its_layer(self) -> None:
         carrying = {STEPS[step] for step, it in deployed.functions().items() if it.get("Layers")}
         printed = subprocess.run(
             [sys.executable, "-c", IMPORT_WITHOUT_ENGINE, *STEPS.values()],
@@ -152,7 +140,7 @@ class TestQueues:
         timeout = deployed.functions()["Starter"]["Timeout"]
         assert deployed.properties("ProcessingQueue")["VisibilityTimeout"] >= 6 * timeout
 
-    def test_what_can_not_be_handled_moves_to_the_dead_letter_queue(self) -> None:
+    def test_a_message_that_cannot_be_handled_moves_to_the_dead_letter_queue(self) -> None:
         redrive = deployed.properties("ProcessingQueue")["RedrivePolicy"]
         assert deployed.text_of(redrive["deadLetterTargetArn"]) == "DeadLetterQueue.Arn"
         assert redrive["maxReceiveCount"] > MAX_RECEIVES
@@ -182,7 +170,7 @@ class TestQueues:
 
 
 class TestBuckets:
-    def test_its_name_has_room_for_every_region_and_environment(self) -> None:
+    def test_its_name_is_short_enough_in_every_region_and_environment(self) -> None:
         regions = {
             region
             for partition in boto3.Session().get_available_partitions()
@@ -208,7 +196,7 @@ class TestBuckets:
             *((name, False) for name in ("an", "dev-an", "s3alias", "a--b", "a-", "A1", "1a", "a")),
         ],
     )
-    def test_an_environment_ends_no_bucket_name_as_s3_forbids(
+    def test_an_environment_never_gives_a_bucket_a_name_that_s3_reserves(
         self, name: str, allowed: bool
     ) -> None:
         pattern = deployed.template().document["Parameters"]["Environment"]["AllowedPattern"]
@@ -231,7 +219,7 @@ class TestBuckets:
         assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
 
     @pytest.mark.parametrize("resource", ["InputBucket", "OutputBucket", "MetadataTable"])
-    def test_what_holds_data_outlives_the_stack_but_not_a_failed_first_deployment(
+    def test_resources_with_data_outlive_the_stack_but_not_a_failed_first_deployment(
         self, resource: str
     ) -> None:
         assert deployed.resource(resource)["DeletionPolicy"] == "RetainExceptOnCreate"
@@ -266,7 +254,7 @@ class TestBuckets:
         ]
         assert overlaps == []
 
-    def test_work_is_removed_a_day_after_the_last_redrive_was_possible(self) -> None:
+    def test_work_is_removed_a_day_after_the_last_possible_redrive(self) -> None:
         rules = deployed.properties("OutputBucket")["LifecycleConfiguration"]["Rules"]
         expiring = [it for it in rules if "ExpirationInDays" in it]
         assert [(it["Prefix"], it["ExpirationInDays"]) for it in expiring] == [("work/", 15)]
@@ -284,7 +272,7 @@ class TestTable:
         assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
         assert table["SSESpecification"] == {"SSEEnabled": True}
 
-    def test_it_is_protected_from_deletion_where_the_parameter_says_so(self) -> None:
+    def test_it_is_protected_from_deletion_if_the_parameter_is_set(self) -> None:
         protection = deployed.properties("MetadataTable")["DeletionProtectionEnabled"]
         assert protection == {"Fn::If": ["HasTableDeletionProtection", True, False]}
         condition = deployed.template().document["Conditions"]["HasTableDeletionProtection"]
@@ -305,7 +293,7 @@ class TestTable:
 
 
 class TestNotifications:
-    def test_the_alarm_tells_of_the_first_message_in_the_dead_letter_queue(self) -> None:
+    def test_the_alarm_reports_the_first_message_in_the_dead_letter_queue(self) -> None:
         alarm = deployed.properties("DLQAlarm")
         assert alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
         (dimension,) = alarm["Dimensions"]
@@ -316,7 +304,7 @@ class TestNotifications:
         )
         assert alarm["AlarmActions"] == [{"Ref": "NotificationTopic"}]
 
-    def test_email_is_sent_only_where_an_address_is_given(self) -> None:
+    def test_email_is_sent_only_if_an_address_is_given(self) -> None:
         assert deployed.resource("EmailSubscription")["Condition"] == "HasNotificationEmail"
         condition = deployed.template().document["Conditions"]["HasNotificationEmail"]
         assert condition == {"Fn::Not": [{"Fn::Equals": [{"Ref": "NotificationEmail"}, ""]}]}
@@ -331,7 +319,7 @@ class TestNotifications:
             "WebhookPermission",
         ],
     )
-    def test_the_webhook_is_there_only_where_a_secret_is_given(self, resource: str) -> None:
+    def test_the_webhook_exists_only_if_a_secret_is_given(self, resource: str) -> None:
         assert deployed.resource(resource)["Condition"] == "HasWebhook"
 
     @pytest.mark.parametrize(
@@ -382,7 +370,7 @@ class TestStateMachine:
         group = deployed.properties("PipelineStateMachineLogGroup")
         assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
-    def test_its_executions_without_success_are_seen_by_uncaught(self) -> None:
+    def test_executions_that_end_without_success_invoke_uncaught(self) -> None:
         pattern = deployed.properties("UncaughtRule")["EventPattern"]["detail"]
         assert pattern["stateMachineArn"] == [{"Ref": "PipelineStateMachine"}]
         assert set(pattern["status"]) == {"FAILED", "TIMED_OUT", "ABORTED"}
@@ -393,7 +381,7 @@ class TestStateMachine:
         assert deployed.text_of(permission["SourceArn"]) == "UncaughtRule.Arn"
 
 
-def test_the_outputs_name_what_an_operator_needs() -> None:
+def test_the_outputs_are_the_resources_that_an_operator_needs() -> None:
     outputs = deployed.template().document["Outputs"]
     assert {name: it["Value"]["Ref"] for name, it in outputs.items()} == {
         "InputBucketName": "InputBucket",
@@ -412,7 +400,7 @@ def test_no_parameter_hides_its_value() -> None:
     assert [name for name, it in parameters.items() if "NoEcho" in it] == []
 
 
-def test_every_parameter_has_a_default_and_says_what_it_is_for() -> None:
+def test_every_parameter_has_a_default_and_a_description() -> None:
     parameters = deployed.template().document["Parameters"]
     incomplete = [
         name for name, it in parameters.items() if not {"Default", "Description"} <= set(it)
