@@ -200,4 +200,4 @@ def _show(report: RerunReport) -> None:
     )
     deleted = sum(rerun.deleted_dead_letters for rerun in report.reruns)
     if deleted:
-        echo(f"Deleted {deleted} dead letters of files that succeeded.")
+        echo(f"Dead letters deleted after success: {deleted}")
