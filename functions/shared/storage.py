@@ -330,7 +330,7 @@ class ObjectWriter:
     """
 
     def __init__(self, bucket: str, key: str, properties: Properties | None = None) -> None:
-        """Without `properties` the object's type is told by its key."""
+        """Start an object; without `properties` its media type follows from its key."""
         self._bucket = bucket
         self._key = key
         self._properties = properties or Properties(ContentType=content_type(key))

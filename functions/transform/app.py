@@ -33,7 +33,7 @@ def handler(task: Task) -> dict[str, Any]:
     """Transform the split, unless an earlier run has already made exactly this part.
 
     Returns the part's counts. Raises `TooManyRejects` as soon as the contract's limit is exceeded,
-    `SourceNotFound` and the like if the file can't be read, and the other errors of `tabular`.
+    a `Source...` error of `shared` if the file can't be read, and the other errors of `tabular`.
     """
     settings = from_environment(Settings)
     job = task.job

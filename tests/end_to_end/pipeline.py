@@ -1,4 +1,4 @@
-"""The pipeline on the embedded AWS as its users meet it: they drop files and see what comes."""
+"""The pipeline on the embedded AWS, used as its users do: upload files, look at the results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NAMES = itertools.count()
 
 @dataclass(frozen=True)
 class Outcome:
-    """What has become of one dropped file."""
+    """What one uploaded file led to."""
 
     file_id: str
     execution: DescribedExecution
@@ -50,7 +50,7 @@ class Outcome:
 
 
 class Pipeline:
-    """A running stack, with the calls that the tests make again and again."""
+    """A running stack, with the calls that many tests make."""
 
     def __init__(self, stack: StackProcess) -> None:
         self.stack = stack
@@ -78,11 +78,11 @@ class Pipeline:
         return Source(**vars(location), sequencer="", event_time="", dataset=folder)
 
     def run(self, body: bytes, name: str = "file.csv", dataset: str | None = None) -> Outcome:
-        """Upload a file and wait for what becomes of it."""
+        """Upload a file and wait for its outcome."""
         return self.outcome(self.drop(body, name, dataset).file_id)
 
     def outcome(self, file_id: str, execution_name: str | None = None) -> Outcome:
-        """Wait for an execution's end, and read all that it has left."""
+        """Wait for an execution's end, and read everything that it left."""
         execution = self.wait(execution_name or file_id)
         item = self.item(file_id)
         return Outcome(
@@ -93,8 +93,8 @@ class Pipeline:
             self._objects(file_id),
         )
 
-    def settled(self, file_id: str) -> Outcome:
-        """Wait until an execution that failed is queued, told and recorded."""
+    def wait_for_failure(self, file_id: str) -> Outcome:
+        """Wait until a failed execution's dead letter, notification and item are there."""
         self.wait(file_id)
         self._until(
             lambda: bool(
@@ -105,8 +105,8 @@ class Pipeline:
         )
         return self.outcome(file_id)
 
-    def made_up_for(self, file_id: str) -> Outcome:
-        """Wait until nothing that a failure should leave is said to be missing any more."""
+    def wait_until_complete(self, file_id: str) -> Outcome:
+        """Wait until the item lists no part of the failure lane as not done."""
         self._until(lambda: "not_done" not in self.item(file_id))
         return self.outcome(file_id)
 
@@ -119,7 +119,7 @@ class Pipeline:
         return described
 
     def stop(self, name: str, in_state: str | None = None) -> None:
-        """Abort an execution as soon as it runs, or has come to a state."""
+        """Abort an execution as soon as it runs, or has entered a state."""
         arn = self._arn(name)
         self._until(lambda: self._status(arn) == "RUNNING")
         self._until(lambda: in_state is None or in_state in self._entered(arn))
@@ -188,7 +188,7 @@ class Pipeline:
         return described["cause"]
 
     def histories(self, name: str) -> list[Mapping[str, Any]]:
-        """All that Step Functions keeps of an execution and of its Maps' children."""
+        """Everything that Step Functions keeps of an execution and of its Maps' children."""
         client = self.deployment.client("stepfunctions")
         described = client.describe_execution(executionArn=self._arn(name))
         events = client.get_paginator("get_execution_history").paginate(
@@ -212,7 +212,7 @@ class Pipeline:
         )
 
     def wait_until_all_is_delivered(self, patience: float = WAIT_SECONDS) -> None:
-        """Wait until the processing queue is empty, and nobody works on a message of it."""
+        """Wait until the processing queue is empty, including messages in flight."""
         names: list[Any] = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
 
         def is_empty() -> bool:

@@ -1,6 +1,6 @@
 """No data of a file leaves the buckets, however the file ends.
 
-A secret stands in every cell of every file here, the header included. Whatever is written about
+Every cell of every file here contains a secret, the header included. Whatever is written about
 the files is searched for it: logs, notifications, webhook bodies, queue messages, histories and
 metadata. The kinds of failure come from the registry of errors and the list of faults, so a new one
 fails a test here until it has a file of its own.
@@ -96,7 +96,7 @@ VARIANTS: dict[str, list[Case]] = {
     ],
     "UnsupportedFormat": [Case(b"<!DOCTYPE html><html>" + TABLE), Case(b"PK\x03\x04" + TABLE)],
 }
-# Errors of services or of the environment, which a fault stands for: the function that raises it,
+# Errors of services or of the environment, simulated by a fault: the function that raises it,
 # and how often it has to.
 INJECTED: dict[str, tuple[str, int]] = dict.fromkeys(
     (
@@ -238,10 +238,10 @@ def notifications(aviary: Aviary) -> Any:
 
 def webhook_bodies(aviary: Aviary) -> Any:
     bodies = []
-    for told in aviary.pipeline.stack.notifications():
-        texts = json.loads(told["message"])
+    for notice in aviary.pipeline.stack.notifications():
+        texts = json.loads(notice["message"])
         for text in texts.values():
-            message = {"Message": text, "Subject": told["subject"], "MessageId": "m1"}
+            message = {"Message": text, "Subject": notice["subject"], "MessageId": "m1"}
             bodies.append(body_of(message).decode())
     return bodies
 

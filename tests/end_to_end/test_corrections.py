@@ -1,4 +1,4 @@
-"""Rejected rows that are mended and dropped in again: linked, and never in the output twice."""
+"""Corrections of rejected rows are linked to their file, and never in the output twice."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def _deliver_all(pipeline: Pipeline, *, versions: int, events: int) -> None:
 
 
 def _record(pipeline: Pipeline, source: Source) -> dict[str, Any]:
-    """The event that the upload itself has sent, as its execution's input tells it."""
+    """The event that the upload itself sent, rebuilt from its execution's input."""
     return _event(pipeline.source_of(source.file_id))
 
 

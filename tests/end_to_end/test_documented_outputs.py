@@ -90,7 +90,7 @@ def succeeded(pipeline: Pipeline, contract: dict[str, Any]) -> Outcome:
 def failed(pipeline: Pipeline, contract: dict[str, Any]) -> Outcome:
     pipeline.put_contract("strict", contract | {"pipeline": {"maxRejectPercent": 1}})
     body = (EVENTS / "orders-2026-03.csv").read_bytes()
-    return pipeline.settled(pipeline.drop(body, "orders-2026-03.csv", "strict").file_id)
+    return pipeline.wait_for_failure(pipeline.drop(body, "orders-2026-03.csv", "strict").file_id)
 
 
 def test_processed_records(succeeded: Outcome) -> None:

@@ -2,7 +2,7 @@
 
 After each: the dead-letter queue, the metadata, the notifications and the execution's status
 agree; the output is published if and only if WriteOutput has finished; a redrive brings the file to
-success with the same bytes, and nothing is told twice.
+success with the same bytes, and nothing is notified twice.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ FUNCTIONS = {
 }
 # More than a state has retries when it is throttled.
 THROTTLES = RETRIES["ParseCsv"][0].attempts + 1
-# By kind of fault: so many in a row use up the state's retries, and the name it then fails under.
+# By kind of fault: the number of faults in a row that uses up the state's retries, and the name
+# under which it then fails.
 FAULTS = {
     "throttle": (THROTTLES, "TooManyRequestsException"),
     "error500": (7, "ServiceException"),
@@ -71,7 +72,7 @@ class Case:
 
 
 def _enough(state: str, kind: str) -> int:
-    """So many faults that one of the file's two splits, or the one state, uses up its retries."""
+    """The number of faults that uses up the retries of one of two splits, or of the one state."""
     attempts = FAULTS[kind][0]
     return 2 * (attempts - 1) + 1 if state in {"MeasureSplits", "TransformSplits"} else attempts
 
@@ -130,7 +131,7 @@ def test_a_new_attempt_gives_the_same_apart_from_its_time(pipeline: Pipeline, st
     assert outcome.item["attempt"] == 2
     assert outcome.item["replay_of"] == failed.file_id
     assert outcome.item["processed_at"] > failed.item["processed_at"]
-    _check_succeeded(pipeline, outcome, body, told=2 if state == "ArchiveSource" else 1)
+    _check_succeeded(pipeline, outcome, body, notices=2 if state == "ArchiveSource" else 1)
 
 
 LANE = {
@@ -158,8 +159,8 @@ def test_a_part_of_the_failure_lane_that_is_down_is_made_up_for(
     assert outcome.run.failure.code == "SourceChanged"
     assert part in pipeline.cause(outcome)
     pipeline.stack.clear_faults()
-    pipeline.settled(outcome.file_id)
-    outcome = pipeline.made_up_for(outcome.file_id)
+    pipeline.wait_for_failure(outcome.file_id)
+    outcome = pipeline.wait_until_complete(outcome.file_id)
     _check_failed(pipeline, outcome, "Summarize", "SourceChanged")
     _check_succeeded(pipeline, pipeline.redrive(outcome), SMALL)
 
@@ -185,14 +186,16 @@ def _check_failed(pipeline: Pipeline, outcome: Outcome, state: str, error: str) 
     assert outcome.item["error"]["code"].endswith(error)
     [document] = pipeline.dead_letters(outcome.file_id)
     assert document["failure"]["caught"]["Error"] == outcome.item["error"]["code"]
-    told = [n["attributes"]["status"] for n in pipeline.notifications(outcome.file_id)]
-    assert told.count("failed") == 1
-    assert told.count("succeeded") == (state == "ArchiveSource")
+    notices = [n["attributes"]["status"] for n in pipeline.notifications(outcome.file_id)]
+    assert notices.count("failed") == 1
+    assert notices.count("succeeded") == (state == "ArchiveSource")
     finished = state in {"Summarize", "RecordMetadata", "Notify", "ArchiveSource"}
     assert bool(outcome.published("processed/")) == finished
 
 
-def _check_succeeded(pipeline: Pipeline, outcome: Outcome, body: bytes, *, told: int = 1) -> None:
+def _check_succeeded(
+    pipeline: Pipeline, outcome: Outcome, body: bytes, *, notices: int = 1
+) -> None:
     assert outcome.execution.status == "succeeded"
     assert outcome.item["status"] == "succeeded"
     assert "error" not in outcome.item
@@ -201,5 +204,5 @@ def _check_succeeded(pipeline: Pipeline, outcome: Outcome, body: bytes, *, told:
     assert outcome.output("rejected/", ".jsonl") == alone.rejected
     assert outcome.output("rejected/", ".csv") == alone.rejected_csv
     notified = [n["attributes"]["status"] for n in pipeline.notifications(outcome.file_id)]
-    assert notified.count("succeeded") == told
+    assert notified.count("succeeded") == notices
     assert outcome.item["archive"]["key"].endswith(f"/{outcome.file_id}/file.csv")

@@ -60,7 +60,7 @@ def calls(pipeline: Pipeline) -> set[Call]:
     )
     pipeline.outcome(file.file_id, f"{file.file_id}-r2")
     pipeline.put_contract("small", {"schema": {"fields": [{"name": "other"}]}})
-    failed = pipeline.settled(pipeline.drop(FILE, dataset="small").file_id)
+    failed = pipeline.wait_for_failure(pipeline.drop(FILE, dataset="small").file_id)
     pipeline.send({"file_id": failed.file_id, "attempt": 1, "source": failed.execution.source})
     pipeline.outcome(failed.file_id, f"{failed.file_id}-r2")
     large = pipeline.run(orders(5_000))
@@ -71,10 +71,10 @@ def calls(pipeline: Pipeline) -> set[Call]:
     again = pipeline.outcome(large.file_id, f"{large.file_id}-r2")
     assert again.execution.status == "succeeded"
     pipeline.stack.add_fault("data-pipeline-transform-dev", "InternalError", times=3)
-    pipeline.settled(pipeline.drop(orders(5_000)).file_id)
+    pipeline.wait_for_failure(pipeline.drop(orders(5_000)).file_id)
     aborted = pipeline.drop(orders(60_000))
     pipeline.stop(aborted.file_id)
-    pipeline.settled(aborted.file_id)
+    pipeline.wait_for_failure(aborted.file_id)
     return pipeline.stack.calls()
 
 

@@ -27,7 +27,7 @@ def small_account(concurrency: int, time_factor: float) -> Iterator[Pipeline]:
 
 
 def of_splits(count: int) -> bytes:
-    """A file that is cut into so many splits."""
+    """A file that is cut into this number of splits."""
     rows = int(SPLIT_SIZE_BYTES * (count - 0.5)) // len(b"0000000,1.5,plain\n")
     return HEADER + b"".join(b"%07d,1.5,plain\n" % row for row in range(rows))
 

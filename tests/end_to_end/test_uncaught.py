@@ -28,7 +28,7 @@ def test_an_aborted_execution_is_queued_told_recorded_and_can_be_redriven(
     source = pipeline.drop(LONG)
     pipeline.stop(source.file_id)
 
-    outcome = pipeline.settled(source.file_id)
+    outcome = pipeline.wait_for_failure(source.file_id)
 
     assert outcome.execution.status == "aborted"
     assert outcome.item["status"] == "failed"
@@ -51,7 +51,7 @@ def test_an_end_that_step_functions_does_not_show_yet_is_not_lost(
     pipeline.stack.add_fault(f"stepfunctions:{call}@functions", "stale")
     pipeline.stop(source.file_id)
 
-    outcome = pipeline.settled(source.file_id)
+    outcome = pipeline.wait_for_failure(source.file_id)
 
     assert outcome.item["error"]["code"] == "Aborted"
     assert len(pipeline.dead_letters(source.file_id)) == 1
@@ -68,15 +68,15 @@ def test_an_execution_aborted_behind_its_record_is_recorded_anew_when_it_is_redr
     source = patient.drop(b"a\n1\n")
     patient.stop(source.file_id, state)
     patient.stack.clear_faults()
-    outcome = patient.settled(source.file_id)
+    outcome = patient.wait_for_failure(source.file_id)
     assert outcome.item["error"]["code"] == "Aborted"
 
     again = patient.redrive(outcome)
 
     assert again.execution.status == "succeeded"
     assert again.item["status"] == "succeeded"
-    told = [note["attributes"]["status"] for note in patient.notifications(source.file_id)]
-    assert sorted(told) == ["failed", "succeeded"]
+    statuses = [note["attributes"]["status"] for note in patient.notifications(source.file_id)]
+    assert sorted(statuses) == ["failed", "succeeded"]
     assert "archive" in again.item
 
 

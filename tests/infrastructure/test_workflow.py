@@ -151,7 +151,7 @@ class TestSeededDefects:
                 lambda states: states["Summarize"]["Catch"].append(
                     {"ErrorEquals": ["States.Timeout"], "ResultPath": "$.failure", "Next": "Done"}
                 ),
-                "Summarize: Catch 0: States.ALL must stand alone and last",
+                "Summarize: Catch 0: States.ALL must be alone and last",
                 id="catcher after States.ALL",
             ),
             pytest.param(

@@ -182,7 +182,7 @@ def _path_defects(name: str, state: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _template_defects(place: str, value: Any) -> Iterator[str]:
-    """A payload template: a value that is a path stands under a name that ends in `.$`."""
+    """Check a payload template: a value that is a path needs a name that ends in `.$`."""
     if isinstance(value, list):
         for item in value:
             yield from _template_defects(place, item)
@@ -217,7 +217,7 @@ def _error_name_defects(
     for error in sorted(set(names) - set(errors)):
         yield f"{place} names {error}, which nothing raises"
     if "States.ALL" in names and not (last and len(names) == 1):
-        yield f"{place}: States.ALL must stand alone and last"
+        yield f"{place}: States.ALL must be alone and last"
 
 
 def _retry_defects(place: str, rule: Mapping[str, Any]) -> Iterator[str]:

@@ -58,7 +58,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def event() -> Event:
-    """Load one of the events that stand in `events/`."""
+    """Load one of the events in `events/`."""
     return lambda name: json.loads((EVENTS / f"{name}.json").read_text())
 
 

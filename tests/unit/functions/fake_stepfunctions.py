@@ -38,7 +38,7 @@ class FakeStepFunctions:
             self.inputs.setdefault(name, "{}")
 
     def redriven(self, name: str, times: int) -> None:
-        """The execution was redriven so many times, and runs with the input it was started with."""
+        """Let the execution have this number of redrives, and run with its original input."""
         self.statuses[name] = "RUNNING"
         self.redrives[name] = times
 

@@ -164,8 +164,8 @@ def test_rejects_are_told_by_every_step_after(
     item = read_item(METADATA_TABLE, document["file_id"])
     assert item is not None
     assert item["rejected_key"] == document["output"]["rejected_key"]
-    told = json.loads(subscriber.messages()[0]["Message"])
-    assert told["outputs"]["rejected"].endswith(document["output"]["rejected_key"])
+    notice = json.loads(subscriber.messages()[0]["Message"])
+    assert notice["outputs"]["rejected"].endswith(document["output"]["rejected_key"])
 
 
 def test_a_transform_stops_where_its_limit_is_lost_and_keeps_the_rejects_so_far(
@@ -319,8 +319,8 @@ def test_a_failed_file_passes_through_the_failure_lane(
     document = described(document, error.value)
     document["failure"]["dead_letter"] = {"message_id": "m1"}
     document = through(["NotifyFailure", "RecordFailure"], document)
-    told = json.loads(subscriber.messages()[0]["Message"])
-    assert told["error"]["code"] == "SourceNotFound"
+    notice = json.loads(subscriber.messages()[0]["Message"])
+    assert notice["error"]["code"] == "SourceNotFound"
     item = read_item(METADATA_TABLE, document["file_id"])
     assert item is not None
     assert item["error"]["state"] == "ParseCsv"

@@ -137,19 +137,23 @@ def test_a_moment_is_written_in_utc_to_the_millisecond() -> None:
 
 def test_a_failure_tells_error_sentence_state_and_run() -> None:
     failure = documents.failure("EmptyFile", "There is no header.", redrives=2)
-    told = Job.from_document(documents.job(failure=failure)).failure
-    assert told is not None
-    assert (told.error, told.cause, told.state) == ("EmptyFile", "There is no header.", "ParseCsv")
-    assert told.redrive_count == 2
-    assert told.not_done == ()
+    found = Job.from_document(documents.job(failure=failure)).failure
+    assert found is not None
+    assert (found.error, found.cause, found.state) == (
+        "EmptyFile",
+        "There is no header.",
+        "ParseCsv",
+    )
+    assert found.redrive_count == 2
+    assert found.not_done == ()
 
 
 def test_a_failure_tells_what_the_lane_could_not_do() -> None:
     error = {"Error": "States.Timeout", "Cause": ""}
     failure = documents.failure(dead_letter=error, notification={"message_id": "m1"}, record=error)
-    told = Job.from_document(documents.job(failure=failure)).failure
-    assert told is not None
-    assert told.not_done == ("dead_letter", "record")
+    found = Job.from_document(documents.job(failure=failure)).failure
+    assert found is not None
+    assert found.not_done == ("dead_letter", "record")
 
 
 def test_an_error_that_is_not_described_yet_is_no_failure() -> None:

@@ -1,4 +1,4 @@
-"""The ban that the other tests of this folder stand under."""
+"""Unit tests of this folder can't open network connections."""
 
 from __future__ import annotations
 

@@ -69,31 +69,31 @@ def test_a_success_tells_machines_the_same() -> None:
 
 def test_rejects_are_not_mentioned_where_there_are_none() -> None:
     clean = {**documents.OUTPUT, "error_count": 0, "rejected_key": None, "rejected_csv_key": None}
-    told = success(documents.recorded(output=clean))
-    assert "Rejected" not in told.text
-    assert "correct a copy" not in told.text
-    assert told.document["outputs"]["rejected"] is None
-    assert told.attributes["has_rejects"] == "false"
+    notice = success(documents.recorded(output=clean))
+    assert "Rejected" not in notice.text
+    assert "correct a copy" not in notice.text
+    assert notice.document["outputs"]["rejected"] is None
+    assert notice.attributes["has_rejects"] == "false"
     assert success().attributes["has_rejects"] == "true"
 
 
 def test_a_failure_tells_what_is_wrong_where_and_how_to_run_it_again() -> None:
-    told = failed()
+    notice = failed()
     assert (
         "Status: failed\nError: EmptyFile\nStep: ParseCsv\nCause: There is no header.\n"
-        in told.text
+        in notice.text
     )
-    assert "Correct the file and upload it again." in told.text
-    assert "pipectl rerun" not in told.text
-    assert "- Redrive" not in told.text
-    assert told.document["contract"] is None
-    assert told.document["error"] == {
+    assert "Correct the file and upload it again." in notice.text
+    assert "pipectl rerun" not in notice.text
+    assert "- Redrive" not in notice.text
+    assert notice.document["contract"] is None
+    assert notice.document["error"] == {
         "code": "EmptyFile",
         "message": "There is no header.",
         "state": "ParseCsv",
         "remedy": "upload",
     }
-    assert told.subject == "Data Pipeline: orders 2026-03.csv FAILED, EmptyFile"
+    assert notice.subject == "Data Pipeline: orders 2026-03.csv FAILED, EmptyFile"
 
 
 @pytest.mark.parametrize("error", ["InternalError", "HeaderMismatch", "States.Timeout"])
@@ -134,13 +134,13 @@ def test_an_attribute_has_no_character_that_sns_refuses(dataset: str, attribute:
 @given(st.text(max_size=300))
 @quickly
 def test_a_subject_is_one_that_sns_takes(name: str) -> None:
-    for told in (
+    for notice in (
         failed(key=f"raw/orders/{name}.csv"),
         success(documents.recorded(source={**SOURCE, "key": f"raw/orders/{name}.csv"})),
     ):
-        assert len(told.subject) < 100
-        assert all(" " <= character <= "~" for character in told.subject)
-        assert told.subject.startswith("Data Pipeline: ")
+        assert len(notice.subject) < 100
+        assert all(" " <= character <= "~" for character in notice.subject)
+        assert notice.subject.startswith("Data Pipeline: ")
 
 
 def test_a_long_subject_keeps_its_outcome() -> None:
@@ -150,20 +150,20 @@ def test_a_long_subject_keeps_its_outcome() -> None:
 
 
 def test_people_get_text_and_machines_get_json() -> None:
-    told = success()
-    by_protocol = told.by_protocol()
-    assert by_protocol["default"] == told.text
+    notice = success()
+    by_protocol = notice.by_protocol()
+    assert by_protocol["default"] == notice.text
     assert {json.dumps(json.loads(by_protocol[name])) for name in ("lambda", "sqs", "https")} == {
-        json.dumps(told.document)
+        json.dumps(notice.document)
     }
 
 
 @pytest.mark.parametrize("character", ["\x01", '"', "\\", "😀", "x"])
 def test_the_longest_cause_fits_into_a_message(character: str) -> None:
     # A cause has at most 32,768 characters.
-    told = failed(character * 32_768)
-    assert len(json.dumps(told.by_protocol(), ensure_ascii=False).encode()) < MESSAGE_BYTES
-    assert len(told.document["error"]["message"]) <= CAUSE_LENGTH
+    notice = failed(character * 32_768)
+    assert len(json.dumps(notice.by_protocol(), ensure_ascii=False).encode()) < MESSAGE_BYTES
+    assert len(notice.document["error"]["message"]) <= CAUSE_LENGTH
 
 
 def test_a_repeat_bears_the_same_id_and_another_attempt_another_one() -> None:

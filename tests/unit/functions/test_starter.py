@@ -361,12 +361,12 @@ def test_a_later_attempt_is_linked_though_the_earlier_execution_is_no_more(
 
 
 @pytest.mark.parametrize("status", ["RUNNING", "SUCCEEDED", "PENDING_REDRIVE"])
-@pytest.mark.parametrize("settled", [FILE_ID, f"{FILE_ID}-r2", f"{FILE_ID}-r3"])
+@pytest.mark.parametrize("ended_name", [FILE_ID, f"{FILE_ID}-r2", f"{FILE_ID}-r3"])
 def test_a_replay_is_done_while_any_attempt_runs_or_has_succeeded(
-    machine: FakeStepFunctions, status: str, settled: str
+    machine: FakeStepFunctions, status: str, ended_name: str
 ) -> None:
     machine.ended("FAILED", FILE_ID, f"{FILE_ID}-r2", f"{FILE_ID}-r3")
-    machine.ended(status, settled)
+    machine.ended(status, ended_name)
     assert run(batch(json.dumps(job(2)))) == []
     assert machine.started == []
 

@@ -28,7 +28,7 @@ SECRET = "DE89 3704 0044 0532 0130 00"
 
 
 class EngineError(Exception):
-    """Stands for the engine's errors, which a step lets pass."""
+    """An error like the engine's, which a step passes on."""
 
 
 def raising(error: BaseException, *passes: type[Exception]) -> Callable[..., Any]:

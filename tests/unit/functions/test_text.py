@@ -102,39 +102,39 @@ def hostile_notifications() -> list[Notification]:
     ]
 
 
-@pytest.mark.parametrize("told", hostile_notifications(), ids=["failed", "succeeded"])
-def test_a_mail_has_the_lines_that_the_pipeline_wrote_and_no_others(told: Notification) -> None:
-    lines = told.text.split("\n")
-    status = told.attributes["status"]
+@pytest.mark.parametrize("notice", hostile_notifications(), ids=["failed", "succeeded"])
+def test_a_mail_has_the_lines_that_the_pipeline_wrote_and_no_others(notice: Notification) -> None:
+    lines = notice.text.split("\n")
+    status = notice.attributes["status"]
     stated = [line for line in lines if line.startswith(("Status: ", "- Status: "))]
     assert [line.lstrip("- ") for line in stated] == [f"Status: {status}"]
     assert all(line.isprintable() for line in lines)
     assert any(r"a\nStatus: succeeded\r\x1b[31m" in line for line in lines)
 
 
-@pytest.mark.parametrize("told", hostile_notifications(), ids=["failed", "succeeded"])
-def test_subject_and_attributes_are_what_sns_takes(told: Notification) -> None:
-    assert told.subject.isascii()
-    assert told.subject.isprintable()
-    assert len(told.subject) < 100
-    assert all(value and value.isprintable() for value in told.attributes.values())
-    assert told.attributes["dataset"].startswith(r"a\nStatus: succeeded")
+@pytest.mark.parametrize("notice", hostile_notifications(), ids=["failed", "succeeded"])
+def test_subject_and_attributes_are_what_sns_takes(notice: Notification) -> None:
+    assert notice.subject.isascii()
+    assert notice.subject.isprintable()
+    assert len(notice.subject) < 100
+    assert all(value and value.isprintable() for value in notice.attributes.values())
+    assert notice.attributes["dataset"].startswith(r"a\nStatus: succeeded")
 
 
-@pytest.mark.parametrize("told", hostile_notifications(), ids=["failed", "succeeded"])
-def test_a_chat_mentions_nobody_and_links_nowhere(told: Notification) -> None:
-    machine = told.by_protocol()["lambda"]
+@pytest.mark.parametrize("notice", hostile_notifications(), ids=["failed", "succeeded"])
+def test_a_chat_mentions_nobody_and_links_nowhere(notice: Notification) -> None:
+    machine = notice.by_protocol()["lambda"]
     body = json.loads(body_of({"Message": machine, "Subject": f"Subject {EVIL}"}))
     outside = [part for line in body["text"].split("\n") for part in line.split("`")[::2]]
     assert {part.strip() for part in outside} <= {"", "Source:", "File ID:", ":"} | {
-        f"{told.document.get('processed_count')} processed, {told.document.get('error_count')}"
+        f"{notice.document.get('processed_count')} processed, {notice.document.get('error_count')}"
         " rejected"
     }
     assert not set("<>") & set(body["text"])
     assert all(line.isprintable() for line in body["text"].split("\n"))
     assert body["subject"].isprintable()
     # Programs get what it is.
-    assert body["notification"] == told.document
+    assert body["notification"] == notice.document
     assert body["notification"]["source"].endswith(f"raw/{EVIL}/{EVIL}.csv")
 
 

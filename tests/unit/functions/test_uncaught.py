@@ -89,7 +89,7 @@ def test_the_executions_own_error_and_cause_are_kept() -> None:
 
 
 class Lane:
-    """Stands where the handler queues, tells and records; Step Functions answers what is set."""
+    """The services that the handler calls; Step Functions answers what a test sets."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, status: str, item: Any = None) -> None:
         self.sent: list[Mapping[str, Any]] = []
@@ -118,7 +118,7 @@ class Lane:
         self.payloads.append(payload)
 
     def redriven(self, times: int) -> None:
-        """Step Functions shows the run after so many redrives, ended again."""
+        """Let Step Functions show the run after this number of redrives, ended again."""
         self.described["redriveCount"] = times
         self.later = [{"id": 9, "type": "ExecutionFailed"}, redrive(8, times)]
 

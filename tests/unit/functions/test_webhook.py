@@ -58,7 +58,7 @@ class FakeServer:
 
 
 class Secrets:
-    """The webhook's secret, the clock that its age is told by, and how often it was read."""
+    """The webhook's secret, the clock that its age is measured with, and how often it was read."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1_800_000_000.0
@@ -120,28 +120,28 @@ def test_an_alarm_is_posted_as_json(event: Event, server: FakeServer, logs: Logs
 
 
 def test_a_success_is_posted_with_its_counts(server: FakeServer, logs: Logs) -> None:
-    told = success_notification(
+    notice = success_notification(
         Job.from_document(documents.recorded()),
         Execution.from_context(documents.execution()),
         "dev",
         documents.OUTPUT_BUCKET,
     )
-    handler(sns(told.by_protocol()["lambda"], told.subject), None)
+    handler(sns(notice.by_protocol()["lambda"], notice.subject), None)
     (body,) = server.bodies
     assert body["text"].splitlines() == [
-        f"`{told.subject}`",
+        f"`{notice.subject}`",
         f"Source: `s3://{documents.SOURCE['bucket']}/{documents.SOURCE['key']}`",
         f"File ID: `{documents.FILE_ID}`",
         "197 processed, 3 rejected",
     ]
-    assert body["notification"] == told.document
+    assert body["notification"] == notice.document
 
 
 def test_a_failure_is_posted_with_its_reason(server: FakeServer, logs: Logs) -> None:
     document = documents.job(failure=documents.failure("EmptyFile", "There is no header."))
     execution = Execution.from_context(documents.execution())
-    told = failure_notification(Job.from_document(document), execution, "dev")
-    handler(sns(told.by_protocol()["lambda"], told.subject), None)
+    notice = failure_notification(Job.from_document(document), execution, "dev")
+    handler(sns(notice.by_protocol()["lambda"], notice.subject), None)
     assert server.bodies[0]["text"].endswith("`EmptyFile in ParseCsv`: `There is no header.`")
 
 

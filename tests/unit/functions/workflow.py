@@ -69,7 +69,7 @@ def keep(state: str, document: Mapping[str, Any], returned: Mapping[str, Any]) -
 
 
 def selector(state: str) -> dict[str, str]:
-    """A state's ResultSelector, as it stands in the definition."""
+    """A state's ResultSelector, as the definition has it."""
     return dict(STATES[state]["ResultSelector"])
 
 
