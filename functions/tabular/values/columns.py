@@ -8,9 +8,6 @@ both ways give the same result, and that is tested.
 from __future__ import annotations
 
 import dataclasses
-import re
-from datetime import date, datetime
-from decimal import Decimal
 from functools import cached_property, reduce
 from json import loads
 from operator import or_
@@ -18,82 +15,30 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
-from tabular.model import is_numeric
-from tabular.values.cells import FORMULA_STARTS, Cell, reader
+from tabular.values import surely_right
+from tabular.values.cells import Cell, reader
 from tabular.values.fault_columns import FaultColumn, shown_texts
+from tabular.values.json_texts import ESCAPED
 from tabular.values.patterns import compile_pattern
 from tabular.values.surely_wrong import Classes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from tabular.faults import Fault
-    from tabular.model import Constraints, Field
-
-    Sufficient = Callable[[pl.Expr, Field, Any], list[pl.Expr] | None]
+    from tabular.model import Field
 
 QUOTED_TYPES = frozenset({"string", "any", "date", "datetime", "time", "yearmonth", "duration"})
 """Their values are strings in JSON; those of the other types are written bare."""
 
-_ESCAPED = re.compile(r'["\\\x00-\x1f]')
 _CACHED_TEXTS = 20_000
 _CACHED_CHARACTERS = 200  # longer texts are rarely repeated
 _READ_AT_ONCE = 16_384  # distinct texts, of which each takes half a kilobyte while it is read
-_SURE_INTEGER_DIGITS = 18  # fits 64 bits
-_SURE_NUMBER_LENGTH = 250  # without exponent: surely finite as a double
 # A column of few distinct texts: they are counted, and read instead of the cells. Half of the first
 # cells being different makes it unlikely, more than one in eight of a block's rules it out.
 _FIRST_CELLS = 4096
 _MOST_OF_FIRST = 0.5
 _MOST_OF_BLOCK = 0.125
-
-_DAY = (
-    r"(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
-    r"|02-(?:0[1-9]|1[0-9]|2[0-8]))"
-)
-_DATE = rf"(?:[1-9][0-9]{{3}}|0[1-9][0-9]{{2}}|00[1-9][0-9]|000[1-9])-{_DAY}"
-_CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?"
-_ZONE = r"(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9])?"
-_SURE = {
-    ("number", "default"): r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$",
-    ("integer", "default"): rf"^(?:0|-?[1-9][0-9]{{0,{_SURE_INTEGER_DIGITS - 1}}})$",
-    ("date", "default"): f"^{_DATE}$",
-    # The first and last years are left to `cells`: a zone could carry them out of range.
-    ("datetime", "default"): rf"^[1-8][0-9]{{3}}-{_DAY}T{_CLOCK}{_ZONE}$",
-    ("time", "default"): f"^{_CLOCK}$",
-    ("yearmonth", "default"): r"^[1-9][0-9]{3}-(?:0[1-9]|1[0-2])$",
-    ("year", "default"): r"^[1-9][0-9]{3}$",
-    ("string", "email"): (
-        r"^[A-Za-z0-9_%+-]+(?:\.[A-Za-z0-9_%+-]+)*@"
-        r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,20}$"
-    ),
-    ("string", "uuid"): r"^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
-    ("string", "default"): None,
-    ("any", "default"): None,
-}
-"""Patterns (of the Rust regex crate, ASCII only) of texts that are surely of a type; None: all."""
-_SURE_EMAIL_LENGTH = 63  # then no part of it can be too long
-
-_KNOWN_PROPERTIES = frozenset(
-    {
-        "name",
-        "output_name",
-        "type",
-        "format",
-        "missing_values",
-        "trim",
-        "decimal_char",
-        "group_char",
-        "bare_number",  # what is surely a number has nothing around it
-        "true_values",  # no boolean is sure, nor any list
-        "false_values",
-        "list_delimiter",
-        "list_item_type",
-        "constraints",
-    }
-)
-"""The properties of `Field` whose meaning these shortcuts know. With any other one nothing is sure:
-its cells are read by `cells`, which is the rule."""
 
 
 class Values(NamedTuple):
@@ -204,13 +149,15 @@ class ColumnReader:
 
     @cached_property
     def _sure_is_escape_free(self) -> bool:
-        """Whether what makes texts sure leaves out quotes, backslashes and controls."""
-        rules = self.field.constraints
-        if rules.enum is not None:
-            return not any(_ESCAPED.search(str(value)) for value in rules.enum)
-        if rules.pattern is not None and compile_pattern(rules.pattern).escape_free:
-            return True
-        return bool(_SURE.get((self.field.type, self.field.format)))
+        return surely_right.is_escape_free(self.field)
+
+    @cached_property
+    def _is_known(self) -> bool:
+        return surely_right.is_known(self.field)
+
+    @cached_property
+    def _rules(self) -> list[pl.Expr] | None:
+        return surely_right.conditions(self.field, neutralise_formulas=self.neutralise_formulas)
 
     def _null(self, texts: pl.Series) -> pl.Series | None:
         """Which texts are surely null; None where none is. Required fields have no sure null."""
@@ -229,51 +176,6 @@ class ColumnReader:
             return None
         frame = texts.to_frame("text")
         return frame.select(pl.all_horizontal(rules)).to_series()
-
-    @cached_property
-    def _is_known(self) -> bool:
-        """Whether the shortcuts know every property and constraint that this field has."""
-        properties = {attribute.name for attribute in dataclasses.fields(self.field)}
-        constraints = {name for name, _ in _in_force(self.field.constraints)}
-        return properties <= _KNOWN_PROPERTIES and constraints <= _SUFFICIENT.keys()
-
-    @cached_property
-    def _rules(self) -> list[pl.Expr] | None:
-        """Conditions on the column `text` that are sufficient together; None: nothing is sure."""
-        kind = self.field
-        pattern = _SURE.get((kind.type, kind.format), "")
-        if (
-            not self._is_known
-            or pattern == ""
-            or (is_numeric(kind.type) and (kind.decimal_char != "." or kind.group_char))
-        ):
-            return None
-        text = pl.col("text")
-        rules = [] if pattern is None else [text.str.contains(pattern)]
-        if kind.type == "number":
-            rules.append(text.str.len_bytes() <= _SURE_NUMBER_LENGTH)
-        if kind.format == "email":
-            rules.append(text.str.len_bytes() <= _SURE_EMAIL_LENGTH)
-        missing = kind.missing_values
-        if missing and kind.constraints.required:
-            rules.append(text != missing[0] if len(missing) == 1 else ~text.is_in(list(missing)))
-        if kind.type in ("string", "any"):
-            if kind.trim:
-                # White space to Python's `strip` alone.
-                rules.append(~text.str.contains("[\x1c-\x1f]"))
-            if self.neutralise_formulas:
-                rules.append(~text.str.contains(f"^[{re.escape(''.join(FORMULA_STARTS))}]"))
-        constraints = self._constraint_rules(text)
-        return None if constraints is None else rules + constraints
-
-    def _constraint_rules(self, text: pl.Expr) -> list[pl.Expr] | None:
-        conditions: list[pl.Expr] = []
-        for name, value in _in_force(self.field.constraints):
-            sufficient = _SUFFICIENT[name](text, self.field, value)
-            if sufficient is None:
-                return None
-            conditions += sufficient
-        return conditions
 
     def _read_unsure(self, plain: pl.Series, some: pl.Series, indexes: pl.Series) -> Values:
         """Read the texts `some`, which are at `indexes`, and put them into the column."""
@@ -312,16 +214,9 @@ class ColumnReader:
     @cached_property
     def _classes(self) -> Classes | None:
         """The classes of texts that are surely faulty; None: nothing is sure of this field."""
-        kind, text = self.field, pl.col("text")
         if not self._is_known:
             return None
-        pattern = _SURE.get((kind.type, kind.format))
-        if pattern is None or kind.decimal_char != "." or kind.group_char:
-            return Classes(kind, None)
-        return Classes(
-            kind,
-            text.str.contains(pattern) & (text.str.len_bytes() <= _SURE_NUMBER_LENGTH),
-        )
+        return Classes(self.field, surely_right.of_type(self.field))
 
     def _read_distinct(self, plain: pl.Series, some: pl.Series, indexes: pl.Series) -> Values:
         """Read each of the texts once, a bounded number at a time."""
@@ -352,7 +247,7 @@ class ColumnReader:
             plain = plain.scatter(indexes, values)
         faults = self._faults_of(readings, some, indexes)
         escape_free = self._sure_is_escape_free and not any(
-            _ESCAPED.search(cell.json[1:-1]) for cell in readings.values()
+            ESCAPED.search(cell.json[1:-1]) for cell in readings.values()
         )
         odd = {text: cell.json for text, cell in readings.items() if self._is_odd(cell)}
         if not odd:
@@ -417,7 +312,6 @@ def _joined(read: Values, more: Values, places: pl.Series) -> Values:
 
 
 _FEW = 4
-_EXACT = 2**62
 
 
 def _among(texts: pl.Series, some: Sequence[str]) -> pl.Series:
@@ -434,87 +328,3 @@ def _plain_text(cell: Cell) -> str | None:
     if cell.json.startswith('"'):
         return str(loads(cell.json))
     return cell.json
-
-
-def _in_force(rules: Constraints) -> Iterator[tuple[str, Any]]:
-    """The constraints that differ from their defaults, which mean that there is no constraint."""
-    for attribute in dataclasses.fields(rules):
-        value = getattr(rules, attribute.name)
-        if value != attribute.default:
-            yield attribute.name, value
-
-
-def _nothing_more(_text: pl.Expr, _field: Field, _value: Any) -> list[pl.Expr]:
-    return []
-
-
-def _min_length(text: pl.Expr, field: Field, limit: int) -> list[pl.Expr] | None:
-    return [text.str.len_chars() >= limit] if field.type in _PLAIN_TEXTS else None
-
-
-def _max_length(text: pl.Expr, field: Field, limit: int) -> list[pl.Expr] | None:
-    return [text.str.len_chars() <= limit] if field.type in _PLAIN_TEXTS else None
-
-
-def _pattern(text: pl.Expr, field: Field, pattern: str) -> list[pl.Expr] | None:
-    if field.type not in _PLAIN_TEXTS:
-        return None
-    return [text.str.contains(compile_pattern(pattern).expression)]
-
-
-def _enum(text: pl.Expr, field: Field, allowed: tuple[Any, ...]) -> list[pl.Expr] | None:
-    if field.type not in (*_PLAIN_TEXTS, "date"):
-        return None
-    return [text.is_in([str(value) for value in allowed])]
-
-
-def _bound(name: str) -> Sufficient:
-    """Make the conditions for being within the bound that `name` says."""
-
-    def within(text: pl.Expr, field: Field, bound: Any) -> list[pl.Expr] | None:
-        condition = _within(text, field.type, name, bound)
-        return None if condition is None else [condition]
-
-    return within
-
-
-_PLAIN_TEXTS = ("string", "any")
-"""Types whose value is the text itself."""
-
-_SUFFICIENT: dict[str, Sufficient] = {
-    "required": _nothing_more,  # it concerns missing values alone: see `_rules` and `_null`
-    "unique": _nothing_more,  # it is checked by whoever sees all records
-    "min_length": _min_length,
-    "max_length": _max_length,
-    "pattern": _pattern,
-    "enum": _enum,
-    "minimum": _bound("minimum"),
-    "maximum": _bound("maximum"),
-    "exclusive_minimum": _bound("exclusive_minimum"),
-    "exclusive_maximum": _bound("exclusive_maximum"),
-}
-"""For each constraint the conditions that together suffice; None: nothing is sure for this field.
-With a constraint in force that is not here nothing is sure either."""
-
-
-def _within(text: pl.Expr, kind: str, name: str, bound: Any) -> pl.Expr | None:
-    """A condition that is sufficient for being within a bound; None: there is none.
-
-    Rounding to doubles keeps the order, so a double strictly beyond the bound's double comes from
-    a number strictly beyond the bound. A number next to it, or equal to it, is left to `cells`.
-    """
-    is_minimum, exclusive = name.endswith("minimum"), name.startswith("exclusive")
-    if kind in ("integer", "year") and isinstance(bound, int) and abs(bound) < _EXACT:
-        return _compared(text.cast(pl.Int64, strict=False), bound, is_minimum, exclusive)
-    if kind == "date" and isinstance(bound, date) and not isinstance(bound, datetime):
-        # ISO 8601 dates of four-digit years sort as texts do.
-        return _compared(text, bound.isoformat(), is_minimum, exclusive)
-    if kind in ("number", "integer", "year") and isinstance(bound, int | Decimal):
-        return _compared(text.cast(pl.Float64, strict=False), float(bound), is_minimum, True)
-    return None
-
-
-def _compared(value: pl.Expr, limit: float | str, is_minimum: bool, exclusive: bool) -> pl.Expr:
-    if exclusive:
-        return value > limit if is_minimum else value < limit
-    return value >= limit if is_minimum else value <= limit

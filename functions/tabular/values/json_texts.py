@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from json.encoder import encode_basestring
 
 import polars as pl
 
-_NEEDS_ESCAPE = r'["\\\x00-\x1f]'
+ESCAPED = re.compile(r'["\\\x00-\x1f]')
+"""A character that JSON escapes in a string."""
 
 
 def escaped(texts: pl.Series, places: pl.Series | None = None) -> pl.Series:
@@ -15,7 +17,7 @@ def escaped(texts: pl.Series, places: pl.Series | None = None) -> pl.Series:
     Only the texts at `places` (UInt32 indexes; None: all) may hold what JSON escapes.
     """
     some = texts if places is None else texts.gather(places)
-    needing = some.str.contains(_NEEDS_ESCAPE).fill_null(value=False).arg_true()
+    needing = some.str.contains(ESCAPED.pattern).fill_null(value=False).arg_true()
     if not len(needing):
         return texts
     indexes = needing if places is None else places.gather(needing)

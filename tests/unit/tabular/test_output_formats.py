@@ -46,10 +46,7 @@ def _scratch(writer: Writer) -> OutputFormat:
 
 
 def test_a_format_is_listed_under_its_name() -> None:
-    assert {name: output_format.name for name, output_format in FORMATS.items()} == {
-        "jsonl": "jsonl",
-        "parquet": "parquet",
-    }
+    assert [output_format.name for output_format in FORMATS.values()] == list(FORMATS)
 
 
 def test_no_two_formats_share_a_suffix() -> None:
