@@ -1,9 +1,15 @@
 """Records that must differ from each other: `unique`, `primaryKey` and `uniqueKeys`.
 
-What has been seen is kept on disk, 16 bytes a row: 96 bits of the key's hash and the row's number,
-in runs sorted by hash, of which eight of about one size become one. In memory is a Bloom filter of
-bounded size, so that hardly any key that is new is looked for on disk. Two different keys with one
-hash: one chance in 10^14 for a hundred million rows.
+The keys of earlier records are kept on disk, 16 bytes each: 96 bits of the key's hash and the
+record's row number. They are in sorted runs: each block adds a run, sorted by hash, and eight runs
+of about the same size are merged into one. A Bloom filter of bounded size in memory rules out
+almost all new keys, so that few of them are searched on disk. The chance that two different keys
+have the same hash is one in 10^14 for a hundred million rows.
+
+Example: row 5 has the key `A-17`. Its two slots of the filter are set, and its hash goes into a run
+with the row 5. At row 900 `A-17` occurs again: both slots are set, so the runs are searched, and
+row 900 gets the fault `constraint "unique" is true, and row 5 has the same`. At row 901 `B-2` is
+new: one of its slots is not set, so no run is searched.
 """
 
 from __future__ import annotations
@@ -35,10 +41,10 @@ if TYPE_CHECKING:
 _WORD_BYTES = 8
 _ENTRY_WORDS = 2
 _MERGED_RUNS = 8
-_MERGED_AT_ONCE = 1 << 20  # entries: bounds the memory that merging takes
+_MERGED_AT_ONCE = 1 << 20  # entries: limits the memory for merging
 _FIRST_SLOTS = 1 << 20
 _MOST_SLOTS = 1 << 28  # bytes, of all keys together: enough for 32 million rows
-_SLOTS_A_KEY = 8  # with two slots a key, 5 % of new keys are looked for in vain
+_SLOTS_A_KEY = 8  # each key sets two, so 5% of new keys are searched on disk in vain
 _MAX_ROW = 2**32 - 1
 _LOW_32 = 0xFFFFFFFF
 _HASHES = 2**64
@@ -56,7 +62,7 @@ class _Key(NamedTuple):
 
 
 class Uniqueness:
-    """Remembers the keys of all records of a file, and finds those that occur again."""
+    """Remembers the keys of all records of a file, and finds repeated ones."""
 
     def __init__(self, layout: Layout) -> None:
         self._fields = layout.fields
@@ -67,11 +73,11 @@ class Uniqueness:
     def faults(
         self, values: Sequence[Values], rows: pl.Series, usable: pl.Series
     ) -> list[FaultColumn]:
-        """The faults of a batch of records, by their index in it, and remember its keys.
+        """Find the faults of a block's records, by their index, and remember their keys.
 
-        `values` are the layout's columns, `rows` the records' numbers. A key with a null, or with a
-        cell that could not be read, is no key, nor is that of a record that is not `usable`
-        (Boolean). Batches must come in the file's order.
+        `values` are the layout's columns, `rows` the records' numbers. Records that are not
+        `usable` (Boolean) have no key, and neither have records with a null or an unreadable cell
+        in it. Blocks must come in the file's order.
         """
         found: list[FaultColumn] = []
         if self._seen and len(rows) and int(rows[-1]) > _MAX_ROW:
@@ -167,7 +173,7 @@ def _without_exponent(number: str) -> str:
 
 
 def _together(texts: Sequence[pl.Series]) -> pl.Series:
-    """Several texts as one that no other ones give; null where any is null."""
+    """Several texts as one that no others give, such as `1:a2:bc`; null if any is null."""
     frame = pl.DataFrame({str(n): series for n, series in enumerate(texts)})
     parts = [
         part
@@ -185,13 +191,13 @@ class _Seen:
         self._most_slots = most_slots
         self._levels: list[list[_Run]] = []
         self._filter = _Filter(_FIRST_SLOTS)
-        # Hashes made for speed: without a secret, a file could be made in which other records are
-        # duplicates. What comes out does not depend on it.
+        # The hash is fast, not cryptographic: without a secret salt, a crafted file could make
+        # different records look like duplicates. The output does not depend on the salt.
         self._salts = secrets.token_hex(8), secrets.token_hex(8)
         self._seeds = secrets.randbits(63), secrets.randbits(63)
 
     def add(self, texts: pl.Series, rows: pl.Series) -> list[tuple[int, int]]:
-        """Add texts in order; give (index, row of the first one) of each that was there already."""
+        """Add texts in order; return the index of each repeated one, and the row of its first."""
         keys = self._keys(texts, rows)
         known = self._known(keys)
         keys = keys.with_columns(first=_first_rows(keys) if known is None else known)
@@ -267,7 +273,7 @@ def _first_rows(keys: pl.DataFrame) -> pl.Series:
 
 
 class _Filter:
-    """Tells of most hashes that they were not added: two slots are taken by each that was."""
+    """A Bloom filter, which says of most new hashes that they are new. A hash sets two slots."""
 
     def __init__(self, size: int) -> None:
         """`size` is a power of two below 2^32."""
@@ -289,13 +295,13 @@ class _Filter:
 
 
 class _Run:
-    """Hashes in ascending order, then a word for each: 32 more bits, and the row.
+    """A sorted run on disk: the hashes, then a word for each: 32 more bits, and the row.
 
-    The order of entries with one hash is arbitrary. The file is gone when it is closed.
+    Entries with the same hash are in any order. The file is deleted when it is closed.
     """
 
     def __init__(self, pieces: Iterable[pl.DataFrame], size: int) -> None:
-        """`pieces` hold `size` entries, `hash` and `word`, sorted by hash."""
+        """`pieces` have `size` entries in total, `hash` and `word`, sorted by hash."""
         self.size = size
         with tempfile.TemporaryFile(prefix="unique-keys-") as file:
             file.truncate(size * _ENTRY_WORDS * _WORD_BYTES)
@@ -309,7 +315,7 @@ class _Run:
             start = end
 
     def find(self, key: int, more: int) -> int:
-        """The row that has the hash; 0: none."""
+        """The row of the hash; 0: there is none."""
         place = self.place(key)
         while place < self.size and self._words[place] == key:
             word = self._words[self.size + place]

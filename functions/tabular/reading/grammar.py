@@ -1,14 +1,21 @@
-"""Where records begin and end: the one place that knows quotes, line ends and what is malformed.
+"""Where records begin and end: the one place that knows quotes, line ends and malformed records.
 
-A record ends at the first line end outside a quoted cell. Line ends are LF, CR LF and CR, mixed as
-the file likes. A quoted cell is closed by a quote that a delimiter, a line end or the end of the
-file follows. A record in which a quote is anywhere else, or whose quoted cell is not closed within
+A record ends at the first line end outside a quoted cell. Line ends are LF, CR LF and CR, in any
+mix. A quoted cell ends at a quote followed by a delimiter, a line end or the end of the file. A
+record in which a quote is anywhere else, or whose quoted cell is not closed within
 `MAX_RECORD_BYTES` of the record's start, is malformed: it is its first physical line, and the next
 record begins with the next line. So damage never spreads beyond its line.
 
-It follows that a record of several lines has an odd number of quotes on its first line (every cell
-before the open one is well-formed). Lines with an even number are records by themselves, whatever
-else they hold; only the odd ones are looked at one by one.
+So a record of several lines has an odd number of quotes on its first line, because every cell
+before the open one is well-formed. A line with an even number of quotes is a record by itself,
+whatever else is in it. Only lines with an odd number are examined one by one.
+
+Example, of four physical lines and three records:
+
+    1,"x        one quote: the cell is open, the record continues
+    y",2        its closing quote is followed by a delimiter: one record of two lines
+    3,"a"b",4   the second quote is followed by `b`: malformed, a record of this line
+    5,c,6       no quote: a record
 """
 
 from __future__ import annotations
@@ -37,7 +44,7 @@ _ESCAPED_IN_JSON = {*range(0x20), *b'"\\'}
 
 
 class Outcome(IntEnum):
-    """What `Grammar.record_end` says where there is no end."""
+    """What `Grammar.record_end` returns if the record has no end."""
 
     MALFORMED = -1
     INCOMPLETE = -2
@@ -47,8 +54,8 @@ class Spans(NamedTuple):
     """The records of a text: one per line, except those that span several.
 
     `multi` holds (first line, last line) of records of several lines, counted from 0. `lines` and
-    `size` say how many lines and bytes hold whole records; what follows is incomplete.
-    `physical` are the lines of the text, of which there may be more, if they had to be found out.
+    `size` are the number of lines and bytes of whole records; what follows is incomplete.
+    `physical` are all lines of the text, if they had to be found.
     `marks` are `Grammar.marks` of the text.
     """
 

@@ -27,9 +27,13 @@ if TYPE_CHECKING:
 class Parsed(NamedTuple):
     """Records cut into cells.
 
-    `indexes` (UInt32) are those of the records, `cells` a String column for each of the header's
-    cells, and `widths` (UInt32; None: all are the header's) how many cells each record has: of
-    short ones the missing cells are empty, of long ones the extra cells are left out.
+    `indexes` (UInt32) are the records' indexes in the block. `cells` has a String column for each
+    cell of the header. `widths` (UInt32) is the number of cells of each record; None: all have as
+    many as the header. The missing cells of short records are empty, the extra cells of long ones
+    are left out.
+
+    Example, under a header of three cells: the records `1,2` and `3,4,5,6` give the rows
+    `("1", "2", "")` and `("3", "4", "5")`, and the widths 2 and 4.
     """
 
     indexes: pl.Series
@@ -38,7 +42,7 @@ class Parsed(NamedTuple):
 
 
 class Records:
-    """The data records of one block, in order: blank lines and comments are gone where skipped.
+    """The data records of one block, in order, without the blank lines and comments to skip.
 
     `texts` (String) are the records without line ends, `lines` (UInt32) the index of each one's
     first physical line within the block.
@@ -78,14 +82,14 @@ class Records:
 
     @cached_property
     def with_nul(self) -> pl.Series:
-        """The indexes (UInt32) of records that hold a NUL character."""
+        """The indexes (UInt32) of records with a NUL character."""
         if b"\0" not in self._text:
             return pl.Series(dtype=pl.UInt32)
         return self.texts.str.contains("\0", literal=True).arg_true()
 
     @cached_property
     def escapable(self) -> pl.Series | None:
-        """Which records' cells may hold what JSON escapes (Boolean); None: any.
+        """Which records may contain characters that JSON escapes (Boolean); None: any.
 
         Where a block's only such characters are quotes and line ends, they are in quoted cells.
         """
@@ -101,7 +105,7 @@ class Records:
 
     @cached_property
     def undecodable(self) -> pl.Series:
-        """The indexes (UInt32) of records that hold bytes that cannot be decoded."""
+        """The indexes (UInt32) of records with bytes that cannot be decoded."""
         if not self._bad_lines:
             return pl.Series(dtype=pl.UInt32)
         bad = pl.DataFrame({"line": self._bad_lines}, schema={"line": pl.UInt32})
@@ -189,7 +193,7 @@ class Records:
 
     @cached_property
     def _quoted(self) -> pl.Series | None:
-        """Which records hold quotes (Boolean); None: none, or there is no quote character."""
+        """Which records contain quotes (Boolean); None: none do, or there is no quote character."""
         quote = self._layout.dialect.quote_char
         if quote is None or quote.encode() not in self._text:
             return None
@@ -328,7 +332,7 @@ def _skipped(texts: pl.Series, layout: Layout) -> pl.Series | None:
         skipped = texts.str.starts_with(dialect.comment_char)
     if layout.blank_rows == "reject":
         return skipped
-    # Characters alone do not decide: `""""` is a cell that holds a quote.
+    # Characters alone do not decide: `""""` is a cell that contains one quote.
     blank = texts.str.strip_chars(layout.blank_characters) == ""
     if blank.any():
         candidates = texts.filter(blank).unique().to_list()

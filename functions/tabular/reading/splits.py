@@ -1,11 +1,21 @@
 """Where a large file can be cut, and the proof that it was cut between records.
 
-A boundary is *proposed* from a small window: the line end at which no quote can be open, or after
-which records look right if none is, and wrong if one is. It is *proven* by reading: the first split
-starts with a record, and `measure` shows for each split that a record ends where it ends. So if all
-are measured, every boundary is true, by induction, whatever the file's quotes are.
+A boundary is *proposed* from a small window of the file. Each line end can be read in two ways: no
+quote is open there, or one is. The proposal is the line end after which records look right in one
+reading and wrong in the other.
 
-All of this looks at little of the file, and does without Polars.
+Example: a window begins in the middle of a record and continues with these lines.
+
+    ,4,5
+    c,"6        no quote open after the first line: records `c,"6 / 7",8` and `d,9,10`, of 3 cells
+    7",8        a quote open after the first line: the cell `c,` is closed by a quote before `6`,
+    d,9,10      which is malformed. So the record begins at `c`.
+
+A boundary is *proven* by reading the file: the first split starts with a record, and `measure`
+shows for each split that a record ends exactly at its end. If all splits are measured, every
+boundary is true, by induction, whatever the file's quotes are.
+
+Proposing reads little of the file, and needs no Polars.
 """
 
 from __future__ import annotations
@@ -62,10 +72,10 @@ def can_split(layout: Layout) -> bool:
 def plan_splits(layout: Layout, read_range: ReadRange, *, split_bytes: int) -> list[Split]:
     """Propose splits of about `split_bytes`, from small windows of the file.
 
-    `read_range(start, length)` gives bytes of the file; near its end fewer than asked for. The
-    splits are not numbered yet: `first_row` and `first_line` are those of the first one in all.
-    A place where no window decides is passed over, so splits may be longer. Files that cannot be
-    split are one split.
+    `read_range(start, length)` returns bytes of the file, fewer near its end. The splits are not
+    numbered yet: all have the first split's `first_row` and `first_line`. If no window decides at
+    a mark, there is no boundary near it, so splits can be longer. A file that cannot be split is
+    one split.
     """
     whole = Split.whole(layout)
     if not can_split(layout) or layout.size - whole.start <= split_bytes:
@@ -110,7 +120,7 @@ def _find_boundary(layout: Layout, read_range: ReadRange, mark: int) -> int | No
 
 
 class _Window:
-    """A piece of the file that begins anywhere, read in two ways.
+    """A piece of the file that begins anywhere, read in both ways.
 
     Either no quote is open at its first line's end, or one is: then the cell goes on until the
     quote that closes it, and records begin after that record's line end.
@@ -131,8 +141,8 @@ class _Window:
             return outside
         inside = self._after_open_quote(outside)
         if inside == Outcome.MALFORMED:
-            # A quoted cell that went on here would be malformed, and so be none: every record
-            # that begins before ends here at the latest.
+            # A quoted cell that continued here would be malformed. So every record that begins
+            # before this line end ends here at the latest.
             return outside
         if_outside = self._likeness(outside)
         if inside in (Outcome.INCOMPLETE, len(self._window)):
@@ -148,7 +158,7 @@ class _Window:
         quote = self._grammar.quote
         if quote is None:
             return Outcome.INCOMPLETE
-        # Where a cell goes on, it reads as it would if it began there.
+        # The rest of a quoted cell reads like a quoted cell that begins here.
         rest = quote + self._window[start:]
         end = self._grammar.record_end(rest, 0, complete=self._complete)
         return end if end < 0 else start + end - len(quote)
@@ -156,8 +166,8 @@ class _Window:
     def _likeness(self, start: int) -> tuple[float, float]:
         """How much the text from `start` on looks like records of this file; the more, the greater.
 
-        What tells most is that quotes are well-formed: read the wrong way round, hardly any are.
-        Among equals it is the share of records that have the header's width.
+        The best evidence is well-formed quotes: read the wrong way round, almost none are. If both
+        readings are equal in that, the share of records with the header's width decides.
         """
         seen = malformed = right = 0
         for record in self._records(start):

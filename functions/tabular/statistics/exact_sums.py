@@ -1,9 +1,13 @@
 """Exact sums of decimal numbers: the same digits whatever the order, the blocks or the splits.
 
-Floating-point sums depend on the order of addition, so the parts of a file would not add up to the
-digits that the whole gives. Here every cell contributes the exact decimal value of its text, added
-as an integer at a power of ten. Nearly all cells take a vectorised way that is proven exact for
-them; the others are read by `decimal`.
+Floating-point sums depend on the order of addition, so the sums of a file's parts would not add up
+to the digits of the whole file's sum. Here every cell contributes the exact decimal value of its
+text, as an integer at a power of ten. Almost all cells are added by vectorised operations that are
+proven exact for them; `decimal` reads the others.
+
+Example: the cells `0.1` and `0.12`. At scale 1 they are 1.0, an integer, and 1.2, which is not. So
+1 is added at scale 1, and `0.12` is tried at scale 2, where it is 12. The sum is 1/10 + 12/100,
+which is written as `22e-2`, whichever part of the file has which cell.
 """
 
 from __future__ import annotations
@@ -56,7 +60,7 @@ class Moments:
     ) -> None:
         """Add finite Float64 `numbers` and, of the same rows, the JSON `texts` they were cast from.
 
-        Neither may hold nulls. What is added is the value of the text, once or as often as
+        Neither may have nulls. The value of each text is added once, or as many times as
         `occurrences` says.
         """
         self.count += len(numbers) if occurrences is None else int(occurrences.sum())
@@ -76,7 +80,7 @@ class Moments:
         self._add_short(numbers, texts, occurrences)
 
     def merge(self, other: Moments) -> None:
-        """Add what `other` has seen."""
+        """Add the numbers that `other` has."""
         self.count += other.count
         self.total += other.total
         self.squares += other.squares
@@ -114,10 +118,10 @@ class Moments:
     ) -> None:
         """Add cells of at most 15 characters, first at the scale that served the block before.
 
-        Let D be a cell's decimal. The computed x * 10^k is off D * 10^k by at most 2^-52 of it. If
-        D * 10^k is not an integer, then, D having at most 15 digits, it is more than 1e-15 of
-        itself away from any. So 2^-51 separates the two cases: a value
-        that near to an integer is that integer.
+        Let D be a cell's decimal. The computed x * 10^k differs from D * 10^k by at most 2^-52 of
+        it. If D * 10^k is not an integer, it is more than 1e-15 of itself away from every integer,
+        because D has at most 15 digits. So 2^-51 separates the two cases: a value that close to an
+        integer is that integer.
         """
         if self._scale is None:
             self._scale = _decimal_places(texts)

@@ -1,8 +1,12 @@
 """Faults of many records at once, as columns.
 
-A block may have hundreds of thousands of faulty cells, and a `Fault` with its texts takes half a
-kilobyte. But most faults of a column differ in the cell's text alone. So what they share is kept
-once, as a template, and the texts as a column that refers to the block's own bytes.
+A block can have hundreds of thousands of faulty cells, and a `Fault` with its texts takes half a
+kilobyte. But most faults of a column differ only in the cell's text. So what they share is kept
+once, as a template, and the texts are a column that refers to the block's own bytes.
+
+Example: in the records 3 and 7, `Total` is -3 and -1.5, and its minimum is 0. That is one template,
+`Fault("Total", "constraint-error", 'constraint "minimum" is 0', None)`, with the places 3 and 7 and
+the values `-3` and `-1.5`.
 """
 
 from __future__ import annotations
@@ -29,7 +33,7 @@ _VALUE = "\ue000value\ue000"
 
 @dataclass(frozen=True)
 class FaultColumn:
-    """Faults of some records, at most one template each.
+    """Faults of some records; each record has one template.
 
     `places` (UInt32, ascending) are the records' indexes. `kinds` (UInt32; None: all 0) says which
     of the `templates` each one has: one fault or several. With `values` (String, null for none),

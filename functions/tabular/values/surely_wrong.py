@@ -1,8 +1,12 @@
 """Texts that are surely faulty in a field, found a whole column at a time.
 
-`cells` is the rule. It takes some microseconds a text, which is too long where every cell of a
-large file is wrong. Here cells are put into classes that `cells` finds the same faults in, so that
-it is asked about one text of each. What is in no class is left to it, one by one.
+`cells` is the rule. It takes some microseconds per text, which is too slow if every cell of a large
+file is wrong. Here texts are put into classes of which each has the same faults, so that `cells`
+reads only one text of each class. Texts in no class are read by `cells` one by one.
+
+Example: for an integer field with `minimum` 10 and `maximum` 90, the texts `x` and `?` are in the
+class of texts that are not integers, `9` and `3` in the class of those below the minimum. `cells`
+reads `x` and `9`; `?` and `3` get the same faults, with their own values. `007` is in no class.
 """
 
 from __future__ import annotations
@@ -37,18 +41,18 @@ _NECESSARY = {
     ("object", "default"): r"^\s*\{",
     ("array", "default"): r"^\s*\[",
 }
-"""Patterns that every text of a type matches."""
+"""Patterns that every text of the type matches; a text that does not match is not of the type."""
 _FOREIGN = {
     # NaN and INF are numbers, in any case.
     "number": r"[!-~&&[^0-9+\-.eEaAnNiIfF]]",
     "integer": r"[!-~&&[^0-9+\-]]",
 }
-"""Patterns of which no text of a type has an occurrence, with the default notation of numbers."""
+"""Patterns that occur in no text of the type, in the default notation of numbers."""
 _TYPE, _REQUIRED = 1, 2
 _FIRST_RULE = 4
 _EXACT = 2**53
 _PYTHON_SPACE = "[\x1c-\x1f]"
-"""What `str.strip` takes off and Polars does not."""
+"""Characters that `str.strip` removes and Polars does not."""
 
 
 class Classes:
@@ -92,7 +96,7 @@ def _classes(field: Field, sure_type: pl.Expr | None) -> pl.Expr | None:
 
 
 def _wrong_type(field: Field, text: pl.Expr) -> pl.Expr | None:
-    """Whether a text is surely not of the field's type; None: nothing is known of that."""
+    """Whether a text is surely not of the field's type; None: that cannot be said."""
     necessary = _NECESSARY.get((field.type, field.format))
     if necessary is not None:
         return ~text.str.contains(necessary)
@@ -105,9 +109,9 @@ def _wrong_type(field: Field, text: pl.Expr) -> pl.Expr | None:
 
 
 def _broken_rules(field: Field, text: pl.Expr, sure_type: pl.Expr | None) -> pl.Expr | None:
-    """Which constraints a text surely breaks, a bit each, null where that is not sure.
+    """Which constraints a text surely breaks, as one bit each; null if that is not sure.
 
-    None: it never is. A constraint that is not known here makes it so.
+    None: it is never sure, as with a constraint that is not known here.
     """
     rules = field.constraints
     names = [

@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from tabular.errors import InvalidContract
-from tabular.values.patterns import MAX_CHARACTERS, MAX_POSITIONS, compile_pattern
+from tabular.values.pattern_syntax import MAX_POSITIONS
+from tabular.values.patterns import MAX_CHARACTERS, compile_pattern
 from tests.unit.tabular.engine import contract_of, run
 
 
