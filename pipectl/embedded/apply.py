@@ -1,4 +1,4 @@
-"""The translated template, applied: what moto's CloudFormation creates and what it leaves out."""
+"""Creates the template's resources: with moto's CloudFormation, then what that leaves out."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from pipectl.errors import PipectlError
 if TYPE_CHECKING:
     from pipectl.client.deployment import Deployment
 
-# Without effect on the embedded AWS: moto checks no permissions, and of a bucket's policy it sees
-# the action but not the condition, so "deny plain HTTP" would deny everything.
+# These have no effect on the embedded AWS, since moto checks no permissions. Of a bucket policy it
+# reads the action but not the condition, so "deny plain HTTP" would deny every request.
 _WITHOUT_EFFECT = {"AWS::S3::BucketPolicy", "AWS::Lambda::Permission"}
 
-# Lambda's own default, where a mapping sets none.
+# Lambda's default for a mapping that sets none.
 _DEFAULT_CONCURRENCY = 5
 
 
 def create_stack(deployment: Deployment, template: Template) -> CreatedStack:
-    """Create the stack as far as CloudFormation can; `complete` does the rest.
+    """Create the resources that moto's CloudFormation can create; `complete` creates the rest.
 
-    Raises `PipectlError` where the template is at fault.
+    Raises `PipectlError` if moto refuses the template.
     """
     try:
         deployment.client("cloudformation").create_stack(
@@ -47,7 +47,7 @@ def create_stack(deployment: Deployment, template: Template) -> CreatedStack:
 
 
 class CreatedStack:
-    """The stack as moto created it, and the means to resolve the rest of the template with it."""
+    """The stack that moto created, from which the rest of the template is resolved."""
 
     def __init__(self, deployment: Deployment, template: Template) -> None:
         self._created = CreatedResources(deployment.stack_name)
@@ -55,27 +55,27 @@ class CreatedStack:
         self._template = template
 
     def complete(self) -> None:
-        """Apply what CloudFormation left out."""
+        """Apply what moto's CloudFormation left out."""
         for resource_type, complete in _COMPLETIONS.items():
             for logical_id, properties in self.resources(resource_type):
                 complete(self._deployment, self._created.physical_id(logical_id), properties)
 
     def functions(self) -> list[Function]:
-        """The functions that the Lambda service has to run."""
+        """The template's functions."""
         return [
             _function(logical_id, properties, self._template)
             for logical_id, properties in self.resources("AWS::Lambda::Function")
         ]
 
     def event_sources(self) -> list[EventSource]:
-        """The queues that have to be polled for functions."""
+        """The template's event source mappings."""
         return [
             _event_source(self._deployment, properties)
             for _, properties in self.resources("AWS::Lambda::EventSourceMapping")
         ]
 
     def failure_destinations(self) -> list[tuple[str, str]]:
-        """The functions that have one: name, and URL of the queue."""
+        """The functions with a failure destination: name, and URL of the queue."""
         destinations = []
         for _, properties in self.resources("AWS::Lambda::EventInvokeConfig"):
             arn = properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
@@ -85,7 +85,7 @@ class CreatedStack:
         return destinations
 
     def resources(self, resource_type: str) -> list[tuple[str, dict[str, Any]]]:
-        """Logical ID and resolved properties of the resources whose condition holds."""
+        """Logical ID and resolved properties of the resources whose condition is true."""
         return [
             (logical_id, self._created.resolved(resource.get("Properties", {})))
             for logical_id, resource in self._template.resources(resource_type).items()
@@ -94,13 +94,13 @@ class CreatedStack:
 
 
 def _for_cloudformation(template: Template) -> dict[str, Any]:
-    """The template without what moto's CloudFormation can't create or would create wrongly."""
-    # moto's own event source mapping knows neither partial responses nor visibility.
+    """The template without the resources that moto can't create or creates incorrectly."""
+    # moto's own event source mapping supports neither partial responses nor visibility timeouts.
     left_out = {*_WITHOUT_EFFECT, *_COMPLETIONS, "AWS::Lambda::EventSourceMapping"}
     created = creatable_types() - left_out | _CREATED_AND_COMPLETED
     document: dict[str, Any] = copy.deepcopy(dict(template.document))
-    # CloudFormation's conditions compare text, of a Number too, and moto's the values as they are.
-    # What they may be was checked when the template was translated.
+    # CloudFormation's conditions compare a Number as text, moto's compare values. The values
+    # themselves were checked when the template was translated.
     for parameter in document.get("Parameters", {}).values():
         if parameter["Type"] == "Number":
             parameter["Type"] = "String"
@@ -125,7 +125,7 @@ def _as_text(value: Any) -> Any:
 
 
 def _without_code(resource: dict[str, Any]) -> dict[str, Any]:
-    # moto wants a package, which nobody ever runs: functions run from their directories.
+    # moto requires a package. It is never run: functions run from their directories.
     if resource["Type"] == "AWS::Lambda::Function":
         resource["Properties"]["Code"] = {"ZipFile": ""}
         resource["Properties"].pop("Layers", None)
@@ -134,7 +134,7 @@ def _without_code(resource: dict[str, Any]) -> dict[str, Any]:
     return resource
 
 
-# How each type is completed, given its physical ID and its resolved properties.
+# How each type is completed, from its physical ID and its resolved properties.
 
 
 def _complete_bucket(deployment: Deployment, bucket: str, properties: Mapping[str, Any]) -> None:
@@ -151,7 +151,7 @@ def _complete_bucket(deployment: Deployment, bucket: str, properties: Mapping[st
 
 
 def _notifications(configuration: Mapping[str, Any]) -> Any:
-    """CloudFormation's notification configuration in the S3 API's words."""
+    """CloudFormation's notification configuration as the S3 API takes it."""
     queues = [
         {
             "QueueArn": queue["Queue"],
@@ -216,7 +216,7 @@ def _complete_alarm(
 def _complete_state_machine(
     deployment: Deployment, _physical_id: str, properties: Mapping[str, Any]
 ) -> None:
-    # CloudFormation created it where moto's executing engine does not look.
+    # CloudFormation created it in a backend that moto's engine does not use.
     definition = properties["DefinitionString"]
     for name, value in properties.get("DefinitionSubstitutions", {}).items():
         definition = definition.replace(f"${{{name}}}", str(value))
@@ -237,7 +237,7 @@ _COMPLETIONS: Mapping[str, Callable[[Deployment, str, Mapping[str, Any]], None]]
     "AWS::StepFunctions::StateMachine": _complete_state_machine,
 }
 
-# Others refer to these, so CloudFormation has to create them first.
+# Other resources refer to these, so CloudFormation has to create them first.
 _CREATED_AND_COMPLETED = {"AWS::S3::Bucket", "AWS::StepFunctions::StateMachine"}
 
 

@@ -1,4 +1,4 @@
-"""Which functions have called what, in the words of IAM: an action, and of S3 the resource."""
+"""Which functions have called which API, as IAM names it: an action and, for S3, the resource."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote
 
-# IAM's prefixes, where boto3 names a service differently.
+# IAM's prefixes for services that boto3 names differently.
 _PREFIXES = {"stepfunctions": "states"}
 
 
 class Call(NamedTuple):
-    """An action that a caller needed; `resource` is `bucket` or `bucket/key` of S3, else empty."""
+    """An action that a caller needed; `resource` is `bucket` or `bucket/key` for S3, else empty."""
 
     caller: str
     action: str
@@ -19,7 +19,7 @@ class Call(NamedTuple):
 
 
 def calls_of(environ: Mapping[str, Any], service: str, action: str) -> Iterator[Call]:
-    """What a request needs. The caller is its access key, which names a function.
+    """The actions that a request needs. Its access key names the calling function.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
     """
@@ -45,5 +45,5 @@ def _s3_action(method: str, place: str, query: Mapping[str, Any]) -> str:
         if "uploadId" in query:
             return "AbortMultipartUpload"
         return "DeleteObjectVersion" if "versionId" in query else "DeleteObject"
-    # A multipart upload is created, filled and completed by the same right.
+    # Creating, filling and completing a multipart upload need the same permission.
     return "PutObject"

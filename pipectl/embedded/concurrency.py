@@ -1,4 +1,4 @@
-"""How many invocations Lambda runs at once: the account's limit, and what functions reserve of it.
+"""Lambda's limit of concurrent executions, and the parts of it that functions reserve.
 
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
 """
@@ -12,29 +12,29 @@ from contextlib import contextmanager
 
 from pipectl.errors import UsageError
 
-# Lambda leaves this many to functions without a reservation, or all of a smaller limit. A new
-# account has 10 and so can't reserve any.
+# Lambda keeps this many for functions without a reservation, or all of a smaller limit. A new
+# account has 10, so it can't reserve any.
 LEAST_UNRESERVED = 100
 
 
 class ThrottledError(Exception):
-    """There is no room for another invocation; the text is Lambda's name of the reason."""
+    """The limit is reached; the text is Lambda's name for the reason."""
 
 
 class Concurrency:
-    """Counts the invocations that run. Safe to use from many threads."""
+    """Counts the running invocations. Safe to use from many threads."""
 
     def __init__(self, limit: int | None = None) -> None:
-        """`limit` is the account's; None means that only reservations limit anything."""
+        """`limit` is the account's; None means that there are only reservations."""
         self._limit = limit
         self._reserved: dict[str, int] = {}
         self._running: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def reserve(self, function: str, count: int) -> None:
-        """Reserve a part of the limit for a function, which may use that part only.
+        """Reserve a part of the limit for a function, which can use only that part.
 
-        Raises `UsageError` where Lambda would refuse because too little is left for the others.
+        Raises `UsageError` if too little is left for the other functions, as Lambda does.
         """
         self._reserved[function] = count
         if self._limit is None:
@@ -48,9 +48,9 @@ class Concurrency:
 
     @contextmanager
     def slot(self, function: str) -> Iterator[None]:
-        """Take one of the concurrent executions inside the block.
+        """Count as one concurrent execution inside the block.
 
-        Raises `ThrottledError` where the function, or the account, has none left.
+        Raises `ThrottledError` if the function or the account has none left.
         """
         pool = function if function in self._reserved else ""
         with self._lock:

@@ -1,7 +1,7 @@
-"""What stands before moto's server: one address for every service.
+"""The WSGI application that serves every service under one address.
 
-The Lambda service answers here, so does what moto has no answer for, and, under `/_embedded/`,
-the few questions that only an embedded stack can answer.
+It answers Lambda's Invoke and the operations that moto lacks, serves the embedded stack's own
+controls under `/_embedded/`, and passes everything else on to moto.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from pipectl.embedded.lambda_service import INVOKE_PATH, Answer, LambdaService, 
 StartResponse = Callable[..., Any]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 Operation = Callable[[dict[str, Any]], Answer]
-"""Answers one API operation of AWS's JSON protocol, given the request's body."""
+"""Answers an operation of AWS's JSON protocol, given the request's body."""
 
 Preparation = Callable[[dict[str, Any]], dict[str, Any] | Answer]
-"""Makes the request that moto gets of the one that came, or answers it."""
+"""Changes a request before moto gets it, or answers it."""
 
 CONTROL_PATH = "/_embedded/"
 
-# On AWS a conditional write, or a StartExecution with a name, is decided in one step. moto looks
-# first and writes then, so requests of these services go one at a time.
+# On AWS, a conditional write or a StartExecution with a name is atomic. moto reads first and writes
+# afterwards, so requests to these services are handled one at a time.
 _ONE_AT_A_TIME = ("dynamodb", "stepfunctions")
 
 
@@ -42,27 +42,27 @@ class Gateway:
         self._faults = faults
         self._locks = {name: threading.Lock() for name in _ONE_AT_A_TIME}
         self.operations: dict[str, Operation] = {}
-        """What is answered here, by target: `AWSStepFunctions.RedriveExecution`."""
+        """The operations answered here, by target, such as `AWSStepFunctions.RedriveExecution`."""
         self.preparations: dict[str, Preparation] = {}
-        """What is done to requests before moto sees them, by the operation's target."""
+        """Changes to requests before moto gets them, by the operation's target."""
         self.amendments: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
-        """What is added to moto's answers, by the operation's target."""
+        """Changes to moto's answers, by the operation's target."""
         self.earlier: dict[str, Callable[[dict[str, Any]], dict[str, Any] | Answer]] = {}
-        """What an eventually consistent operation answered before the last change, by target.
+        """Makes the answer from before the last change out of the current one, by target.
 
-        Made of its present answer, for the fault `stale`.
+        Used for the fault `stale` of eventually consistent operations.
         """
         self.calls: set[Call] = set()
-        """What has been called so far, the same call once."""
+        """The distinct calls so far."""
         self.controls: dict[str, Callable[[Any], Any]] = {}
-        """Questions and orders under `/_embedded/`, by name: JSON in, JSON out."""
+        """The stack's controls under `/_embedded/`, by name: JSON in, JSON out."""
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (WSGI)."""
         path = environ.get("PATH_INFO", "")
         if path.startswith(CONTROL_PATH):
             return respond(self._control(path, environ), start_response)
-        # As it was sent: a function's ARN stands in the path with its colons encoded.
+        # Undecoded, since the path may contain a function's ARN with encoded colons.
         raw_path = environ.get("RAW_URI", path).partition("?")[0]
         if raw_path.startswith(INVOKE_PATH) and raw_path.endswith("/invocations"):
             kind = environ.get("HTTP_X_AMZ_INVOCATION_TYPE", "RequestResponse")
@@ -75,7 +75,7 @@ class Gateway:
         target = environ.get("HTTP_X_AMZ_TARGET", "")
         service, action = _called(environ, target)
         self.calls.update(calls_of(environ, service, action))
-        # boto3 says so in a function's environment.
+        # boto3 adds this in a function's environment.
         by_function = "exec-env/AWS_Lambda" in environ.get("HTTP_USER_AGENT", "")
         injected = self._faults.for_call(service, action, by_function=by_function)
         stale = injected is not None and injected.kind == STALE and target in self.earlier
@@ -93,7 +93,7 @@ class Gateway:
             return list(self._moto(environ, start_response))
 
     def _own_answer(self, target: str, environ: dict[str, Any]) -> Answer | None:
-        """The answer where moto isn't asked; its request is completed where it is."""
+        """The answer if moto doesn't get the request; otherwise None, with the request prepared."""
         if target not in self.operations and target not in self.preparations:
             return None
         request = _document(environ)
@@ -142,7 +142,7 @@ def _body(environ: Mapping[str, Any]) -> bytes:
 
 
 def _document(environ: dict[str, Any]) -> dict[str, Any] | None:
-    """The request's body as the object that AWS's JSON protocol sends; None for anything else."""
+    """The request's body if it is a JSON object, as AWS's JSON protocol requires, else None."""
     try:
         document = json.loads(_body(environ))
     except (ValueError, RecursionError):
@@ -153,7 +153,7 @@ def _document(environ: dict[str, Any]) -> dict[str, Any] | None:
 _UNREADABLE = Answer(
     400,
     json.dumps(
-        {"__type": "SerializationException", "message": "The body is no JSON object."}
+        {"__type": "SerializationException", "message": "The body is not a JSON object."}
     ).encode(),
 )
 
@@ -164,12 +164,12 @@ def _set_body(environ: dict[str, Any], body: bytes) -> None:
 
 
 def _called(environ: dict[str, Any], target: str) -> tuple[str, str]:
-    """A call's service as boto3 names it, and its action; of S3 that is the HTTP method."""
+    """A call's service in boto3's words, and its action; for S3, that is the HTTP method."""
     service, _, action = target.partition(".")
     if service:
         return _SERVICE_NAMES.get(service.partition("_")[0], service), action
-    # The scope of the signature, key/date/region/service/aws4_request, names the service where no
-    # target does.
+    # Without a target, the signature's scope names the service:
+    # key/date/region/service/aws4_request.
     scope = environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].partition(",")[0]
     service = scope.split("/")[3] if scope.count("/") > 3 else ""
     if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
@@ -183,7 +183,7 @@ _SERVICE_NAMES = {"AmazonSQS": "sqs", "AWSStepFunctions": "stepfunctions", "Dyna
 
 
 def _refusal(service: str, kind: str) -> Answer:
-    """A fault as the service would tell it."""
+    """A fault in the service's own error format."""
     status, code, message = REFUSALS.get(kind, (400, kind, f"A test asked for {kind}."))
     headers = {"x-amzn-RequestId": str(uuid.uuid4())}
     if service == "s3":

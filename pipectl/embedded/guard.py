@@ -1,15 +1,15 @@
-"""Who may use the embedded AWS: AWS clients of this machine, and nothing that a web page can do.
+"""Access control: only AWS clients on this machine may use the embedded AWS, no web page.
 
 Any page in a browser can send requests to 127.0.0.1, and a page whose own name is made to resolve
-to 127.0.0.1 (DNS rebinding) can read the answers. No AWS client sends what a browser can't help
-sending, and no page can send an `Authorization` header without asking first. So a request is
+to 127.0.0.1 (DNS rebinding) can read the answers. AWS clients don't send the headers that browsers
+always add, and no page can send an `Authorization` header without a preflight. So a request is
 answered only if
 
-- it names a loopback host,
-- it does not come from another origin (`Origin`, `Sec-Fetch-Site`) and is no preflight,
-- it is signed, as every request to AWS is; the signature itself isn't checked: any keys will do,
-- it is for AWS's API. What is not, under `/_embedded/`, needs the token of the state file; moto's
-  own API is not served at all.
+- its `Host` is loopback,
+- it doesn't come from another origin (`Origin`, `Sec-Fetch-Site`) and is not a preflight,
+- it is signed, as every request to AWS is. The signature is not verified: any keys work.
+- it is for AWS's API. Requests under `/_embedded/` need the token of the state file; moto's own API
+  is not served.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ TOKEN_HEADER = "X-Pipectl-Token"  # noqa: S105  # the header's name
 
 _TOKEN_KEY = "HTTP_X_PIPECTL_TOKEN"  # noqa: S105  # the header's name in WSGI
 
-# Any port: it may be forwarded. Names below localhost are bucket names, and loopback as well
-# (RFC 6761): no DNS server is asked for them.
+# Any port, since it may be forwarded. Names below localhost are bucket names. They are loopback too
+# (RFC 6761): no DNS server resolves them.
 _LOOPBACK = re.compile(
     r"(?:127(?:\.\d{1,3}){3}|\[::1\]|(?:[a-z0-9.-]+\.)?localhost)(?::\d{1,5})?", re.IGNORECASE
 )
 
-# What moto's dispatcher does not treat as a call of an AWS API.
+# Paths that moto's dispatcher does not treat as calls of an AWS API.
 _MOTOS_OWN = ("/moto-api", "/favicon.ico", "/latest/meta-data/", "/latest/api/")
 
-# `none` is an address that a person typed or pasted.
+# `none`: a person typed or pasted the address.
 _FETCHED_FROM_HERE = ("", "none", "same-origin")
 
-# An object in a bucket may be an HTML page: opened in a browser, it must not run scripts here.
+# An object in a bucket may be an HTML page. Opened in a browser, it must not run scripts.
 _SAFE_HEADERS = (
     ("Content-Security-Policy", "sandbox; default-src 'none'"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
@@ -52,7 +52,7 @@ _SAFE_HEADERS = (
 
 
 def new_token() -> str:
-    """A secret for what is not AWS's API; nobody guesses it."""
+    """A new random secret for the stack's controls."""
     return secrets.token_urlsafe(32)
 
 
@@ -64,7 +64,7 @@ class Guard:
         self._token = token
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request (WSGI), or refuse it before anything looks at it."""
+        """Answer one request (WSGI), or refuse it before anything else reads it."""
         start = _without_cors(start_response)
         refusal = self._refusal(environ)
         if refusal is not None:
@@ -72,7 +72,7 @@ class Guard:
         return self._application(environ, start)
 
     def _refusal(self, environ: dict[str, Any]) -> tuple[HTTPStatus, str] | None:
-        """Status and reason where a request is not answered."""
+        """Status and reason of a refusal; None if the request is allowed."""
         elsewhere = _came_from_elsewhere(environ)
         if elsewhere is not None:
             return HTTPStatus.FORBIDDEN, elsewhere
@@ -85,12 +85,12 @@ class Guard:
         if path.startswith(_MOTOS_OWN):
             return HTTPStatus.NOT_FOUND, "This is not part of AWS's API."
         if not _is_signed(environ):
-            return HTTPStatus.FORBIDDEN, "The request is not signed. Any credentials will do."
+            return HTTPStatus.FORBIDDEN, "The request is not signed. Any credentials work."
         return None
 
 
 def _came_from_elsewhere(environ: dict[str, Any]) -> str | None:
-    """Why a request is not one that a program of this machine would send; None if it may be."""
+    """Why a request can come from a web page or another machine; None if it can't."""
     host = environ.get("HTTP_HOST", "")
     if not _LOOPBACK.fullmatch(host):
         return "The Host header must name this machine: 127.0.0.1."
@@ -118,7 +118,7 @@ def _is_signed(environ: dict[str, Any]) -> bool:
 
 
 def _answer(refusal: tuple[HTTPStatus, str], environ: dict[str, Any]) -> Answer:
-    """The refusal in a form that AWS clients understand."""
+    """The refusal in the format of AWS's errors."""
     status, reason = refusal
     code = "AccessDenied" if status == HTTPStatus.FORBIDDEN else "NotFound"
     if "HTTP_X_AMZ_TARGET" in environ or environ.get("PATH_INFO", "").startswith(CONTROL_PATH):
@@ -128,7 +128,7 @@ def _answer(refusal: tuple[HTTPStatus, str], environ: dict[str, Any]) -> Answer:
 
 
 def _without_cors(start_response: StartResponse) -> StartResponse:
-    """Let no other origin read an answer, whatever moto says: it would reflect any `Origin`."""
+    """Remove moto's CORS headers, which allow every origin to read the answers."""
 
     def start(status: str, headers: list[tuple[str, str]], *info: Any) -> Any:
         own = [

@@ -1,7 +1,7 @@
-"""A small Lambda service: the Invoke API over HTTP, and invocations from inside the process.
+"""A small Lambda service: the Invoke API over HTTP, and invocations from this process.
 
-It is the API that `sam local start-lambda` speaks too, so functions can run in Docker instead:
-set `AWS_ENDPOINT_URL_LAMBDA` to that service's address.
+`sam local start-lambda` has the same API, so functions can run in Docker instead: set
+`AWS_ENDPOINT_URL_LAMBDA` to its address.
 https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 """
 
@@ -28,18 +28,18 @@ INVOKE_PATH = "/2015-03-31/functions/"
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
 
-# Lambda repeats an asynchronous invocation whose function failed twice, after these seconds.
+# After these seconds, Lambda repeats an asynchronous invocation whose function failed.
 # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 ASYNC_RETRY_SECONDS = (60.0, 120.0)
-# One that is throttled, or that Lambda itself fails, goes back to the queue and is tried again with
-# growing pauses, until it is so old. These attempts don't count as repeats.
+# If it is throttled, or Lambda itself fails, it is retried with growing pauses until it reaches the
+# maximum age. These attempts don't count as repeats.
 ASYNC_FIRST_PAUSE_SECONDS, ASYNC_LONGEST_PAUSE_SECONDS = 1.0, 300.0
 ASYNC_MAX_AGE_SECONDS = 6 * 3600.0
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the Invoke API answers."""
+    """An HTTP response of an API."""
 
     status: int
     body: bytes
@@ -47,7 +47,7 @@ class Answer:
 
 
 class ServiceError(Exception):
-    """The service refuses an invocation: `code` is the API's error name."""
+    """The service refuses an invocation; `code` is the API's error name."""
 
     def __init__(self, status: int, code: str, message: str, reason: str | None = None) -> None:
         super().__init__(message)
@@ -58,16 +58,16 @@ class ServiceError(Exception):
 
     @property
     def throttled(self) -> bool:
-        """Whether there was no room for the invocation, which is no failure of anybody."""
+        """Whether the limit of concurrent executions was reached."""
         return self.status == HTTPStatus.TOO_MANY_REQUESTS
 
     @property
     def passing(self) -> bool:
-        """Whether the same invocation may be accepted later."""
+        """Whether a retry of the invocation may succeed."""
         return self.throttled or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
     def answer(self) -> Answer:
-        """The error as the API's JSON protocol writes it."""
+        """The error in the API's JSON format."""
         document = {"Type": "User", "Message": self.message, "message": self.message}
         if self._reason is not None:
             document["Reason"] = self._reason
@@ -78,9 +78,8 @@ class ServiceError(Exception):
 class LambdaService:
     """Invokes the stack's functions in worker processes.
 
-    More invocations than the machine has use for wait for their turn, in order of arrival, as if
-    each were a slow one; on AWS they would run at once. Beyond the account's limit, invocations are
-    throttled.
+    Only as many invocations run at once as the machine has processors for. The others wait in order
+    of arrival; on AWS they would run at once. Beyond the account's limit, they are throttled.
     """
 
     def __init__(
@@ -97,27 +96,27 @@ class LambdaService:
         self._concurrency = concurrency
         self._functions: dict[str, Function] = {}
         self._on_failure: dict[str, Callable[[str], object]] = {}
-        # One a core, and one beside a long one in any case. What an invocation waits for is this
-        # process, so more of them would only start more workers.
+        # One per core, and at least two, so that a long invocation doesn't block the others.
+        # Invocations wait only for this process, so more of them would just start more workers.
         self._turns = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))
 
     def add(self, function: Function) -> None:
-        """Make a function known under its name and ARN.
+        """Add a function, which can be invoked by its name or ARN.
 
-        Raises `UsageError` where the account has not as many concurrent executions as it reserves.
+        Raises `UsageError` if it reserves more concurrent executions than the account can spare.
         """
         self._functions[function.name] = function
         if function.reserved is not None:
             self._concurrency.reserve(function.name, function.reserved)
 
     def on_failure(self, name: str, send: Callable[[str], object]) -> None:
-        """Let `send` take the record of each asynchronous invocation that is given up."""
+        """Call `send` with the record of each asynchronous invocation that finally fails."""
         self._on_failure[name] = send
 
     def prepare(self) -> None:
         """Start a worker for each function, in the background and one after the other.
 
-        They are then ready, or nearly, when the first file comes to them.
+        So they are ready, or almost, when the first file arrives.
         """
         threading.Thread(target=self._prepare, daemon=True).start()
 
@@ -127,9 +126,9 @@ class LambdaService:
                 self._workers.prepare(function)
 
     def invoke(self, name_or_arn: str, payload: bytes) -> tuple[InvocationResult, str]:
-        """Invoke a function and wait; returns its outcome and the request's id.
+        """Invoke a function and wait; returns its result and the request's ID.
 
-        Raises `ServiceError` where Lambda itself would refuse.
+        Raises `ServiceError` if Lambda itself would refuse.
         """
         function = self._find(name_or_arn)
         if len(payload) > MAX_PAYLOAD_BYTES:
@@ -161,7 +160,7 @@ class LambdaService:
     def invoke_later(self, name_or_arn: str, payload: bytes) -> None:
         """Invoke asynchronously, as events do.
 
-        A failed invocation is tried again twice, a throttled one for hours.
+        A failed invocation is repeated twice; a throttled one is retried for hours.
         """
         self._find(name_or_arn)
         thread = threading.Thread(
@@ -233,7 +232,7 @@ class LambdaService:
         attempts: int,
         outcome: InvocationResult | None,
     ) -> None:
-        """Send the function's failure destination, if it has one, the record of an invocation."""
+        """Send the record of an invocation to the function's failure destination, if it has one."""
         send = self._on_failure.get(function.name)
         if send is not None:
             send(json.dumps(_record(function, payload, condition, attempts, outcome)))
@@ -246,14 +245,14 @@ def _record(
     attempts: int,
     outcome: InvocationResult | None,
 ) -> dict[str, Any]:
-    """What Lambda sends to a destination.
+    """The record that Lambda sends to a destination.
 
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
     """
-    moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     record: dict[str, Any] = {
         "version": "1.0",
-        "timestamp": moment,
+        "timestamp": now,
         "requestContext": {
             "requestId": str(uuid.uuid4()),
             "functionArn": f"{function.arn}:$LATEST",
@@ -284,7 +283,7 @@ def _too_large(size: int) -> InvocationResult:
 def respond(
     answer: Answer, start_response: Callable[[str, list[tuple[str, str]]], Any]
 ) -> Iterable[bytes]:
-    """Send an answer over WSGI."""
+    """Send an answer through WSGI."""
     phrase = HTTPStatus(answer.status).phrase
     headers = {
         "Content-Type": "application/json",

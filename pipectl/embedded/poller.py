@@ -1,7 +1,7 @@
-"""Polls queues for functions as Lambda's event source mappings do.
+"""Polls queues for functions, as Lambda's event source mappings do.
 
 Batch size, visibility timeout, partial batch responses, maximum concurrency and the queue's own
-redrive policy hold; filters do not.
+redrive policy are applied; filters are not.
 https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 """
 
@@ -27,27 +27,27 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# Lambda's long poll is 20 s; here it is looked often instead, which costs nothing.
+# Lambda uses long polls of 20 s. Here, short polls cost nothing.
 IDLE_SECONDS = 0.05
 
-# After an answer that nobody foresaw, which is said each time.
+# Pause after an unexpected error, each of which is logged.
 PAUSE_AFTER_SURPRISE_SECONDS = 1.0
 
-# Lambda keeps a batch that it can't deliver because the function is throttled, and tries again with
-# growing pauses until the messages' visibility timeout ends. How long the pauses are is not told.
+# Lambda keeps a batch whose function is throttled and retries it with growing pauses, until the
+# messages' visibility timeout ends. The length of the pauses is not documented.
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 10.0
 
 # How long `stop` waits for the answer of a receive. A busy server may take longer; the thread then
 # ends by itself, since the server is closed next.
 STOP_SECONDS = 2.0
 
-# How many failed deliveries are remembered, for whoever asks why a file did not start.
+# How many failed deliveries are kept, to explain why a file did not start.
 REMEMBERED_FAILURES = 1000
 
 
 @dataclass(frozen=True)
 class EventSource:
-    """An event source mapping of the template; its queue as the URL and ARN that SQS gives."""
+    """An event source mapping of the template, with its queue's URL and ARN."""
 
     queue_url: str
     queue_arn: str
@@ -59,7 +59,7 @@ class EventSource:
 
 @dataclass(frozen=True)
 class FailedDelivery:
-    """A message that its function did not accept: the body, and the error it was refused with."""
+    """A message that its function did not accept: the body, and the error's code and message."""
 
     body: str
     code: str
@@ -67,7 +67,7 @@ class FailedDelivery:
 
 
 class _ThrottledError(Exception):
-    """There was no room for the function until the messages' visibility timeout ended."""
+    """The function was throttled until the messages' visibility timeout ended."""
 
 
 class Poller:
@@ -80,9 +80,9 @@ class Poller:
         sqs: SQSClient,
         visibility_factor: float = 1.0,
     ) -> None:
-        """`visibility_factor` shortens the wait before a refused message comes again.
+        """`visibility_factor` scales the wait before a failed message is redelivered.
 
-        It shortens the waits of a throttled batch too.
+        It scales the waits of a throttled batch too.
         """
         self._source = source
         self._service = service
@@ -94,7 +94,7 @@ class Poller:
         self.failures: deque[FailedDelivery] = deque(maxlen=REMEMBERED_FAILURES)
 
     def start(self) -> None:
-        """Begin to poll."""
+        """Start polling."""
         self._thread.start()
 
     def request_stop(self) -> None:
@@ -112,8 +112,7 @@ class Poller:
                 continue
             try:
                 messages = self._receive()
-            except Exception:  # noqa: BLE001  # whatever it is
-                # Nothing that one answer holds may end the polling of the queue.
+            except Exception:  # noqa: BLE001  # no error may end the polling
                 _log.exception("Messages of %s can't be received.", self._source.queue_url)
                 self._stopping.wait(PAUSE_AFTER_SURPRISE_SECONDS)
                 messages = []
@@ -133,7 +132,7 @@ class Poller:
                 MessageAttributeNames=["All"],
             )
         except (BotoCoreError, ClientError):
-            # Receiving is refused, or the server is going down: Lambda polls again, too.
+            # Receiving is refused, or the server is being closed. Lambda polls again too.
             return []
         return answer.get("Messages", [])
 
@@ -153,13 +152,13 @@ class Poller:
                     self.failures.append(FailedDelivery(message["Body"], code, text))
                     self._shorten_visibility(message)
         except (BotoCoreError, ClientError):
-            # What is not deleted comes again after its visibility timeout.
+            # Messages that are not deleted are redelivered after their visibility timeout.
             return
         finally:
             self._free.release()
 
     def _invoke(self, event: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-        """Invoke the function; returns code and message of each refused message by its ID."""
+        """Invoke the function; returns the error (code, message) of failed messages by their ID."""
         everything = [record["messageId"] for record in event["Records"]]
         try:
             outcome = self._invoke_when_there_is_room(json.dumps(event).encode())
@@ -176,10 +175,10 @@ class Poller:
         )
 
     def _invoke_when_there_is_room(self, payload: bytes) -> InvocationResult:
-        """Invoke the function as soon as it is not throttled any more.
+        """Invoke the function, with retries while it is throttled.
 
-        Raises `_ThrottledError` at the end of the visibility timeout, and `ServiceError` where
-        Lambda refuses for another reason.
+        Raises `_ThrottledError` at the end of the visibility timeout, and `ServiceError` if Lambda
+        refuses for another reason.
         """
         waited, pause = 0.0, FIRST_PAUSE_SECONDS
         while True:
@@ -196,7 +195,7 @@ class Poller:
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     def _make_visible(self, messages: Iterable[MessageTypeDef]) -> None:
-        """End the messages' visibility timeout, which is over on the stack's own clock."""
+        """Make the messages visible: their visibility timeout has ended on the stack's clock."""
         for message in messages:
             self._sqs.change_message_visibility(
                 QueueUrl=self._source.queue_url,
@@ -250,9 +249,9 @@ class Poller:
 
 
 def _refused(answer: Any, everything: list[str]) -> list[str]:
-    """The message IDs that a partial batch response names.
+    """The IDs of failed messages in a partial batch response.
 
-    An unreadable or unknown one fails the whole batch.
+    An invalid response, or an unknown ID, fails the whole batch.
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
     """
     failures = (answer or {}).get("batchItemFailures") or []

@@ -1,7 +1,7 @@
 """An embedded stack in a process of its own, for tests and scripts.
 
-In one process with code that uses moto itself, as unit tests do, the two would share and reset
-each other's backends; and functions need a stack that goes on while the test's process waits.
+Unit tests use moto themselves. In the same process, they and the stack would share and reset each
+other's backends. Functions also need a stack that keeps running while the test's process waits.
 """
 
 from __future__ import annotations
@@ -33,27 +33,27 @@ if TYPE_CHECKING:
 
     from pipectl.client.deployment import Deployment
 
-# Far more than it takes, even on a machine that does many other things.
+# Much more than it takes, even on a busy machine.
 START_SECONDS = 120
 WAIT_SECONDS = 60
 
 _TICK = 0.05
 
 
-# This machine is not reached through a proxy.
+# No proxy leads to this machine.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(frozen=True)
 class Uploaded:
-    """An object in the input bucket, as the stack's bucket versioned it."""
+    """An object in the input bucket, with the version that it got."""
 
     key: str
     version_id: str
 
 
 class StackProcess:
-    """`pipectl up` as a context manager. Waits between retries take no time unless asked for."""
+    """`pipectl up` as a context manager. By default, waits between retries take no time."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class StackProcess:
         time_factor: float = 0,
         concurrency: int | None = None,
     ) -> None:
-        """Prepare; `parameters` override the template's, the others are those of `pipectl up`."""
+        """Prepare; `parameters` override the template's, the rest are options of `pipectl up`."""
         self._template = template
         self._parameters = dict(parameters or {})
         self._time_factor = time_factor
@@ -76,7 +76,7 @@ class StackProcess:
 
     def __enter__(self) -> Self:
         state_file = self.state_file
-        # A file takes any amount; a pipe that nobody reads would stop the stack.
+        # Not a pipe: once full, one that nobody reads would stop the stack.
         with self._problems.open("w") as problems:
             self._start(state_file, problems)
         try:
@@ -135,7 +135,7 @@ class StackProcess:
 
     @property
     def token(self) -> str:
-        """What `/_embedded/` wants to see in `guard.TOKEN_HEADER`."""
+        """The token that requests to `/_embedded/` need in `guard.TOKEN_HEADER`."""
         return self._running.token
 
     @property
@@ -158,7 +158,7 @@ class StackProcess:
     def wait_for(
         self, uploaded: Uploaded, *, redrive_count: int = 0, timeout: float = WAIT_SECONDS
     ) -> DescribedExecution:
-        """Wait until the newest execution of an object has ended, and been redriven so often.
+        """Wait until the newest execution of an object has ended after `redrive_count` redrives.
 
         Raises TimeoutError after `timeout` seconds.
         """
@@ -179,7 +179,7 @@ class StackProcess:
         raise TimeoutError(f"{uploaded.key} has no ended execution after {timeout} seconds.")
 
     def result(self, uploaded: Uploaded, execution: DescribedExecution, folder: Path) -> FileResult:
-        """What `pipectl run` would tell of the file; outputs are mirrored to `folder`."""
+        """The file's result as of `pipectl run`; outputs are copied to `folder`."""
         collector = Collector(self.deployment, Executions(Stack(self.deployment)), folder)
         upload = Upload(Path(uploaded.key), uploaded.key)
         return collector.finished(upload, execution, self.notifications())
@@ -190,7 +190,7 @@ class StackProcess:
         return self.deployment.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
 
     def output_keys(self, prefix: str = "") -> list[str]:
-        """The keys in the output bucket that begin so."""
+        """The keys in the output bucket that start with `prefix`."""
         pages = (
             self.deployment.client("s3")
             .get_paginator("list_objects_v2")
@@ -199,11 +199,11 @@ class StackProcess:
         return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
     def dead_letters(self) -> list[Any]:
-        """The bodies of the messages in the dead-letter queue, which stay; parsed if JSON."""
+        """The bodies of the messages in the dead-letter queue, parsed if they are JSON."""
         return [parsed(body) for body in self._ask("dead-letters")]
 
     def calls(self) -> set[Call]:
-        """What the functions have called so far."""
+        """The distinct calls of the functions so far."""
         return {Call(*call) for call in self._ask("calls")}
 
     def notifications(self) -> list[dict[str, Any]]:
@@ -212,12 +212,12 @@ class StackProcess:
         return notifications
 
     def failed_deliveries(self) -> list[dict[str, str]]:
-        """Messages that a function refused: body, code, message."""
+        """Messages that a function did not accept: body, code, message."""
         deliveries: list[dict[str, str]] = self._ask("failed-deliveries")
         return deliveries
 
     def logs(self) -> dict[str, str]:
-        """All that the functions have logged so far, by the function's name."""
+        """The functions' logs so far, by the function's name."""
         folder = Path(self._running.log_folder)
         return {
             path.stem: path.read_text(encoding="utf-8", errors="backslashreplace")
@@ -225,11 +225,11 @@ class StackProcess:
         }
 
     def add_fault(self, target: str, kind: str, times: int = 1) -> None:
-        """Let the next calls fail; see `pipectl.embedded.injected_faults` for targets and kinds."""
+        """Let the next calls fail; `pipectl.embedded.injected_faults` lists targets and kinds."""
         self._ask("faults", {"target": target, "kind": kind, "times": times})
 
     def clear_faults(self) -> None:
-        """Forget all faults that still wait for their calls."""
+        """Remove all faults that have not been used."""
         self._ask("clear-faults")
 
     def _ask(self, what: str, document: Any = None) -> Any:

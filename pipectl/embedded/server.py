@@ -1,4 +1,4 @@
-"""moto's server, on the same backends as everything else in this process."""
+"""The HTTP server of the embedded AWS: werkzeug's, with connections that stay open."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Server:
     """Serves a gateway in threads of this process."""
 
     def __init__(self, host: str, port: int) -> None:
-        """Bind the address; port 0 takes a free one. Raises `PipectlError` when it is taken."""
-        # One line a request otherwise, on standard error.
+        """Bind the address; port 0 chooses a free one. Raises `PipectlError` if it is taken."""
+        # Otherwise it prints a line per request to standard error.
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self.moto = moto_application()
         listening = _bind(host, port)
@@ -38,7 +38,7 @@ class Server:
             fd=listening.fileno(),
         )
         self._application: Application = self.moto
-        # It looks this often, in seconds, whether it shall stop.
+        # `poll_interval`: seconds between two checks whether it has to stop.
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
         )
@@ -54,7 +54,7 @@ class Server:
         self._thread.start()
 
     def stop(self) -> None:
-        """Take no further requests."""
+        """Accept no further connections."""
         if self._thread.is_alive():
             self._server.shutdown()
         self._server.server_close()
@@ -66,15 +66,15 @@ class Server:
 class _RequestHandler(RequestHandler):
     """Keeps connections open from one request to the next.
 
-    werkzeug's own handler closes each one, and a new connection costs more than most of the
-    requests here do. It can't know how much of a request's body was left unread; here bodies
-    are as long as they say, and the rest is read before the next request.
+    werkzeug's own handler closes each connection, because it can't know how much of a request's
+    body was left unread. A new connection costs more than most requests here. So this handler
+    limits each body to its Content-Length and reads the rest of it before the next request.
     """
 
     protocol_version = "HTTP/1.1"
 
-    # Head and body leave together: sent one after the other on a connection that stays open, the
-    # body would wait 40 ms for the head to be acknowledged.
+    # Head and body are sent together. Sent separately on an open connection, the body would wait 40
+    # ms for the acknowledgement of the head.
     wbufsize = 64 * 1024
     disable_nagle_algorithm = True
 
@@ -85,13 +85,13 @@ class _RequestHandler(RequestHandler):
             self.wfile.flush()
         length = self.headers.get("Content-Length", "0").strip()
         if not _LENGTH.fullmatch(length):
-            # Where the next request on this connection would begin is unknown.
+            # The start of the next request on this connection is unknown.
             self.send_error(HTTPStatus.BAD_REQUEST, "Content-Length is not a number.")
             return
         self.environ = environ = self.make_environ()
         body = _Body(environ["wsgi.input"], int(length))
         if environ.get("wsgi.input_terminated"):
-            # Sent in chunks, whose end only the reader of all of them knows.
+            # A chunked body: its end is only known once it has been read completely.
             self.close_connection = True
         else:
             environ["wsgi.input"] = body
@@ -108,8 +108,8 @@ class _RequestHandler(RequestHandler):
             self._answer_with(self.server.app, environ)
         except OSError:
             raise
-        except Exception:  # noqa: BLE001  # whatever moto stumbles over
-            # Nothing has been sent yet. The client tries again, or tells its user.
+        except Exception:  # noqa: BLE001  # any error in moto
+            # Nothing has been sent yet. The client retries, or reports the error.
             _log.debug("A request could not be answered.", exc_info=True)
             self._answer_with(_internal_failure, environ)
 
@@ -134,13 +134,13 @@ class _RequestHandler(RequestHandler):
                 self.wfile.write(piece)
 
     def _lengths(self, headers: list[tuple[str, str]], content: list[bytes]) -> list[str]:
-        """The answer's length; the answer to HEAD tells that of what GET would send."""
+        """The answer's Content-Length; for HEAD, it is that of the answer to GET."""
         if self.command != "HEAD":
             return [str(sum(map(len, content)))]
         return [value for name, value in headers if name.lower() == "content-length"][:1]
 
     def log_request(self, *_arguments: Any) -> None:
-        """Say nothing: there are thousands of them."""
+        """Print nothing: there are thousands of requests."""
 
 
 def _internal_failure(_environ: Any, start_response: StartResponse) -> list[bytes]:
@@ -148,19 +148,19 @@ def _internal_failure(_environ: Any, start_response: StartResponse) -> list[byte
     return [b'{"__type": "InternalFailure", "message": "The embedded AWS could not answer."}']
 
 
-# A size that Python reads as such: no sign, no blanks, ASCII digits, fewer than a disk has.
+# Digits only: `int` would also accept signs, spaces and other scripts' digits.
 _LENGTH = re.compile(r"[0-9]{1,15}")
 
 
 class _Body:
-    """A request's body that ends where the request says, whatever comes after it."""
+    """A request's body, which ends after the length that the request declares."""
 
     def __init__(self, stream: Any, length: int) -> None:
         self._stream = stream
         self._left = length
 
     def read(self, size: int | None = -1) -> bytes:
-        """Read at most `size` bytes, or all that is left."""
+        """Read at most `size` bytes, or the rest."""
         wanted = self._left if size is None or size < 0 else min(size, self._left)
         data: bytes = self._stream.read(wanted)
         self._left -= len(data)
@@ -174,7 +174,7 @@ class _Body:
         return data
 
     def drain(self) -> None:
-        """Read what nobody wanted."""
+        """Read and drop the rest."""
         while self._left and self.read(1024 * 1024):
             pass
 
@@ -185,6 +185,6 @@ def _bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         why = os.strerror(error.errno or 0)
         raise PipectlError(
-            f"Port {port} can't be used: {why}. Choose another one with --port, or 0 for any free"
+            f"Port {port} can't be used: {why}. Choose another with --port, or --port 0 for a free"
             " one."
         ) from None

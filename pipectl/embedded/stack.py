@@ -1,7 +1,7 @@
-"""The pipeline's stack on the embedded AWS, from the template to the first upload.
+"""The pipeline's stack on the embedded AWS.
 
-moto's CloudFormation creates what it can; what it leaves out is applied from the same translated
-template through the services' ordinary APIs.
+moto's CloudFormation creates the resources that it can. The rest of the same translated template is
+applied through the services' APIs.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 
 
 class EmbeddedStack:
-    """Brings the stack up in this process; a context manager. One at a time in a process.
+    """Runs the stack in this process, as a context manager. Only one at a time per process.
 
-    `deployment` is then what any other stack is to the operator's commands.
+    Inside the block, `deployment` gives access to it, as to any deployed stack.
     """
 
     def __init__(
@@ -59,11 +59,11 @@ class EmbeddedStack:
     ) -> None:
         """Prepare; nothing is started yet.
 
-        `port` 0 takes a free one. `time_factor` shortens the waits between retries and before a
-        refused message comes again: 0 doesn't wait at all. `concurrency` is the account's limit of
+        `port` 0 chooses a free one. `time_factor` scales the waits between retries and before a
+        failed message is redelivered; 0 removes them. `concurrency` is the account's limit of
         concurrent Lambda executions, beyond which invocations are throttled; None means no limit.
-        The functions' output goes to `log_folder`, one file a function, which is temporary when
-        none is given.
+        `log_folder` gets one file per function with its output; by default it is a temporary
+        folder.
         """
         self._template_path = template
         self._parameters = dict(parameters or {})
@@ -75,7 +75,7 @@ class EmbeddedStack:
         self.log_folder = log_folder or Path(tempfile.mkdtemp(prefix="pipectl-logs-"))
         self.faults = InjectedFaults()
         self.token = new_token()
-        """What `/_embedded/` wants to see: those questions and orders are not AWS's API."""
+        """The token that requests to `/_embedded/` need."""
         self._open = ExitStack()
         self._pollers: list[Poller] = []
         self.deployment: Deployment
@@ -129,11 +129,11 @@ class EmbeddedStack:
         return backends.current_states()
 
     def failed_deliveries(self) -> list[dict[str, str]]:
-        """Messages that a function refused: body, and code and message of the error."""
+        """Messages that a function did not accept: body, and code and message of the error."""
         return [asdict(failure) for poller in self._pollers for failure in list(poller.failures)]
 
     def _start(self) -> None:
-        # Three things at once: the fork server's imports, the translation and moto's imports.
+        # In parallel: the fork server's imports, the translation, and moto's imports.
         workers.start_fork_server()
         translation = Translation(self._template_path, self._parameters)
         self._open.callback(translation.cancel)
@@ -214,7 +214,7 @@ class EmbeddedStack:
         try:
             self.log_folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise PipectlError(f"{self.log_folder} can't be made: {error.strerror}.") from None
+            raise PipectlError(f"{self.log_folder} can't be created: {error.strerror}.") from None
         return self.log_folder
 
 
@@ -236,7 +236,7 @@ def _endpoint_of(service: str, default: str) -> str:
 
 
 def _worker_environment(endpoint: str) -> dict[str, str]:
-    """What every function's environment holds, beside the template's variables."""
+    """The variables of every function's environment, besides the template's."""
     environment = {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_REGION": REGION,

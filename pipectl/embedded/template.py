@@ -1,8 +1,7 @@
-"""The SAM template, translated to CloudFormation as a deployment would.
+"""Translates the SAM template to CloudFormation, as a deployment does.
 
-The local paths of code and definition, which only `sam build` and `sam package` turn into S3
-objects, are kept aside: the definition is put into the template, and each function's code stays
-where it is.
+Local paths of code and definitions, which `sam build` and `sam package` turn into S3 objects, are
+handled separately: definitions are inlined, and each function's code stays in its folder.
 """
 
 from __future__ import annotations
@@ -58,10 +57,10 @@ class Template:
 def translate(path: Path, parameters: Mapping[str, str] | None = None) -> Template:
     """Translate the SAM template at `path`; relative paths in it are relative to its folder.
 
-    Raises `PipectlError` where the template can't be read or translated, and `UsageError` where
-    a parameter is not one of the template's or its value is not allowed.
+    Raises `PipectlError` if the template can't be read or translated, and `UsageError` if a
+    parameter is unknown or its value is not allowed.
     """
-    # Only here: the translator takes a second to import.
+    # Imported here, since the translator takes a second to import.
     import yaml
     from samtranslator.model.exceptions import InvalidDocumentException
     from samtranslator.translator.transform import transform
@@ -72,11 +71,11 @@ def translate(path: Path, parameters: Mapping[str, str] | None = None) -> Templa
     except OSError as error:
         raise PipectlError(f"The template {path} can't be read: {error.strerror}.") from None
     except yaml.YAMLError as error:
-        raise PipectlError(f"The template {path} is no valid YAML: {error}") from None
+        raise PipectlError(f"The template {path} is not valid YAML: {error}") from None
     given = dict(parameters or {})
     _check_parameters(document, given)
     local_paths = _set_local_paths_aside(document)
-    # The translator asks boto3 for the region and gets it from here when there is no AWS profile.
+    # The translator takes the region from boto3, which reads it here if there is no AWS profile.
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
     try:
         translated = transform(document, given, _NoManagedPolicies())
@@ -93,15 +92,15 @@ def translate(path: Path, parameters: Mapping[str, str] | None = None) -> Templa
 
 
 def notified_suffixes(path: Path) -> list[str]:
-    """The suffixes of object keys that a bucket of the template notifies a queue of.
+    """The suffixes of the object keys for which a bucket of the template notifies a queue.
 
-    This is read from the template as it stands, which takes no translation. Raises `PipectlError`
-    where it can't be read.
+    They are read from the untranslated template, which is much faster. Raises `PipectlError` if it
+    can't be read.
     """
     import yaml
 
     class _Loader(yaml.CSafeLoader):
-        """Takes CloudFormation's short functions, `!Ref` and others, for what they stand at."""
+        """Reads the argument of CloudFormation's short functions, such as `!Ref`, as the value."""
 
     _Loader.add_multi_constructor("!", lambda _loader, _suffix, node: node.value)
     try:
@@ -109,7 +108,7 @@ def notified_suffixes(path: Path) -> list[str]:
     except OSError as error:
         raise PipectlError(f"The template {path} can't be read: {error.strerror}.") from None
     except yaml.YAMLError as error:
-        raise PipectlError(f"The template {path} is no valid YAML: {error}") from None
+        raise PipectlError(f"The template {path} is not valid YAML: {error}") from None
     configurations = [
         configuration
         for resource in document["Resources"].values()
@@ -127,7 +126,7 @@ def notified_suffixes(path: Path) -> list[str]:
 
 
 class Translation:
-    """A translation that runs in a process of its own, beside this one's imports."""
+    """A translation in a process of its own, in parallel with this one's imports."""
 
     def __init__(self, path: Path, parameters: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(  # noqa: S603  # this interpreter and our own module
@@ -136,11 +135,11 @@ class Translation:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # A Ctrl-C is for the process that waits for this one.
+            # Ctrl-C is handled by the process that waits for this one.
             start_new_session=True,
         )
-        # Not as arguments: other users of the machine can read those, and a parameter may be
-        # secret. They are few, so the pipe takes them without anybody reading yet.
+        # Not as arguments, which other users of the machine can read: a parameter may be secret.
+        # They fit into the pipe's buffer, so this doesn't wait for a reader.
         assert self._process.stdin is not None  # noqa: S101  # it was asked for above
         self._process.stdin.write(json.dumps(parameters))
         self._process.stdin.close()
@@ -161,14 +160,14 @@ class Translation:
         )
 
     def cancel(self) -> None:
-        """End the process if it still runs."""
+        """Kill the process if it is still running."""
         if self._process.poll() is None:
             self._process.kill()
             self._process.communicate()
 
 
 class _NoManagedPolicies:
-    """The template names AWS's managed policies by ARN, if at all."""
+    """No names of managed policies: the template uses their ARNs."""
 
     def load(self) -> dict[str, str]:
         return {}
@@ -179,7 +178,7 @@ def _check_parameters(document: Mapping[str, Any], given: Mapping[str, str]) -> 
     for name, value in given.items():
         if name not in known:
             raise UsageError(
-                f"The template has no parameter {name}. It has: {', '.join(sorted(known))}."
+                f"The template has no parameter {name}. Its parameters: {', '.join(sorted(known))}."
             )
         problem = _problem_of(known[name], value)
         if problem:
@@ -187,7 +186,7 @@ def _check_parameters(document: Mapping[str, Any], given: Mapping[str, str]) -> 
 
 
 def _problem_of(declared: Mapping[str, Any], value: str) -> str | None:
-    """What CloudFormation would find wrong with a parameter's value, or None."""
+    """Why CloudFormation refuses a parameter's value, or None if it is allowed."""
     allowed = declared.get("AllowedValues")
     if allowed is not None and value not in map(str, allowed):
         return f"allowed are {', '.join(map(str, allowed))}."
@@ -205,7 +204,7 @@ def _problem_of(declared: Mapping[str, Any], value: str) -> str | None:
 
 
 def _set_local_paths_aside(document: dict[str, Any]) -> dict[str, str]:
-    """Put S3 URIs, which the translator insists on, where local paths stand; return the paths."""
+    """Replace local paths by the S3 URIs that the translator requires; returns the paths."""
     inherited = document.get("Globals", {}).get("Function", {}).pop("CodeUri", None)
     paths: dict[str, str] = {}
     for logical_id, resource in document["Resources"].items():

@@ -1,9 +1,9 @@
-"""Warm processes that run handlers as Lambda's execution environments do.
+"""Worker processes that run handlers as Lambda's execution environments do.
 
-One process serves one invocation at a time and is kept for the next one of the same function.
-Processes are forked from a server that has the heavy libraries imported already, so a new one
-takes milliseconds. What is emulated: environment, context object, time limit, error payloads and
-the reuse of an environment. What is not: the memory limit, permissions and the read-only disk.
+A worker handles one invocation at a time and is kept for the function's next. Workers are forked
+from a server that has already imported the large libraries, so a new one takes milliseconds.
+Environment, context object, time limit, error payloads and the reuse of environments are emulated;
+the memory limit, permissions and the read-only disk are not.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
-# What a worker would spend most of its start on. Only libraries: a function's own modules are
-# imported after its environment is set, as on Lambda.
+# Imports that take most of a worker's start. Only libraries: a function's own modules are imported
+# after its environment is set, as on Lambda.
 PRELOADED = [
     "pipectl.embedded.preload",
-    # multiprocessing runs the program's main module in every child: this is all it imports.
+    # multiprocessing runs the main module in every child, which imports only this.
     "pipectl.cli",
     "pipectl.embedded.workers",
 ]
@@ -43,7 +43,7 @@ PRELOADED = [
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 INIT_SECONDS = 10
 
-# The parent's variables that a worker keeps; all others are Lambda's or the template's.
+# The parent's variables that a worker keeps. The others are Lambda's or the template's.
 _KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "HOME", "VIRTUAL_ENV", "SSL_CERT_FILE")
 
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -69,7 +69,7 @@ class Function:
 
 @dataclass(frozen=True)
 class InvocationResult:
-    """What an invocation gives back: the handler's result as JSON, or Lambda's error payload."""
+    """The handler's result as JSON, or Lambda's error payload if it failed."""
 
     payload: bytes
     failed: bool
@@ -83,7 +83,7 @@ class _Invocation:
 
 
 def start_fork_server() -> None:
-    """Start the process that workers are forked from; its imports go on beside this one's."""
+    """Start the process that workers are forked from; it imports in parallel with this one."""
     from multiprocessing import forkserver
 
     _CONTEXT.set_forkserver_preload(PRELOADED)
@@ -93,7 +93,7 @@ def start_fork_server() -> None:
 
 @contextlib.contextmanager
 def _interrupts_ignored() -> Iterator[None]:
-    """Let what is started meanwhile ignore Ctrl-C: this process decides when it ends."""
+    """Let processes started inside the block ignore Ctrl-C: this process ends them."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -105,14 +105,14 @@ def _interrupts_ignored() -> Iterator[None]:
 
 
 class WorkersClosedError(Exception):
-    """An invocation came while the stack is being closed."""
+    """The stack is being closed, so there are no more invocations."""
 
 
 class Workers:
     """The worker processes of all functions. Safe to use from many threads."""
 
     def __init__(self, environment: Mapping[str, str], log_folder: Path) -> None:
-        """`environment` is what every function gets beside its own: endpoint, region, keys."""
+        """`environment` is added to that of every function: endpoint, region, keys."""
         self._environment = dict(environment)
         self._log_folder = log_folder
         self._lock = threading.Lock()
@@ -122,7 +122,7 @@ class Workers:
         self._scratch = Path(tempfile.mkdtemp(prefix="pipectl-"))
 
     def invoke(self, function: Function, payload: bytes, request_id: str) -> InvocationResult:
-        """Run one invocation and wait for it; errors come back as Lambda's payloads.
+        """Run one invocation and wait for it; errors are returned as Lambda's payloads.
 
         Raises `WorkersClosedError` after `close`.
         """
@@ -136,21 +136,20 @@ class Workers:
         return outcome
 
     def prepare(self, function: Function) -> None:
-        """Start a worker of the function and wait until it could take an invocation.
+        """Start a worker of the function, if it has none, and wait until its handler is imported.
 
-        One that comes earlier takes it nevertheless, and waits itself. A function that has a
-        worker already gets none.
+        An invocation in the meantime takes the worker and waits for it.
         """
         with self._lock:
             if self._closed or any(worker.serves(function) for worker in self._all):
                 return
             worker = self._start(function)
             self._idle[function.name].append(worker)
-        while not worker.settled:
+        while not worker.initialized:
             time.sleep(0.01)
 
     def close(self) -> None:
-        """End all workers, at once also those that run an invocation."""
+        """Kill all workers, including those that run an invocation."""
         self._closed = True
         with self._lock:
             workers = list(self._all)
@@ -163,7 +162,7 @@ class Workers:
 
     def _take(self, function: Function) -> _Worker:
         with self._lock:
-            # The one used last: its caches are warmest.
+            # The one used last has the warmest caches.
             while self._idle[function.name]:
                 worker = self._idle[function.name].pop()
                 if worker.alive:
@@ -185,7 +184,7 @@ class Workers:
 
 
 class _Worker:
-    """One process, seen from here."""
+    """A worker process, as this process controls it."""
 
     def __init__(
         self, function: Function, environment: Mapping[str, str], log_folder: Path, scratch: Path
@@ -208,11 +207,11 @@ class _Worker:
         return self._process.is_alive()
 
     @property
-    def settled(self) -> bool:
-        """Whether the handler is imported, or never will be."""
+    def initialized(self) -> bool:
+        """Whether the import of the handler has ended, successfully or not."""
         try:
             return self._ready or self._connection.poll() or not self.alive
-        except OSError:  # it was closed, or taken and used meanwhile
+        except OSError:  # it was closed or used in the meantime
             return True
 
     def serves(self, function: Function) -> bool:
@@ -220,9 +219,9 @@ class _Worker:
         return self._function.name == function.name
 
     def initialize(self) -> InvocationResult | None:
-        """Wait until the handler is imported; returns the error of one that can't be.
+        """Wait until the handler is imported; returns the error if it can't be.
 
-        Raises EOFError where the process ended over it.
+        Raises EOFError if the process ended during the import.
         """
         if self._ready:
             return None
@@ -235,7 +234,7 @@ class _Worker:
         return error
 
     def invoke(self, payload: bytes, request_id: str) -> InvocationResult:
-        """Run one invocation; a worker that breaks in it is dead afterwards."""
+        """Run one invocation. A worker that breaks during it is dead afterwards."""
         try:
             error = self.initialize()
             if error is not None:
@@ -251,18 +250,18 @@ class _Worker:
         return outcome
 
     def interrupt(self) -> None:
-        """Let the process end, without waiting for it."""
+        """Kill the process without waiting for its end."""
         self._process.kill()
 
     def kill(self) -> None:
-        """End the process and forget everything about it."""
+        """Kill the process, wait for its end, and delete its temporary files."""
         self._process.kill()
         self._process.join()
         self._connection.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _report(self, kind: str, record: Mapping[str, str]) -> None:
-        """Log, as Lambda itself does, what the process could not: how it ended.
+        """Log how the process ended, as Lambda itself does.
 
         https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html
         """
@@ -302,7 +301,7 @@ def _variables(function: Function, environment: Mapping[str, str]) -> dict[str, 
     return {
         **kept,
         **environment,
-        # Whose calls they are, as the role's temporary keys say on AWS.
+        # The access key names the caller, as the role's temporary keys do on AWS.
         "AWS_ACCESS_KEY_ID": function.name,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_python3.{sys.version_info.minor}",
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
@@ -318,13 +317,13 @@ def _variables(function: Function, environment: Mapping[str, str]) -> dict[str, 
     }
 
 
-# From here on: inside the worker process.
+# The rest of this module runs inside the worker process.
 
 
 def _serve(
     connection: Connection, function: Function, variables: Mapping[str, str], log: Path
 ) -> None:
-    # Ctrl-C reaches the whole process group; the parent decides when workers end.
+    # Ctrl-C reaches the whole process group. The parent ends the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.clear()
     os.environ.update(variables)
@@ -358,7 +357,7 @@ def _redirect_output(log: Path) -> None:
 
 
 def _text_stream(descriptor: int) -> TextIO:
-    # A lone surrogate in an error's message must not become an error of the log.
+    # A lone surrogate in an error's message must not fail the logging of it.
     return os.fdopen(
         descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
     )
@@ -383,9 +382,9 @@ def _init_error(handler: str, error: BaseException) -> InvocationResult:
 
 
 def _log_error(outcome: InvocationResult) -> None:
-    """Log an error as Lambda's runtime logs one that no handler has caught, with `LogFormat: JSON`.
+    """Log an uncaught error as Lambda's runtime does with `LogFormat: JSON`.
 
-    So what an error's message holds is in the log, here as there.
+    So the log contains the error's message, as on AWS.
     """
     line = {"timestamp": _now(), "level": "ERROR", **json.loads(outcome.payload)}
     print(json.dumps(line, ensure_ascii=False))

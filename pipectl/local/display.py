@@ -1,4 +1,4 @@
-"""What a run looks like in a terminal: what goes on while it does, and a table at its end."""
+"""The terminal output of a run: live progress, and a table at the end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipectl.client.file_results import FileResult
 from pipectl.client.uploads import Upload
 from pipectl.output import printable, rich_text
 
-# More lines than this would not fit beside other things in a terminal.
+# More lines may not fit into a terminal.
 SHOWN_RUNNING = 12
 
 _MARKS = {True: "[green]succeeded[/]", False: "[red]failed[/]"}
@@ -25,7 +25,7 @@ _MARKS = {True: "[green]succeeded[/]", False: "[red]failed[/]"}
 
 @dataclass
 class Progress:
-    """What is known while files run: what happens now, and each running file's state."""
+    """The progress of a run: its phase, and the state of each running file."""
 
     console: Console
     total: int
@@ -37,7 +37,7 @@ class Progress:
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Show it live where the console is a terminal; elsewhere only files that are done."""
+        """Show the progress live in a terminal; elsewhere, print each file that is done."""
         if not self.console.is_terminal:
             yield
             return
@@ -50,7 +50,7 @@ class Progress:
             yield
 
     def finish(self, result: FileResult) -> None:
-        """Note that a file is done."""
+        """Mark a file as done."""
         self.running.pop(result.upload, None)
         self.done.append(result)
         if not self.console.is_terminal:
@@ -78,7 +78,7 @@ class Progress:
 
 
 def show_table(console: Console, results: Sequence[FileResult]) -> None:
-    """The table at the end, what is wrong with those that failed, and where the outputs are."""
+    """Print a table of all files, then the errors and the paths of the outputs."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("File", overflow="fold")
     table.add_column("Status", no_wrap=True)
@@ -99,7 +99,7 @@ def show_table(console: Console, results: Sequence[FileResult]) -> None:
 
 
 def _show_details(console: Console, result: FileResult) -> None:
-    """Where a file's outputs are, or why there are none; paths are not wrapped, to be copied."""
+    """Print a file's error and outputs; paths are not wrapped, so that they can be copied."""
     console.print()
     console.print(rich_text(result.upload.path.name, "bold"), highlight=False, soft_wrap=True)
     failure = result.failure
@@ -118,7 +118,7 @@ def _show_details(console: Console, result: FileResult) -> None:
 
 
 def _cut(text: Text) -> Text:
-    """A text that ends with dots where it doesn't fit."""
+    """The text, shortened with an ellipsis if it doesn't fit."""
     text.overflow = "ellipsis"
     return text
 

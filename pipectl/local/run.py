@@ -1,4 +1,4 @@
-"""Files through a stack that lives as long as it takes."""
+"""Processes files with an embedded stack that runs only for them."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from pipectl.embedded.stack import EmbeddedStack
 if TYPE_CHECKING:
     from pipectl.local.display import Progress
 
-# How often executions are looked at, in seconds.
+# Seconds between two looks at the executions.
 TICK = 0.2
 
-# An upload that has started nothing for so long, while nothing else goes on, never will.
+# If nothing happens for this long, an upload that has started no execution never will.
 PATIENCE_SECONDS = 60
 
 _UPLOADS_AT_ONCE = 4
@@ -35,9 +35,9 @@ _UPLOADS_AT_ONCE = 4
 
 @dataclass(frozen=True)
 class LocalRun:
-    """What came of a run: results in the uploads' order, messages in the dead-letter queue.
+    """The results of a run in the order of the uploads, and the dead-letter queue's messages.
 
-    `logs` is the folder with the functions' output, kept where a file failed.
+    `logs` is the folder with the functions' logs, which is kept if a file failed.
     """
 
     results: list[FileResult]
@@ -55,7 +55,7 @@ def run_files(
     concurrency: int | None,
     progress: Progress,
 ) -> LocalRun:
-    """Bring the stack up, run the files and mirror their outputs to `folder`.
+    """Start the stack, process the files and copy their outputs to `folder`.
 
     `contract` is the contract's file and its dataset. `concurrency` is the limit of concurrent
     Lambda executions, None for none.
@@ -87,7 +87,7 @@ class _Logs:
 
 @contextmanager
 def _kept_where_needed() -> Iterator[_Logs]:
-    """A folder for logs that goes away, unless somebody says that it is needed."""
+    """A folder for logs, which is deleted at the end unless `needed` is set."""
     logs = _Logs(Path(tempfile.mkdtemp(prefix="pipectl-logs-")))
     try:
         yield logs
@@ -97,7 +97,7 @@ def _kept_where_needed() -> Iterator[_Logs]:
 
 
 class _Follower:
-    """Follows uploads until all have ended."""
+    """Follows uploads until all have been processed."""
 
     def __init__(
         self, stack: EmbeddedStack, uploads: Sequence[Upload], folder: Path, progress: Progress
@@ -113,14 +113,14 @@ class _Follower:
         self._last_news = time.monotonic()
 
     def upload(self, upload: Upload) -> None:
-        """Upload a file; a problem with that becomes the file's result."""
+        """Upload a file; an error becomes the file's result."""
         try:
             self._versions[upload] = put_file(self._stack.deployment, upload)
-        except Exception as error:  # noqa: BLE001  # whatever it is, this file alone suffers
+        except Exception as error:  # noqa: BLE001  # any error fails only this file
             self._problems[upload] = ExecutionFailure("UploadFailed", str(error), None)
 
     def wait(self) -> list[FileResult]:
-        """Follow all uploads to their ends; results in the uploads' order."""
+        """Wait until all uploads have been processed; returns the results in their order."""
         while len(self._results) < len(self._uploads):
             self._look()
             time.sleep(TICK)
@@ -160,7 +160,7 @@ class _Follower:
         }
 
     def _give_up_on(self, waiting: Iterable[Upload]) -> None:
-        """Find those that will never start: refused by the starter, or simply too long ago."""
+        """Fail those that will never start: refused by the starter, or waiting for too long."""
         refusals = {
             source: ExecutionFailure(delivery["code"], delivery["message"], None)
             for delivery in self._stack.failed_deliveries()
@@ -181,7 +181,7 @@ class _Follower:
 
 
 def _sources(body: str) -> list[tuple[str, str | None]]:
-    """Key and version of the objects that an S3 event in a queue's message tells of."""
+    """Key and version of the objects in an S3 event, given as a message's body."""
     try:
         records = json.loads(body)["Records"]
         objects = [record["s3"]["object"] for record in records]

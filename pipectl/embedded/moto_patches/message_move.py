@@ -1,6 +1,6 @@
 """An emulation of StartMessageMoveTask, which moto does not have.
 
-All messages that are in the source queue are moved at once; the task is over when it is answered.
+All messages of the source queue are moved at once: the task has ended when the call returns.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html
 """
 
@@ -32,8 +32,8 @@ def extend(gateway: Gateway) -> None:
 def _start(request: dict[str, Any], tasks: list[dict[str, Any]]) -> Answer:
     source, destination = request["SourceArn"], request.get("DestinationArn")
     if destination is None:
-        # Messages that were sent straight to the queue, as failed documents are, have no source
-        # to go back to; so AWS too wants the destination named for them.
+        # Messages sent directly to the queue, such as failed documents, have no source queue. AWS
+        # requires the destination for them too.
         return _refusal("InvalidParameterValue", "Name the DestinationArn of the messages.")
     backend: Any = sqs_backends[ACCOUNT][REGION]
     queues = {queue.queue_arn: queue.name for queue in backend.queues.values()}
@@ -69,9 +69,9 @@ def _move(backend: Any, source: str, destination: str) -> int:
 
 def _list(request: dict[str, Any], tasks: list[dict[str, Any]]) -> Answer:
     of_queue = [task for task in tasks if task["SourceArn"] == request["SourceArn"]]
-    # A handle is told of running tasks only.
-    told = [{k: v for k, v in task.items() if k != "TaskHandle"} for task in of_queue]
-    return _answer({"Results": told[: request.get("MaxResults", 1)]})
+    # Only running tasks have a handle.
+    listed = [{k: v for k, v in task.items() if k != "TaskHandle"} for task in of_queue]
+    return _answer({"Results": listed[: request.get("MaxResults", 1)]})
 
 
 def _answer(document: dict[str, Any]) -> Answer:

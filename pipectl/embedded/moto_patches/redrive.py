@@ -1,9 +1,9 @@
 """An emulation of RedriveExecution, which moto does not have.
 
-The same execution goes on, under its ARN and with its history, from the state in which it ended:
-the workflow's definition is run anew from there, with the document that the state was entered
-with and a raised `RedriveCount` in the context object. What AWS checks beforehand is checked here
-too, except for the age and the number of events.
+The same execution continues, with its ARN and history, at the state in which it ended. From there
+the workflow's definition is run again, with the document that the state was entered with and a
+higher `RedriveCount` in the context object. AWS's preconditions are checked, except for the age of
+the execution and the number of its events.
 https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
 """
 
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 _REDRIVABLE = ("FAILED", "ABORTED", "TIMED_OUT")
 
-# A redrive looks at the execution first and changes it then.
+# A redrive checks the execution first and changes it afterwards.
 _one_at_a_time = threading.Lock()
 
 
 def extend(gateway: Gateway) -> None:
-    """Let the gateway answer redrives, and tell of them where executions are described."""
+    """Let the gateway answer redrives, and report them in descriptions of executions."""
     gateway.operations["AWSStepFunctions.RedriveExecution"] = _redrive
     gateway.operations["AWSStepFunctions.DescribeStateMachineForExecution"] = _describe_machine
     gateway.amendments["AWSStepFunctions.DescribeExecution"] = _amend_description
@@ -52,14 +52,14 @@ def _redrive(request: dict[str, Any]) -> Answer:
         if execution.status not in _REDRIVABLE:
             text = f"Execution '{{}}' is {execution.status} and can't be redriven"
             return _refusal("ExecutionNotRedrivable", text, request)
-        moment = datetime.now(UTC)
-        _continue(execution, moment)
-    body = json.dumps({"redriveDate": moment.timestamp()})
+        now = datetime.now(UTC)
+        _continue(execution, now)
+    body = json.dumps({"redriveDate": now.timestamp()})
     return Answer(HTTPStatus.OK, body.encode())
 
 
 def _describe_machine(request: dict[str, Any]) -> Answer:
-    """The workflow as the execution was started with it; moto tells the present one."""
+    """The workflow that the execution was started with; moto returns the current one."""
     execution = _find(request["executionArn"])
     if execution is None:
         return _refusal("ExecutionDoesNotExist", "Execution Does Not Exist: '{}'", request)
@@ -93,14 +93,14 @@ def _find(arn: str) -> Any:
     return None
 
 
-def _continue(execution: Any, moment: datetime) -> None:
+def _continue(execution: Any, now: datetime) -> None:
     before = execution.exec_worker
     definition = json.loads(_definition(execution))
     state, document = ended_in(before.env.event_manager.get_event_history(), definition)
     definition["StartAt"] = state
     execution.before_redrive = _end_of(execution)
     execution.redrive_count = getattr(execution, "redrive_count", 0) + 1
-    execution.redrive_date = moment
+    execution.redrive_date = now
     execution.exec_status = ExecutionStatus.RUNNING
     execution.stop_date = execution.error = execution.cause = None
     worker: Any = _RedrivenWorker(execution, before, json.dumps(definition), document)
@@ -110,9 +110,9 @@ def _continue(execution: Any, moment: datetime) -> None:
 
 
 def ended_in(history: list[Any], definition: dict[str, Any]) -> tuple[str, Any]:
-    """The state of the workflow itself that was not left, and the document it was entered with.
+    """The workflow's state that was entered and not exited, and the document it was entered with.
 
-    An execution that was stopped may have left its last state: that one is repeated.
+    A stopped execution may have exited its last state; then that state is repeated.
     """
     entered: dict[str, Any] = {}
     started, *rest = history
@@ -144,7 +144,7 @@ class _RedrivenWorker(ExecutionWorker):
         self._redrive_date = execution.redrive_date
         self._definition = definition
         self._document = document
-        # The history stays readable while this starts.
+        # Keeps the history readable while this worker starts.
         self.env = before.env
 
     def _execution_logic(self) -> None:
@@ -161,7 +161,7 @@ class _RedrivenWorker(ExecutionWorker):
         self._execution_communication.terminated()
 
     def _continued_environment(self, before: Any) -> Any:
-        """An environment that goes on with the history, in the state's own document."""
+        """An environment that continues the history, with the state's document as input."""
         environment: Any = self._get_evaluation_environment()
         last = before.event_history_context.last_published_event_id
         environment.event_manager = before.event_manager
@@ -207,14 +207,14 @@ def _earlier_history(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def _end_of(execution: Any) -> dict[str, Any]:
-    """How an execution's present run ended, as a description gives it."""
+    """The end of an execution's current run, as in its description."""
     end = {"status": str(execution.status), "stopDate": execution.stop_date.timestamp()}
-    told = {"error": execution.error, "cause": execution.cause}
-    return end | {name: value for name, value in told.items() if value is not None}
+    reported = {"error": execution.error, "cause": execution.cause}
+    return end | {name: value for name, value in reported.items() if value is not None}
 
 
 def _amend_list(answer: dict[str, Any]) -> dict[str, Any]:
-    # Looked up in one pass: there may be thousands.
+    # One pass over all executions, since there may be thousands.
     backend: Any = stepfunctions_parser_backends[ACCOUNT][REGION]
     by_arn = {
         execution.exec_arn: execution
@@ -226,7 +226,7 @@ def _amend_list(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of(execution: Any) -> dict[str, Any]:
-    """What of an execution moto's answers leave out."""
+    """The properties of an execution that moto's answers leave out."""
     amended: dict[str, Any] = {"redriveCount": getattr(execution, "redrive_count", 0)}
     if amended["redriveCount"]:
         amended["redriveDate"] = execution.redrive_date.timestamp()

@@ -68,7 +68,7 @@ def test_a_translation_beside_gives_the_same(template: Path) -> None:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"Nothing": "1"}, "no parameter Nothing. It has: Format, Percent, Place"),
+        ({"Nothing": "1"}, "no parameter Nothing. Its parameters: Format, Percent, Place"),
         ({"Format": "xml"}, "Format can't have this value: allowed are jsonl, parquet"),
         ({"Percent": "many"}, "must be a number"),
         ({"Percent": "101"}, "must be from 0 to 100"),
@@ -101,9 +101,9 @@ def test_a_template_that_is_no_sam_is_said(template: Path) -> None:
 
 def test_a_template_that_is_no_yaml_is_said(template: Path) -> None:
     template.write_text("a: [")
-    with pytest.raises(PipectlError, match="is no valid YAML"):
+    with pytest.raises(PipectlError, match="is not valid YAML"):
         translate(template)
-    with pytest.raises(PipectlError, match="is no valid YAML"):
+    with pytest.raises(PipectlError, match="is not valid YAML"):
         notified_suffixes(template)
 
 
