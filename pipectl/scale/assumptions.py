@@ -1,4 +1,4 @@
-"""What the model takes for granted: measured figures, and a few that only AWS could tell."""
+"""The model's assumptions: measured figures, and a few that can only be measured on AWS."""
 
 from __future__ import annotations
 
@@ -7,44 +7,44 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Assumptions:
-    """The model's inputs. `docs/scale.md` says how each was measured, or why it is a guess."""
+    """The model's inputs. `docs/scale.md` explains how each was measured or estimated."""
 
     # Measured (docs/benchmarks.md, section on splits).
     transform_bytes_per_second: float = 35e6
-    """CSV bytes that one processor transforms in a second, all outputs included."""
+    """CSV bytes that one processor transforms per second, all outputs included."""
     measure_bytes_per_second: float = 265e6
-    """CSV bytes that one processor measures in a second."""
+    """CSV bytes that one processor measures per second."""
     record_bytes: float = 128
-    """Bytes of a record, where nobody says how many records a file has."""
+    """Bytes per record, if the number of records is not given."""
     envelope_bytes: float = 240
-    """Bytes that a record is longer as JSON Lines: names, quotes, id, row and time."""
+    """Bytes that JSON Lines adds to a record: names, quotes, ID, row and time."""
     parquet_share: float = 0.27
-    """Bytes of the processed records as Parquet, as a share of the CSV's."""
+    """Size of the processed records as Parquet, as a share of the CSV's."""
     reject_bytes: float = 327
-    """Bytes of a rejected record as JSON Lines; as CSV it has those of the file."""
+    """Bytes of a rejected record as JSON Lines. As CSV, it is as long as in the file."""
     merge_seconds: float = 0.005
     """Processor seconds that Summarize takes to merge the statistics of one more split."""
     item_bytes: int = 2400
-    """Bytes of a metadata item, of which DynamoDB bills every begun KiB and index."""
+    """Bytes of a metadata item. DynamoDB bills each started KiB, for each index."""
     history_bytes: int = 1300
     """Bytes that the workflow logs for each history event."""
     function_log_bytes: int = 1200
     """Bytes that a function logs in one invocation, Lambda's own lines included."""
     lambda_log_bytes: int = 510
-    """Bytes of Lambda's own three lines, which no LogLevel of the stack leaves out."""
+    """Bytes of Lambda's own three lines, which every LogLevel of the stack includes."""
 
     # The account's own.
     concurrent_executions: int = 1000
-    """Lambda invocations that the account runs at once; a new account begins with 10."""
+    """The account's concurrent Lambda executions; a new account has 10."""
 
-    # Not to be measured without AWS.
+    # These can only be measured on AWS.
     request_seconds: float = 0.03
-    """From a request to S3 or DynamoDB to the end of a small answer."""
+    """Duration of a request to S3 or DynamoDB with a small answer."""
     step_seconds: float = 0.05
-    """What an invocation takes beside its requests and its work on the file."""
+    """Duration of an invocation without its requests and its work on the file."""
     copy_bytes_per_second: float = 100e6
-    """What S3 copies in a second, for one UploadPartCopy."""
+    """Bytes that S3 copies per second, in one UploadPartCopy."""
     transfer_bytes_per_second: float = 80e6
-    """What one connection carries between S3 and a function in a second."""
+    """Bytes per second of one connection between S3 and a function."""
     state_seconds: float = 0.05
-    """What the workflow takes from one state to the next."""
+    """Duration of a transition from one state to the next."""

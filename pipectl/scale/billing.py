@@ -1,7 +1,7 @@
-"""What AWS bills a file by: quantities in AWS's own units, and the cost at prices that you give.
+"""What AWS bills for a file: quantities in AWS's units, and their cost at given prices.
 
-The project holds no prices. They differ by region and change, and AWS's own pages are the only
-source that counts: https://aws.amazon.com/pricing/. `read_prices` takes those that you looked up.
+The project contains no prices. They differ by region and change, and only AWS's own pages are
+authoritative: https://aws.amazon.com/pricing/. `read_prices` reads those that you looked up.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ ITEMS: Mapping[str, tuple[str, str]] = {
     "logs": ("CloudWatch Logs: ingestion", "GB"),
     "traces": ("X-Ray: traces recorded", "traces"),
 }
-"""What is billed, by key: its name, and the unit that it is counted in."""
+"""The billed items by key: name and unit."""
 
 STORAGE = "s3_storage"
-"""The item that is kept rather than done: it grows with time, not with processing."""
+"""The item whose cost grows with time, not with processing."""
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """How much of one item: of a file, and of all files of 30 days."""
+    """The quantity of one item, for one file and for all files of 30 days."""
 
     key: str
     file: float
@@ -56,20 +56,20 @@ class Quantity:
 
     @property
     def unit(self) -> str:
-        """What it is counted in."""
+        """The item's unit."""
         return ITEMS[self.key][1]
 
 
 @dataclass(frozen=True)
 class Prices:
-    """Prices of single units by the items' keys, in one currency, and where they are from."""
+    """Prices per unit by the items' keys, in one currency, with their source."""
 
     unit_prices: Mapping[str, float] = field(default_factory=dict)
     currency: str = "USD"
     source: str = ""
 
     def cost(self, quantity: Quantity, count: float) -> float | None:
-        """What so many units cost; None where no price is given."""
+        """The cost of `count` units; None without a price."""
         price = self.unit_prices.get(quantity.key)
         return None if price is None else price * count
 
@@ -77,8 +77,8 @@ class Prices:
 def read_prices(path: Path) -> Prices:
     """Read a price file: `{"currency", "source", "prices": {"transitions": {"price", "per"}}}`.
 
-    `per` is the number of units that the price is for, 1 if left out. Raises `UsageError` that
-    names what is wrong.
+    `per` is the number of units that the price is for, 1 if left out. Raises `UsageError` if
+    the file can't be read or is invalid.
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -86,13 +86,13 @@ def read_prices(path: Path) -> Prices:
         unknown = sorted(set(given) - set(ITEMS))
         if unknown:
             known = ", ".join(ITEMS)
-            raise UsageError(f"{path}: {unknown[0]} is not billed. Known are {known}.")
+            raise UsageError(f"{path}: {unknown[0]} is not a billed item. The items are {known}.")
         unit_prices = {key: _unit_price(price) for key, price in given.items()}
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} can't be read: {type(error).__name__}.") from None
     except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
         raise UsageError(
-            f"{path} is not a price file. It holds a JSON object such as "
+            f"{path} is not a price file, which is a JSON object such as "
             '{"currency": "USD", "source": "...", '
             '"prices": {"transitions": {"price": 0.01, "per": 1000}}}.'
         ) from None
@@ -109,7 +109,7 @@ def _unit_price(given: Any) -> float:
 
 
 def quantities(deployed: Deployed, one: Estimate, *, traced: float = 1.0) -> dict[str, float]:
-    """What one file is billed for, by item, without what it does not use.
+    """The billed quantities of one file by item, without those that are 0.
 
     `traced` is the share of executions that X-Ray records.
     """

@@ -1,4 +1,4 @@
-"""The settings that decide what the pipeline takes, read from the template that is deployed."""
+"""The settings that determine the estimate, read from the deployed template."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FREE_STORAGE_MB = 512
 class Function:
     """A Lambda function: memory and ephemeral storage in MB, timeout in seconds.
 
-    `reserved` is how many concurrent executions are its own, and all that it has; None without any.
+    `reserved` is its reserved concurrency, which is also its limit; None without any.
     """
 
     logical_id: str
@@ -39,19 +39,19 @@ class Function:
 
     @property
     def paid_storage_mb(self) -> int:
-        """Ephemeral storage beyond what every function has."""
+        """Ephemeral storage beyond the free part."""
         return max(0, self.storage_mb - _FREE_STORAGE_MB)
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """A stack: its functions by logical ID, its workflow, and what its parameters set."""
+    """A stack: its functions by logical ID, its workflow, and its settings."""
 
     functions: Mapping[str, Function]
     definition: Mapping[str, Any]
     """The state machine, in Amazon States Language."""
     function_of: Mapping[str, str]
-    """The logical ID of each function, by the placeholder that stands for it in the workflow."""
+    """The logical ID of each function, by its placeholder in the workflow."""
     split_bytes: int
     max_concurrency: int
     output_format: str
@@ -73,16 +73,16 @@ class Deployed:
 def read_deployed(template: Path, parameters: Mapping[str, str]) -> Deployed:
     """Read the template as it would be deployed with these parameters.
 
-    Raises `PipectlError` where it can't be read, and `UsageError` for a wrong parameter.
+    Raises `PipectlError` if it can't be read, and `UsageError` for an invalid parameter.
     """
-    # It complains, at any moment, that nobody collects its own metrics.
+    # It warns that its own metrics are not collected.
     logging.getLogger("samtranslator").setLevel(logging.ERROR)
     document = translate(template, parameters).document
     values = _Values(document, parameters)
     functions = {
         logical_id: _function(logical_id, values.read(resource["Properties"]))
         for logical_id, resource in _resources(document, "AWS::Lambda::Function").items()
-        if values.holds(resource.get("Condition"))
+        if values.is_true(resource.get("Condition"))
     }
     machine = _only(document, "AWS::StepFunctions::StateMachine")
     mapping = _only(document, "AWS::Lambda::EventSourceMapping")
@@ -100,9 +100,9 @@ def read_deployed(template: Path, parameters: Mapping[str, str]) -> Deployed:
         max_concurrency=int(values.parameter("MaxConcurrency")),
         output_format=values.parameter("OutputFormat"),
         log_level=values.parameter("LogLevel"),
-        archives=values.holds("HasArchive"),
-        emails=values.holds("HasNotificationEmail"),
-        webhook=values.holds("HasWebhook"),
+        archives=values.is_true("HasArchive"),
+        emails=values.is_true("HasNotificationEmail"),
+        webhook=values.is_true("HasWebhook"),
         starter_batch=int(starter["BatchSize"]),
         starter_concurrency=int(starter["ScalingConfig"]["MaximumConcurrency"]),
         queue_visibility_seconds=int(queue["VisibilityTimeout"]),
@@ -137,7 +137,7 @@ def _function(logical_id: str, properties: Mapping[str, Any]) -> Function:
 
 
 def _definition(machine: Mapping[str, Any], values: _Values) -> dict[str, Any]:
-    """The workflow with the parameters' values in it; other placeholders stay."""
+    """The workflow with the parameters' values; other placeholders remain."""
     text = str(machine["DefinitionString"])
     for name, value in machine["DefinitionSubstitutions"].items():
         if values.is_parameter(value):
@@ -146,7 +146,7 @@ def _definition(machine: Mapping[str, Any], values: _Values) -> dict[str, Any]:
 
 
 class _Values:
-    """Resolves what a template says by parameter, mapping or condition."""
+    """Resolves a template's parameters, mappings and conditions."""
 
     def __init__(self, document: Mapping[str, Any], parameters: Mapping[str, str]) -> None:
         self._document = document
@@ -160,12 +160,12 @@ class _Values:
     def is_parameter(self, value: Any) -> bool:
         return isinstance(value, dict) and value.get("Ref") in self._document["Parameters"]
 
-    def holds(self, condition: str | None) -> bool:
-        """Whether a condition of the template holds; without one, yes."""
+    def is_true(self, condition: str | None) -> bool:
+        """Whether a condition of the template is true; True for None."""
         return condition is None or bool(self.read(self._document["Conditions"][condition]))
 
     def read(self, value: Any) -> Any:
-        """A value with those functions applied that need nothing but the template."""
+        """The value with all functions applied that need only the template."""
         if isinstance(value, list):
             return [self.read(item) for item in value]
         if not isinstance(value, dict):
@@ -202,4 +202,4 @@ class _Values:
 
     def _if(self, argument: list[Any]) -> Any:
         condition, then, otherwise = argument
-        return self.read(then if self.holds(condition) else otherwise)
+        return self.read(then if self.is_true(condition) else otherwise)

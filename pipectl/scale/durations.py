@@ -1,4 +1,4 @@
-"""How long the functions run, from what they read, work on and write."""
+"""How long the functions run, computed from what they read, process and write."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Invocations:
-    """So many invocations of a function, of so many seconds each."""
+    """A number of invocations of a function that take the same time."""
 
     function: Function
     count: int
@@ -25,19 +25,19 @@ class Invocations:
 
     @property
     def gb_seconds(self) -> float:
-        """What Lambda bills: memory times time."""
+        """Memory times time, which Lambda bills."""
         return self.count * self.seconds * self.function.memory_mb / 1024
 
     @property
     def storage_gb_seconds(self) -> float:
-        """Ephemeral storage beyond the free one, times time."""
+        """Ephemeral storage beyond the free part, times time."""
         return self.count * self.seconds * self.function.paid_storage_mb / 1024
 
 
 def seconds_of(state: str, function: Function, file: File, assumptions: Assumptions) -> float:
-    """The seconds of one invocation in a state; of a Map's child, the mean over the splits.
+    """The seconds of one invocation in a state; for a Map, the mean over its children.
 
-    Bytes arrive and leave while others are worked on: of the two times the longer one counts.
+    Transfer and work overlap, so only the longer of the two counts.
     """
     waits = _waits(state, file, assumptions)
     work = _work(state, file, assumptions) / function.processors
@@ -46,7 +46,7 @@ def seconds_of(state: str, function: Function, file: File, assumptions: Assumpti
 
 
 def _waits(state: str, file: File, assumptions: Assumptions) -> float:
-    """Seconds of waiting for S3 and DynamoDB, where nothing else goes on meanwhile."""
+    """Seconds of waiting for S3 and DynamoDB that don't overlap with work."""
     splits = len(file.splits)
     request = assumptions.request_seconds
     small_reads = request * max(1.0, splits / SMALL_READS)
@@ -66,7 +66,7 @@ def _waits(state: str, file: File, assumptions: Assumptions) -> float:
 
 
 def _transferred(state: str, file: File) -> float:
-    """Bytes that one invocation reads from S3 or writes to it, whichever are more."""
+    """Bytes that one invocation reads from S3 or writes to it, whichever is more."""
     splits = len(file.splits)
     written = sum(file.output) + sum(file.rejected) + sum(file.rejected_csv)
     match state:
@@ -79,7 +79,7 @@ def _transferred(state: str, file: File) -> float:
 
 
 def _work(state: str, file: File, assumptions: Assumptions) -> float:
-    """Processor seconds of work on the file, on one whole processor."""
+    """Seconds of work on the file, on one whole processor."""
     splits = len(file.splits)
     match state:
         case "Transform" | "TransformSplits":
@@ -93,14 +93,14 @@ def _work(state: str, file: File, assumptions: Assumptions) -> float:
 
 
 def _composing(file: File, assumptions: Assumptions) -> float:
-    """Seconds that S3 takes to copy the parts, so many at a time."""
+    """Seconds that S3 takes to copy the parts, `COPIES_AT_ONCE` at a time."""
     seconds = 0.0
     for parts in (file.output, file.rejected, file.rejected_csv):
         pieces = list(plan_pieces([Location("", "", None, "", size) for size in parts]))
         lanes = max(1, min(len(pieces), COPIES_AT_ONCE))
         joined = sum(len(piece.slices) for piece in pieces if len(piece.slices) > 1)
         requests = len(pieces) + joined
-        # Small pieces take their request alone.
+        # Small pieces take only their request.
         copied = sum(piece.length for piece in pieces if piece.length > MIN_PIECE)
         work = copied / assumptions.copy_bytes_per_second + requests * assumptions.request_seconds
         seconds += work / lanes

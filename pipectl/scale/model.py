@@ -1,4 +1,4 @@
-"""What one file takes: states, invocations, requests, bytes logged and stored."""
+"""Estimates one file: states, invocations, requests, bytes logged and stored."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from pipectl.scale.deployed import Deployed, Function
 
 _GB = 1e9
-# The output bucket's lifecycle rule removes parts and plans after these.
+# Days after which the output bucket's lifecycle rule removes parts and plans; days of a month.
 _WORK_DAYS, _MONTH_DAYS = 15, 30
-# Each child's history: its start and end, and the five events of its one Task.
+# Events in a child's history: start, end, and the five events of its Task.
 _CHILD_EVENTS = 7
-# The header of the file, which the CSV of rejects begins with.
+# Bytes of the file's header, with which the CSV of rejects starts.
 _HEAD_BYTES = 100
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What one file takes; seconds and bytes as the names say."""
+    """The estimate for one file; the names contain the units."""
 
     file: File
     route: Route
@@ -37,11 +37,11 @@ class Estimate:
     invocations: tuple[Invocations, ...]
     requests: Requests
     write_units: int
-    """DynamoDB's write request units, those of the indexes included."""
+    """DynamoDB's write request units, including those of the indexes."""
     read_units: int
     log_bytes: int
     stored_gb_months: float
-    """What S3 keeps of the file, input, output and parts, in the first month."""
+    """Storage in the first month: input, output and parts."""
     wall_seconds: float
     """From the start of the execution to its end."""
 
@@ -52,7 +52,7 @@ class Estimate:
 
     @property
     def lambda_seconds(self) -> float:
-        """The time of all invocations, added up."""
+        """The total time of all invocations."""
         return sum(one.count * one.seconds for one in self.invocations)
 
     @property
@@ -69,7 +69,7 @@ def file_of(
     rows: int | None = None,
     rejected: float = 0.0,
 ) -> File:
-    """A file of `size` bytes cut as the deployed stack cuts it, its rejects spread evenly.
+    """A file of `size` bytes, split as by the deployed stack, with evenly distributed rejects.
 
     Without `rows`, its records are as long as those of the benchmark. `rejected` is a share.
     """
@@ -96,7 +96,7 @@ def file_of(
 def estimate(
     deployed: Deployed, file: File, assumptions: Assumptions, *, fails_at: str | None = None
 ) -> Estimate:
-    """What the file takes on its way through the workflow, or as far as the state it fails at."""
+    """Estimate a file's way through the workflow, or up to the state in which it fails."""
     splits = len(file.splits)
     way = route(deployed.definition, splits=splits, fails_at=fails_at)
     requests: Requests = Counter(_AROUND)
@@ -127,15 +127,15 @@ def estimate(
     )
 
 
-# Before the execution: S3 tells the queue, Lambda receives and deletes the message, alone in its
-# batch, and the starter starts the execution.
+# Before the execution: S3 notifies the queue, Lambda receives and deletes the message, the only one
+# in its batch, and the starter starts the execution.
 _AROUND = {
     "s3:Notification": 1,
     "sqs:ReceiveMessage": 1,
     "sqs:DeleteMessageBatch": 1,
     "states:StartExecution": 1,
 }
-# After it: EventBridge tells the function that looks whether the failure lane has done its part.
+# After a failed one: EventBridge invokes the function that checks the failure lane's work.
 _AROUND_FAILURE = {"states:DescribeExecution": 1, "states:GetExecutionHistory": 1}
 
 
@@ -148,7 +148,7 @@ def _invocations(
         state = deployed.definition["States"][name]
         count = 1
         if state["Type"] == "Map":
-            # A Map whose first child fails stops; those that run beside it are not counted.
+            # A Map stops when its first child fails. Children that run in parallel are not counted.
             count = 1 if name == way.fails_at else len(file.splits)
             (state,) = state["ItemProcessor"]["States"].values()
         if state["Type"] != "Task":
@@ -161,15 +161,15 @@ def _invocations(
 
 
 def _write_units(requests: Requests, assumptions: Assumptions, *, failed: bool) -> int:
-    """Units of all writes: each is one to the table and one to every index that has the item."""
+    """Units of all writes: each writes to the table and to every index with the item."""
     writes = requests["dynamodb:PutItem"] + requests["dynamodb:UpdateItem"]
-    # processed-at-index and source-index hold every item, failures-index those of failed files.
+    # processed-at-index and source-index contain every item, failures-index those of failed files.
     indexes = 3 if failed else 2
     return writes * (1 + indexes) * -(-assumptions.item_bytes // 1024)
 
 
 def _logged_bytes(deployed: Deployed, assumptions: Assumptions) -> int:
-    """What an invocation logs: at WARN and above a function that succeeds adds no line."""
+    """Bytes that an invocation logs: from WARN on, a function that succeeds adds no line."""
     if deployed.log_level in {"WARN", "ERROR"}:
         return assumptions.lambda_log_bytes
     return assumptions.function_log_bytes
@@ -183,9 +183,9 @@ def _stored(file: File, *, published: bool) -> float:
 
 
 def splits_at_once(deployed: Deployed, function: Function | None, assumptions: Assumptions) -> int:
-    """How many splits of a file run at once, if it has Lambda to itself.
+    """How many splits of a file run at once, if nothing else uses Lambda.
 
-    The Map starts `MaxConcurrency` of them; those that Lambda has no room for wait.
+    The Map starts `MaxConcurrency` of them. Those beyond Lambda's limit wait.
     """
     limits = [deployed.max_concurrency, assumptions.concurrent_executions]
     if function is not None and function.reserved is not None:
@@ -194,7 +194,7 @@ def splits_at_once(deployed: Deployed, function: Function | None, assumptions: A
 
 
 def _wall(deployed: Deployed, way: Route, file: File, assumptions: Assumptions) -> float:
-    """States one after the other, a Map's children so many at a time."""
+    """Seconds of all states in sequence, and of a Map's children in rounds."""
     seconds = len(way.states) * assumptions.state_seconds
     for name in way.states:
         state = deployed.definition["States"][name]

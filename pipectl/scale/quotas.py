@@ -1,7 +1,7 @@
-"""Which limits of AWS, and of the stack's own settings, a load comes close to.
+"""How much a load uses of the quotas of AWS and of the limits in the stack's own settings.
 
-Quotas are the defaults of us-east-1 for an account that has been in use; new accounts begin lower,
-and AWS raises them with use. Those that no page told are marked unverified.
+Quotas are the defaults of us-east-1 for an established account. New accounts have lower ones, which
+AWS raises with use. Quotas without a page as source are marked as unverified.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _MAP = "https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distribut
 
 @dataclass(frozen=True)
 class Quota:
-    """A limit: `read_from` is the page that told it, None where none did."""
+    """A limit; `read_from` is the page that it is from, None without one."""
 
     what: str
     limit: float
@@ -45,25 +45,25 @@ class Quota:
 
     @property
     def verified(self) -> bool:
-        """Whether a page, or the stack's own template, told it."""
+        """Whether it is from a page or from the stack's own template."""
         return self.read_from is not None
 
 
 @dataclass(frozen=True)
 class Load:
-    """How much of a quota is used."""
+    """The use of a quota."""
 
     quota: Quota
     load: float
 
     @property
     def share(self) -> float:
-        """The used share: from 1 on the quota is met."""
+        """The used share; 1 and more means that the quota is reached."""
         return self.load / self.quota.limit
 
 
 EMAIL = Quota(
-    "SNS: e-mails of a subscription (if NotificationEmail is given)",
+    "SNS: e-mails of a subscription (if NotificationEmail is set)",
     10,
     "a second",
     _EMAIL,
@@ -75,21 +75,21 @@ STARTS = Quota(
     300,
     "a second",
     None,
-    "Ask for a raise. Until then messages wait in the queue; the starter tries again.",
+    "Request an increase. Until then, messages wait in the queue and the starter retries.",
 )
 TRANSITIONS = Quota(
     "Step Functions: rate of state transitions",
     5000,
     "a second",
     None,
-    "Ask for a raise; executions are slowed down, not failed. Other regions begin at 800.",
+    "Request an increase. Executions slow down but don't fail. Other regions start at 800.",
 )
 OPEN_EXECUTIONS = Quota(
     "Step Functions: open executions",
     1_000_000,
     "at once",
     _STEP_FUNCTIONS,
-    "Ask for a raise.",
+    "Request an increase.",
 )
 OPEN_MAP_RUNS = Quota(
     "Step Functions: open Map Runs",
@@ -103,81 +103,81 @@ CONCURRENCY = Quota(
     1000,
     "at once",
     None,
-    "Nothing fails: throttled states wait, some four hours each, and messages stay in the queue."
-    " Ask for a raise, or lower MaxConcurrency.",
+    "Nothing fails: throttled states wait, about four hours each, and messages stay in the queue."
+    " Request an increase, or lower MaxConcurrency.",
 )
 S3_WRITE_RATE = Quota(
     "S3: PUT, COPY, POST, DELETE of a prefix",
     3500,
     "a second",
     _S3,
-    "Nothing at first: keys begin with random file ids, so S3 can partition further.",
+    "Nothing at first: keys start with random file IDs, so S3 can partition further.",
 )
 S3_READ_RATE = Quota(
     "S3: GET, HEAD of a prefix",
     5500,
     "a second",
     _S3,
-    "Nothing at first: keys begin with random file ids, so S3 can partition further.",
+    "Nothing at first: keys start with random file IDs, so S3 can partition further.",
 )
 DAY_KEY = Quota(
     "DynamoDB: writes to a partition (the day in processed-at-index)",
     1000,
     "units a second",
     _DYNAMODB,
-    "Spread the day over several keys, such as 2026-03-01#7, and ask each of them.",
+    "Spread the day over several keys, such as 2026-03-01#7, and query each of them.",
 )
 TABLE_WRITES = Quota(
     "DynamoDB: on-demand writes of a table",
     40_000,
     "units a second",
     None,
-    "Ask for a raise; pre-warm the table for a planned peak.",
+    "Request an increase. Pre-warm the table for a planned peak.",
 )
 PUBLISHES = Quota(
-    "SNS: Publish", 30_000, "a second", None, "Ask for a raise. Other regions begin lower."
+    "SNS: Publish", 30_000, "a second", None, "Request an increase. Other regions start lower."
 )
 IN_FLIGHT = Quota(
     "SQS: messages in flight",
     120_000,
     "at once",
     None,
-    "Ask for a raise. Throughput of a standard queue has no quota to mind.",
+    "Request an increase. The throughput of a standard queue is nearly unlimited.",
 )
 EVENTS = Quota(
     "EventBridge: invocations of targets (if every execution failed)",
     18_750,
     "a second",
     _EVENTBRIDGE,
-    "Ask for a raise; EventBridge delays what is beyond.",
+    "Request an increase. EventBridge delays invocations beyond the quota.",
 )
 LOG_REQUESTS = Quota(
     "CloudWatch Logs: PutLogEvents",
     5000,
     "a second",
     None,
-    "Ask for a raise, or set LogLevel to WARN. Lambda sends several lines at a time.",
+    "Request an increase, or set LogLevel to WARN. Lambda sends several lines per request.",
 )
 SPLITS = Quota(
     "S3: parts of an upload (and so splits of a file)",
     MAX_SPLITS,
     "parts",
     "https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html",
-    "Nothing: splits grow with the file, so that there are never more.",
+    "Nothing: splits grow with the file, so there are never more.",
 )
 OBJECT_BYTES = Quota(
     "S3: bytes of an object (the output)",
     5e12,
     "bytes",
     None,
-    "Upload smaller files, or choose parquet: one object a split under a manifest.",
+    "Upload smaller files, or choose parquet: one object per split, listed in a manifest.",
 )
 HISTORY = Quota(
     "Step Functions: events in a history",
     25_000,
     "events",
     "https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html",
-    "Nothing: splits have histories of their own.",
+    "Nothing: each split has its own history.",
 )
 MAP_CONCURRENCY = Quota(
     "Step Functions: children of a Map at once",
@@ -199,7 +199,7 @@ QUOTAS = (
 def loads_of_many(
     deployed: Deployed, one: Estimate, assumptions: Assumptions, *, files_per_second: float
 ) -> list[Load]:
-    """What so many files a second use of each quota, the most used first."""
+    """The use of each quota by this rate of files, most used first."""
     rate = files_per_second
     made = one.requests
     writes = made["dynamodb:PutItem"] + made["dynamodb:UpdateItem"]
@@ -210,7 +210,7 @@ def loads_of_many(
         deployed.starter_concurrency / handled,
         "files a second",
         _TEMPLATE,
-        "Raise MaximumConcurrency of the starter's queue. Until then messages wait.",
+        "Raise MaximumConcurrency of the starter's queue. Until then, messages wait.",
     )
     used = {
         EMAIL: rate * made["sns:Publish"],
@@ -234,7 +234,7 @@ def loads_of_many(
 
 
 def loads_of_one(deployed: Deployed, one: Estimate, assumptions: Assumptions) -> list[Load]:
-    """What a single file uses of each limit, the most used first."""
+    """The use of each limit by a single file, most used first."""
     at_once = min(len(one.file.splits), deployed.max_concurrency)
     used = {
         SPLITS: float(len(one.file.splits)),
@@ -253,12 +253,12 @@ def loads_of_one(deployed: Deployed, one: Estimate, assumptions: Assumptions) ->
 
 
 def files_per_day_at(load: Load, files_per_day: float) -> float:
-    """At how many files a day a quota is met, if it is so much used at `files_per_day`."""
+    """The files per day at which a quota is reached, from its use at `files_per_day`."""
     return files_per_day / load.share
 
 
 def per_second(files_per_day: float, peak: float) -> float:
-    """Files a second; `peak` says how many times the mean the busiest time is."""
+    """Files per second at the peak; `peak` is its ratio to the average."""
     return files_per_day / _DAY_SECONDS * peak
 
 
@@ -267,7 +267,7 @@ def _concurrency(assumptions: Assumptions) -> Quota:
 
 
 def _reservations(one: Estimate, rate: float) -> Iterator[Load]:
-    """How much so many files a second use of what functions have reserved."""
+    """The use of the functions' reserved concurrency by this rate of files."""
     seconds: dict[Function, float] = defaultdict(float)
     for part in one.invocations:
         seconds[part.function] += part.count * part.seconds
@@ -302,7 +302,7 @@ def _timeouts(deployed: Deployed, one: Estimate, assumptions: Assumptions) -> It
 
 
 _AGAINST_TIMEOUT = {
-    "ParseCsv": "Raise SplitSizeBytes: it reads one window a split, one after the other.",
+    "ParseCsv": "Raise SplitSizeBytes: it reads one window per split, in sequence.",
     "MeasureSplits": "Lower SplitSizeBytes.",
     "Transform": "Lower SplitSizeBytes.",
     "TransformSplits": "Lower SplitSizeBytes.",

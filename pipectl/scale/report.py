@@ -1,4 +1,4 @@
-"""An estimate for people and for programs."""
+"""The report of an estimate, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipectl.scale.deployed import Deployed
 
 MONTH_DAYS = 30
-# What fails without ever having been read further than its head.
+# The state in which a file fails after only its head was read.
 _FAILING_STATE = "ParseCsv"
 _SHOWN_LOADS = 6
 _SERVICES = {
@@ -25,14 +25,14 @@ _SERVICES = {
     "SQS": SQS,
     "SNS": ("sns:Publish",),
 }
-# X-Ray records one trace a second and 5 % of the others.
+# X-Ray records one trace per second and 5 % of the others.
 # https://docs.aws.amazon.com/xray/latest/devguide/xray-console-sampling.html
 _TRACED_SHARE = 0.05
 
 
 @dataclass(frozen=True)
 class Demand:
-    """Files of one kind: `size` in bytes, shares of records and of files, files a day."""
+    """Files of one kind: size in bytes, shares of records and of files, files per day."""
 
     size: int
     rows: int | None
@@ -44,7 +44,7 @@ class Demand:
 
 @dataclass(frozen=True)
 class Report:
-    """What the demand takes, what AWS bills for it, and which limits it comes close to."""
+    """The estimate for a demand: the time, what AWS bills, and the use of quotas."""
 
     demand: Demand
     assumptions: Assumptions
@@ -60,14 +60,14 @@ class Report:
         yield ""
         yield from self._billed()
         yield ""
-        per_day = f"{self.demand.files_per_day:,.0f} files a day"
+        per_day = f"{self.demand.files_per_day:,.0f} files per day"
         yield f"Quotas, most used first, at {per_day}"
         yield from _load_lines(self.many_loads)
         yield ""
         yield "Limits, most used first, of a single file"
         yield from _load_lines(self.file_loads)
         yield ""
-        yield "* The quota could not be looked up: check it before you rely on it."
+        yield "* This quota could not be looked up. Check it before you rely on it."
 
     def document(self) -> dict[str, Any]:
         """The report as JSON."""
@@ -115,7 +115,7 @@ class Report:
         }
 
     def cost(self, *, of_month: bool = False, without: str | None = None) -> float:
-        """What a file, or all files of 30 days, cost at the prices given, without one item."""
+        """The cost of a file, or of all files of 30 days, optionally without one item."""
         return sum(
             self.prices.cost(one, one.month if of_month else one.file) or 0.0
             for one in self.billed
@@ -124,7 +124,7 @@ class Report:
 
     @property
     def unpriced(self) -> list[Quantity]:
-        """What is billed but has no price."""
+        """The billed items without a price."""
         return [one for one in self.billed if self.prices.cost(one, 1) is None]
 
     def _cost_document(self) -> dict[str, Any] | None:
@@ -164,14 +164,14 @@ class Report:
         month = f"{MONTH_DAYS} days"
         priced = bool(self.prices.unit_prices)
         yield "What AWS bills"
-        rows = [["", "a file", month, "unit"]]
+        rows = [["", "per file", month, "unit"]]
         rows += [[one.what, _number(one.file), _number(one.month), one.unit] for one in self.billed]
         if not priced:
             yield from _table(rows, "<>><")
-            yield "  With prices of your region: --prices FILE"
+            yield "  For costs, pass the prices of your region: --prices FILE"
             return
         currency = self.prices.currency
-        rows[0] += [f"{currency} a file", f"{currency} {month}"]
+        rows[0] += [f"{currency} per file", f"{currency} {month}"]
         for row, one in zip(rows[1:], self.billed, strict=True):
             row += [_money(self.prices.cost(one, one.file), 6)]
             row += [_money(self.prices.cost(one, one.month), 2)]
@@ -184,7 +184,7 @@ class Report:
             yield f"  Prices: {self.prices.source}"
         if self.unpriced:
             names = ", ".join(one.what for one in self.unpriced)
-            yield f"  Without a price, and so not in the total: {names}"
+            yield f"  Not in the total, since they have no price: {names}"
 
 
 def report_of(
@@ -257,7 +257,7 @@ def _load_lines(loads: Sequence[Load]) -> Iterator[str]:
 
 
 def _table(rows: Sequence[Sequence[str]], sides: str) -> Iterator[str]:
-    """Rows of aligned columns; `sides` says for each whether it stands left (<) or right (>)."""
+    """Rows of aligned columns; `sides` has < (left) or > (right) for each."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(sides))]
     for row in rows:
         cells = (

@@ -1,6 +1,6 @@
-"""The requests that each state makes, from what its function does.
+"""The requests that each state makes.
 
-The numbers follow the code of `functions/`; a test runs files on the embedded AWS and compares.
+The numbers follow the code in `functions/`. A test compares them with files on the embedded AWS.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from shared.compose import plan_pieces
 from shared.job import Location
 from shared.storage import PART_BYTES, RANGE_BYTES
 
-# A list of objects comes in pages of so many.
+# Objects per page of a list.
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
 _LIST_PAGE = 1000
-# What a Map's ResultWriter leaves: a manifest and one file of results.
+# Objects that a Map's ResultWriter writes: a manifest and one file of results.
 _RESULT_OBJECTS = 2
-# Objects of a part: records, rejects as JSON and CSV, statistics, report; and a split's counts.
+# Objects of a part: records, rejects as JSON and CSV, statistics, report. A split adds its counts.
 _PART_OBJECTS = 5
 _COPY_BYTES = 5 * 1024**3
 
@@ -28,7 +28,7 @@ Requests = Counter[str]
 
 @dataclass(frozen=True)
 class File:
-    """A file as far as requests depend on it; sizes in bytes, `splits` in order."""
+    """The properties of a file on which requests depend; sizes in bytes, per split in order."""
 
     splits: tuple[int, ...]
     output: tuple[int, ...]
@@ -48,10 +48,10 @@ class File:
 
 
 def requests_of(state: str, file: File, *, fails: bool = False) -> Requests:
-    """What a state of the parent execution requests, its Map's children included.
+    """The requests of a state of the parent execution, including a Map's children.
 
-    A state that `fails` is taken to fail on its first look at the file, like ParseCsv for a header
-    that can't be read; a Map when its first child does.
+    A state that `fails` does so at its first look at the file, as ParseCsv does if the header can't
+    be read. A Map fails with its first child.
     """
     if fails:
         return Counter(_AT_FAILURE.get(state, {}))
@@ -64,13 +64,13 @@ def total(requests: Mapping[str, int], *operations: str) -> int:
     return sum(requests.get(operation, 0) for operation in operations)
 
 
-# Of a dataset without a contract, which takes a request more than one with it: a contract is looked
-# for under its name's first letter in both cases, then among those that were deleted.
+# For a dataset without a contract, which takes one request more than with one: the contract is
+# searched for under its name's first letter in both cases, then among deleted objects.
 _NO_CONTRACT = {"s3:ListObjectsV2": 2, "s3:ListObjectVersions": 2}
 
 
 def _parse(file: File) -> Requests:
-    # The file's head; one window a boundary; the plan and the splits.
+    # The file's head, one window per boundary; the plan and the splits.
     windows = len(file.splits) - 1
     return Counter({"s3:GetObject": 1 + windows, "s3:PutObject": 2, **_NO_CONTRACT})
 
@@ -136,12 +136,12 @@ def _archive(file: File) -> Requests:
 
 
 def _map(_file: File) -> Requests:
-    """What the Map itself does: read its items, write its results."""
+    """The Map's own requests: it reads its items and writes its results."""
     return Counter({"s3:GetObject": 1, "s3:PutObject": _RESULT_OBJECTS})
 
 
 def _reading(size: int, *, last: bool) -> Requests:
-    """Reading a split in ranges, and a look at what follows it."""
+    """Reading a split in ranges, and the bytes after it."""
     return Counter({"s3:GetObject": max(1, -(-size // RANGE_BYTES)) + (not last)})
 
 
@@ -154,7 +154,7 @@ def _writing(size: int) -> Requests:
 
 
 def _composing(parts: tuple[int, ...]) -> Requests:
-    """Composing an object of parts: copies on the S3 side, small ones joined by the function."""
+    """Composing an object from parts: S3 copies them, the function joins small ones."""
     pieces = list(plan_pieces([Location("", "", None, "", size) for size in parts]))
     joined = [piece for piece in pieces if len(piece.slices) > 1]
     made = Counter({"s3:GetObject": sum(len(piece.slices) for piece in joined)})
@@ -189,7 +189,7 @@ _BY_STATE: dict[str, Callable[[File], Requests]] = {
 }
 
 _AT_FAILURE: dict[str, dict[str, int]] = {
-    # RecordFailure looks for the contract again: the step that failed did not say which there is.
+    # RecordFailure searches for the contract again, since the failed step did not return it.
     "ParseCsv": {"s3:GetObject": 1, "s3:ListObjectsV2": 4, "s3:ListObjectVersions": 2},
     "MeasureSplits": {"s3:GetObject": 3, "s3:PutObject": _RESULT_OBJECTS},
     "NumberSplits": {"s3:GetObject": 2},
@@ -211,8 +211,8 @@ S3_WRITES = (
     "s3:UploadPartCopy",
     "s3:CompleteMultipartUpload",
 )
-"""S3's requests that are billed as writes; deleting is free."""
+"""S3's requests that are billed as writes. Deletes are free."""
 S3_READS = ("s3:GetObject", "s3:HeadObject")
 """S3's requests that are billed as reads."""
 SQS = ("s3:Notification", "sqs:ReceiveMessage", "sqs:DeleteMessageBatch", "sqs:SendMessage")
-"""The requests to SQS; what S3 sends is one of them."""
+"""The requests to SQS, including S3's notification."""

@@ -59,7 +59,7 @@ def test_with_prices_there_is_a_cost_and_what_has_no_price_is_named(price_file: 
     assert report["cost"]["currency"] == "EUR"
     assert "traces" in report["cost"]["without_price"]
     assert "Prices: made up" in text
-    assert "Without a price, and so not in the total:" in text
+    assert "Not in the total, since they have no price:" in text
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_with_prices_there_is_a_cost_and_what_has_no_price_is_named(price_file: 
     [
         ("{", "not a price file"),
         ("[]", "not a price file"),
-        ('{"prices": {"moon": 1}}', "moon is not billed"),
+        ('{"prices": {"moon": 1}}', "moon is not a billed item"),
         ('{"prices": {"transitions": {"price": 1, "per": 0}}}', "not a price file"),
         ('{"prices": {"transitions": -1}}', "not a price file"),
         ('{"prices": {"transitions": true}}', "not a price file"),
