@@ -44,7 +44,7 @@ def _calls() -> Iterator[tuple[str, list[str]]]:
     for page, line in LINES:
         found = re.search(r"\baws(?:local)? [a-z].*", line)
         words = _words(found[0]) if found else []
-        if len(words) > 2 and words[1] not in {"s3", "configure"}:
+        if len(words) > 2 and words[1] not in {"s3", "configure"} and words[2] != "wait":
             yield page, words
 
 
