@@ -142,7 +142,7 @@ class Collector:
 def dead_letters(deployment: Deployment) -> list[Any]:
     """The bodies of all messages in the dead-letter queue; those in JSON are parsed.
 
-    The messages stay in the queue, but are invisible to others for a moment.
+    The messages stay in the queue, but are invisible to others for a few seconds.
     """
     sqs = deployment.client("sqs")
     bodies: dict[str, Any] = {}
