@@ -28,10 +28,10 @@ test-long: $(VENV)/.dev ## Run the tests that take minutes
 test-faults: $(VENV)/.dev ## Let every state of the workflow fail in every way, and rerun it
 	$(BIN)/pytest -n 2 --dist worksteal tests/end_to_end/test_fault_matrix.py -m "long or not long"
 
-test-throttling: $(VENV)/.dev ## Drop 1,000 files at once on an account with 10 concurrent executions
+test-throttling: $(VENV)/.dev ## Upload 1,000 files at once to an account with a Lambda concurrency of 10
 	$(BIN)/pytest -n 0 tests/end_to_end/test_throttling.py -m "long or not long"
 
-coverage: $(VENV)/.dev ## Measure which branches the tests of one process take
+coverage: $(VENV)/.dev ## Measure branch coverage of the tests that run in one process
 	$(BIN)/pytest -n 2 --dist worksteal tests/unit tests/property tests/infrastructure tests/documentation \
 		--cov=functions --cov=pipectl --cov-branch --cov-report=term:skip-covered --cov-report=html:out/coverage
 
@@ -44,14 +44,14 @@ lint: $(VENV)/.dev ## Check style, types, the translated template and the workfl
 	$(BIN)/python -m tests.infrastructure.lint
 	$(BIN)/mypy $(CODE)
 
-types: $(VENV)/.dev ## Check types alone
+types: $(VENV)/.dev ## Check types only
 	$(BIN)/mypy $(CODE)
 
 format: $(VENV)/.dev ## Format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-docs: $(VENV)/.dev ## Rewrite the parts of the documentation that are made from the code
+docs: $(VENV)/.dev ## Rewrite the generated parts of the documentation
 	$(BIN)/python -m tests.documentation.generated
 	$(BIN)/python -m tests.documentation.pictures
 	$(BIN)/python -m tests.documentation.tutorial
@@ -70,7 +70,7 @@ bench: $(VENV)/.bench ## Measure the engine against others, and large files spli
 bench-shapes: $(VENV)/.dev ## Measure files of all shapes, each under its function's own memory limit
 	nice $(BIN)/python -m tests.benchmarks.shapes
 
-lock: $(BIN)/uv ## Pin the requirement files again after a change of pyproject.toml
+lock: $(BIN)/uv ## Pin the requirement files after a change of pyproject.toml
 	$(COMPILE) pyproject.toml --group build --group dev $(UPGRADE) -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --group build -c requirements/dev.txt $(UPGRADE) -o requirements/run.txt
 	$(COMPILE) pyproject.toml --group build --group bench -c requirements/dev.txt $(UPGRADE) -o requirements/bench.txt
@@ -81,7 +81,7 @@ lock: $(BIN)/uv ## Pin the requirement files again after a change of pyproject.t
 upgrade: ## Pin the newest versions that pyproject.toml allows
 	$(MAKE) lock UPGRADE=--upgrade
 
-clean: ## Remove everything that other targets have made
+clean: ## Remove everything that the other targets create
 	rm -rf $(VENV) .aws-sam out .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # Universal: one file serves every Python from 3.11 and every platform. No index address gets in.
