@@ -18,7 +18,8 @@ from pipectl.client.step_functions import DescribedExecution, Executions
 from pipectl.embedded.process import StackProcess
 from shared.job import Location, Source
 
-WAIT_SECONDS = 20
+# A busy machine may take long; what fails, fails by what it finds.
+WAIT_SECONDS = 90
 
 _NAMES = itertools.count()
 

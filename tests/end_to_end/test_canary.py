@@ -210,6 +210,7 @@ def test_every_error_and_every_fault_has_a_file() -> None:
     assert set(FAULTS) == set(get_args(FaultCode))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("error", sorted(REMEDIES))
 def test_the_files_fail_as_they_should(aviary: Aviary, error: str) -> None:
     assert error in aviary.failed
@@ -217,6 +218,7 @@ def test_the_files_fail_as_they_should(aviary: Aviary, error: str) -> None:
     assert codes == {error}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("code", get_args(FaultCode))
 def test_the_records_are_rejected_as_they_should_be(aviary: Aviary, code: str) -> None:
     item = aviary.pipeline.item(aviary.succeeded[code])
@@ -272,6 +274,7 @@ PLACES: list[Callable[[Aviary], Any]] = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", PLACES)
 def test_the_secret_is_nowhere(aviary: Aviary, place: Callable[[Aviary], Any]) -> None:
     text = json.dumps(place(aviary), default=str, ensure_ascii=False)

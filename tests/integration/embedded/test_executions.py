@@ -84,7 +84,7 @@ def test_a_stale_answer_is_from_before_the_last_change(probe: StackProcess) -> N
     sfn = probe.client("stepfunctions")
     arn = sfn.start_execution(
         stateMachineArn=probe.outputs["StateMachineArn"],
-        input='{"do": "sleep", "seconds": 2}',
+        input='{"do": "sleep", "seconds": 10}',
         name=str(uuid.uuid4()),
     )["executionArn"]
 
