@@ -1,4 +1,4 @@
-"""How processes share one file: the job, two kinds of token, and the pipes they go through."""
+"""What the processes that share a file exchange: the job, and two kinds of token in pipes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from tabular.reading.layout import Layout
 
 _LOOK_AROUND_SECONDS = 0.5
-"""So often a process that waits for another one looks whether that is still there."""
+"""Interval at which a waiting process checks that the others are still alive."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to do with which file; outputs that are None are not made."""
+    """The file to transform and its outputs; those that are None are not written."""
 
     path: str
     layout: Layout
@@ -34,7 +34,7 @@ class Job:
 
 
 class ReadToken(NamedTuple):
-    """Where the next block begins; block -1: there is none."""
+    """The start of the next block; `block` is END if there is none."""
 
     block: int
     offset: int
@@ -43,7 +43,7 @@ class ReadToken(NamedTuple):
 
 
 class WriteToken(NamedTuple):
-    """Where the outputs of a block begin."""
+    """The offsets of a block's outputs."""
 
     block: int
     processed: int
@@ -53,15 +53,16 @@ class WriteToken(NamedTuple):
 
 _TOKEN = struct.Struct("<4q")
 END = -1
-"""Instead of a block's number in the reading token: there is none left."""
+"""The block number of a reading token when no block is left."""
 
 
 @dataclass(frozen=True)
 class Channels:
-    """The pipes that tokens go through: (read end, write end) each.
+    """The pipes for the tokens, each (read end, write end).
 
-    Every process may take the reading token. The writing token of a block lies in the pipe of the
-    block's number, modulo how many there are: more than blocks that can be under way at once.
+    Any process may take the reading token. The writing token of block n is in writing pipe number
+    n modulo their number, of which there are more than blocks in progress. For example, two
+    processes have five writing pipes, and block 7 takes its token from pipe 2.
     """
 
     reading: tuple[int, int]
@@ -69,7 +70,7 @@ class Channels:
 
     @classmethod
     def make(cls, processes: int) -> Channels:
-        """New pipes, enough for so many processes with one block in work and one waiting each."""
+        """New pipes, enough if each process has one block in work and one waiting."""
         return cls(os.pipe(), tuple(os.pipe() for _ in range(2 * processes + 1)))
 
     @property
@@ -83,7 +84,7 @@ class Channels:
             os.close(end)
 
     def give_read(self, token: ReadToken) -> None:
-        """Let anybody read on."""
+        """Pass the reading token on, to any process."""
         os.write(self.reading[1], _TOKEN.pack(*token))
 
     def take_read(self, look_around: Callable[[], None]) -> ReadToken:
@@ -91,7 +92,7 @@ class Channels:
         return ReadToken(*_take(self.reading[0], look_around))
 
     def give_write(self, token: WriteToken) -> None:
-        """Let the block that the token names be written."""
+        """Allow the token's block to be written."""
         os.write(self._writing(token.block)[1], _TOKEN.pack(*token))
 
     def take_write(self, block: int, look_around: Callable[[], None]) -> WriteToken:
@@ -99,7 +100,7 @@ class Channels:
         return WriteToken(*_take(self._writing(block)[0], look_around))
 
     def may_write(self, block: int) -> bool:
-        """Whether a block's turn to be written has come."""
+        """Whether the writing token of a block has arrived."""
         return bool(select.select([self._writing(block)[0]], [], [], 0)[0])
 
     def _writing(self, block: int) -> tuple[int, int]:

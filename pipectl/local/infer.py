@@ -1,7 +1,7 @@
-"""A starting contract from a sample of a file.
+"""Drafts a contract from a sample of a file.
 
-What is written down is only what every value of the sample says without doubt. Where two readings
-fit (is 01/02/2024 in January?), the field stays text and a note tells why: a person decides.
+A field gets a type only if every value of the sample fits it unambiguously. If two interpretations
+fit (is 01/02/2024 in January or in February?), the field stays text, and a note explains why.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
     from tabular.values.cells import Cell
 
 MOST_RECORDS = 20_000
-"""More records than this say nothing new about types, and cost time."""
+"""More records rarely change the types, but take time."""
 
 _PLACEHOLDERS = (
     *("NA", "N/A", "n/a", "na", "#N/A", "NULL", "null", "Null", "None", "none", "nil"),
     *("NaN", "nan", "-", "--", "---", ".", "..", "?", "\\N", "missing", "unknown"),
 )
-"""Texts that stand for nothing, if all other values of a field are of a narrower type."""
+"""Texts that mean a missing value, if all other values of a field have a narrower type."""
 _CODE = re.compile(r"[+-]?0[0-9]|\+|-?[0-9]{16,}$")
-"""Leading zeros, a plus, more digits than a double holds: a code or a telephone number, which has
-to keep its characters."""
+"""Leading zeros, a plus, or more digits than a double has: a code or a telephone number, which must
+keep its characters."""
 _COMPACT_DATE = re.compile(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])")
 """A date without separators, or a number that happens to look like one."""
 _SYMBOLS = {"", "€", "$", "£", "¥", "%", "EUR", "USD", "GBP", "JPY", "CHF"}
@@ -46,16 +46,16 @@ _DAYS = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d")
 _NAMED_DAYS = ("%d-%b-%y", "%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y")
 _CLOCKS = ("%H:%M:%S", "%H:%M", "%I:%M %p", "%I:%M:%S %p", "%H:%M:%S.%f")
 _KEY_RECORDS = 100
-"""In fewer records than this, that no value is missing or repeated may be chance."""
+"""With fewer records, unique values without gaps may be chance."""
 _REPLACEMENT = "\ufffd"
-"""What stands for bytes that are no text in the file's encoding."""
+"""Replaces bytes that are invalid in the file's encoding."""
 _FEW = 0.05
-"""So large a share of exceptions is worth a note."""
+"""Up to this share of exceptions, a field that is almost of a type gets a note."""
 
 
 @dataclass(frozen=True)
 class Inference:
-    """A descriptor (a Data Resource) that accepts the sample, and notes for who completes it."""
+    """A descriptor (a Data Resource) that accepts the sample, and notes on open questions."""
 
     document: dict[str, Any]
     notes: tuple[str, ...]
@@ -83,11 +83,11 @@ def infer_contract(
     """Infer a contract from the head of a file.
 
     `head` are its first bytes (all of a small file), `size` is the whole file's size in bytes,
-    `name` its name. What `dialect` and `encoding` do not say, the file must tell. Records that are
-    not well-formed, not as wide as the header or not in the encoding are passed over and noted.
+    `name` its name. `dialect` and `encoding` are detected if they are not given. Records that are
+    malformed, not as wide as the header or not in the encoding are skipped and noted.
 
-    Raises EmptyFile, UnreadableFile, UnsupportedEncoding or HeaderMismatch, as any reading of the
-    file would.
+    Raises EmptyFile, UnreadableFile, UnsupportedEncoding or HeaderMismatch, as every reader of the
+    file does.
     """
     given = Contract(fields=(), fields_match="subset", dialect=dialect, encoding=encoding)
     layout = read_layout(head, size=size, name=name, contract=given)
@@ -117,7 +117,7 @@ def _resource(
 def _read_columns(
     layout: Layout, head: bytes, size: int, most: int, notes: list[str]
 ) -> tuple[list[_Column], int, int]:
-    """The columns, of how many records, and how many blank ones were passed over."""
+    """The columns, the number of records, and the number of blank records that were skipped."""
     labels: Sequence[str] = layout.labels
     counts: list[Counter[str]] = [Counter() for _ in labels]
     records = 0
@@ -138,17 +138,17 @@ def _read_columns(
     notes += _blank_note(passed["blank"])
     if passed["width"]:
         notes.append(
-            f"Passed over, as malformed or not {len(labels)} cells wide: {passed['width']} of the "
-            "sample's records."
+            f"{passed['width']} of the sample's records were skipped: they are malformed, or not "
+            f"{len(labels)} cells wide."
         )
     if passed["header"]:
         notes.append(
-            f"Passed over, as the header once more: {passed['header']} of the sample's records. "
-            "They are rejected as repeated-header."
+            f"{passed['header']} of the sample's records repeat the header and were skipped. The "
+            "pipeline rejects them as repeated-header."
         )
     notes += _undecodable_note(passed["bytes"], layout)
     if not records:
-        notes.append("The sample has no record that can be read: all types are open.")
+        notes.append("The sample has no readable record, so all types are undecided.")
     columns = zip(labels, counts, strict=True)
     found = [_Column(label, texts, records) for label, texts in columns]
     return found, records, passed["blank"]
@@ -157,7 +157,7 @@ def _read_columns(
 def _why_passed_over(
     cells: list[str] | None, labels: Sequence[str], layout: Layout
 ) -> Literal["blank", "width", "header", "bytes"] | None:
-    """Why a record says nothing about types; None: it does."""
+    """Why a record is skipped; None if it is used."""
     if cells is not None and not any(cells):
         return "blank"
     if cells is None or len(cells) != len(labels):
@@ -171,8 +171,8 @@ def _blank_note(blank: int) -> list[str]:
     if not blank:
         return []
     return [
-        f"Blank: {blank} of the sample's records. skipBlankRows in the dialect passes over such "
-        "records; without it they are rejected."
+        f"{blank} of the sample's records are blank. skipBlankRows in the dialect skips them; "
+        "without it they are rejected."
     ]
 
 
@@ -181,13 +181,13 @@ def _undecodable_note(undecodable: int, layout: Layout) -> list[str]:
         return []
     likely = layout.likely_encoding
     return [
-        f"Passed over, as not valid {layout.encoding}: {undecodable} of the sample's records. "
-        + (f"The whole file may be in {likely}." if likely else "")
+        f"{undecodable} of the sample's records were skipped: they are not valid {layout.encoding}."
+        + (f" The whole file may be in {likely}." if likely else "")
     ]
 
 
 def _records(layout: Layout, head: bytes, size: int) -> Iterator[list[str] | None]:
-    """Cut the sample into cells; None for a record that is malformed."""
+    """The cells of each record of the sample; None for a malformed record."""
     complete = len(head) >= size
     content = head
     if layout.compression:
@@ -223,7 +223,7 @@ def _infer_field(column: _Column, notes: list[str]) -> dict[str, Any]:
 
 
 def _is_key(column: _Column) -> bool:
-    """Whether every record has a value, and each another one."""
+    """Whether every record has a value, and no value occurs twice."""
     return (
         column.records >= _KEY_RECORDS
         and len(column.texts) == column.records
@@ -232,12 +232,12 @@ def _is_key(column: _Column) -> bool:
 
 
 def _infer_type(column: _Column, notes: list[str]) -> dict[str, Any]:
-    """Give the type that all values have; placeholders count as missing if that narrows it."""
+    """The type of all values; placeholders count as missing if that gives a narrower type."""
     filled = {text.strip() for text in column.texts} - {""}
     if not filled and not column.records:
         return {"type": "any"}
     if not filled:
-        notes.append(f"{column.name!r} is empty in all records: its type is open.")
+        notes.append(f"{column.name!r} is empty in all records, so its type is undecided.")
         return {"type": "any"}
     values = sorted(filled.difference(_PLACEHOLDERS))
     found = _narrow_type(column.name, values, notes) if values else None
@@ -252,9 +252,11 @@ def _infer_type(column: _Column, notes: list[str]) -> dict[str, Any]:
 
 
 def _narrow_type(name: str, texts: Sequence[str], notes: list[str]) -> dict[str, Any] | None:
-    """Give the type other than plain text that fits all texts, None if none does without doubt."""
+    """The type other than text that fits all texts; None if none fits, or several do."""
     if all(_COMPACT_DATE.fullmatch(text) for text in texts):
-        notes.append(f"{name!r} stays text: its values may be dates, of format %Y%m%d, or numbers.")
+        notes.append(
+            f"{name!r} stays text: its values may be dates in the format %Y%m%d, or numbers."
+        )
         return None
     for candidate in _plain_types(name, texts):
         if _fits(candidate, texts):
@@ -262,8 +264,8 @@ def _narrow_type(name: str, texts: Sequence[str], notes: list[str]) -> dict[str,
     for candidates in (_number_types(texts), _date_types()):
         readings = _distinct_readings(candidates, texts)
         if len(readings) > 1:
-            listed = " as well as ".join(_shown(candidate) for candidate in readings)
-            notes.append(f"{name!r} stays text: {listed} fits, with different values.")
+            listed = " and ".join(_shown(candidate) for candidate in readings)
+            notes.append(f"{name!r} stays text: {listed} fit, but give different values.")
             return None
         if readings:
             return readings[0]
@@ -272,7 +274,7 @@ def _narrow_type(name: str, texts: Sequence[str], notes: list[str]) -> dict[str,
 
 
 def _plain_types(name: str, texts: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Give the types of which one that fits is not in doubt, the narrowest first."""
+    """The types that are unambiguous if they fit, narrowest first."""
     if all(text.lower() in ("true", "false") for text in texts):
         yield {"type": "boolean"}
     if "year" in name.lower():
@@ -289,7 +291,7 @@ def _plain_types(name: str, texts: Sequence[str]) -> Iterator[dict[str, Any]]:
 
 
 def _number_types(texts: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Give the notations of numbers that are not the standard's own."""
+    """Number formats other than the standard's default."""
     if not _are_quantities(texts):
         return
     affixes = {_affix(text) for text in texts}
@@ -305,7 +307,7 @@ def _number_types(texts: Sequence[str]) -> Iterator[dict[str, Any]]:
 
 
 def _date_types() -> Iterator[dict[str, Any]]:
-    """Give the notations of dates and datetimes that are not the standard's own."""
+    """Formats of dates, datetimes and times other than the standard's defaults."""
     for day in (*_DAYS, *_NAMED_DAYS):
         yield {"type": "date", "format": day}
     for clock in _CLOCKS:
@@ -323,7 +325,7 @@ def _are_quantities(texts: Sequence[str]) -> bool:
 
 
 def _affix(text: str) -> str:
-    """Give what stands around a number, without spaces: a currency, a percent sign, nothing."""
+    """The text around a number, without spaces: a currency, a percent sign, or nothing."""
     return re.sub(r"[\d\s.,'+-]", "", text)
 
 
@@ -335,7 +337,7 @@ def _fits(candidate: Mapping[str, Any], texts: Sequence[str]) -> bool:
 def _distinct_readings(
     candidates: Iterable[dict[str, Any]], texts: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Keep the candidates that fit, and of those that read the same values the first."""
+    """The candidates that fit; of those that read the same values, only the first."""
     readings: dict[tuple[str, ...], dict[str, Any]] = {}
     for candidate in candidates:
         if _fits(candidate, texts):
@@ -354,7 +356,7 @@ def _shown(candidate: Mapping[str, Any]) -> str:
 
 
 def _note_exceptions(name: str, texts: Sequence[str], notes: list[str]) -> None:
-    """Note a type that nearly all values have: the others may be faults that the contract hides."""
+    """Note a type that almost all values have: the others may be faults."""
     if not _are_quantities(texts):
         return
     for kind in ("number", "date"):
@@ -362,6 +364,6 @@ def _note_exceptions(name: str, texts: Sequence[str], notes: list[str]) -> None:
         others = sum(bool(read(text).faults) for text in texts)
         if others <= len(texts) * _FEW:
             notes.append(
-                f"{name!r} stays text: {others} of {len(texts)} different values are no {kind}."
+                f"{name!r} stays text: {others} of {len(texts)} distinct values are not a {kind}."
             )
             return

@@ -1,11 +1,17 @@
-"""A local file on several processes, with the same bytes as result as on one.
+"""Transforms a local file with several processes; the outputs have the same bytes as with one.
 
-The processes share the work block by block. Whoever is free takes the reading token, which says
-where the next block begins: it finds the block's end, counts its records and passes the token on,
-then transforms the block while others read. The writing token passes from block to block in the
-file's order and says where in the outputs the next block goes. Tokens go through pipes, there is
-no shared memory; the processes are started afresh rather than forked, since a fork would share
-Polars' thread pool. They all import Polars at the same time, so this module does it late.
+The processes share the file block by block. A free process takes the reading token, which contains
+the start of the next block. It finds the block's end, counts its records, passes the token on, and
+transforms the block while others read. The writing token passes from block to block in file order
+and contains the offsets in the outputs.
+
+For example, process A reads block 0 and passes on "block 1 starts at byte 8,000,123, row 62,501".
+Process B reads block 1 while A transforms block 0. A then passes on "block 1's output starts at
+byte 19,400,000", and writes block 0.
+
+Tokens go through pipes; there is no shared memory. Processes are started rather than forked, since
+a fork would share Polars' thread pool. This module imports Polars late, so that all processes
+import it at the same time.
 """
 
 from __future__ import annotations
@@ -33,11 +39,11 @@ if TYPE_CHECKING:
     from tabular.transform import Part
 
 WORTHWHILE_BYTES = 24 * 1024 * 1024
-"""Below this size another process takes longer to start than it helps."""
+"""Below this size, the start of another process takes longer than it saves."""
 
 
 class WorkerDied(Exception):
-    """A process ended without saying why: out of memory, or killed."""
+    """A process ended without a result: it was killed, or ran out of memory."""
 
 
 def transform_file(
@@ -54,9 +60,9 @@ def transform_file(
 ) -> Part:
     """Transform a local file into local files, as `transform.transform` does with a stream.
 
-    Outputs left out are not made. `processes` is how many are used at most: compressed files,
-    contracts with uniqueness and files below WORTHWHILE_BYTES take one. With several, set
-    POLARS_MAX_THREADS=1 before Polars is imported here: more threads only get in each other's way.
+    Outputs that are None are not written. `processes` is the maximum: compressed files, contracts
+    with uniqueness and files below WORTHWHILE_BYTES use one. With several, set POLARS_MAX_THREADS=1
+    before Polars is imported: more threads only compete with each other.
     Raises what `transform` raises, and WorkerDied.
     """
     job = Job(
@@ -105,10 +111,10 @@ def _together(job: Job, processes: int) -> Part:
 
 @contextmanager
 def _interrupts_held_back() -> Iterator[None]:
-    """Let what is started meanwhile never see Ctrl-C, which goes to every process of a terminal.
+    """Keep Ctrl-C, which reaches every process of a terminal, from processes started in the block.
 
-    This process ends its helpers. They inherit the mask before their first instruction, so that
-    none prints a traceback even where it is still importing.
+    This process ends its helpers. They inherit the signal mask, so none prints a traceback, not
+    even during its imports.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -137,7 +143,7 @@ def _start_helper(job: Job, channels: Channels) -> subprocess.Popen[bytes]:
 
 
 def _check_helpers(helpers: list[subprocess.Popen[bytes]]) -> None:
-    """Raise what a helper raised, so that nobody waits for it."""
+    """Raise the error of a helper that has failed, instead of waiting for it."""
     for helper in helpers:
         if helper.poll():
             _result_of(helper)

@@ -1,6 +1,6 @@
-"""What each of several processes does: take blocks of a file, transform them, write the outcome.
+"""The work of each process: take blocks of a file, transform them and write the outputs.
 
-`python -m pipectl.local.worker` is a helper of `processes.transform_file`.
+`processes.transform_file` starts further processes as `python -m pipectl.local.worker`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _CHUNK_BYTES = 1024 * 1024
 
 
 def work(job: Job, channels: Channels, look_around: Callable[[], None]) -> Part:
-    """Take blocks until there are none."""
+    """Process blocks until none is left."""
     reader = BatchReader(job.layout, WRITER if job.processed else contract_writer(job.layout))
     envelope = Envelope(job.layout.fields, file_id=job.file_id, processed_at=job.processed_at)
     tally = Tally(job.layout)
@@ -88,7 +88,7 @@ def work_alone(job: Job) -> Part:
 
 
 def merged(parts: Sequence[Part]) -> Part:
-    """What all processes did."""
+    """The sum of the processes' parts."""
     return Part(
         record_count=sum(part.record_count for part in parts),
         processed_count=sum(part.processed_count for part in parts),
@@ -99,7 +99,7 @@ def merged(parts: Sequence[Part]) -> Part:
 
 
 class Rendered(NamedTuple):
-    """A block's outputs; empty where one is not wanted."""
+    """A block's outputs; those that are not written are empty."""
 
     processed: bytes | memoryview
     rejected: bytes
@@ -107,7 +107,7 @@ class Rendered(NamedTuple):
 
 
 def _rendered(envelope: Envelope, batch: Batch, job: Job) -> Rendered:
-    """All outputs of a block: where the next block's begin is known when these are there."""
+    """All outputs of a block, whose sizes determine the offsets of the next block's."""
     pieces = list(batch.rejects.pieces()) if job.rejected or job.rejected_csv else []
     return Rendered(
         envelope.lines(batch.rows, batch.values, batch.escapable) if job.processed else b"",
@@ -157,7 +157,7 @@ def _chunks(descriptor: int, start: int, size: int) -> Iterator[bytes]:
 
 
 class _Outputs:
-    """The output files, open for writing at any place."""
+    """The output files, open for writing at any offset."""
 
     def __init__(self, job: Job) -> None:
         self._names = (job.processed, job.rejected, job.rejected_csv)
@@ -173,7 +173,7 @@ class _Outputs:
                 os.close(descriptor)
 
     def write(self, rendered: Rendered, token: WriteToken) -> None:
-        """Write a block's outputs to their places."""
+        """Write a block's outputs at their offsets."""
         for descriptor, data, offset in zip(self._descriptors, rendered, token[1:], strict=True):
             if descriptor is not None:
                 _write_all(descriptor, data, offset)
@@ -187,7 +187,7 @@ def _write_all(descriptor: int, data: bytes | memoryview, offset: int) -> None:
 
 
 def _help() -> int:
-    """Be a helper: read the job from standard input, write the result to standard output."""
+    """Run as a helper: read the job from stdin, write the result to stdout."""
     document = json.load(sys.stdin)
     layout = Layout.from_document(document["job"].pop("layout"))
     job = Job(layout=layout, **document["job"])
@@ -205,7 +205,7 @@ def _help() -> int:
         status = 0
     except errors.TabularError as error:
         result, status = {"error": type(error).__name__, "message": str(error)}, 1
-    except Exception as error:  # noqa: BLE001 told to the parent, by type only: texts hold values
+    except Exception as error:  # noqa: BLE001 reported by type only: messages may contain values
         result, status = {"message": f"A worker process failed with {type(error).__name__}."}, 1
     json.dump(result, sys.stdout)
     return status

@@ -89,9 +89,9 @@ def test_codes_and_what_may_be_something_else_stay_text(values: list[str]) -> No
 @pytest.mark.parametrize(
     ("values", "note"),
     [
-        (["01/02/2024", "03/04/2024"], "%d/%m/%Y' as well as date with format '%m/%d/%Y' fits"),
-        (["1,234", "5,678"], "decimalChar ',' as well as integer with groupChar ',' fits"),
-        (["20240131", "20240201"], "may be dates, of format %Y%m%d, or numbers"),
+        (["01/02/2024", "03/04/2024"], "%d/%m/%Y' and date with format '%m/%d/%Y' fit"),
+        (["1,234", "5,678"], "decimalChar ',' and integer with groupChar ',' fit"),
+        (["20240131", "20240201"], "may be dates in the format %Y%m%d, or numbers"),
     ],
 )
 def test_two_readings_that_differ_leave_text_and_a_note(values: list[str], note: str) -> None:
@@ -118,7 +118,7 @@ def test_a_year_is_one_by_its_columns_name() -> None:
 def test_a_few_values_that_do_not_fit_are_noted() -> None:
     inference = infer_column(*map(str, range(1, 100)), "12 or so")
 
-    assert inference.notes == ("'a' stays text: 1 of 100 different values are no number.",)
+    assert inference.notes == ("'a' stays text: 1 of 100 distinct values are not a number.",)
 
 
 def test_only_a_column_that_looks_like_a_key_is_required() -> None:
@@ -136,7 +136,7 @@ def test_records_that_are_not_in_the_encoding_say_nothing_and_are_noted() -> Non
 
     assert inference.document["schema"]["fields"] == [{"name": "n", "type": "integer"}]
     assert inference.notes == (
-        "Passed over, as not valid utf-8: 1 of the sample's records. The whole file may be in "
+        "1 of the sample's records were skipped: they are not valid utf-8. The whole file may be in "
         "cp1252.",
     )
 
@@ -188,7 +188,7 @@ def test_malformed_records_and_comments_are_passed_over() -> None:
 
     assert inference.records == 2
     assert inference.notes[1:] == (
-        "Passed over, as malformed or not 2 cells wide: 2 of the sample's records.",
+        "2 of the sample's records were skipped: they are malformed, or not 2 cells wide.",
     )
 
 
@@ -198,8 +198,8 @@ def test_the_contract_of_a_sample_with_blank_rows_lets_them_pass() -> None:
     result = run(content, parse_contract(inference.document))
 
     assert inference.notes == (
-        "Blank: 4 of the sample's records. skipBlankRows in the dialect passes over such "
-        "records; without it they are rejected.",
+        "4 of the sample's records are blank. skipBlankRows in the dialect skips them; without it "
+        "they are rejected.",
     )
     assert result.data == [{"a": 1, "b": 2}, {"a": 3, "b": None}]
     assert result.rejects == []
