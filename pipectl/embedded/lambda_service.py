@@ -22,6 +22,7 @@ from urllib.parse import unquote
 from pipectl.embedded.concurrency import Concurrency, ThrottledError
 from pipectl.embedded.injected_faults import REFUSALS, InjectedFaults
 from pipectl.embedded.workers import Function, InvocationResult, Workers, WorkersClosedError
+from shared.job import iso
 
 INVOKE_PATH = "/2015-03-31/functions/"
 
@@ -249,7 +250,7 @@ def _record(
 
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
     """
-    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    now = iso(datetime.now(UTC))
     record: dict[str, Any] = {
         "version": "1.0",
         "timestamp": now,

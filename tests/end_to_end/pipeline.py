@@ -16,6 +16,7 @@ from pipectl.client.metadata_items import plain
 from pipectl.client.stack_choice import Stack
 from pipectl.client.step_functions import DescribedExecution, Executions
 from pipectl.embedded.process import StackProcess
+from shared.executions import execution_arn
 from shared.job import Location, Source
 
 # A busy machine may take long; what fails, fails by what it finds.
@@ -238,7 +239,7 @@ class Pipeline:
 
     def _arn(self, name: str) -> str:
         machine = self.outputs["StateMachineArn"]
-        return f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
+        return execution_arn(machine, name)
 
     def _status(self, arn: str) -> str | None:
         client = self.deployment.client("stepfunctions")

@@ -47,6 +47,8 @@ from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
 from pipectl.embedded.moto_patches.table import PatchSettings, replaces
+from shared.executions import execution_arn
+from shared.job import iso
 
 _ABORTED, _FAILED, _SUCCEEDED = "ABORTED", "FAILED", "SUCCEEDED"
 # The statuses of the children that each result file lists; PENDING would list those not started.
@@ -229,7 +231,7 @@ def _begin(run: Any, job: Any) -> dict[str, Any]:
     name = str(uuid.uuid4())
     machine = run.map_state_machine_arn
     return {
-        "ExecutionArn": f"{machine.replace(':stateMachine:', ':execution:')}:{name}",
+        "ExecutionArn": execution_arn(machine, name),
         "Input": json.dumps(job.job_input),
         "InputDetails": {"Included": True},
         "Name": name,
@@ -286,4 +288,4 @@ def _failure(env: Any, kind: str, cause: str) -> Exception:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return iso(datetime.now(UTC))
