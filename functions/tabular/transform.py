@@ -1,8 +1,8 @@
-"""One split in; typed records, rejects and mergeable statistics out.
+"""One split in; processed records, rejected records and mergeable statistics out.
 
-The split is streamed block by block, so that memory is bounded whatever its size. What comes out
-depends on the file, the contract and the layout alone: not on how the file was cut into splits,
-blocks or chunks, and not on the clock.
+The split is streamed block by block, so memory is bounded whatever its size. The outputs depend
+only on the file, the contract and the layout: not on how the file was cut into splits, blocks or
+chunks, and not on the clock.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class Progress(NamedTuple):
     """How far a split has been transformed.
 
-    `most_records` is how many records the whole file has at the very most, if all that was not read
+    `most_records` is the maximum number of records of the whole file, reached if all unread ones
     are as short as a good record can be; None for compressed files.
     """
 
@@ -45,7 +45,7 @@ Check = Callable[[Progress], bool]
 
 @dataclass(frozen=True)
 class Part:
-    """What a split gave: counts, and the state of its statistics (see `statistics.merge`)."""
+    """The result of a split: counts, and the state of its statistics (see `accumulator.merge`)."""
 
     record_count: int
     processed_count: int
@@ -80,14 +80,14 @@ def transform(
 ) -> Part:
     """Transform one split of a file.
 
-    `chunks` are the stored file's bytes from `split.start` on, in pieces of any size. They may go
-    on beyond `split.end`, and should: a quote that is open there is decided by what follows. They
-    are read lazily. `processed_at` is written into every record as it is. The sinks get whole
-    lines, and may be None; the CSV of rejects begins with the file's own head in split 0. `check`
-    is called between blocks, and ends the split early if it returns true.
+    `chunks` are the stored file's bytes from `split.start` on, in pieces of any size, and are read
+    lazily. They should continue beyond `split.end`, because what follows decides whether a quote
+    is open there. `processed_at` is written into every record as it is. A sink that is None gets
+    nothing. In split 0, the CSV of rejects begins with the file's own head. `check` is called
+    between blocks, and ends the split early if it returns true.
 
-    Raises MisalignedSplits where the split doesn't end with a record, and UnreadableFile or
-    FileTooLarge for what only shows while reading.
+    Raises MisalignedSplits if the split doesn't end with a record, and UnreadableFile or
+    FileTooLarge for damage that shows only while reading.
     """
     writer = FORMATS[output_format].load_writer() if processed is not None else None
     reader = BatchReader(layout, writer or contract_writer(layout))
@@ -171,7 +171,7 @@ class Tally:
         return Progress(self._rejects, self._records + unread // shortest + 1)
 
     def part(self) -> Part:
-        """What has been counted."""
+        """The split's result so far."""
         return Part(
             record_count=self._records,
             processed_count=self._records - self._rejects,

@@ -16,7 +16,7 @@ _UNITS = {"utf-16-le": 2, "utf-16-be": 2, "utf-32-le": 4, "utf-32-be": 4}
 _ENDS = ("\r\n", "\n", "\r")
 LOST = "\ufffd"
 BOM = "\ufeff"
-_FILE_STARTS = BOM + "\x1a"  # what may stand between files that were put together
+_FILE_STARTS = BOM + "\x1a"  # what concatenated files may have between them
 
 ReadCell = Callable[[str], tuple[bool, frozenset[str]]]
 """A cell's text -> whether it has no value, and the codes of its faults."""

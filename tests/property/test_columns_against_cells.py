@@ -23,7 +23,7 @@ FORMATS = {
     "geopoint": ["default", "array"],
 }
 COUNTED = 8
-"""So many copies of each text make a column's texts few enough to be counted."""
+"""With this many copies of each text, a column has few enough distinct texts to count them."""
 TYPES = ["string", "number", "integer", "boolean", "date", "datetime", "time", "year", "yearmonth"]
 TYPES += ["duration", "object", "array", "list", "geopoint", "any"]
 

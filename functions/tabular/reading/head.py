@@ -82,8 +82,8 @@ class HeadReader:
         cells = self._grammar.cells(record)
         if cells is None:
             raise HeaderMismatch(
-                f"The header in row {number} has a quote that is not closed, or stands within a "
-                "name. Correct it, or name the quote character in the dataset's contract."
+                f"The header in row {number} has an unterminated or misplaced quote. "
+                "Correct it, or name the quote character in the dataset's contract."
             )
         return cells
 

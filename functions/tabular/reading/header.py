@@ -38,7 +38,7 @@ def check_labels(labels: Sequence[str]) -> None:
     if blank:
         raise HeaderMismatch(
             f"The header is blank in column {_numbers(blank)} of {len(labels)}. "
-            "Name every column. If the names stand in another row, or in several rows, "
+            "Name every column. If the names are in another row, or in several rows, "
             'say so in the contract: "dialect": {"headerRows": [...]}.'
         )
     _check_twice(labels)

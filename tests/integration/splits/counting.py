@@ -47,7 +47,7 @@ def main() -> None:
 
 def _run(stack: EmbeddedStack, recorder: Recorder, name: str, body: bytes) -> dict[str, Any]:
     recorder.clear()
-    told = len(stack.notifications())
+    published = len(stack.notifications())
     key = f"raw/{name.replace(' ', '-')}/file.csv"
     stack.deployment.client("s3").put_object(
         Bucket=stack.deployment.outputs["InputBucketName"], Key=key, Body=body
@@ -56,7 +56,7 @@ def _run(stack: EmbeddedStack, recorder: Recorder, name: str, body: bytes) -> di
     time.sleep(SETTLE_SECONDS)
     counts = dict(recorder.counts)
     counts["s3:PutObject"] -= 1  # the upload
-    counts["sns:Publish"] = len(stack.notifications()) - told
+    counts["sns:Publish"] = len(stack.notifications()) - published
     history = _history(stack, execution)
     return {
         "size": len(body),

@@ -67,7 +67,7 @@ class Upload:
 
 @dataclass
 class Run:
-    """How far an execution came: the states visited, and the document as it stands."""
+    """How far an execution came: the states visited, and its current document."""
 
     document: dict[str, Any]
     visited: list[str] = field(default_factory=list)

@@ -136,8 +136,8 @@ def test_records_that_are_not_in_the_encoding_say_nothing_and_are_noted() -> Non
 
     assert inference.document["schema"]["fields"] == [{"name": "n", "type": "integer"}]
     assert inference.notes == (
-        "1 of the sample's records were skipped: they are not valid utf-8. The whole file may be in "
-        "cp1252.",
+        "1 of the sample's records were skipped: they are not valid utf-8. The whole file may be "
+        "in cp1252.",
     )
 
 

@@ -156,7 +156,7 @@ def test_a_head_without_any_line_end_is_refused() -> None:
     [
         (b"a,,c\n", "column 2 of 3"),
         (b"a,b,a\n", "Columns 1, 3 of the header have the same name"),
-        (b'a,"b\n', "quote that is not closed"),
+        (b'a,"b\n', "unterminated or misplaced quote"),
         (b"A b,a_b\n", "columns 1 and 2"),
     ],
 )
