@@ -58,7 +58,7 @@ def throttles(pipeline: Pipeline, arn: str) -> int:
 
 def test_files_wait_for_their_turn_on_a_small_account() -> None:
     with small_account(concurrency=2, time_factor=0.01) as pipeline:
-        assert run_at_once(pipeline, files=6, splits=4, patience=120) > 0
+        assert run_at_once(pipeline, files=3, splits=4, patience=120) > 0
 
 
 @pytest.mark.long

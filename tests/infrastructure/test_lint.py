@@ -14,6 +14,7 @@ def _document() -> dict[str, Any]:
     return copy.deepcopy(dict(deployed.template().document))
 
 
+@pytest.mark.long  # `make lint` does it too
 def test_the_translated_template_has_no_findings() -> None:
     assert lint.findings(deployed.template().document) == []
 
