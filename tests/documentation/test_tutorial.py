@@ -28,8 +28,10 @@ def test_all_commands_print_what_is_shown() -> None:
     assert [normal(body) for body in made(PAGE)] == shown, "run `make docs`"
 
 
-def test_a_block_is_rewritten_where_it_shows_something_new() -> None:
-    page = "a\n<!-- run: local -->\n```console\n$ pipectl x\nTook 1.3 s\n```\nb\n"
-    assert rewritten(page, ["$ pipectl x\nTook 2.0 s\n"]) == page
-    new = rewritten(page, ["$ pipectl x\nTook 2.0 s, failed\n"])
-    assert new == page.replace("Took 1.3 s", "Took 2.0 s, failed")
+def test_blocks_are_rewritten_together_where_one_shows_something_new() -> None:
+    start = "<!-- run: local -->\n```console\n$ pipectl"
+    page = f"a\n{start} x\nTook 1.3 s\n```\nb\n{start} y\nDone\n```\n"
+    first = "$ pipectl x\nTook 2.0 s\n"
+    assert rewritten(page, [first, "$ pipectl y\nDone\n"]) == page
+    new = rewritten(page, [first, "$ pipectl y\nFailed\n"])
+    assert new == page.replace("1.3", "2.0").replace("Done", "Failed")
