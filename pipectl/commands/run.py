@@ -67,7 +67,7 @@ def command(
     from pipectl.client.uploads import dataset_for, plan_uploads
     from pipectl.embedded.template import notified_suffixes
     from pipectl.local.display import Progress, show_table
-    from pipectl.local.run import run_files
+    from pipectl.local.local_run import run_files
 
     if split_size is not None:
         parameters = {**parameters, "SplitSizeBytes": str(split_size)}

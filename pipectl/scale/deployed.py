@@ -17,7 +17,7 @@ _FREE_STORAGE_MB = 512
 
 
 @dataclass(frozen=True)
-class Function:
+class DeployedFunction:
     """A Lambda function: memory and ephemeral storage in MB, timeout in seconds.
 
     `reserved` is its reserved concurrency, which is also its limit; None without any.
@@ -47,7 +47,7 @@ class Function:
 class Deployed:
     """A stack: its functions by logical ID, its workflow, and its settings."""
 
-    functions: Mapping[str, Function]
+    functions: Mapping[str, DeployedFunction]
     definition: Mapping[str, Any]
     """The state machine, in Amazon States Language."""
     function_of: Mapping[str, str]
@@ -63,7 +63,7 @@ class Deployed:
     starter_concurrency: int
     queue_visibility_seconds: int
 
-    def function(self, state: Mapping[str, Any]) -> Function | None:
+    def function(self, state: Mapping[str, Any]) -> DeployedFunction | None:
         """The function that a Task invokes; None for a native integration."""
         placeholder = state["Parameters"].get("FunctionName", "")
         match = re.fullmatch(r"\$\{(\w+)\}", placeholder)
@@ -123,11 +123,11 @@ def _only(document: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", resource["Properties"])
 
 
-def _function(logical_id: str, properties: Mapping[str, Any]) -> Function:
+def _function(logical_id: str, properties: Mapping[str, Any]) -> DeployedFunction:
     settings = {**_LAMBDA_DEFAULTS, **properties}
     storage = settings.get("EphemeralStorage", {"Size": _FREE_STORAGE_MB})["Size"]
     reserved = settings.get("ReservedConcurrentExecutions")
-    return Function(
+    return DeployedFunction(
         logical_id,
         int(settings["MemorySize"]),
         int(settings["Timeout"]),

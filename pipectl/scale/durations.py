@@ -11,7 +11,7 @@ from shared.storage import SMALL_READS
 
 if TYPE_CHECKING:
     from pipectl.scale.assumptions import Assumptions
-    from pipectl.scale.deployed import Function
+    from pipectl.scale.deployed import DeployedFunction
     from pipectl.scale.requests import File
 
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Invocations:
     """A number of invocations of a function that take the same time."""
 
-    function: Function
+    function: DeployedFunction
     count: int
     seconds: float
 
@@ -34,7 +34,9 @@ class Invocations:
         return self.count * self.seconds * self.function.paid_storage_mb / 1024
 
 
-def seconds_of(state: str, function: Function, file: File, assumptions: Assumptions) -> float:
+def seconds_of(
+    state: str, function: DeployedFunction, file: File, assumptions: Assumptions
+) -> float:
     """The seconds of one invocation in a state; for a Map, the mean over its children.
 
     Transfer and work overlap, so only the longer of the two counts.

@@ -15,7 +15,7 @@ from tabular.writing.formats import FORMATS
 
 if TYPE_CHECKING:
     from pipectl.scale.assumptions import Assumptions
-    from pipectl.scale.deployed import Deployed, Function
+    from pipectl.scale.deployed import Deployed, DeployedFunction
 
 _GB = 1e9
 # Days after which the output bucket's lifecycle rule removes parts and plans; days of a month.
@@ -182,7 +182,9 @@ def _stored(file: File, *, published: bool) -> float:
     return (file.size + outputs + outputs * _WORK_DAYS / _MONTH_DAYS) / _GB
 
 
-def splits_at_once(deployed: Deployed, function: Function | None, assumptions: Assumptions) -> int:
+def splits_at_once(
+    deployed: Deployed, function: DeployedFunction | None, assumptions: Assumptions
+) -> int:
     """How many splits of a file run at once, if nothing else uses Lambda.
 
     The Map starts `MaxConcurrency` of them. Those beyond Lambda's limit wait.

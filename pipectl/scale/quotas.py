@@ -17,7 +17,7 @@ from tabular.reading.splits import MAX_SPLITS
 
 if TYPE_CHECKING:
     from pipectl.scale.assumptions import Assumptions
-    from pipectl.scale.deployed import Deployed, Function
+    from pipectl.scale.deployed import Deployed, DeployedFunction
     from pipectl.scale.model import Estimate
 
 _DAY_SECONDS = 86_400
@@ -268,7 +268,7 @@ def _concurrency(assumptions: Assumptions) -> Quota:
 
 def _reservations(one: Estimate, rate: float) -> Iterator[Load]:
     """The use of the functions' reserved concurrency by this rate of files."""
-    seconds: dict[Function, float] = defaultdict(float)
+    seconds: dict[DeployedFunction, float] = defaultdict(float)
     for part in one.invocations:
         seconds[part.function] += part.count * part.seconds
     for function, taken in seconds.items():

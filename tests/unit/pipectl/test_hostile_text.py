@@ -30,7 +30,7 @@ from pipectl.client.file_results import FileResult
 from pipectl.client.history import ExecutionFailure
 from pipectl.client.state_file import RunningStack
 from pipectl.commands import up
-from pipectl.local import run as local_run
+from pipectl.local import local_run
 from shared.job import Source
 from tests.unit.pipectl.registry import commands_below
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pipectl.local.run import _sources
+from pipectl.local.local_run import _sources
 
 
 def event(*objects: dict[str, str]) -> str:
