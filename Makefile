@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 CODE := functions pipectl tests
 
 export SAM_CLI_TELEMETRY := 0
+# Where byte code may not be written, every process of a test compiles its imports again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-long test-faults test-throttling coverage fuzz lint types format docs retries build bench bench-shapes lock upgrade clean
