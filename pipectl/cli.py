@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import os
+import signal
 import sys
 import traceback
 
@@ -69,6 +70,8 @@ def main() -> None:
     try:
         pipectl(standalone_mode=False)
     except click.Abort:
+        # Another Ctrl-C while the process ends would change its exit status.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         echo("Stopped.", err=True)
         sys.exit(130)
     except click.ClickException as error:

@@ -57,11 +57,7 @@ class Dataset:
 
     def set_contract(self, *, type_of_id: str) -> None:
         """Put a contract with one field, `id`. `integr` is no type: it makes it invalid."""
-        contract = {
-            "schema": {"fields": [{"name": "id", "type": type_of_id}]},
-            # A correction holds rejected rows only, and all of them may be rejected again.
-            "pipeline": {"maxRejectPercent": 100},
-        }
+        contract = {"schema": {"fields": [{"name": "id", "type": type_of_id}]}}
         self.stack.client("s3").put_object(
             Bucket=self.stack.outputs["InputBucketName"],
             Key=f"contracts/{self.name}.json",
