@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import io
 import os
 import signal
 import sys
 import traceback
+from contextlib import suppress
+from typing import NoReturn
 
 import click
 
@@ -70,10 +73,7 @@ def main() -> None:
     try:
         pipectl(standalone_mode=False)
     except click.Abort:
-        # Another Ctrl-C while the process ends would change its exit status.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        echo("Stopped.", err=True)
-        sys.exit(130)
+        _end_interrupted()
     except click.ClickException as error:
         _show(error)
         sys.exit(error.exit_code)
@@ -86,6 +86,23 @@ def main() -> None:
             raise
         _show(_explain(error))
         sys.exit(PipectlError.exit_code)
+
+
+def _end_interrupted() -> NoReturn:
+    """End with status 130, as shells report a process that Ctrl-C has ended.
+
+    Not by `sys.exit`: where the interrupt hit code that runs `exec` on text, as `dataclass` does
+    during an import, CPython kills the process by SIGINT at its end although the interrupt was
+    handled (`_PyRuntime.signals.unhandled_keyboard_interrupt`).
+    """
+    # Another Ctrl-C while the process ends would change its exit status.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    echo("Stopped.", err=True)
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(130)
 
 
 def _show(error: click.ClickException) -> None:
