@@ -188,7 +188,11 @@ def _write_all(descriptor: int, data: bytes | memoryview, offset: int) -> None:
 
 def _help() -> int:
     """Run as a helper: read the job from stdin, write the result to stdout."""
-    document = json.load(sys.stdin)
+    try:
+        document = json.load(sys.stdin)
+    except ValueError:
+        # The process that started this one was interrupted before it had sent the whole job.
+        return 1
     layout = Layout.from_document(document["job"].pop("layout"))
     job = Job(layout=layout, **document["job"])
     channels = Channels(
