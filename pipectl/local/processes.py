@@ -21,6 +21,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -116,11 +117,21 @@ def _interrupts_held_back() -> Iterator[None]:
     This process ends its helpers. They inherit the signal mask, so none prints a traceback, not
     even during its imports.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Ctrl-C never interrupts another thread
+        return
+    interrupts: list[int] = []
+    # The mask is what helpers inherit. It does not keep the signal from other threads here, after
+    # which the main thread would be interrupted, perhaps before it knows its newest helper.
+    handler = signal.signal(signal.SIGINT, lambda number, _frame: interrupts.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+    if interrupts:
+        raise KeyboardInterrupt
 
 
 def _start_helper(job: Job, channels: Channels) -> subprocess.Popen[bytes]:
