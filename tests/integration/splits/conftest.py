@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import pytest
 from moto import mock_aws
 
+import transform.app
 from shared import clients, observability
+from tabular.transform import transform as engine_transform
 from tests.integration.splits.steps import (
     INPUT_BUCKET,
     METADATA_TABLE,
@@ -72,3 +74,16 @@ def whole(s3: S3Client) -> Steps:
 def in_splits(s3: S3Client) -> Callable[[int], Steps]:
     """The steps with a split size in bytes."""
     return lambda size: Steps(s3, SPLIT_BUCKET, size)
+
+
+@pytest.fixture
+def transformed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The splits that the engine transforms, in the order in which it does."""
+    seen: list[int] = []
+
+    def note(chunks: Any, layout: Any, split: Any, **options: Any) -> Any:
+        seen.append(split.index)
+        return engine_transform(chunks, layout, split, **options)
+
+    monkeypatch.setattr(transform.app, "transform", note)
+    return seen

@@ -13,7 +13,6 @@ import transform.stamp
 from shared import keys
 from shared.errors import MixedParts
 from shared.remedies import remedy_of
-from tabular.transform import transform as engine_transform
 from tests.integration.splits import files as cut
 from tests.integration.splits.steps import Run, Steps, Upload, upload
 from tests.integration.splits.test_generated_files import KIB, table
@@ -35,19 +34,6 @@ def steps(in_splits: InSplits) -> Steps:
 @pytest.fixture
 def uploaded(s3: S3Client) -> Upload:
     return upload(s3, BODY, cut.CONTRACT)
-
-
-@pytest.fixture
-def transformed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The splits that the engine transforms, as they come."""
-    seen: list[int] = []
-
-    def note(chunks: Any, layout: Any, split: Any, **options: Any) -> Any:
-        seen.append(split.index)
-        return engine_transform(chunks, layout, split, **options)
-
-    monkeypatch.setattr(transform.app, "transform", note)
-    return seen
 
 
 @pytest.fixture

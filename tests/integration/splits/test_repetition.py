@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-import transform.app
-from tabular.transform import transform as engine
 from tests.integration.splits import files as cut
 from tests.integration.splits.steps import Run, Steps, Upload, put_contract, upload
 from tests.integration.splits.test_generated_files import KIB, table
@@ -30,19 +28,6 @@ def steps(in_splits: InSplits) -> Steps:
 @pytest.fixture
 def uploaded(s3: S3Client) -> Upload:
     return upload(s3, BODY, cut.CONTRACT)
-
-
-@pytest.fixture
-def transformed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The splits that the engine transforms, as they come."""
-    seen: list[int] = []
-
-    def note(chunks: Any, layout: Any, split: Any, **options: Any) -> Any:
-        seen.append(split.index)
-        return engine(chunks, layout, split, **options)
-
-    monkeypatch.setattr(transform.app, "transform", note)
-    return seen
 
 
 @pytest.fixture
