@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tabular.model import Dialect
+
 
 # Of characters. A message can quote a contract's names and patterns, whose length nobody limits;
 # `shared.errors` says where the number comes from.
@@ -51,6 +53,12 @@ class UnsupportedEncoding(TabularError):
 
 class UnreadableFile(TabularError):
     """The file is not a CSV that can be read: damaged gzip, binary content, no clear delimiter."""
+
+    # `advice` is the dialect that the message names, with which the file can be read; None if it
+    # names none, or several.
+    def __init__(self, message: str = "", *, advice: Dialect | None = None) -> None:
+        super().__init__(message)
+        self.advice = advice
 
 
 class FileTooLarge(TabularError):

@@ -147,6 +147,8 @@ def _from_grammar(random: Random, contract: dict[str, Any] | None) -> bytes:
             labels = names if number == first else [""] * len(names)
             header = _joined(random, dialect, labels, odd=random.random() < 0.1)
             rows.insert(int(number) - 1, header)
+    if random.random() < 0.1:
+        rows = [row + str(dialect["delimiter"]) for row in rows]
     text = "".join(row + (end if random.random() < 0.9 else random.choice(ENDS)) for row in rows)
     if random.random() < 0.3:
         text = text.rstrip("\r\n")

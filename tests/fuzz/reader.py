@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 _UNITS = {"utf-16-le": 2, "utf-16-be": 2, "utf-32-le": 4, "utf-32-be": 4}
@@ -122,6 +122,10 @@ def read(content: bytes, rules: Rules, readers: Mapping[str, ReadCell] | None = 
     if not rules.header and readers is not None:
         labels = tuple(readers)
     data = records[first:]
+    if labels and rules.header and len(labels) > 1 and not labels[-1].strip():
+        if all(label.strip() for label in labels[:-1]):
+            labels = labels[:-1]
+            data = [_without_last_delimiter(record, len(labels)) for record in data]
     end = lines[-1].offset + lines[-1].size if lines else start
     fields = dict(readers) if readers is not None else dict.fromkeys(labels or (), _any_text)
     known = labels is not None and all(label in fields for label in labels)
@@ -325,6 +329,12 @@ def _header(records: list[Record], rules: Rules) -> tuple[tuple[str, ...] | None
             ]
             return tuple(rules.header_join.join(part) for part in parts), index + 1
     return None, 0
+
+
+def _without_last_delimiter(record: Record, width: int) -> Record:
+    if record.cells is None or len(record.cells) != width + 1 or record.cells[-1]:
+        return record
+    return replace(record, cells=record.cells[:-1])
 
 
 def _outcomes(

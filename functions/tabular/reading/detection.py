@@ -78,7 +78,8 @@ def _check_excel_hint(text: bytes) -> None:
         dialect = Dialect(delimiter=hint[1].decode(), header_rows=(above + 2,))
         raise UnreadableFile(
             "The first line only tells Excel the delimiter. Say so in the dataset's contract: "
-            f"{dialect_text(dialect)}."
+            f"{dialect_text(dialect)}.",
+            advice=dialect,
         )
 
 
@@ -99,19 +100,22 @@ def _check_remedy(sample: Sample, usable: Sequence[Reading], *, fits: bool) -> N
             return  # only blank lines above it, which do not count
         raise UnreadableFile(
             f"{_oddity(reading.dialect)} Put this into the dataset's contract, with which the "
-            f"file has {width} columns: {text}."
+            f"file has {width} columns: {text}.",
+            advice=reading.dialect,
         )
     if remedy.sure:
         raise UnreadableFile(
             f"The header looks to be row {row}, which has {width} columns like the rows after it, "
             f"with {_word(reading)} as delimiter; what is above it looks like a title. Say in the "
-            f"dataset's contract which row is the header: {text}."
+            f"dataset's contract which row is the header: {text}.",
+            advice=reading.dialect,
         )
     first = usable[0].width if usable else 1
     raise UnreadableFile(
         f"The first row has {first} columns and the rows after it have {width}, with "
         f"{_word(reading)} as delimiter. If the first row is the header, correct it. If row {row} "
-        f"is the header, say so in the dataset's contract: {text}."
+        f"is the header, say so in the dataset's contract: {text}.",
+        advice=reading.dialect,
     )
 
 
@@ -146,7 +150,8 @@ def _check_rare_delimiters(sample: Sample) -> None:
         "The file has one column with each of the usual delimiters (comma, semicolon, tab, bar), "
         f"but {_word(reading)} cuts its lines into {reading.width} cells each. If that is the "
         f"delimiter, put it into the dataset's contract: {dialect_text(dialect)}. If the file has "
-        f"one column, a contract with {dialect_text(Dialect())} says so."
+        f"one column, a contract with {dialect_text(Dialect())} says so.",
+        advice=dialect,
     )
 
 
@@ -183,7 +188,8 @@ def _check_quotes(sample: Sample, reading: Reading) -> None:
         raise UnreadableFile(
             "Cells are quoted with apostrophes, which would be published as part of the values. "
             f"Name the quote character in the dataset's contract: {dialect_text(other.dialect)}. "
-            'If they are part of the values, name the usual one there: "quoteChar": "\\"".'
+            'If they are part of the values, name the usual one there: "quoteChar": "\\"".',
+            advice=other.dialect,
         )
 
 
@@ -198,7 +204,8 @@ def _check_header(reading: Reading) -> None:
         raise UnreadableFile(
             "There seems to be no header: the first row reads like a record. If it is one, say so "
             f"in a contract for the dataset, with a field for each of the {reading.width} columns: "
-            f"{dialect_text(dialect)}. If it is the header, a contract with its names accepts it."
+            f"{dialect_text(dialect)}. If it is the header, a contract with its names accepts it.",
+            advice=dialect,
         )
 
 

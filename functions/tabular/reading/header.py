@@ -44,6 +44,14 @@ def check_labels(labels: Sequence[str]) -> None:
     _check_twice(labels)
 
 
+def ends_with_delimiter(labels: Sequence[str]) -> bool:
+    """Whether only the last of several columns has no name: every line ends with a delimiter.
+
+    Example: the header `A|B|` has the labels A, B and an empty one.
+    """
+    return len(labels) > 1 and not labels[-1].strip() and all(map(str.strip, labels[:-1]))
+
+
 def match_columns(labels: Sequence[str], contract: Contract) -> tuple[Column, ...]:
     """Find the contract's fields among the file's labels; the columns are in output order.
 

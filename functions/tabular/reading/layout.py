@@ -29,7 +29,7 @@ from tabular.reading.end_mark import strip_end_marks
 from tabular.reading.formats import binary_format, is_binary, refusal, text_format
 from tabular.reading.grammar import Grammar
 from tabular.reading.head import NO_CONTENT, HeadReader
-from tabular.reading.header import Column, check_labels, match_columns
+from tabular.reading.header import Column, check_labels, ends_with_delimiter, match_columns
 from tabular.reading.line_ends import count_lines, line_end, strip_line_end
 from tabular.reading.sample import Sample
 
@@ -59,7 +59,8 @@ class Layout:
     the object's size in bytes as stored. `blank_rows`: without a contract, rows of
     nothing but white space are skipped; with one, rows whose cells are all empty are skipped or
     rejected, as its dialect says. `likely_encoding` is one that the head is valid in, where it is
-    not in its own.
+    not in its own. `trailing_delimiter`: the header ends with a delimiter, so records may, too. The
+    empty cell after it belongs to no column, and is not in `labels`.
     """
 
     encoding: str
@@ -75,6 +76,7 @@ class Layout:
     line_end: str
     size: int
     likely_encoding: str | None = None
+    trailing_delimiter: bool = False
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -95,6 +97,11 @@ class Layout:
     def width(self) -> int:
         """How many cells a record has."""
         return len(self.labels)
+
+    def fits(self, cells: Sequence[str]) -> bool:
+        """Whether a record of these cells has as many as the header."""
+        after = cells[self.width :]
+        return len(cells) == self.width or (self.trailing_delimiter and list(after) == [""])
 
     @cached_property
     def codec(self) -> Encoding:
@@ -201,6 +208,9 @@ def read_layout(head: bytes, *, size: int, name: str, contract: Contract | None)
         # Header rows that somebody numbered are counted over all rows, blank ones too.
         skip_blank = named is None and dialect.header_rows == Dialect.header_rows
         labels = _read_labels(reader, dialect, named, skip_blank=skip_blank)
+        trailing = dialect.header and ends_with_delimiter(labels)
+        if trailing:
+            labels.pop()
         _check_text(labels, encoding, likely)
         check_labels(labels)
         _check_columns(len(labels))
@@ -229,6 +239,7 @@ def read_layout(head: bytes, *, size: int, name: str, contract: Contract | None)
         line_end=_line_end_of(text),
         size=size,
         likely_encoding=likely,
+        trailing_delimiter=trailing,
     )
 
 

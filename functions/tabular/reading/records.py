@@ -66,12 +66,13 @@ class Records:
     @cached_property
     def parsed(self) -> Parsed:
         """The records that are well-formed and not too long, cut into cells."""
+        found = None
         # Polars' CSV reader reads well-formed records as plain dialects have them.
         if len(self) and self._layout.grammar_utf8.is_plain_in(self._text):
             found = self._read_plain()
-            if found is not None:
-                return found
-        return self._read_slowly()
+        if found is None:
+            found = self._read_slowly()
+        return self._without_last_delimiter(found) if self._layout.trailing_delimiter else found
 
     @cached_property
     def too_long(self) -> pl.Series:
@@ -127,6 +128,25 @@ class Records:
     def _none(self) -> pl.Series:
         """False for each record."""
         return pl.Series([False]).new_from_index(0, len(self))
+
+    def _without_last_delimiter(self, parsed: Parsed) -> Parsed:
+        """The same records, where one more cell does not count if it is empty."""
+        width = self._layout.width
+        if parsed.widths is None:
+            return parsed
+        longer = (parsed.widths == width + 1).arg_true()
+        texts = self.texts.gather(parsed.indexes.gather(longer))
+        # The delimiter itself may be quoted or escaped, and the last cell a pair of quotes.
+        cut = self._layout.grammar_utf8
+        quote = self._layout.dialect.quote_char
+        sure = texts.str.ends_with(self._layout.dialect.delimiter)
+        if not cut.is_plain or (
+            quote is not None and texts.str.contains(quote, literal=True).any()
+        ):
+            cells = (cut.cells(text.encode()) or [""] for text in texts)
+            sure = pl.Series([not last for *_, last in cells], dtype=pl.Boolean)
+        widths = parsed.widths.scatter(longer.filter(sure), width)
+        return parsed._replace(widths=None if (widths == width).all() else widths)
 
     def _read_slowly(self) -> Parsed:
         grammar, width = self._layout.grammar_utf8, self._layout.width

@@ -174,7 +174,7 @@ class _Window:
             seen += 1
             cells = self._grammar.cells(record)
             malformed += cells is None
-            right += cells is not None and len(cells) == self._layout.width
+            right += cells is not None and self._layout.fits(cells)
         return (-malformed / seen, right / seen) if seen else _UNLIKE
 
     def _records(self, start: int) -> Iterator[bytes]:

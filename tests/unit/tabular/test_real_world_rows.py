@@ -8,7 +8,7 @@ import pytest
 
 from pipectl.local.infer import infer_contract
 from tabular.encoding import Encoding
-from tabular.errors import EmptyFile
+from tabular.errors import EmptyFile, HeaderMismatch
 from tabular.reading.end_mark import MOST_PADDING, without_end_marks
 from tabular.reading.measure import measure
 from tabular.reading.split import Split
@@ -159,3 +159,30 @@ def test_the_null_of_mysql_is_null_and_an_n_is_an_n(descriptor: dict[str, Any]) 
         ("x,y", 9),
     ]
     assert result.data[5]["id"] is None
+
+
+@pytest.mark.parametrize("contract", [None, TYPED])
+def test_a_nameless_last_column_is_none_and_what_is_in_it_is_an_extra_cell(
+    contract: Contract | None,
+) -> None:
+    content = b'id,name,\n1,a,\n2,b\n3,c,""\n4,d,x\n5,e,,\n6\n"7,",f,\n'
+    result = run(content, contract)
+
+    assert result.layout.labels == ("id", "name")
+    assert [str(data["id"]) for data in result.data] == ["1", "2", "3"] + ["7,"] * (not contract)
+    codes = {4: ["extra-cell"], 5: ["extra-cell"] * 2, 6: ["missing-cell"]}
+    assert result.codes == codes | ({7: ["type-error"]} if contract else {})
+    assert result.rejects[0]["errors"][0]["value"] == "x"
+
+
+def test_a_file_whose_lines_end_with_a_delimiter_can_be_cut_anywhere() -> None:
+    content = b"id,name,\n" + b"".join(b"%d,n%d,\n" % (n, n) for n in range(200))
+    at = content.index(b"150,n150")
+
+    assert in_splits(content, TYPED, at) == [150, 50]
+
+
+def test_only_the_last_name_may_be_blank() -> None:
+    for header in (b"id,,", b",id", b"id,,name"):
+        with pytest.raises(HeaderMismatch, match="blank in column"):
+            layout_of(header + b"\n1,2,3\n", contract_of(ID, NAME))
