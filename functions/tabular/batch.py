@@ -41,7 +41,7 @@ class BatchReader:
 
         Raises HeaderMismatch where the format has no column for a field.
         """
-        writer.check_fields(layout.fields)
+        writer.check_fields(layout.fields, layout.contract.record)
         self._layout = layout
         self._misfits = writer.misfits
         neutralise = layout.contract.neutralise_formulas

@@ -11,6 +11,12 @@ from typing import Any, Literal
 
 FieldsMatch = Literal["exact", "equal", "subset", "superset", "partial"]
 ColumnPolicy = Literal["fail", "drop", "keep"]
+RecordShape = Literal["envelope", "flat"]
+NamePolicy = Literal["cleaned", "original"]
+VersionPolicy = Literal["latest", "all"]
+
+ORIGIN_NAMES = ("_file_id", "_row")
+"""In flat records, the names of the file's ID and the record's number: no field can have them."""
 
 INTEGER_TYPES = frozenset({"integer", "year"})
 _NUMERIC_TYPES = INTEGER_TYPES | {"number"}
@@ -83,6 +89,10 @@ class Contract:
     `dialect` and `encoding` are None if they are detected for each file.
 
     Without `fields`, a contract has settings only: its files are read by the reference's rules.
+
+    `record` is the shape of a JSON Lines record: the reference's envelope, or the fields beside
+    `ORIGIN_NAMES`. `versions` says whether the output of a file replaces that of an earlier version
+    of the same key (`latest`), or every version has its own (`all`).
     """
 
     fields: tuple[Field, ...]
@@ -97,6 +107,17 @@ class Contract:
     missing_columns: ColumnPolicy = "fail"
     neutralise_formulas: bool = False
     output_format: str | None = None
+    record: RecordShape = "envelope"
+    output_names: NamePolicy = "cleaned"
+    versions: VersionPolicy = "latest"
+
+
+def output_name(name: str, policy: NamePolicy) -> str:
+    """The name in the output of a column: as it is, or cleaned by the reference's rule.
+
+    Cleaned means: stripped of white space, in lower case, and with `_` for spaces.
+    """
+    return name.strip().lower().replace(" ", "_") if policy == "cleaned" else name
 
 
 def is_numeric(field_type: str) -> bool:

@@ -110,7 +110,8 @@ def transform(
         for _ in batches():
             pass
     else:
-        writer.write(batches(), FileFacts(layout.fields, file_id, processed_at), processed)
+        facts = FileFacts(layout.fields, file_id, processed_at, layout.contract.record)
+        writer.write(batches(), facts, processed)
     return tally.part()
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tabular.contract.descriptor import parse_contract
 from tabular.contract.dialect_descriptor import short_document
 from tabular.errors import EmptyFile
-from tabular.model import Contract, Dialect
+from tabular.model import ORIGIN_NAMES, Contract, Dialect, output_name
 from tabular.reading.compression import gunzip
 from tabular.reading.end_mark import strip_end_marks
 from tabular.reading.layout import MAX_HEAD_BYTES, read_layout
@@ -89,15 +89,33 @@ def infer_contract(
     Raises EmptyFile, UnreadableFile, UnsupportedEncoding or HeaderMismatch, as every reader of the
     file does.
     """
-    given = Contract(fields=(), fields_match="subset", dialect=dialect, encoding=encoding)
+    given = Contract(
+        fields=(),
+        fields_match="subset",
+        dialect=dialect,
+        encoding=encoding,
+        output_names="original",
+    )
     layout = read_layout(head, size=size, name=name, contract=given)
     notes: list[str] = []
     columns, records, blank = _read_columns(layout, head, size, most_records, notes)
     fields = [_infer_field(column, notes) for column in columns]
     found = replace(layout.dialect, skip_blank_rows=blank > 0)
     document = _resource(name, found, fields, encoding or layout.encoding)
+    if _clash([field["name"] for field in fields]):
+        document["pipeline"] = {"outputNames": "original"}
+        notes.append(
+            "The output keeps the column names as they are: two of them would be the same in lower "
+            "case and with underscores for spaces."
+        )
     parse_contract(document)
     return Inference(document, tuple(notes), records)
+
+
+def _clash(names: Sequence[str]) -> bool:
+    """Whether cleaned names of columns are the same, or blank."""
+    cleaned = {output_name(name, "cleaned") for name in names}
+    return len(cleaned) < len(names) or "" in cleaned
 
 
 def _resource(
@@ -215,8 +233,9 @@ def _expanded(head: bytes, *, whole: bool) -> bytes:
 
 def _infer_field(column: _Column, notes: list[str]) -> dict[str, Any]:
     field = {"name": column.name} | _infer_type(column, notes)
-    if column.name.strip() != column.name:
-        field["pipeline"] = field.get("pipeline", {}) | {"outputName": column.name.strip()}
+    if output_name(column.name, "cleaned") in ORIGIN_NAMES:
+        free = f"source{output_name(column.name, 'cleaned')}"
+        field["pipeline"] = field.get("pipeline", {}) | {"outputName": free}
     if _is_key(column):
         field["constraints"] = {"required": True}
     return field

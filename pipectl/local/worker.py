@@ -21,7 +21,8 @@ from tabular.reading.records import Records
 from tabular.reading.split import Split
 from tabular.statistics.accumulator import merge
 from tabular.transform import Part, Tally, contract_writer, transform
-from tabular.writing.jsonl import WRITER, Envelope
+from tabular.writing.jsonl import WRITER, RecordLines
+from tabular.writing.output_format import FileFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -35,7 +36,10 @@ _CHUNK_BYTES = 1024 * 1024
 def work(job: Job, channels: Channels, look_around: Callable[[], None]) -> Part:
     """Process blocks until none is left."""
     reader = BatchReader(job.layout, WRITER if job.processed else contract_writer(job.layout))
-    envelope = Envelope(job.layout.fields, file_id=job.file_id, processed_at=job.processed_at)
+    layout = job.layout
+    lines = RecordLines(
+        FileFacts(layout.fields, job.file_id, job.processed_at, layout.contract.record)
+    )
     tally = Tally(job.layout)
     waiting: list[tuple[int, Rendered]] = []
     with _Outputs(job) as outputs, Path(job.path).open("rb", buffering=0) as file:
@@ -56,7 +60,7 @@ def work(job: Job, channels: Channels, look_around: Callable[[], None]) -> Part:
             )
             batch = reader.read(records, token.row)
             tally.add(batch, block)
-            waiting.append((token.block, _rendered(envelope, batch, job)))
+            waiting.append((token.block, _rendered(lines, batch, job)))
             # One block may wait for its turn to be written while the next is transformed.
             while waiting and (len(waiting) > 1 or channels.may_write(waiting[0][0])):
                 _write(waiting.pop(0), outputs, channels, look_around)
@@ -106,11 +110,11 @@ class Rendered(NamedTuple):
     rejected_csv: bytes
 
 
-def _rendered(envelope: Envelope, batch: Batch, job: Job) -> Rendered:
+def _rendered(lines: RecordLines, batch: Batch, job: Job) -> Rendered:
     """All outputs of a block, whose sizes determine the offsets of the next block's."""
     pieces = list(batch.rejects.pieces()) if job.rejected or job.rejected_csv else []
     return Rendered(
-        envelope.lines(batch.rows, batch.values, batch.escapable) if job.processed else b"",
+        lines.lines(batch.rows, batch.values, batch.escapable) if job.processed else b"",
         b"".join(piece.lines for piece in pieces) if job.rejected else b"",
         b"".join(piece.csv for piece in pieces) if job.rejected_csv else b"",
     )

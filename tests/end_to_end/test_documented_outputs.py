@@ -98,6 +98,14 @@ def test_processed_records(succeeded: Outcome) -> None:
     assert unlike("processed", map(json.loads, lines)) == NOTHING
 
 
+def test_flat_records(pipeline: Pipeline) -> None:
+    contract = {"schema": {"fields": [{"name": "N"}]}, "pipeline": {"record": "flat"}}
+    pipeline.put_contract("flat", contract)
+    [line] = pipeline.run(b"N\nx\n", dataset="flat").output("processed/", ".jsonl").splitlines()
+    assert documented("flat") == {"_file_id", "_row", "<column>"}
+    assert {*json.loads(line)} == {"_file_id", "_row", "n"}
+
+
 def test_rejected_records(succeeded: Outcome) -> None:
     lines = succeeded.output("rejected/", ".jsonl").splitlines()
     assert unlike("rejected", map(json.loads, lines)) == NOTHING

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tabular.model import Field
 from tabular.values.cells import reader
 from tabular.values.columns import ColumnReader, Values
-from tabular.writing.jsonl import Envelope
+from tabular.writing.jsonl import RecordLines
+from tabular.writing.output_format import FileFacts
 from tests.unit.tabular.engine import contract_of
 
 FORMATS = {
@@ -97,7 +98,7 @@ def _one_of(values: Values, index: int) -> Values:
 
 
 def json_text(field: Field, values: Values, index: int) -> str:
-    line = Envelope([field], file_id="f", processed_at="").lines(
+    line = RecordLines(FileFacts([field], "f", "")).lines(
         pl.Series([1]),
         [_one_of(values, index)],
     )

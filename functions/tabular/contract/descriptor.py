@@ -19,7 +19,7 @@ from tabular.contract.problems import REFUSED_REFERENCE, Node, did_you_mean, sho
 from tabular.contract.settings_descriptor import with_settings
 from tabular.encoding import find_encoding
 from tabular.errors import InvalidContract, UnsupportedEncoding
-from tabular.model import Contract, Dialect, Field, FieldsMatch
+from tabular.model import ORIGIN_NAMES, Contract, Dialect, Field, FieldsMatch, output_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -165,6 +165,7 @@ def _read_resource(root: Node, output_formats: Collection[str]) -> Contract:
     contract = with_settings(
         _read_schema(schema, more_missing), settings.child("pipeline"), output_formats
     )
+    contract = _with_output_names(schema, contract)
     encoding = _read_encoding(root)
     if dialect is not None:
         _check_names_without_case(schema, contract, dialect)
@@ -241,7 +242,8 @@ def _schema_of(root: Node) -> Node:
 
 
 def _read_bare_schema(root: Node, output_formats: Collection[str]) -> Contract:
-    return with_settings(_read_schema(root, ()), root.child("pipeline"), output_formats)
+    contract = with_settings(_read_schema(root, ()), root.child("pipeline"), output_formats)
+    return _with_output_names(root, contract)
 
 
 def _check_kind(root: Node) -> None:
@@ -341,15 +343,38 @@ def _required(field: Field) -> Field:
 
 def _check_unique_names(schema: Node, fields: list[Field]) -> None:
     seen: dict[str, int] = {}
-    outputs: dict[str, int] = {}
     for index, field in enumerate(fields):
         first = seen.setdefault(field.name, index)
         if first != index:
             schema.wrong(f"fields[{index}].name", f"is the same as that of fields[{first}]")
-        first = outputs.setdefault(field.output_name, index)
-        if first != index and field.name != fields[first].name:
-            path = f"fields[{index}].pipeline.outputName"
-            schema.wrong(path, f"is the same as the output name of fields[{first}]")
+
+
+def _with_output_names(schema: Node, contract: Contract) -> Contract:
+    """Name the fields in the output; names that are reserved or occur twice are noted."""
+    fields: list[Field] = []
+    first: dict[str, int] = {}
+    for index, field in enumerate(contract.fields):
+        name = field.output_name or output_name(field.name, contract.output_names)
+        explicit = bool(field.output_name)
+        path = f"fields[{index}]." + ("pipeline.outputName" if explicit else "name")
+        other = first.setdefault(name, index)
+        if field.name and not name:
+            schema.wrong(path, "is blank; give the column a name in the output: outputName")
+        elif name in ORIGIN_NAMES:
+            schema.wrong(
+                path, f"{name!r} is a column of the pipeline's own; set another outputName"
+            )
+        elif other != index and field.name != contract.fields[other].name:
+            schema.wrong(path, _same_output_name(name, other, explicit=explicit))
+        fields.append(replace(field, output_name=name))
+    return replace(contract, fields=tuple(fields))
+
+
+def _same_output_name(name: str, other: int, *, explicit: bool) -> str:
+    problem = f"gives the output name {name!r}, which fields[{other}] has too"
+    if explicit:
+        return problem
+    return f'{problem}; set outputName, or "outputNames": "original" in the pipeline settings'
 
 
 def _read_fields_match(schema: Node) -> FieldsMatch:

@@ -78,7 +78,8 @@ _SAMPLE = datetime(2024, 1, 31, 15, 30, 59, 123456, tzinfo=UTC)
 def read_field(node: Node, schema_missing: tuple[str, ...]) -> Field:
     """Make a field from its descriptor; what is wrong with it is noted in the node's problems.
 
-    `schema_missing` are the schema's missing values, which the field's own replace.
+    `schema_missing` are the schema's missing values, which the field's own replace. The output name
+    is empty unless the descriptor gives one: what it is otherwise depends on the contract.
     """
     name = node.text("name", "")
     if not node.has("name"):
@@ -86,14 +87,14 @@ def read_field(node: Node, schema_missing: tuple[str, ...]) -> Field:
     kind = _read_type(node)
     if kind is None:
         # Which other properties are valid depends on the type.
-        return Field(name=name, output_name=name)
+        return Field(name=name, output_name="")
     properties = (*_COMMON_PROPERTIES, *_TYPE_PROPERTIES.get(kind, ()))
     node.check_names(properties, refused=_REFUSED, ignored=_IGNORED)
     settings = node.child("pipeline")
     settings.check_names(("outputName", "trim"), refused={}, strict=True)
     field = Field(
         name=name,
-        output_name=settings.text("outputName", name),
+        output_name=settings.text("outputName", ""),
         type=kind,
         format=_read_format(node, kind),
         missing_values=read_missing_values(node, schema_missing),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tabular.errors import HeaderMismatch
-from tabular.model import Contract, Field
+from tabular.model import Contract, Field, NamePolicy, output_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,22 +14,21 @@ REFERENCE_NUMBERS = frozenset({"amount", "price", "quantity", "total"})
 """Without a contract, the fields of these names (cleaned) hold numbers; all others hold text."""
 
 
-def reference_contract(header: Sequence[str]) -> Contract:
+def reference_contract(header: Sequence[str], names: NamePolicy = "cleaned") -> Contract:
     """Make the contract of a dataset that has none: the rules for any file with a header.
 
-    Output names are the header's, stripped, in lower case and with `_` for spaces. Cells are
-    stripped of white space, and what is then empty is null. Raises HeaderMismatch if two columns
-    would get one name, or a column none.
+    Output names are the header's, cleaned unless `names` says otherwise. Cells are stripped of
+    white space, and what is then empty is null. Raises HeaderMismatch if two columns would get one
+    name, or a column none.
     """
-    fields = tuple(_reference_field(name) for name in header)
+    fields = tuple(_reference_field(name, names) for name in header)
     _check_names([field.output_name for field in fields])
-    return Contract(fields=fields)
+    return Contract(fields=fields, output_names=names)
 
 
-def _reference_field(name: str) -> Field:
-    output_name = name.strip().lower().replace(" ", "_")
-    kind = "number" if output_name in REFERENCE_NUMBERS else "string"
-    return Field(name=name, output_name=output_name, type=kind, trim=True)
+def _reference_field(name: str, names: NamePolicy) -> Field:
+    kind = "number" if output_name(name, "cleaned") in REFERENCE_NUMBERS else "string"
+    return Field(name=name, output_name=output_name(name, names), type=kind, trim=True)
 
 
 def _check_names(names: list[str]) -> None:
@@ -40,7 +39,7 @@ def _check_names(names: list[str]) -> None:
         first = places.setdefault(name, position)
         if first < position:
             raise HeaderMismatch(
-                f"In the header, columns {first} and {position} have the same name once spaces and "
-                "case are evened out. Rename one, or give the dataset a contract: it takes names "
-                "to the letter."
+                f"In the header, columns {first} and {position} have the same name in lower case "
+                "and with underscores for spaces. Rename one, or keep the names as they are: put "
+                '"outputNames": "original" into the pipeline settings of the dataset\'s contract.'
             )

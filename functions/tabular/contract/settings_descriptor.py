@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from tabular.contract.problems import Node, shown
-from tabular.model import ColumnPolicy, Contract
+from tabular.model import ColumnPolicy, Contract, NamePolicy, RecordShape, VersionPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -18,6 +18,9 @@ _SETTINGS = (
     "missingColumns",
     "neutraliseFormulas",
     "outputFormat",
+    "outputNames",
+    "record",
+    "versions",
 )
 _MAY_HAVE_EXTRA = ("subset", "partial")
 _MAY_LACK = ("superset", "partial")
@@ -41,6 +44,11 @@ def with_settings(contract: Contract, node: Node, output_formats: Collection[str
         missing_columns=_read_policy(node, "missingColumns", match, _MAY_LACK, "keep"),
         neutralise_formulas=node.choice("neutraliseFormulas", ("off", "prefix"), "off") == "prefix",
         output_format=output_format or None,
+        output_names=cast(
+            "NamePolicy", node.choice("outputNames", ("cleaned", "original"), "cleaned")
+        ),
+        record=cast("RecordShape", node.choice("record", ("envelope", "flat"), "envelope")),
+        versions=cast("VersionPolicy", node.choice("versions", ("latest", "all"), "latest")),
     )
 
 

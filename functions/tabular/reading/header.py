@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from tabular.errors import HeaderMismatch
-from tabular.model import Field
+from tabular.model import Field, output_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -73,9 +73,13 @@ def match_columns(labels: Sequence[str], contract: Contract) -> tuple[Column, ..
         if field.name in positions or contract.missing_columns != "drop"
     ]
     if contract.extra_columns == "keep":
-        columns += [Column(place, Field(labels[place], labels[place])) for place in extra]
-    _check_output_names(columns)
+        columns += [Column(place, _extra_field(labels[place], contract)) for place in extra]
+    _check_output_names(columns, contract)
     return tuple(columns)
+
+
+def _extra_field(label: str, contract: Contract) -> Field:
+    return Field(label, output_name(label, contract.output_names))
 
 
 def _check_twice(labels: Sequence[str]) -> None:
@@ -167,22 +171,31 @@ def _check_order(labels: Sequence[str], contract: Contract, header: tuple[str, .
             )
 
 
-def _check_output_names(columns: list[Column]) -> None:
-    """Refuse an extra column that is called as the contract calls a field in the output.
+def _check_output_names(columns: list[Column], contract: Contract) -> None:
+    """Refuse an extra column whose output name a field of the contract or another column has.
 
-    The contract's own output names differ from each other, and so do the labels.
+    The output names of the contract's own fields differ from each other.
     """
-    first: dict[str, Field] = {}
+    own = {field.name for field in contract.fields}
+    first: dict[str, Column] = {}
     for column in columns:
-        output = column.field.output_name
-        if output in first:
+        other = first.setdefault(column.field.output_name, column)
+        if other is column:
+            continue
+        number = (column.position or 0) + 1
+        if other.field.name not in own:
             raise HeaderMismatch(
-                f"Column {(column.position or 0) + 1} of the header, which the contract has no "
-                f"field for, has the name {output!r} that the contract gives to the field "
-                f"{first[output].name!r} in the output. Rename the column, or give the field "
-                "another output name in the contract."
+                f"Columns {(other.position or 0) + 1} and {number} of the header, which the "
+                "contract has no fields for, have the same name in lower case and with "
+                "underscores for spaces. Rename one, or keep the names as they are: put "
+                '"outputNames": "original" into the contract\'s pipeline settings.'
             )
-        first[output] = column.field
+        raise HeaderMismatch(
+            f"Column {number} of the header, which the contract has no field for, would have "
+            f"the name {other.field.output_name!r} in the output, like the field "
+            f"{other.field.name!r} of the contract. Rename the column, or give the field another "
+            "output name in the contract."
+        )
 
 
 def _lookalike(missing: Iterable[Field], extra: Iterable[int], labels: Sequence[str]) -> str:

@@ -245,8 +245,9 @@ def read_layout(head: bytes, *, size: int, name: str, contract: Contract | None)
 
 def _by_reference(labels: list[str], settings: Contract | None) -> Contract:
     """The reference's rules for a file of this header, with the contract's settings if it has."""
-    reference = reference_contract(labels)
-    return reference if settings is None else replace(settings, fields=reference.fields)
+    if settings is None:
+        return reference_contract(labels)
+    return replace(settings, fields=reference_contract(labels, settings.output_names).fields)
 
 
 def _decompressed(head: bytes, size: int, name: str) -> tuple[bytes, bool, str | None]:

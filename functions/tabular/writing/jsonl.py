@@ -10,12 +10,17 @@ import polars as pl
 
 from tabular.values.columns import QUOTED_TYPES, Values
 from tabular.values.json_texts import escaped
-from tabular.writing.output_format import FileFacts, ProcessedRecords, Writer
+from tabular.writing.output_format import (
+    FileFacts,
+    ProcessedRecords,
+    Writer,
+    check_origin_names,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from tabular.model import Field
+    from tabular.model import Field, RecordShape
     from tabular.sink import Sink
 
 _ROWS_A_PIECE = 16_384
@@ -23,13 +28,20 @@ _ROWS_A_PIECE = 16_384
 _QUOTE = '"'
 
 
-class Envelope:
-    """Writes `{"id", "original_row", "data", "processed_at"}` lines for one file's records."""
+class RecordLines:
+    """Writes one JSON object a line for one file's records.
 
-    def __init__(self, fields: Sequence[Field], *, file_id: str, processed_at: str) -> None:
-        self._fields = fields
-        self._id = encode_basestring(file_id)[:-1]
-        self._tail = f'}},"processed_at":{encode_basestring(processed_at)}}}'
+    In the envelope it is `{"id", "original_row", "data": {...}, "processed_at"}`. Flat, the fields
+    follow `_file_id` and `_row`.
+    """
+
+    def __init__(self, facts: FileFacts) -> None:
+        self._fields = facts.fields
+        self._flat = facts.record == "flat"
+        self._file_id = encode_basestring(facts.file_id)
+        self._tail = (
+            "}" if self._flat else f'}},"processed_at":{encode_basestring(facts.processed_at)}}}'
+        )
         self._buffers: list[BytesIO] = []
 
     def lines(
@@ -42,19 +54,27 @@ class Envelope:
         """
         if not len(rows):
             return memoryview(b"")
-        line, numbers = _Line(), rows.cast(pl.String)
+        line = _Line()
         places = None if escapable is None else escapable.arg_true()
-        line.add(f'{{"id":{self._id}-')
-        line.add(numbers)
-        line.add('","original_row":')
-        line.add(numbers)
-        separator = ',"data":{'
+        separator = self._add_origin(line, rows.cast(pl.String))
         for field, values in zip(self._fields, columns, strict=True):
             line.add(f"{separator}{encode_basestring(field.output_name)}:")
             _add_json(line, field, values, places)
             separator = ","
-        line.add((separator if not columns else "") + self._tail)
+        line.add(("" if columns or self._flat else separator) + self._tail)
         return self._written(line)
+
+    def _add_origin(self, line: _Line, numbers: pl.Series) -> str:
+        """Add what is before the fields, except what separates it from the first field."""
+        if self._flat:
+            line.add(f'{{"_file_id":{self._file_id},"_row":')
+            line.add(numbers)
+            return ","
+        line.add(f'{{"id":{self._file_id[:-1]}-')
+        line.add(numbers)
+        line.add('","original_row":')
+        line.add(numbers)
+        return ',"data":{'
 
     def _written(self, line: _Line) -> memoryview:
         buffer = self._free_buffer()
@@ -159,10 +179,15 @@ def _add_json(line: _Line, field: Field, values: Values, places: pl.Series | Non
 
 
 def _write(batches: Iterable[ProcessedRecords], facts: FileFacts, sink: Sink) -> None:
-    envelope = Envelope(facts.fields, file_id=facts.file_id, processed_at=facts.processed_at)
+    records = RecordLines(facts)
     for batch in batches:
-        if lines := envelope.lines(batch.rows, batch.values, batch.escapable):
+        if lines := records.lines(batch.rows, batch.values, batch.escapable):
             sink.write(lines)
 
 
-WRITER = Writer(_write)
+def _check_fields(fields: Sequence[Field], record: RecordShape) -> None:
+    if record == "flat":
+        check_origin_names(fields)
+
+
+WRITER = Writer(_write, _check_fields)

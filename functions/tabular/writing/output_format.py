@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
+from tabular.errors import HeaderMismatch
+from tabular.model import ORIGIN_NAMES
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     import polars as pl
 
-    from tabular.model import Field
+    from tabular.model import Field, RecordShape
     from tabular.sink import Sink
     from tabular.values.columns import Values
     from tabular.values.fault_columns import FaultColumn
@@ -33,15 +36,32 @@ class ProcessedRecords(Protocol):
 
 
 class FileFacts(NamedTuple):
-    """What is the same for all records of a file: its fields, its id, and the execution's start."""
+    """What is the same for all records of a file.
+
+    These are its fields, its ID, the execution's start, and the shape that the contract gives to
+    the records (for formats that have a choice).
+    """
 
     fields: Sequence[Field]
     file_id: str
     processed_at: str
+    record: RecordShape = "envelope"
 
 
-def any_fields(_: Sequence[Field]) -> None:
+def any_fields(_: Sequence[Field], __: RecordShape) -> None:
     """Accept all fields: the check of a format that reserves no column names."""
+
+
+def check_origin_names(fields: Sequence[Field]) -> None:
+    """Raise HeaderMismatch if a field has the name of a column that says where a record is from."""
+    for number, field in enumerate(fields, 1):
+        if field.output_name in ORIGIN_NAMES:
+            # By its number: the field's own name may be one of the file's.
+            raise HeaderMismatch(
+                f"Column {number} of the output would have the name {field.output_name!r}, which "
+                "is a column of the pipeline's own in flat records. Rename it, or give the field "
+                "another output name in the contract."
+            )
 
 
 def no_misfits(_: Field, __: Values) -> FaultColumn | None:
@@ -57,12 +77,13 @@ class Writer:
     writes one part into the sink. Pulling is what processes the split: `write` must exhaust the
     iterable, keep no block longer than it needs to, and let the iterable's errors through.
 
-    `check_fields` raises HeaderMismatch where the format has no column for a field. `misfits`
+    `check_fields` raises HeaderMismatch where records of this shape have no column for a field.
+    `misfits`
     returns the faults of a column's values that the format cannot hold without loss, or None.
     """
 
     write: Callable[[Iterable[ProcessedRecords], FileFacts, Sink], None]
-    check_fields: Callable[[Sequence[Field]], None] = any_fields
+    check_fields: Callable[[Sequence[Field], RecordShape], None] = any_fields
     misfits: Callable[[Field, Values], FaultColumn | None] = no_misfits
 
 

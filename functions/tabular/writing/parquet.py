@@ -17,15 +17,19 @@ from typing import TYPE_CHECKING
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from tabular.errors import HeaderMismatch
 from tabular.faults import Fault
 from tabular.values.fault_columns import FaultColumn, shown_texts
-from tabular.writing.output_format import FileFacts, ProcessedRecords, Writer
+from tabular.writing.output_format import (
+    FileFacts,
+    ProcessedRecords,
+    Writer,
+    check_origin_names,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from tabular.model import Field
+    from tabular.model import Field, RecordShape
     from tabular.sink import Sink
     from tabular.values.columns import Values
 
@@ -64,15 +68,8 @@ def parquet_schema(fields: Sequence[Field]) -> dict[str, pl.DataType]:
 
     Raises HeaderMismatch where a field would have the name of one of the first two.
     """
+    check_origin_names(fields)
     own: dict[str, pl.DataType] = {"_file_id": pl.String(), "_row": pl.Int64()}
-    for number, field in enumerate(fields, 1):
-        if field.output_name in own:
-            # By its number: the field's own name may be one of the file's.
-            raise HeaderMismatch(
-                f"Column {number} of the output would be called {field.output_name!r}, and Parquet "
-                "output has a column of that name already. Rename it, or give the field another "
-                "output name in the contract."
-            )
     return own | {field.output_name: _TYPES.get(field.type, pl.String()) for field in fields}
 
 
@@ -211,8 +208,8 @@ def _write(batches: Iterable[ProcessedRecords], facts: FileFacts, sink: Sink) ->
     write_parquet(frames, facts.fields, sink)
 
 
-def _check_fields(fields: Sequence[Field]) -> None:
-    parquet_schema(fields)
+def _check_fields(fields: Sequence[Field], _: RecordShape) -> None:
+    check_origin_names(fields)
 
 
 WRITER = Writer(_write, _check_fields, misfits)

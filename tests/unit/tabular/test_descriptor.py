@@ -75,8 +75,8 @@ def test_a_data_resource_becomes_a_contract() -> None:
                 missing_values=("", "n/a", "\\N"),
                 constraints=Constraints(required=True, minimum=1),
             ),
-            Field(name="Placed", output_name="Placed", type="date", missing_values=("-", "\\N")),
-            Field(name="Note", output_name="Note", missing_values=("", "n/a", "\\N")),
+            Field(name="Placed", output_name="placed", type="date", missing_values=("-", "\\N")),
+            Field(name="Note", output_name="note", missing_values=("", "n/a", "\\N")),
         ),
         fields_match="subset",
         primary_key=("Order",),
@@ -306,6 +306,33 @@ def test_extra_columns_are_dropped_and_missing_ones_null_where_fields_match_lets
     assert (contract.extra_columns, contract.missing_columns) == (extra, missing)
 
 
+def test_a_field_without_an_output_name_gets_its_own_name_cleaned_or_as_it_is() -> None:
+    fields = [{"name": " Order ID"}, {"name": "B", "pipeline": {"outputName": "The B"}}]
+
+    cleaned = parse_contract({"fields": fields})
+    original = parse_contract({"fields": fields, "pipeline": {"outputNames": "original"}})
+
+    assert [field.output_name for field in cleaned.fields] == ["order_id", "The B"]
+    assert [field.output_name for field in original.fields] == [" Order ID", "The B"]
+
+
+def test_the_settings_of_the_output_are_the_designs_unless_set() -> None:
+    settings = {"record": "flat", "outputNames": "original", "versions": "all"}
+    fields = [{"name": "a"}]
+
+    default = parse_contract({"fields": fields})
+    contract = parse_contract({"fields": fields, "pipeline": settings})
+    without_schema = parse_contract({"pipeline": settings})
+
+    assert (default.record, default.output_names, default.versions) == (
+        "envelope",
+        "cleaned",
+        "latest",
+    )
+    for one in (contract, without_schema, from_document(Contract, to_document(contract))):
+        assert (one.record, one.output_names, one.versions) == ("flat", "original", "all")
+
+
 def test_properties_of_others_are_left_alone() -> None:
     parse_contract({"fields": [{"name": "a", "unit": "kg"}], "x-owner": "sales", "contact": {}})
 
@@ -453,7 +480,38 @@ WRONG_DOCUMENTS: list[tuple[Any, str, str]] = [
     (
         {"fields": [{"name": "a"}, {"name": "b", "pipeline": {"outputName": "a"}}]},
         "fields[1].pipeline.outputName",
-        "same as the output name of fields[0]",
+        "gives the output name 'a', which fields[0] has too",
+    ),
+    (
+        {"fields": [{"name": "Order ID"}, {"name": " order_id"}]},
+        "fields[1].name",
+        "gives the output name 'order_id', which fields[0] has too; set outputName, or",
+    ),
+    (
+        {"fields": [{"name": "a"}, {"name": " _Row "}]},
+        "fields[1].name",
+        "'_row' is a column of the pipeline's own; set another outputName",
+    ),
+    (
+        {"fields": [{"name": "a", "pipeline": {"outputName": "_file_id"}}]},
+        "fields[0].pipeline.outputName",
+        "'_file_id' is a column of the pipeline's own",
+    ),
+    ({"fields": [{"name": " "}]}, "fields[0].name", "is blank; give the column a name"),
+    (
+        {"fields": [{"name": "a"}], "pipeline": {"record": "nested"}},
+        "pipeline.record",
+        "expected one of envelope, flat, found 'nested'",
+    ),
+    (
+        {"fields": [{"name": "a"}], "pipeline": {"outputNames": "clean"}},
+        "pipeline.outputNames",
+        "did you mean 'cleaned'?",
+    ),
+    (
+        {"fields": [{"name": "a"}], "pipeline": {"versions": True}},
+        "pipeline.versions",
+        "expected one of latest, all, found True",
     ),
     (
         {"fields": [{"name": "a"}], "pipeline": {"maxRejectCount": -2}},
@@ -507,7 +565,10 @@ def test_a_wrong_resource_is_told_by_path(
 
 
 def test_names_that_differ_in_case_alone_are_refused_where_it_does_not_matter() -> None:
-    schema = {"fields": [{"name": "Ab"}, {"name": "aB"}]}
+    schema = {
+        "fields": [{"name": "Ab"}, {"name": "aB"}],
+        "pipeline": {"outputNames": "original"},
+    }
 
     assert parse_contract({"schema": schema, "dialect": {}}).fields[1].name == "aB"
     assert problems_of({"schema": schema, "dialect": {"caseSensitiveHeader": False}}) == {

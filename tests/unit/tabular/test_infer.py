@@ -160,13 +160,30 @@ def test_the_document_is_a_data_resource_that_accepts_the_sample() -> None:
         "dialect": {"delimiter": ";"},
         "schema": {
             "fields": [
-                {"name": "Order ID ", "type": "integer", "pipeline": {"outputName": "Order ID"}},
+                {"name": "Order ID ", "type": "integer"},
                 {"name": "Total", "type": "number", "decimalChar": ","},
             ]
         },
     }
     total = parse_contract(inference.document).fields[1]
     assert reader(total)("-3,75").json == "-3.75"
+
+
+def test_names_that_would_clash_in_the_output_are_kept_as_they_are() -> None:
+    inference = infer("Name,name\nx,y\n")
+
+    assert inference.document["pipeline"] == {"outputNames": "original"}
+    assert [field.output_name for field in parse_contract(inference.document).fields] == [
+        "Name",
+        "name",
+    ]
+    assert "keeps the column names as they are" in inference.notes[-1]
+
+
+def test_a_column_with_a_name_of_the_pipelines_own_gets_another_in_the_output() -> None:
+    (field,) = infer("_Row\nx\n").document["schema"]["fields"]
+
+    assert field["pipeline"] == {"outputName": "source_row"}
 
 
 def test_a_header_in_another_row_and_none_at_all() -> None:

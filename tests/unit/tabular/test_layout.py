@@ -209,6 +209,33 @@ def test_policies_decide_about_extra_and_missing_columns(
     assert [field.output_name for field in layout.fields] == names
 
 
+def test_extra_columns_that_are_kept_are_named_like_fields() -> None:
+    cleaned = contract_of(A, pipeline={"extraColumns": "keep"})
+    original = contract_of(A, pipeline={"extraColumns": "keep", "outputNames": "original"})
+    header = b"a,Unit Price\n"
+    assert [field.output_name for field in layout_of(header, cleaned).fields] == ["a", "unit_price"]
+    assert [field.output_name for field in layout_of(header, original).fields] == [
+        "a",
+        "Unit Price",
+    ]
+
+
+def test_extra_columns_with_the_same_output_name_are_refused_unless_names_are_original() -> None:
+    pipeline = {"extraColumns": "keep"}
+    error = refused(b"a,X y,x_y\n", contract_of(A, pipeline=pipeline))
+    assert "Columns 2 and 3 of the header, which the contract has no fields for" in str(error)
+    original = contract_of(A, pipeline={**pipeline, "outputNames": "original"})
+    assert len(layout_of(b"a,X y,x_y\n", original).fields) == 3
+
+
+def test_without_a_schema_names_are_cleaned_or_original() -> None:
+    original = parse_contract({"pipeline": {"outputNames": "original"}})
+    layout = layout_of(b"Order ID,order id\n", original)
+    assert [field.output_name for field in layout.fields] == ["Order ID", "order id"]
+    error = refused(b"Order ID,order id\n", parse_contract({}))
+    assert '"outputNames": "original"' in str(error)
+
+
 NAMES = ("id", "mail", "iban", "total", "city", "zip")
 
 

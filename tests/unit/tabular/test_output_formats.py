@@ -17,7 +17,7 @@ from tabular.writing.output_format import FileFacts, OutputFormat, ProcessedReco
 from tests.unit.tabular.engine import contract_of, run
 
 if TYPE_CHECKING:
-    from tabular.model import Field
+    from tabular.model import Field, RecordShape
     from tabular.sink import Sink
     from tabular.values.columns import Values
 
@@ -37,7 +37,7 @@ def _no_c(field: Field, values: Values) -> FaultColumn | None:
     return FaultColumn(places, [(fault,)]) if len(places) else None
 
 
-def _no_fields(_: Sequence[Field]) -> None:
+def _no_fields(_: Sequence[Field], __: RecordShape) -> None:
     raise HeaderMismatch("this format has no columns")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,13 @@ def outputs_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     source = tmp_path / "source.csv"
     source.write_bytes(CONTENT)
 
-    def outputs(processes: int, block_bytes: int) -> Any:
+    def outputs(processes: int, block_bytes: int, contract: Any = CONTRACT) -> Any:
         folder = tmp_path / f"out-{processes}-{block_bytes}"
         folder.mkdir()
         names = ("processed", "rejected", "rejected_csv")
         part = transform_file(
             source,
-            layout_of(CONTENT, CONTRACT),
+            layout_of(CONTENT, contract),
             file_id="f",
             processed_at="now",
             processes=processes,
@@ -48,6 +49,13 @@ def test_two_processes_give_the_bytes_of_one(outputs_of: Any) -> None:
 
 def test_three_processes_give_the_bytes_of_one(outputs_of: Any) -> None:
     assert outputs_of(3, 64) == outputs_of(1, 64)
+
+
+def test_two_processes_write_flat_records_like_one(outputs_of: Any) -> None:
+    flat = replace(CONTRACT, record="flat")
+    alone, together = outputs_of(1, 8_000_000, flat), outputs_of(2, 500, flat)
+    assert together == alone
+    assert alone[1][0].startswith(b'{"_file_id":"f","_row":1,"id":1,"text":"plain"}\n')
 
 
 def test_what_a_process_raises_is_raised_by_its_name(

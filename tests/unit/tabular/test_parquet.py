@@ -112,9 +112,5 @@ def test_a_datetime_that_its_column_cannot_hold_is_rejected(cell: bytes) -> None
 
 
 def test_a_column_named_as_one_of_parquets_own_is_refused() -> None:
-    with pytest.raises(HeaderMismatch, match="Column 1 of the output would be called '_row'"):
-        run(
-            b"row\n1\n",
-            contract_of({"name": "row", "pipeline": {"outputName": "_row"}}),
-            output_format="parquet",
-        )
+    with pytest.raises(HeaderMismatch, match="Column 2 of the output would have the name '_row'"):
+        run(b"a,_row\n1,2\n", output_format="parquet")

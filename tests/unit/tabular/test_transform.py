@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tabular.errors import FileTooLarge, TabularError, UnreadableFile
+from tabular.contract.descriptor import parse_contract
+from tabular.errors import FileTooLarge, HeaderMismatch, TabularError, UnreadableFile
 from tabular.reading import compression
 from tabular.reading.compression import gunzip
 from tabular.reading.grammar import MAX_RECORD_BYTES
@@ -287,9 +288,32 @@ def test_a_single_column_keeps_its_records() -> None:
 
 
 def test_names_and_texts_are_escaped_as_json() -> None:
-    contract = contract_of({"name": 'q"\\\n'})
+    contract = contract_of({"name": 'q"\\\n'}, pipeline={"outputNames": "original"})
     result = run(b'"q""\\\n"\n"a""\\\x01\t\n\xe2\x82\xac"\n', contract)
     assert json.loads(result.processed)["data"] == {'q"\\\n': 'a"\\\x01\t\n€'}
+
+
+def test_flat_records_have_their_origin_beside_their_fields() -> None:
+    fields = ({"name": "Name", "type": "string"}, {"name": "Age", "type": "integer"})
+    contract = contract_of(*fields, pipeline={"record": "flat"})
+    result = run(b'Name,Age\n"a""b",1\nx,old\n,3\n', contract)
+    assert result.processed.decode() == (
+        '{"_file_id":"f","_row":1,"name":"a\\"b","age":1}\n'
+        '{"_file_id":"f","_row":3,"name":null,"age":3}\n'
+    )
+
+
+def test_flat_records_need_no_fields() -> None:
+    pipeline = {"record": "flat", "missingColumns": "drop", "extraColumns": "drop"}
+    contract = contract_of({"name": "a"}, pipeline=pipeline)
+    result = run(b"b\n1\n", contract)
+    assert result.processed == b'{"_file_id":"f","_row":1}\n'
+
+
+def test_flat_records_refuse_a_column_named_as_one_of_their_own() -> None:
+    contract = parse_contract({"pipeline": {"record": "flat"}})
+    with pytest.raises(HeaderMismatch, match="Column 2 of the output would have the name '_row'"):
+        run(b"a,_Row\n1,2\n", contract)
 
 
 def test_no_line_end_for_long_is_no_csv(monkeypatch: pytest.MonkeyPatch) -> None:
