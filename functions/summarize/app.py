@@ -48,6 +48,7 @@ def handler(task: Task) -> dict[str, Any]:
             "the execution: it makes the parts again and publishes the same records."
         ) from None
     output = job.results["output"]
+    layout = Layout.from_document(plan["layout"])
     summary = summarize(
         statistics,
         record_count=output["record_count"],
@@ -58,8 +59,9 @@ def handler(task: Task) -> dict[str, Any]:
             "file_id": job.file_id,
             "attempt": job.attempt,
             "source": asdict(job.source),
-            **Layout.from_document(plan["layout"]).facts(),
+            **layout.facts(),
         },
+        show_values=layout.contract.report_examples,
     )
     key = keys.summary_key(job.source.dataset, job.file_id)
     storage.write_document(bucket, key, summary, indent=2)

@@ -110,6 +110,8 @@ class Contract:
     record: RecordShape = "envelope"
     output_names: NamePolicy = "cleaned"
     versions: VersionPolicy = "latest"
+    report_examples: bool = True
+    """Whether summary and report may show cells: in examples, and as values in statistics."""
 
 
 def output_name(name: str, policy: NamePolicy) -> str:

@@ -7,7 +7,6 @@ chunks, and not on the clock.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,9 +22,11 @@ from tabular.writing.rejects import csv_head
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from tabular.faults import RuleKey
     from tabular.reading.layout import Layout
     from tabular.reading.split import Split
     from tabular.sink import Sink
+    from tabular.statistics.reject_examples import Example
     from tabular.writing.output_format import Writer
 
 
@@ -156,10 +157,25 @@ class Tally:
                 self._statistics.add(column.output_name, values.texts)
             else:
                 self._statistics.add_counts(column.output_name, values.counts)
-        faults: Counter[tuple[str | None, str]] = Counter()
-        for (name, code), times in batch.rejects.counts().items():
-            faults[self._output_names.get(name, name) if name else None, code] += times
-        self._statistics.add_rejects(faults)
+        self._statistics.add_rejects(
+            {self._named(key): count for key, count in batch.rejects.counts().items()}
+        )
+        examples = batch.rejects.examples(
+            lambda key: self._statistics.wants_example(self._named(key))
+        )
+        self._statistics.add_examples(map(self._shown, examples))
+
+    def _named(self, key: RuleKey) -> RuleKey:
+        """The rule with its field's output name, under which everything is counted."""
+        name, code, rule = key
+        return self._output_names.get(name, name) if name else None, code, rule
+
+    def _shown(self, example: Example) -> Example:
+        """The example as the report may show it: without cells, if the contract says so."""
+        example = example._replace(key=self._named(example.key))
+        if self._layout.contract.report_examples:
+            return example
+        return example._replace(value=None, raw="")
 
     def progress(self) -> Progress:
         """How far the split has been transformed."""

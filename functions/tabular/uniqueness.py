@@ -57,6 +57,7 @@ class _Key(NamedTuple):
     """Fields that are unique together; `columns` are their places among the layout's fields."""
 
     code: FaultCode
+    rule: str
     columns: tuple[int, ...]
     message: str
 
@@ -99,10 +100,10 @@ class Uniqueness:
         message = f"{key.message}, and row {DETAIL} has the same"
         details = pl.Series(earlier, dtype=pl.UInt64).cast(pl.String)
         if len(key.columns) > 1:
-            fault = Fault(None, key.code, message, None)
+            fault = Fault(None, key.code, key.rule, message, None)
             return FaultColumn(places, [(fault,)], details=details)
         column = key.columns[0]
-        fault = Fault(self._fields[column].name, key.code, message, None)
+        fault = Fault(self._fields[column].name, key.code, key.rule, message, None)
         shown = shown_texts(values[column].texts.gather(places))
         return FaultColumn(places, [(fault,)], values=shown, details=details)
 
@@ -112,18 +113,21 @@ def _keys(layout: Layout) -> list[_Key]:
     contract = layout.contract
     primary = contract.primary_key
     keys = [
-        _Key("unique-error", (places[field.name],), 'constraint "unique" is true')
+        _Key("unique-error", "unique", (places[field.name],), 'constraint "unique" is true')
         for field in layout.fields
         if field.constraints.unique and primary != (field.name,)
     ]
     named: list[tuple[FaultCode, str, tuple[str, ...]]] = []
     if primary:
         named.append(("primary-key", "primaryKey", primary))
-    named += [("unique-error", "uniqueKeys", names) for names in contract.unique_keys]
-    for code, what, names in named:
+    named += [
+        ("unique-error", f"uniqueKeys[{number}]", names)
+        for number, names in enumerate(contract.unique_keys)
+    ]
+    for code, rule, names in named:
         if all(name in places for name in names):
-            message = f"{what} is {', '.join(names)}"
-            keys.append(_Key(code, tuple(places[name] for name in names), message))
+            message = f"{rule.partition('[')[0]} is {', '.join(names)}"
+            keys.append(_Key(code, rule, tuple(places[name] for name in names), message))
     return keys
 
 

@@ -21,6 +21,7 @@ _SETTINGS = (
     "outputNames",
     "record",
     "versions",
+    "reportExamples",
 )
 _MAY_HAVE_EXTRA = ("subset", "partial")
 _MAY_LACK = ("superset", "partial")
@@ -49,6 +50,7 @@ def with_settings(contract: Contract, node: Node, output_formats: Collection[str
         ),
         record=cast("RecordShape", node.choice("record", ("envelope", "flat"), "envelope")),
         versions=cast("VersionPolicy", node.choice("versions", ("latest", "all"), "latest")),
+        report_examples=node.choice("reportExamples", ("first", "none"), "first") == "first",
     )
 
 

@@ -129,7 +129,10 @@ class RecordFaults:
         """Faults of quotes, with the setting that makes the row readable, if there is one."""
         message = "unterminated or misplaced quote"
         hint = '; with "skipInitialSpace": true in the dialect the row can be read'
-        templates = [(_source_error(message),), (_source_error(message + hint),)]
+        templates = [
+            (_source_error(message, "quoteChar"),),
+            (_source_error(message + hint, "quoteChar"),),
+        ]
         texts, dialect = records.texts.gather(unparsed), self._layout.dialect
         spaced = Grammar(replace(dialect, skip_initial_space=True))
         hinted = texts.str.contains(f" {dialect.quote_char}", literal=True).arg_true()
@@ -209,11 +212,11 @@ class RecordFaults:
         labels = self._layout.labels
         message = f"the row has {count} of {len(labels)} cells"
         listed = labels[count : count + MOST_LISTED_CELLS]
-        faults = [Fault(label, "missing-cell", message, None) for label in listed]
+        faults = [Fault(label, "missing-cell", None, message, None) for label in listed]
         more = len(labels) - count - len(listed)
         if more:
             message += f": {more} more than those listed are missing"
-            faults.append(Fault(None, "missing-cell", message, None))
+            faults.append(Fault(None, "missing-cell", None, message, None))
         return tuple(faults)
 
     def _extra(self, records: Records, parsed: Parsed, widths: pl.Series) -> list[FaultColumn]:
@@ -233,7 +236,7 @@ class RecordFaults:
         found = [
             FaultColumn(
                 long.filter(single),
-                [(Fault(None, "extra-cell", message, None),)],
+                [(Fault(None, "extra-cell", None, message, None),)],
                 values=shown_texts(values),
             )
         ]
@@ -254,13 +257,13 @@ class RecordFaults:
         width = self._layout.width
         listed = records.extra_cells(index, MOST_LISTED_CELLS)
         faults = [
-            Fault(None, "extra-cell", self._extra_message(count, number), shown(cell))
+            Fault(None, "extra-cell", None, self._extra_message(count, number), shown(cell))
             for number, cell in enumerate(listed, width + 1)
         ]
         more = count - width - len(listed)
         if more:
             message = f"the row has {count} cells, the header {width}: {more} more cells are extra"
-            faults.append(Fault(None, "extra-cell", message, None))
+            faults.append(Fault(None, "extra-cell", None, message, None))
         return tuple(faults)
 
     def _extra_message(self, count: int, number: int) -> str:
@@ -274,13 +277,13 @@ class RecordFaults:
             message += "; if the whole file is in another encoding, name it in the contract"
             if self._layout.likely_encoding:
                 message += f', such as "encoding": "{self._layout.likely_encoding}"'
-        return Fault(None, "encoding-error", message, None)
+        return Fault(None, "encoding-error", "encoding", message, None)
 
 
 def _of_rows(places: pl.Series, code: FaultCode, message: str, parsed: Parsed) -> FaultColumn:
     """A fault of whole records, by their place among the parsed ones."""
-    return FaultColumn(places, [(Fault(None, code, message, None),)]).moved(parsed.indexes)
+    return FaultColumn(places, [(Fault(None, code, None, message, None),)]).moved(parsed.indexes)
 
 
-def _source_error(message: str) -> Fault:
-    return Fault(None, "source-error", message, None)
+def _source_error(message: str, rule: str | None = None) -> Fault:
+    return Fault(None, "source-error", rule, message, None)

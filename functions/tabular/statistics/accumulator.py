@@ -7,7 +7,7 @@ Use::
         accumulator.add("email", texts)                  # String, nulls where the value is null
         accumulator.add("amount", texts, numbers)        # JSON number texts, and Float64 of them
         accumulator.add_counts("status", {"new": 7})     # instead of add, if counted anyway
-        accumulator.add_rejects({("amount", "type-error"): 3, (None, "extra-cell"): 1})
+        accumulator.add_rejects({("amount", "type-error", "type"): RuleCount(3, 3)})
     part = accumulator.partial()                         # JSON-able, bounded
     whole = merge([part, ...])                           # in any order, of any grouping
     fields = finish(whole)                               # output name -> statistics
@@ -33,10 +33,11 @@ below 3.5 MB a field in the worst case, below 100 KB for a field with over 10,00
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from tabular.faults import RuleCount
 from tabular.statistics.field_statistics import FieldStatistics, Limits
+from tabular.statistics.reject_examples import Example, RejectExamples, in_order
 from tabular.statistics.sketches import hash_fingerprint
 
 if TYPE_CHECKING:
@@ -44,13 +45,12 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from tabular.faults import RuleKey
     from tabular.model import Field
 
-__all__ = ["Accumulator", "finish", "merge", "reject_counts"]
+__all__ = ["Accumulator", "finish", "merge", "reject_counts", "reject_examples"]
 
-_VERSION = 2
-
-RejectKey = tuple[str | None, str]
+_VERSION = 3
 
 
 class UnlikePartials(ValueError):
@@ -64,7 +64,8 @@ class Accumulator:
         """Start empty. The output names and types of `fields` decide what is computed."""
         limits = Limits.of(len(fields))
         self._fields = {field.output_name: FieldStatistics(field.type, limits) for field in fields}
-        self._rejects: Counter[RejectKey] = Counter()
+        self._rejects: dict[RuleKey, RuleCount] = {}
+        self._examples = RejectExamples()
 
     def add(self, name: str, texts: pl.Series, numbers: pl.Series | None = None) -> None:
         """Add values of the field whose output name is `name`.
@@ -85,9 +86,17 @@ class Accumulator:
         """
         self._fields[name].add_counts(counts)
 
-    def add_rejects(self, faults: Mapping[RejectKey, int]) -> None:
-        """Count faults of rejected records: `(field's output name or None, code) -> how many`."""
-        self._rejects.update(faults)
+    def add_rejects(self, counts: Mapping[RuleKey, RuleCount]) -> None:
+        """Count faults of rejected records, by field (its output name or None), code and rule."""
+        _add_counts(self._rejects, counts)
+
+    def wants_example(self, key: RuleKey) -> bool:
+        """Whether a later record than those already added can be an example of the rule."""
+        return self._examples.wants(key)
+
+    def add_examples(self, examples: Iterable[Example]) -> None:
+        """Add examples of broken rules; the first ten records of each rule are kept."""
+        self._examples.add(examples)
 
     def partial(self) -> dict[str, Any]:
         """The JSON-able state, to be merged with those of the file's other splits."""
@@ -96,6 +105,7 @@ class Accumulator:
             "hash": hash_fingerprint(),
             "fields": {name: field.to_document() for name, field in self._fields.items()},
             "rejects": _rejects_document(self._rejects),
+            "examples": self._examples.to_document(),
         }
 
 
@@ -113,6 +123,7 @@ def merge(partials: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     _require_own_kind(first)
     fields = dict(_fields_of(first))
     rejects = _rejects_of(first)
+    examples = RejectExamples.from_document(first["examples"])
     kinds, version, fingerprint = _kinds_of(first), first["version"], first["hash"]
     del first
     for document in documents:
@@ -120,12 +131,14 @@ def merge(partials: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         _require_same_kinds(kinds, document)
         for name, other in _fields_of(document):
             fields[name].merge(other)
-        rejects.update(_rejects_of(document))
+        _add_counts(rejects, _rejects_of(document))
+        examples.merge(RejectExamples.from_document(document["examples"]))
     return {
         "version": version,
         "hash": fingerprint,
         "fields": {name: field.to_document() for name, field in fields.items()},
         "rejects": _rejects_document(rejects),
+        "examples": examples.to_document(),
     }
 
 
@@ -147,9 +160,14 @@ def finish(partial: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {name: field.finish() for name, field in _fields_of(partial)}
 
 
-def reject_counts(partial: Mapping[str, Any]) -> dict[RejectKey, int]:
-    """How many faults of each `(field or None, code)` a partial holds."""
-    return dict(_rejects_of(partial))
+def reject_counts(partial: Mapping[str, Any]) -> dict[RuleKey, RuleCount]:
+    """How often each rule was broken; rules of whole records first, then by field and code."""
+    return _rejects_of(partial)
+
+
+def reject_examples(partial: Mapping[str, Any]) -> dict[RuleKey, list[Example]]:
+    """The first records that broke each rule, in ascending order of row."""
+    return RejectExamples.from_document(partial["examples"]).by_rule
 
 
 def _fields_of(document: Mapping[str, Any]) -> Iterator[tuple[str, FieldStatistics]]:
@@ -159,16 +177,21 @@ def _fields_of(document: Mapping[str, Any]) -> Iterator[tuple[str, FieldStatisti
         yield name, FieldStatistics.from_document(field, limits)
 
 
-def _rejects_of(document: Mapping[str, Any]) -> Counter[RejectKey]:
-    return Counter({(field, code): count for field, code, count in document["rejects"]})
+def _rejects_of(document: Mapping[str, Any]) -> dict[RuleKey, RuleCount]:
+    return {
+        (field, code, rule): RuleCount(faults, records)
+        for field, code, rule, faults, records in document["rejects"]
+    }
 
 
-def _rejects_document(rejects: Mapping[RejectKey, int]) -> list[list[Any]]:
-    """Sorted, rows' own faults first."""
-    return sorted(
-        ([field, code, count] for (field, code), count in rejects.items() if count),
-        key=lambda entry: (entry[0] is not None, entry[0] or "", entry[1]),
-    )
+def _add_counts(counts: dict[RuleKey, RuleCount], more: Mapping[RuleKey, RuleCount]) -> None:
+    for key, (faults, records) in more.items():
+        before = counts.get(key, RuleCount(0, 0))
+        counts[key] = RuleCount(before.faults + faults, before.records + records)
+
+
+def _rejects_document(rejects: Mapping[RuleKey, RuleCount]) -> list[list[Any]]:
+    return [[*key, *rejects[key]] for key in sorted(rejects, key=in_order) if rejects[key].faults]
 
 
 def _require_own_kind(document: Mapping[str, Any]) -> None:

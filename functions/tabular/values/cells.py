@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Caster = Callable[[str], tuple[Any, str] | None]
-    Check = tuple[Callable[[Any], bool], str]
+    Check = tuple[Callable[[Any], bool], str, str]
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A text that begins so is run as a formula by spreadsheets (OWASP, CSV Injection)."""
@@ -92,9 +92,9 @@ def reader(field: Field, *, neutralise_formulas: bool = False) -> Callable[[str]
             return _type_error(field, text)
         value, json = result
         if checks:
-            failed = [rule for holds, rule in checks if not holds(value)]
+            failed = [(rule, message) for holds, rule, message in checks if not holds(value)]
             if failed:
-                return Cell(value, json, tuple(_broken(field, text, rule) for rule in failed))
+                return Cell(value, json, tuple(_broken(field, text, *broken) for broken in failed))
         if neutralise and text.startswith(FORMULA_STARTS):
             return _neutralised(field, text)
         return Cell(value, json, ())
@@ -200,7 +200,7 @@ _CASTER_MAKERS: dict[str, Callable[[Field], Caster]] = {
 
 
 def _checks(field: Field) -> list[Check]:
-    """Make the tests of a field's constraints, each with the text that names it in a fault."""
+    """Make the tests of a field's constraints, each with its name and the message of its faults."""
     rules = field.constraints
     checks: list[Check] = []
     if rules.min_length is not None:
@@ -214,29 +214,30 @@ def _checks(field: Field) -> list[Check]:
         ("exclusiveMaximum", rules.exclusive_maximum),
     )
     checks += [
-        (_bound_check(name, bound), f'constraint "{name}" is {shown(physical(field, bound))}')
+        (_bound_check(name, bound), name, f'constraint "{name}" is {shown(physical(field, bound))}')
         for name, bound in bounds
         if bound is not None
     ]
     if rules.pattern is not None:
         matches = compile_pattern(rules.pattern).matches
-        checks.append((matches, f'constraint "pattern" is {shown(rules.pattern)}'))
+        checks.append((matches, "pattern", f'constraint "pattern" is {shown(rules.pattern)}'))
     if rules.enum is not None:
         allowed = frozenset(map(canonical, rules.enum))
         checks.append(
             (
                 lambda value: canonical(value) in allowed,
-                _enum_rule(tuple(physical(field, item) for item in rules.enum)),
+                "enum",
+                _enum_message(tuple(physical(field, item) for item in rules.enum)),
             )
         )
     return checks
 
 
 def _length_check(name: str, limit: int) -> Check:
-    rule = f'constraint "{name}" is {limit}'
+    message = f'constraint "{name}" is {limit}'
     if name == "minLength":
-        return (lambda value: len(value) >= limit), rule
-    return (lambda value: len(value) <= limit), rule
+        return (lambda value: len(value) >= limit), name, message
+    return (lambda value: len(value) <= limit), name, message
 
 
 def _bound_check(name: str, bound: Any) -> Callable[[Any], bool]:
@@ -256,23 +257,25 @@ def _bound_check(name: str, bound: Any) -> Callable[[Any], bool]:
     return lambda value: bool(compare(value, bound))
 
 
-def _enum_rule(allowed: tuple[str, ...]) -> str:
+def _enum_message(allowed: tuple[str, ...]) -> str:
     listed = ", ".join(map(shown, allowed[:_LISTED_VALUES]))
     more = len(allowed) - _LISTED_VALUES
     return f'constraint "enum" is {listed}' + (f" and {more} more" if more > 0 else "")
 
 
 def _required(field: Field, text: str) -> Cell:
-    return Cell(None, "null", (_broken(field, text, 'constraint "required" is true'),))
+    return Cell(None, "null", (_broken(field, text, "required", _REQUIRED),))
 
 
 def _type_error(field: Field, text: str) -> Cell:
     message = f"expected {expected(field)}"
-    return Cell(None, "null", (Fault(field.name, "type-error", message, shown(text)),))
+    # Every text is a string, so the format alone can be wrong.
+    rule = "format" if field.type == "string" else "type"
+    return Cell(None, "null", (Fault(field.name, "type-error", rule, message, shown(text)),))
 
 
-def _broken(field: Field, text: str, rule: str) -> Fault:
-    return Fault(field.name, "constraint-error", rule, shown(text))
+def _broken(field: Field, text: str, rule: str, message: str) -> Fault:
+    return Fault(field.name, "constraint-error", rule, message, shown(text))
 
 
 def _neutralised(field: Field, text: str) -> Cell:
@@ -283,6 +286,7 @@ def _neutralised(field: Field, text: str) -> Cell:
 
 
 _NUMBER = number_reader(Field("", "", "number"))
+_REQUIRED = 'constraint "required" is true'
 _LISTED_VALUES = 10
 """A fault names this many values of an enum; more would drown the reject."""
 

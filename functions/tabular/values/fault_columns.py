@@ -5,8 +5,8 @@ kilobyte. But most faults of a column differ only in the cell's text. So what th
 once, as a template, and the texts are a column that refers to the block's own bytes.
 
 Example: in the records 3 and 7, `Total` is -3 and -1.5, and its minimum is 0. That is one template,
-`Fault("Total", "constraint-error", 'constraint "minimum" is 0', None)`, with the places 3 and 7 and
-the values `-3` and `-1.5`.
+`Fault("Total", "constraint-error", "minimum", 'constraint "minimum" is 0', None)`, with the places
+3 and 7 and the values `-3` and `-1.5`.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING
 import orjson
 import polars as pl
 
-from tabular.faults import SHOWN_CHARACTERS
+from tabular.faults import SHOWN_CHARACTERS, RuleCount
 from tabular.values.json_texts import escaped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from tabular.faults import Fault
+    from tabular.faults import Fault, RuleKey
 
 DETAIL = "\ue000detail\ue000"
 """In a template's message, the place of the record's own detail."""
@@ -80,6 +80,10 @@ class FaultColumn:
         length = self.places.search_sorted(last, side="right") - start
         if length == len(self.places):
             return self
+        return self.slice(start, length)
+
+    def slice(self, start: int, length: int) -> FaultColumn:
+        """The faults of `length` records from the one numbered `start` among those with faults."""
         return self._with(lambda column: column.slice(start, length))
 
     def having(self, code: str) -> pl.Series:
@@ -91,13 +95,40 @@ class FaultColumn:
             return self.places.head(0)
         return self.places.filter(self.kinds.is_in(kinds))
 
-    def counts(self) -> Counter[tuple[str | None, str]]:
-        """How many faults there are of each field and code."""
-        found: Counter[tuple[str | None, str]] = Counter()
+    def counts(self) -> dict[RuleKey, RuleCount]:
+        """How many faults there are of each field, code and rule."""
+        faults: Counter[RuleKey] = Counter()
+        records: Counter[RuleKey] = Counter()
         for kind, times in self._kind_counts():
-            for fault in self.templates[kind]:
-                found[fault.field, fault.code] += times
-        return found
+            keys = [fault.key for fault in self.templates[kind]]
+            for key in keys:
+                faults[key] += times
+            for key in set(keys):
+                records[key] += times
+        return {key: RuleCount(times, records[key]) for key, times in faults.items()}
+
+    def firsts(self, wanted: Callable[[RuleKey], bool], most: int) -> Iterator[tuple[int, Fault]]:
+        """The places and faults of the first records that break each rule that is wanted.
+
+        There are at least `most` of each rule, if so many records break it, and at most that
+        number of each combination of rules. They are in ascending order of place.
+        """
+        # Thousands of templates can differ in their messages alone, so they are joined by rules.
+        combinations: dict[tuple[RuleKey, ...], int] = {}
+        groups = [
+            combinations.setdefault(keys, len(combinations)) if any(map(wanted, keys)) else None
+            for keys in (tuple(fault.key for fault in faults) for faults in self.templates)
+        ]
+        if not combinations:
+            return
+        if self.kinds is None:
+            first = self.slice(0, most)
+        else:
+            group = pl.Series("group", groups, dtype=pl.UInt32).gather(self.kinds)
+            keep = pl.col("group").is_not_null() & (pl.int_range(pl.len()).over("group") < most)
+            first = self.filter(group.to_frame().select(keep=keep)["keep"])
+        for place, faults in first.to_dict().items():
+            yield from ((place, fault) for fault in faults if wanted(fault.key))
 
     def jsons(self) -> pl.Series:
         """The faults of each record (String): JSON objects separated by commas."""

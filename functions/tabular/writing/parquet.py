@@ -86,7 +86,7 @@ def misfits(field: Field, values: Values) -> FaultColumn | None:
     if not distinct:
         return None
     unfit = odd.is_in(distinct)
-    fault = Fault(field.name, "type-error", _MISFIT[field.type], None)
+    fault = Fault(field.name, "type-error", "outputFormat", _MISFIT[field.type], None)
     return FaultColumn(places.filter(unfit), [(fault,)], values=shown_texts(odd.filter(unfit)))
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
+from tabular.faults import RuleCount
+from tabular.statistics.reject_examples import EXAMPLES_A_RULE, RAW_CHARACTERS, Example
 from tabular.values.json_texts import escaped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from tabular.faults import RuleKey
     from tabular.reading.layout import Layout
     from tabular.reading.records import Records
     from tabular.values.fault_columns import FaultColumn
@@ -48,12 +50,34 @@ class Rejects:
     def __len__(self) -> int:
         return len(self.indexes)
 
-    def counts(self) -> Counter[tuple[str | None, str]]:
-        """How many faults there are of each field (its name in the header, or None) and code."""
-        found: Counter[tuple[str | None, str]] = Counter()
+    def counts(self) -> dict[RuleKey, RuleCount]:
+        """How many faults there are of each field (its name in the header, or None) and rule."""
+        found: dict[RuleKey, RuleCount] = {}
         for column in self.faults:
-            found.update(column.counts())
+            for key, (faults, records) in column.counts().items():
+                before = found.get(key, RuleCount(0, 0))
+                found[key] = RuleCount(before.faults + faults, before.records + records)
         return found
+
+    def examples(self, wanted: Callable[[RuleKey], bool]) -> Iterator[Example]:
+        """The first records of the rules that are wanted: at least as many as are kept of each."""
+        found = [
+            (place, fault)
+            for column in self.faults
+            for place, fault in column.firsts(wanted, EXAMPLES_A_RULE)
+        ]
+        if not found:
+            return
+        indexes = pl.Series(sorted({place for place, _ in found}), dtype=pl.UInt32)
+        first_line = self.records.block.first_line
+        lines = self.records.lines.gather(indexes).to_list()
+        # One character more than is kept shows that a text was cut.
+        texts = self.records.texts.gather(indexes).str.slice(0, RAW_CHARACTERS + 1).to_list()
+        places = dict(zip(indexes.to_list(), zip(lines, texts, strict=True), strict=True))
+        for place, fault in found:
+            line, raw = places[place]
+            row = self.first_row + place
+            yield Example(fault.key, row, first_line + line, fault.message, fault.value, raw)
 
     def pieces(self) -> Iterator[Piece]:
         """The records as they are written, a bounded number at a time.

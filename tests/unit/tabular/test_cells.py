@@ -372,7 +372,8 @@ def test_every_broken_constraint_is_a_fault_of_its_own(
     faults = read_cell(spec, text).faults
 
     assert faults == tuple(
-        Fault("Column", "constraint-error", f"constraint {rule}", text) for rule in rules
+        Fault("Column", "constraint-error", rule.split('"')[1], f"constraint {rule}", text)
+        for rule in rules
     )
 
 

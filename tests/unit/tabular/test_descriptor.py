@@ -352,7 +352,7 @@ def test_all_problems_are_told_at_once_with_their_paths() -> None:
                 ],
                 "primaryKey": ["z"],
             },
-            "pipeline": {"maxRejectPercent": 101, "outputFormat": "csv"},
+            "pipeline": {"maxRejectPercent": 101, "outputFormat": "csv", "reportExamples": "all"},
         }
     )
 
@@ -368,6 +368,7 @@ def test_all_problems_are_told_at_once_with_their_paths() -> None:
         "schema.primaryKey": "expected names of fields, found 'z'",
         "pipeline.maxRejectPercent": "expected a number from 0 to 100, found 101",
         "pipeline.outputFormat": "expected one of jsonl, parquet, found 'csv'",
+        "pipeline.reportExamples": "expected one of first, none, found 'all'",
     }
 
 
@@ -609,7 +610,7 @@ def test_a_contract_without_a_schema_has_settings_only() -> None:
         {
             "encoding": "cp1252",
             "dialect": {"delimiter": ";"},
-            "pipeline": {"maxRejectCount": 3, "outputFormat": "parquet"},
+            "pipeline": {"maxRejectCount": 3, "outputFormat": "parquet", "reportExamples": "none"},
         },
         output_formats=OUTPUT_FORMATS,
     )
@@ -618,6 +619,7 @@ def test_a_contract_without_a_schema_has_settings_only() -> None:
     assert contract.dialect is not None
     assert contract.dialect.delimiter == ";"
     assert (contract.max_reject_count, contract.output_format) == (3, "parquet")
+    assert not contract.report_examples
     assert parse_contract({}) == Contract(fields=())
 
 

@@ -33,7 +33,7 @@ def _write(batches: Iterable[ProcessedRecords], facts: FileFacts, sink: Sink) ->
 
 def _no_c(field: Field, values: Values) -> FaultColumn | None:
     places = (values.texts == "c").arg_true()
-    fault = Fault(field.name, "type-error", "this format has no c", None)
+    fault = Fault(field.name, "type-error", "outputFormat", "this format has no c", None)
     return FaultColumn(places, [(fault,)]) if len(places) else None
 
 

@@ -6,8 +6,10 @@ from typing import Any
 import polars as pl
 import pytest
 
+from tabular.faults import RuleCount
 from tabular.model import Field
 from tabular.statistics.accumulator import Accumulator, merge
+from tabular.statistics.reject_examples import Example
 from tabular.statistics.summary import summarize
 
 FIELDS = [
@@ -107,13 +109,16 @@ def test_the_success_rate_is_in_per_cent_with_two_decimals(
 def test_rejects_are_counted_by_code_by_field_and_for_whole_rows(accumulator: Accumulator) -> None:
     accumulator.add_rejects(
         {
-            ("amount", "type-error"): 3,
-            ("date", "type-error"): 1,
-            ("date", "constraint-error"): 2,
-            (None, "extra-cell"): 4,
+            ("amount", "type-error", "type"): RuleCount(3, 3),
+            ("date", "type-error", "type"): RuleCount(1, 1),
+            ("date", "constraint-error", "minimum"): RuleCount(1, 1),
+            ("date", "constraint-error", "enum"): RuleCount(1, 1),
+            (None, "extra-cell", None): RuleCount(4, 1),
         }
     )
-    assert summary_of(accumulator)["rejects"] == {
+    rejects = summary_of(accumulator)["rejects"]
+    del rejects["by_rule"]
+    assert rejects == {
         "faults": 10,
         "by_code": {"constraint-error": 2, "extra-cell": 4, "type-error": 4},
         "by_field": {
@@ -121,6 +126,56 @@ def test_rejects_are_counted_by_code_by_field_and_for_whole_rows(accumulator: Ac
             "date": {"constraint-error": 2, "type-error": 1},
         },
         "of_rows": {"extra-cell": 4},
+    }
+
+
+def test_rejected_records_are_counted_by_rule_most_frequent_first(
+    accumulator: Accumulator,
+) -> None:
+    enum, extra = ("date", "constraint-error", "enum"), (None, "extra-cell", None)
+    accumulator.add_rejects({enum: RuleCount(2, 2), extra: RuleCount(4, 1)})
+    accumulator.add_examples(
+        [Example(enum, 7, 8, "no", "v", "raw"), Example(enum, 3, 4, "no", "v", "raw")]
+    )
+    assert summary_of(accumulator, record_count=16)["rejects"]["by_rule"] == [
+        {
+            "field": "date",
+            "code": "constraint-error",
+            "rule": "enum",
+            "checked": 16,
+            "failed": 2,
+            "failure_rate": 12.5,
+            "faults": 2,
+            "first_rows": [3, 7],
+        },
+        {
+            "field": None,
+            "code": "extra-cell",
+            "rule": None,
+            "checked": 16,
+            "failed": 1,
+            "failure_rate": 6.25,
+            "faults": 4,
+            "first_rows": [],
+        },
+    ]
+
+
+def test_without_values_no_statistic_can_be_a_cell(accumulator: Accumulator) -> None:
+    summary = summary_of(accumulator, show_values=False)
+    texts = json.dumps(summary)
+    assert not [cell for cells in SAMPLE.values() for cell in cells if cell in texts]
+    assert {
+        name: figure
+        for name, figure in summary["field_statistics"]["amount"].items()
+        if figure is not None
+    } == {
+        "type": "numeric",
+        "count": 4,
+        "field_type": "number",
+        "nulls": 0,
+        "distinct": 4,
+        "distinct_exact": True,
     }
 
 

@@ -13,10 +13,25 @@ import orjson
 import polars as pl
 import pytest
 
+from tabular.faults import RuleCount
 from tabular.model import Field
 from tabular.statistics import field_statistics
-from tabular.statistics.accumulator import Accumulator, finish, merge, reject_counts
+from tabular.statistics.accumulator import (
+    Accumulator,
+    finish,
+    merge,
+    reject_counts,
+    reject_examples,
+)
 from tabular.statistics.field_statistics import EXACT_DISTINCT, Limits
+from tabular.statistics.reject_examples import Example
+
+EXTRA = (None, "extra-cell", None)
+
+
+def example(row: int, field: str | None = None) -> Example:
+    key = (field, "missing-cell", None) if field else EXTRA
+    return Example(key, row, row + 1, "message", None, f"raw {row}")
 
 
 def statistics_of(field_type: str, *blocks: Sequence[str | None]) -> dict[str, Any]:
@@ -247,12 +262,51 @@ def test_fields_go_by_their_output_names() -> None:
         accumulator.add("Order ID", pl.Series(["a"]))
 
 
-def test_rejects_are_counted_by_field_and_code() -> None:
+def test_rejects_are_counted_by_field_code_and_rule() -> None:
     accumulator = Accumulator([])
-    accumulator.add_rejects({("amount", "type-error"): 2, (None, "extra-cell"): 1})
-    accumulator.add_rejects({("amount", "type-error"): 1})
+    type_error = ("amount", "type-error", "type")
+    accumulator.add_rejects({type_error: RuleCount(2, 2), EXTRA: RuleCount(3, 1)})
+    accumulator.add_rejects({type_error: RuleCount(1, 1)})
     whole = merge([accumulator.partial(), accumulator.partial()])
-    assert reject_counts(whole) == {(None, "extra-cell"): 2, ("amount", "type-error"): 6}
+    assert reject_counts(whole) == {EXTRA: RuleCount(6, 2), type_error: RuleCount(6, 6)}
+
+
+def test_the_first_ten_records_of_each_rule_are_examples() -> None:
+    accumulator = Accumulator([])
+    accumulator.add_examples(example(row) for row in range(30, 10, -1))
+    accumulator.add_examples([example(11), example(5)])
+    assert [found.row for found in reject_examples(accumulator.partial())[EXTRA]] == [
+        5,
+        *range(11, 20),
+    ]
+
+
+def test_examples_do_not_depend_on_how_the_file_was_cut() -> None:
+    rows = [example(row, field=f"f{row % 7:02d}") for row in range(1, 200)]
+    whole = Accumulator([])
+    whole.add_examples(rows)
+    parts = []
+    for start in (120, 0, 60, 180):
+        part = Accumulator([])
+        part.add_examples(rows[start : start + 60])
+        parts.append(json.loads(json.dumps(part.partial())))
+    assert merge(parts) == whole.partial()
+
+
+def test_only_the_first_rules_by_name_have_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tabular.statistics.reject_examples.MOST_RULES", 2)
+    accumulator = Accumulator([])
+    accumulator.add_examples([example(1, field="c"), example(2, field="b")])
+    assert not accumulator.wants_example(("d", "missing-cell", None))
+    accumulator.add_examples([example(3, field="a")])
+    assert [key[0] for key in reject_examples(accumulator.partial())] == ["a", "b"]
+
+
+def test_texts_of_examples_are_cut() -> None:
+    accumulator = Accumulator([])
+    accumulator.add_examples([example(1)._replace(raw="x" * 10_000, message="m" * 10_000)])
+    [found] = reject_examples(accumulator.partial())[EXTRA]
+    assert (len(found.raw), found.raw[-1], len(found.message)) == (500, "\u2026", 500)
 
 
 def test_merging_nothing_is_an_error() -> None:

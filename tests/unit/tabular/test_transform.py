@@ -39,6 +39,7 @@ def test_without_a_contract_the_plain_rules_hold() -> None:
                 {
                     "field": "Amount",
                     "code": "type-error",
+                    "rule": "type",
                     "message": "expected a number",
                     "value": "x",
                 }
@@ -325,7 +326,7 @@ def test_no_line_end_for_long_is_no_csv(monkeypatch: pytest.MonkeyPatch) -> None
 def test_the_number_of_records_is_kept_in_statistics() -> None:
     result = run(b"name,age\nx,1\ny,\nz,z\n", PEOPLE)
     assert result.part.to_document()["record_count"] == 3
-    assert result.part.statistics["rejects"] == [["age", "type-error", 1]]
+    assert result.part.statistics["rejects"] == [["age", "type-error", "type", 1, 1]]
 
 
 def test_a_transform_can_be_ended_between_blocks_with_what_it_has_found() -> None:

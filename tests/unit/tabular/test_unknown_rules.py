@@ -34,9 +34,9 @@ def _new_rules(monkeypatch: pytest.MonkeyPatch) -> None:
         found = checks(field)
         multiple = getattr(field.constraints, "multiple_of", None)
         if multiple is not None:
-            found.append((lambda value: value % multiple == 0, "multipleOf"))
+            found.append((lambda value: value % multiple == 0, "multipleOf", "a multiple"))
         if getattr(field, "only_even", False):
-            found.append((lambda value: value % 2 == 0, "only even"))
+            found.append((lambda value: value % 2 == 0, "onlyEven", "only even"))
         return found
 
     monkeypatch.setattr(cells, "_checks", with_new)
