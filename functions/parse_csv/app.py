@@ -16,6 +16,7 @@ from shared.job import Location, readable_cause
 from shared.settings import from_environment
 from shared.step import Task, step
 from tabular.errors import HeaderMismatch, TabularError
+from tabular.file_names import IgnoredNames
 from tabular.model import Contract
 from tabular.reading.layout import Layout, read_layout
 from tabular.reading.split import Split
@@ -36,6 +37,7 @@ class Settings:
     max_concurrency: int
     split_size_bytes: int
     transform_timeout_seconds: int
+    ignored_names: IgnoredNames
 
 
 @step(TabularError)
@@ -92,7 +94,14 @@ def _read_layout(
     they are the data of its first record.
     """
     try:
-        return read_layout(head, size=location.size, name=location.key, contract=terms)
+        return read_layout(
+            head,
+            size=location.size,
+            name=location.key,
+            contract=terms,
+            read=partial(storage.read_range, location),
+            ignored=settings.ignored_names,
+        )
     except HeaderMismatch as error:
         if error.header is not None:
             plan = {"header": list(error.header)}

@@ -16,8 +16,9 @@ Model = TypeVar("Model")
 def from_environment(model: type[Model], environment: Mapping[str, str] | None = None) -> Model:
     """Fill a dataclass from the environment: field `output_bucket` reads `OUTPUT_BUCKET`.
 
-    Fields are `str`, `int`, `float`, a Literal of strings, or a `str` whose metadata lists its
-    `choices`. Raises `SettingsError` with the variable's name if a variable is missing or has an
+    Fields are `str`, `int`, `float`, a Literal of strings, a `str` whose metadata lists its
+    `choices`, or a class with a `parse` method that takes the text and raises ValueError with what
+    is wrong. Raises `SettingsError` with the variable's name if a variable is missing or has an
     invalid value.
     """
     variables = os.environ if environment is None else environment
@@ -31,19 +32,23 @@ def from_environment(model: type[Model], environment: Mapping[str, str] | None =
             values[field.name] = _read(kind, choices, variables[variable])
         except KeyError:
             raise SettingsError(f"The environment variable {variable} is not set.") from None
-        except ValueError:
-            expected = (
-                f"one of {', '.join(choices)}" if choices else f"a value of type {kind.__name__}"
-            )
-            raise SettingsError(
-                f"The environment variable {variable} must be {expected}."
-            ) from None
+        except ValueError as error:
+            raise SettingsError(_fault(variable, kind, choices, error)) from None
     return model(**values)
 
 
 def _read(kind: Any, choices: Collection[str], text: str) -> Any:
     if not choices:
-        return kind(text)
+        return getattr(kind, "parse", kind)(text)
     if text not in choices:
         raise ValueError
     return text
+
+
+def _fault(variable: str, kind: Any, choices: Collection[str], error: ValueError) -> str:
+    """What is wrong with a variable. Only the messages of a `parse` method never quote its text."""
+    if choices:
+        return f"The environment variable {variable} must be one of {', '.join(choices)}."
+    if hasattr(kind, "parse"):
+        return f"The environment variable {variable} is not valid: {error}"
+    return f"The environment variable {variable} must be a value of type {kind.__name__}."

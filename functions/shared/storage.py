@@ -53,7 +53,10 @@ _CONTENT_TYPES = {
     "html": "text/html; charset=utf-8",
     "json": "application/json",
     "jsonl": "application/x-ndjson",
+    "psv": "text/plain",
     "tsv": "text/tab-separated-values",
+    "txt": "text/plain",
+    "zip": "application/zip",
 }
 # S3's default for an object without a media type.
 _UNKNOWN_TYPE = "binary/octet-stream"

@@ -15,12 +15,13 @@ from aws_lambda_powertools.utilities.batch import (
 )
 
 from shared.errors import PipelineError, TransientError
-from shared.observability import logger, place_of
+from shared.observability import logger, metrics, place_of
 from shared.settings import from_environment
 from shared.step import guarded
 from starter.dead_letters import set_aside
 from starter.launch import TooManyAttempts, launch
-from starter.messages import Entry, UnknownMessage, entries_of
+from starter.messages import Entry, Ignored, UnknownMessage, entries_of
+from tabular.file_names import IgnoredNames
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
@@ -44,6 +45,7 @@ class Settings:
     state_machine_arn: str
     metadata_table: str
     dead_letter_queue_url: str
+    ignored_names: IgnoredNames
 
 
 @guarded()
@@ -87,7 +89,7 @@ def _handle(record: SQSRecord, *, settings: Settings) -> None:
 def _start_all(body: str, settings: Settings, log: Mapping[str, str]) -> None:
     """Start each part of a message independently; raises if any could not be started."""
     with _logged(log):
-        entries = entries_of(body, settings.input_bucket)
+        entries = entries_of(body, settings.input_bucket, settings.ignored_names)
     errors = []
     for entry in entries:
         part = {**log, "record": entry.place} if entry.total > 1 else log
@@ -110,12 +112,25 @@ def _start_all(body: str, settings: Settings, log: Mapping[str, str]) -> None:
 def _launch(entry: Entry, settings: Settings, log: Mapping[str, str]) -> None:
     if isinstance(entry.request, UnknownMessage):
         raise entry.request
+    if isinstance(entry.request, Ignored):
+        _ignore(entry.request, log)
+        return
     launched = launch(entry.request, settings.state_machine_arn, settings.metadata_table)
     found = {"file_id": launched.job.file_id, "attempt": launched.job.attempt}
     if launched.outcome == "superseded":
         why = "A later version of the same key has succeeded, so this one is not started."
         found |= {"superseded_by": launched.superseded_by, "reason": why}
     logger().info(launched.outcome, extra={**log, **found})
+
+
+def _ignore(ignored: Ignored, log: Mapping[str, str]) -> None:
+    """Log and count an object that starts nothing, so that none disappears silently."""
+    source = ignored.source
+    found = {"key": source.key, "version_id": source.version_id, "reason": ignored.reason}
+    logger().info("ignored", extra={**log, **found})
+    meter = metrics()
+    meter.add_metric("ObjectsIgnored", "Count", 1)
+    meter.flush_metrics()
 
 
 def _words(error: Exception) -> str:

@@ -14,7 +14,7 @@ from shared.errors import TransientError, aws_errors, error_code
 from shared.executions import execution_arn
 from shared.job import Job, iso
 from shared.metadata import Item, later_success, read_item
-from starter.messages import Replay, Request
+from starter.messages import Replay, Upload
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.type_defs import DescribeExecutionOutputTypeDef
@@ -43,7 +43,7 @@ class Launched:
     superseded_by: str | None = None
 
 
-def launch(request: Request, state_machine_arn: str, metadata_table: str) -> Launched:
+def launch(request: Upload | Replay, state_machine_arn: str, metadata_table: str) -> Launched:
     """Start the request's execution; returns whether it was started, and which attempt it is.
 
     An execution's name is derived from the file's identity, so the name of a duplicate is taken.

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared import keys
-from shared.job import Execution, Job
+from shared.job import Execution, Job, Source
 from shared.sources import source_of_record
+from tabular.file_names import IgnoredNames, why_ignored
 
 
 class UnknownMessage(Exception):
@@ -22,6 +23,14 @@ class Upload:
     """An S3 event: a file was uploaded."""
 
     job: Job
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """An S3 event of an object that the pipeline ignores because of its name, and why."""
+
+    source: Source
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,7 @@ class Replay:
     failed: Execution | None
 
 
-Request = Upload | Replay
+Request = Upload | Replay | Ignored
 
 
 @dataclass(frozen=True)
@@ -55,8 +64,11 @@ class Entry:
         return f"record {self.number} of {self.total}"
 
 
-def entries_of(body: str, input_bucket: str) -> list[Entry]:
-    """The requests of a message; none for S3's test event and for keys of folders.
+def entries_of(body: str, input_bucket: str, ignored: IgnoredNames) -> list[Entry]:
+    """The requests of a message; none for S3's test event.
+
+    `ignored` extends the list of names that are ignored. A state document asks for its file
+    explicitly, so it is followed whatever the name.
 
     A record of an S3 event that is malformed, or is not of `input_bucket`, becomes an entry with an
     error and doesn't affect the other records. Raises `UnknownMessage` if the whole message is
@@ -71,26 +83,25 @@ def entries_of(body: str, input_bucket: str) -> list[Entry]:
     if document.get("Event") == "s3:TestEvent":
         return []
     if "Records" in document:
-        return _uploads(document["Records"], input_bucket)
+        return _uploads(document["Records"], input_bucket, ignored)
     if "file_id" in document:
         with _explained():
             return [Entry(1, 1, _replay(document, input_bucket))]
     raise UnknownMessage("The message is neither an S3 event nor a state document.")
 
 
-def _uploads(records: Any, input_bucket: str) -> list[Entry]:
+def _uploads(records: Any, input_bucket: str, ignored: IgnoredNames) -> list[Entry]:
     if not isinstance(records, list):
         raise UnknownMessage("The message is malformed: Records is not a list.")
     entries = []
     for number, record in enumerate(records, start=1):
-        request: Request | UnknownMessage | None
+        request: Request | UnknownMessage
         try:
             with _explained():
-                request = _upload(record, input_bucket)
+                request = _upload(record, input_bucket, ignored)
         except UnknownMessage as error:
             request = error
-        if request is not None:
-            entries.append(Entry(number, len(records), request))
+        entries.append(Entry(number, len(records), request))
     return entries
 
 
@@ -103,15 +114,17 @@ def _explained() -> Iterator[None]:
         raise UnknownMessage(f"The message is malformed: {_what(error)}.") from None
 
 
-def _upload(record: Mapping[str, Any], input_bucket: str) -> Upload | None:
+def _upload(
+    record: Mapping[str, Any], input_bucket: str, ignored: IgnoredNames
+) -> Upload | Ignored:
     name = str(record["eventName"])
     if not name.startswith("ObjectCreated:"):
         raise UnknownMessage(f"The event {name[:64]} is not an upload.")
     source = source_of_record(record)
     _check_place(source.bucket, source.key, input_bucket)
-    if source.key.endswith("/") and source.size == 0:
-        # The console's "create folder" uploads an empty object whose key ends in a slash.
-        return None
+    reason = why_ignored(source.key, source.size, ignored)
+    if reason is not None:
+        return Ignored(source, reason)
     return Upload(Job(file_id=source.file_id, attempt=1, source=source))
 
 

@@ -44,7 +44,7 @@ class EmptyFile(TabularError):
 
 
 class UnsupportedFormat(TabularError):
-    """The file is plainly something other than CSV, such as a workbook or a ZIP archive."""
+    """The file's name or content is not that of a CSV file, such as a workbook's or an image's."""
 
 
 class UnsupportedEncoding(TabularError):
@@ -52,7 +52,7 @@ class UnsupportedEncoding(TabularError):
 
 
 class UnreadableFile(TabularError):
-    """The file is not a CSV that can be read: damaged gzip, binary content, no clear delimiter."""
+    """The file is not a CSV that can be read: damaged compression, binary, no clear delimiter."""
 
     # `advice` is the dialect that the message names, with which the file can be read; None if it
     # names none, or several.

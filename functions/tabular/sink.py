@@ -1,8 +1,12 @@
-"""Where the engine writes: anything that takes bytes."""
+"""What the engine reads from and writes to, whoever provides it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
+
+ReadRange = Callable[[int, int], bytes]
+"""Reads bytes of the stored file: from an offset on, a number of them; fewer near the end."""
 
 
 class Sink(Protocol):

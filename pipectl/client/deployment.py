@@ -18,6 +18,7 @@ from shared.errors import error_code
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
@@ -96,6 +97,17 @@ class Deployment:
     @cached_property
     def outputs(self) -> Mapping[str, str]:
         """The stack's outputs by name; raises `PipectlError` if there is no such stack."""
+        outputs = self._description.get("Outputs", [])
+        return {output["OutputKey"]: output["OutputValue"] for output in outputs}
+
+    @cached_property
+    def parameters(self) -> Mapping[str, str]:
+        """The stack's parameters by name; raises `PipectlError` if there is no such stack."""
+        parameters = self._description.get("Parameters", [])
+        return {one["ParameterKey"]: one.get("ParameterValue", "") for one in parameters}
+
+    @cached_property
+    def _description(self) -> StackTypeDef:
         with explained():
             try:
                 stacks = self.client("cloudformation").describe_stacks(StackName=self.stack_name)
@@ -107,5 +119,4 @@ class Deployment:
                     f"There is no stack {self.stack_name} in {self.session.region_name}. Set its"
                     " name with --stack-name and its region with --region."
                 ) from None
-        outputs = stacks["Stacks"][0].get("Outputs", [])
-        return {output["OutputKey"]: output["OutputValue"] for output in outputs}
+        return stacks["Stacks"][0]

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 from pipectl.errors import PipectlError, UsageError
 from shared.contracts import contracts_among
 from shared.keys import RAW_PREFIX, contract_key, dataset_of
+from tabular.file_names import NO_IGNORED_NAMES, PROCESSED_SUFFIXES, IgnoredNames, why_ignored
 
 if TYPE_CHECKING:
     from pipectl.client.deployment import Deployment
 
 # A dataset is the name of a folder under raw/ and of a file under contracts/.
 _DATASET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_SUFFIXES = sorted(PROCESSED_SUFFIXES, key=len, reverse=True)
 
 
 @dataclass(frozen=True)
@@ -34,20 +36,20 @@ class Upload:
 
 
 def plan_uploads(
-    files: Iterable[Path], dataset: str | None, suffixes: Iterable[str]
+    files: Iterable[Path], dataset: str | None, ignored: IgnoredNames = NO_IGNORED_NAMES
 ) -> list[Upload]:
     """Give each file its own key under `raw/`; files with the same name are numbered.
 
     Without a dataset they go directly under `raw/`. Raises `UsageError` if a file does not exist or
-    if its suffix starts no execution.
+    if the pipeline ignores its name; a name that it refuses fails in the pipeline. `ignored`
+    extends the list of ignored names.
     """
-    accepted = sorted(set(suffixes))
     prefix = f"{RAW_PREFIX}{dataset}/" if dataset else RAW_PREFIX
     keys: set[str] = set()
     uploads = []
     for path in files:
-        suffix = _check(path, accepted)
-        key = _free_key(prefix, path.name, suffix, keys)
+        _check(path, ignored)
+        key = _free_key(prefix, path.name, keys)
         keys.add(key)
         uploads.append(Upload(path, key))
     return uploads
@@ -114,28 +116,22 @@ def put_file(deployment: Deployment, upload: Upload) -> str | None:
     return answer.get("VersionId")
 
 
-def _check(path: Path, accepted: list[str]) -> str:
-    """The accepted suffix that the file's name ends with; raises `UsageError` without one."""
+def _check(path: Path, ignored: IgnoredNames) -> None:
+    """Raise `UsageError` for a file that can't be uploaded or would start no execution."""
     if not path.exists():
         raise UsageError(f"There is no file {path}.")
     if not path.is_file():
         raise UsageError(f"{path} is not a file.")
-    # The longest first: `.csv.gz` before a plain `.gz`.
-    for suffix in sorted(accepted, key=len, reverse=True):
-        if path.name.endswith(suffix) and path.name != suffix:
-            return suffix
-    raise UsageError(
-        f"{path} would start no execution: the pipeline processes files whose names end with"
-        f" {_either(accepted)}. The suffix is case-sensitive."
-    )
+    reason = why_ignored(path.name, path.stat().st_size, ignored)
+    if reason is not None:
+        raise UsageError(f"The pipeline would ignore {path}: {reason}. Rename it.")
 
 
-def _either(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
-
-
-def _free_key(prefix: str, name: str, suffix: str, taken: set[str]) -> str:
-    stem = name.removesuffix(suffix)
+def _free_key(prefix: str, name: str, taken: set[str]) -> str:
+    # The number goes before all suffixes that have a meaning: `a-2.csv.gz`.
+    suffix = next((one for one in _SUFFIXES if name.lower().endswith(one)), Path(name).suffix)
+    stem = name[: len(name) - len(suffix)]
+    suffix = name[len(stem) :]
     key = f"{prefix}{name}"
     number = 1
     while key in taken:

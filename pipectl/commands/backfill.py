@@ -29,11 +29,6 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Include versions that have since been replaced or deleted.",
 )
-@click.option(
-    "--unmatched",
-    is_flag=True,
-    help="Also run objects whose key no notification matches. Without it they are only listed.",
-)
 @click.option("--skip-failed", is_flag=True, help="Leave out objects that failed.")
 @click.option("--dry-run", is_flag=True, help="List what would be run without sending anything.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
@@ -44,7 +39,6 @@ def command(
     prefix: str,
     since: datetime | None,
     all_versions: bool,
-    unmatched: bool,
     skip_failed: bool,
     dry_run: bool,
     as_json: bool,
@@ -53,7 +47,7 @@ def command(
 
     These are files that were uploaded before the stack existed, files whose event was lost, and
     failed files. Files that have succeeded, are running or are superseded are left alone, so the
-    command can be repeated.
+    command can be repeated. Objects whose names the pipeline ignores are only listed.
 
     On AWS the command asks for confirmation before it sends anything, unless --yes is given.
 
@@ -69,15 +63,15 @@ def command(
     if not skip_failed:
         states += ["failed", "superseded"] if all_versions else ["failed"]
     waiting = [one for one in found if one.state in states]
-    chosen = [one for one in waiting if one.notified or unmatched]
-    left = [one for one in waiting if not (one.notified or unmatched)]
+    chosen = [one for one in waiting if one.ignored is None]
+    left = [one for one in waiting if one.ignored is not None]
     if not dry_run:
         send(stack, chosen, superseded=all_versions)
     if as_json:
         document = {
             "dry_run": dry_run,
             "objects": [one.to_document() for one in chosen],
-            "unmatched": [one.to_document() for one in left],
+            "ignored": [one.to_document() for one in left],
             "succeeded": sum(one.state == "succeeded" for one in found),
             "running": sum(one.state == "running" for one in found),
             "superseded": sum(one.state == "superseded" for one in found),
@@ -92,15 +86,9 @@ def command(
 def _show(chosen: list[RawObject], left: list[RawObject], *, dry_run: bool) -> None:
     from pipectl import tables
 
-    header = ("UPLOADED (UTC)", "STATE", "BYTES", "SENT", "KEY", "FILE")
-    for objects, title in ((chosen, ""), (left, "No notification matches these keys:")):
-        if not objects:
-            continue
-        if title:
-            echo("")
-            echo(title)
+    if chosen:
         tables.show(
-            header,
+            ("UPLOADED (UTC)", "STATE", "BYTES", "SENT", "KEY", "FILE"),
             (
                 (
                     format_time(one.source.event_time),
@@ -110,11 +98,24 @@ def _show(chosen: list[RawObject], left: list[RawObject], *, dry_run: bool) -> N
                     one.source.key,
                     one.source.file_id,
                 )
-                for one in objects
+                for one in chosen
             ),
         )
     if left:
-        echo("Run the unmatched objects, too, with --unmatched.", err=True)
+        echo("")
+        echo("The pipeline ignores these objects because of their names:")
+        tables.show(
+            ("UPLOADED (UTC)", "BYTES", "KEY", "WHY"),
+            (
+                (
+                    format_time(one.source.event_time),
+                    tables.number(one.source.size),
+                    one.source.key,
+                    one.ignored or "",
+                )
+                for one in left
+            ),
+        )
     sent = sum(one.sent for one in chosen)
     what = f"{len(chosen)} would be sent" if dry_run else f"{sent} of {len(chosen)} sent"
     echo(f"{what}. Follow them with: pipectl executions", err=True)

@@ -17,6 +17,7 @@ from pipectl.output import echo_json, rich_text
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from tabular.file_names import IgnoredNames
     from tabular.model import Contract
 
 _HEAD_BYTES = 1024 * 1024
@@ -73,6 +74,12 @@ class Verdict:
     help="Contract for the files: a Data Resource descriptor with a Table Schema. Without it, the"
     " rules for datasets without a contract apply.",
 )
+@click.option(
+    "--ignored-names",
+    metavar="PATTERNS",
+    default="",
+    help="The stack's parameter IgnoredNames: further names that the pipeline ignores.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @click.option(
     "--limit",
@@ -81,25 +88,37 @@ class Verdict:
     show_default=True,
     help="Maximum number of errors listed per file.",
 )
-def command(files: tuple[Path, ...], contract_path: Path | None, as_json: bool, limit: int) -> None:
+def command(
+    *,
+    files: tuple[Path, ...],
+    contract_path: Path | None,
+    ignored_names: str,
+    as_json: bool,
+    limit: int,
+) -> None:
     """Validate FILES against a contract, without AWS and without writing anything.
 
     Reads every record exactly as the pipeline does, and lists what it would reject with row, line,
-    byte offset and reason.
+    byte offset and reason. A file whose name the pipeline ignores or refuses is not valid.
 
     Exit status: 0 if all files are valid, 1 if a file is not, 2 on usage errors.
     """
     # Several processes share a large file; more threads would only compete with them.
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
     from tabular.errors import InvalidContract
+    from tabular.file_names import IgnoredNames, InvalidPatterns
 
+    try:
+        ignored = IgnoredNames.parse(ignored_names)
+    except InvalidPatterns as error:
+        raise click.BadParameter(str(error), param_hint="--ignored-names") from None
     try:
         contract = _read_contract(contract_path)
     except InvalidContract as error:
         file_error = {"code": "InvalidContract", "message": str(error)}
         verdicts = [Verdict(str(path), file_error=file_error) for path in files]
     else:
-        verdicts = [_check(path, contract, limit) for path in files]
+        verdicts = [_check(path, contract, ignored, limit) for path in files]
     if as_json:
         documents = [verdict.to_document() for verdict in verdicts]
         echo_json({"files": documents})
@@ -122,12 +141,18 @@ def _read_contract(path: Path | None) -> Contract | None:
         raise InvalidContract(f"{path}: {error}") from None
 
 
-def _check(path: Path, contract: Contract | None, limit: int) -> Verdict:
+def _check(path: Path, contract: Contract | None, ignored: IgnoredNames, limit: int) -> Verdict:
     from tabular.errors import TabularError
+    from tabular.file_names import why_ignored
 
     verdict = Verdict(str(path))
     try:
-        _check_into(verdict, path, contract, limit)
+        reason = why_ignored(path.name, path.stat().st_size, ignored)
+        if reason is not None:
+            message = f"The pipeline ignores this file: {reason}. Rename it."
+            verdict.file_error = {"code": "Ignored", "message": message}
+            return verdict
+        _check_into(verdict, path, contract, ignored, limit)
     except TabularError as error:
         verdict.file_error = {"code": type(error).__name__, "message": str(error)}
     except OSError as error:
@@ -153,15 +178,25 @@ def _unexpected(error: BaseException) -> str:
     )
 
 
-def _check_into(verdict: Verdict, path: Path, contract: Contract | None, limit: int) -> None:
+def _check_into(
+    verdict: Verdict, path: Path, contract: Contract | None, ignored: IgnoredNames, limit: int
+) -> None:
     """Fill the verdict. On a file-level error, it keeps what is known by then."""
     from pipectl.local.processes import transform_file
+    from pipectl.local.ranges import ranges_of
     from tabular.reading.layout import read_layout
     from tabular.statistics.threshold import check_rejects, may_reject_all
 
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
-    layout = read_layout(head, size=path.stat().st_size, name=path.name, contract=contract)
+    layout = read_layout(
+        head,
+        size=path.stat().st_size,
+        name=path.name,
+        contract=contract,
+        read=ranges_of(path),
+        ignored=ignored,
+    )
     verdict.encoding = layout.encoding
     verdict.dialect = layout.facts()["dialect"]
     with tempfile.TemporaryDirectory(prefix="pipectl-check-") as folder:

@@ -61,6 +61,7 @@ def infer(
     Exit status: 0 on success, 1 if the file can't be read, 2 on usage errors.
     """
     from pipectl.local.infer import infer_contract
+    from pipectl.local.ranges import ranges_of
     from tabular.errors import TabularError
 
     dialect = _dialect(delimiter, header_rows, no_header=no_header)
@@ -75,6 +76,7 @@ def infer(
             name=file.name,
             dialect=dialect,
             encoding=encoding,
+            read=ranges_of(file),
         )
     except TabularError as error:
         hint = _OPTIONS_FOR_CONTRACT if "contract" in str(error) else ""

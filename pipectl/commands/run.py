@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from pipectl.errors import UsageError
 from pipectl.options import concurrency_option, parameter_option, template_option
 from pipectl.output import echo, echo_json
+
+if TYPE_CHECKING:
+    from tabular.file_names import IgnoredNames
 
 
 @click.command(
@@ -65,14 +70,13 @@ def command(
     from rich.console import Console
 
     from pipectl.client.uploads import dataset_for, plan_uploads
-    from pipectl.embedded.template import notified_suffixes
     from pipectl.local.display import Progress, show_table
     from pipectl.local.local_run import run_files
 
     if split_size is not None:
         parameters = {**parameters, "SplitSizeBytes": str(split_size)}
     dataset = dataset_for(dataset, contract)
-    uploads = plan_uploads(files, dataset, notified_suffixes(template))
+    uploads = plan_uploads(files, dataset, _ignored_names(parameters))
     progress = Progress(Console(stderr=True), total=len(uploads))
     with progress.shown():
         finished = run_files(
@@ -95,3 +99,13 @@ def command(
     if finished.logs is not None:
         echo(f"The functions' logs are in {finished.logs}", err=True)
         raise SystemExit(1)
+
+
+def _ignored_names(parameters: Mapping[str, str]) -> IgnoredNames:
+    """The names that the stack ignores besides those on the list."""
+    from tabular.file_names import IgnoredNames, InvalidPatterns
+
+    try:
+        return IgnoredNames.parse(parameters.get("IgnoredNames", ""))
+    except InvalidPatterns as error:
+        raise UsageError(f"The parameter IgnoredNames is not valid. {error}") from None

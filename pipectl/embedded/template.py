@@ -91,40 +91,6 @@ def translate(path: Path, parameters: Mapping[str, str] | None = None) -> Templa
     return Template(document=translated, code=code, parameters=given)
 
 
-def notified_suffixes(path: Path) -> list[str]:
-    """The suffixes of the object keys for which a bucket of the template notifies a queue.
-
-    They are read from the untranslated template, which is much faster. Raises `PipectlError` if it
-    can't be read.
-    """
-    import yaml
-
-    class _Loader(yaml.CSafeLoader):
-        """Reads the argument of CloudFormation's short functions, such as `!Ref`, as the value."""
-
-    _Loader.add_multi_constructor("!", lambda _loader, _suffix, node: node.value)
-    try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506  # a safe loader
-    except OSError as error:
-        raise PipectlError(f"The template {path} can't be read: {error.strerror}.") from None
-    except yaml.YAMLError as error:
-        raise PipectlError(f"The template {path} is not valid YAML: {error}") from None
-    configurations = [
-        configuration
-        for resource in document["Resources"].values()
-        if resource["Type"] == "AWS::S3::Bucket"
-        for configuration in resource["Properties"]
-        .get("NotificationConfiguration", {})
-        .get("QueueConfigurations", [])
-    ]
-    return [
-        rule["Value"]
-        for configuration in configurations
-        for rule in configuration["Filter"]["S3Key"]["Rules"]
-        if rule["Name"] == "suffix"
-    ]
-
-
 class Translation:
     """A translation in a process of its own, in parallel with this one's imports."""
 

@@ -16,16 +16,18 @@ from tabular.contract.descriptor import parse_contract
 from tabular.contract.dialect_descriptor import short_document
 from tabular.errors import EmptyFile
 from tabular.model import ORIGIN_NAMES, Contract, Dialect, output_name
-from tabular.reading.compression import gunzip
+from tabular.reading.content_head import read_content_head
 from tabular.reading.end_mark import strip_end_marks
-from tabular.reading.layout import MAX_HEAD_BYTES, read_layout
+from tabular.reading.layout import read_layout
 from tabular.values.canonical import canonical
 from tabular.values.cells import reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from tabular.reading.content_head import ContentHead
     from tabular.reading.layout import Layout
+    from tabular.sink import ReadRange
     from tabular.values.cells import Cell
 
 MOST_RECORDS = 20_000
@@ -78,13 +80,15 @@ def infer_contract(
     name: str,
     dialect: Dialect | None = None,
     encoding: str | None = None,
+    read: ReadRange | None = None,
     most_records: int = MOST_RECORDS,
 ) -> Inference:
     """Infer a contract from the head of a file.
 
     `head` are its first bytes (all of a small file), `size` is the whole file's size in bytes,
-    `name` its name. `dialect` and `encoding` are detected if they are not given. Records that are
-    malformed, not as wide as the header or not in the encoding are skipped and noted.
+    `name` its name; `read` reads other ranges of it, as for `read_content_head`. `dialect` and
+    `encoding` are detected if they are not given. Records that are malformed, not as wide as the
+    header or not in the encoding are skipped and noted.
 
     Raises EmptyFile, UnreadableFile, UnsupportedEncoding or HeaderMismatch, as every reader of the
     file does.
@@ -96,9 +100,10 @@ def infer_contract(
         encoding=encoding,
         output_names="original",
     )
-    layout = read_layout(head, size=size, name=name, contract=given)
+    layout = read_layout(head, size=size, name=name, contract=given, read=read)
+    opened = read_content_head(head, size=size, name=name, read=read)
     notes: list[str] = []
-    columns, records, blank = _read_columns(layout, head, size, most_records, notes)
+    columns, records, blank = _read_columns(layout, opened, most_records, notes)
     fields = [_infer_field(column, notes) for column in columns]
     found = replace(layout.dialect, skip_blank_rows=blank > 0)
     document = _resource(name, found, fields, encoding or layout.encoding)
@@ -133,14 +138,14 @@ def _resource(
 
 
 def _read_columns(
-    layout: Layout, head: bytes, size: int, most: int, notes: list[str]
+    layout: Layout, opened: ContentHead, most: int, notes: list[str]
 ) -> tuple[list[_Column], int, int]:
     """The columns, the number of records, and the number of blank records that were skipped."""
     labels: Sequence[str] = layout.labels
     counts: list[Counter[str]] = [Counter() for _ in labels]
     records = 0
     passed: Counter[str] = Counter()
-    for cells in islice(_records(layout, head, size), most):
+    for cells in islice(_records(layout, opened), most):
         if not layout.dialect.header and not labels and cells and any(cells):
             labels = [f"field{number}" for number in range(1, len(cells) + 1)]
             counts = [Counter() for _ in labels]
@@ -204,13 +209,9 @@ def _undecodable_note(undecodable: int, layout: Layout) -> list[str]:
     ]
 
 
-def _records(layout: Layout, head: bytes, size: int) -> Iterator[list[str] | None]:
+def _records(layout: Layout, opened: ContentHead) -> Iterator[list[str] | None]:
     """The cells of each record of the sample; None for a malformed record."""
-    complete = len(head) >= size
-    content = head
-    if layout.compression:
-        content = _expanded(head, whole=complete)
-        complete = complete and len(content) < MAX_HEAD_BYTES
+    content, complete = opened.content, opened.complete
     body = content[layout.data_start :]
     codec = layout.codec
     body = strip_end_marks(body, codec) if complete else body[: codec.lines_end(body)]
@@ -220,15 +221,6 @@ def _records(layout: Layout, head: bytes, size: int) -> Iterator[list[str] | Non
     for record in grammar.records(text, complete=complete, most=-1):
         if not (comment and record.startswith(comment)):
             yield grammar.cells(record)
-
-
-def _expanded(head: bytes, *, whole: bool) -> bytes:
-    content = bytearray()
-    for piece in gunzip([head], whole=whole):
-        content += piece
-        if len(content) >= MAX_HEAD_BYTES:
-            break
-    return bytes(content)
 
 
 def _infer_field(column: _Column, notes: list[str]) -> dict[str, Any]:

@@ -13,12 +13,14 @@ from pipectl.client.metadata_items import MetadataItem, MetadataItems
 from pipectl.client.side_by_side import side_by_side
 from pipectl.client.starter_messages import starter_message
 from pipectl.client.step_functions import Executions
+from pipectl.errors import PipectlError
 from pipectl.operate.failed_files import last_attempt_in
 from pipectl.operate.find_failures import running_files
 from shared import keys
 from shared.job import Source
 from shared.metadata import is_later
 from shared.sources import source_of_object
+from tabular.file_names import IgnoredNames, InvalidPatterns, why_ignored
 
 if TYPE_CHECKING:
     from pipectl.client.stack_choice import Stack
@@ -31,11 +33,11 @@ _BATCH = 10
 
 @dataclass
 class RawObject:
-    """One version of an object in `raw/`; `notified` means that a notification matches its key."""
+    """One version of an object in `raw/`; `ignored` is why the pipeline ignores it, or None."""
 
     source: Source
     state: ObjectState
-    notified: bool
+    ignored: str | None
     attempts: int = 0
     sent: bool = False
 
@@ -48,21 +50,9 @@ class RawObject:
             "bytes": self.source.size,
             "uploaded_at": self.source.event_time,
             "state": self.state,
-            "notified": self.notified,
+            "ignored": self.ignored,
             "sent": self.sent,
         }
-
-
-@dataclass(frozen=True)
-class NotificationFilter:
-    """One rule of the bucket's notifications: the keys that it matches."""
-
-    prefix: str
-    suffix: str
-
-    def matches(self, key: str) -> bool:
-        """Whether an upload of this key sends a notification."""
-        return key.startswith(self.prefix) and key.endswith(self.suffix)
 
 
 def find_objects(
@@ -78,11 +68,11 @@ def find_objects(
     pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
     versions = [version for page in pages for version in page.get("Versions", [])]
     sources = list(sources_of(bucket, versions, since=since, all_versions=all_versions))
-    filters = read_filters(s3.get_bucket_notification_configuration(Bucket=bucket))
+    ignored = ignored_names(stack.deployment.parameters)
     table = MetadataItems(stack)
     items = table.get(source.file_id for source in sources)
     running = running_files(Executions(stack))
-    found = with_states(sources, items, running, filters)
+    found = with_states(sources, items, running, ignored)
     failed = [items[one.source.file_id] for one in found if one.state == "failed"]
     mark_superseded(found, items, table.of_sources(item["source"] for item in failed))
     return found
@@ -115,11 +105,10 @@ def sources_of(
     since: datetime | None,
     all_versions: bool,
 ) -> Iterator[Source]:
-    """The versions that are files, not folders: the current ones, or all, uploaded since then."""
+    """The versions that were uploaded since then: the current ones, or all."""
     for version in versions:
-        folder = version["Key"].endswith("/") and version["Size"] == 0
         too_old = since is not None and version["LastModified"] < since
-        if folder or too_old or not (all_versions or version["IsLatest"]):
+        if too_old or not (all_versions or version["IsLatest"]):
             continue
         yield source_of_object(
             bucket,
@@ -135,14 +124,14 @@ def with_states(
     sources: Iterable[Source],
     items: Mapping[str, MetadataItem],
     running: Mapping[str, str],
-    filters: Sequence[NotificationFilter],
+    ignored: IgnoredNames,
 ) -> list[RawObject]:
     """The objects, each with its state, in the order of their upload."""
     found = [
         RawObject(
             source,
             _state(source.file_id, items, running),
-            notified=any(one.matches(source.key) for one in filters),
+            ignored=why_ignored(source.key, source.size, ignored),
             attempts=last_attempt_in(items[source.file_id]) if source.file_id in items else 0,
         )
         for source in sources
@@ -166,14 +155,12 @@ def mark_superseded(
                 one.state = "superseded"
 
 
-def read_filters(configuration: Mapping[str, Any]) -> list[NotificationFilter]:
-    """The rules by which a bucket notifies queues of uploads."""
-    filters = []
-    for queue in configuration.get("QueueConfigurations", []):
-        rules = queue.get("Filter", {}).get("Key", {}).get("FilterRules", [])
-        named = {rule["Name"].lower(): rule["Value"] for rule in rules}
-        filters.append(NotificationFilter(named.get("prefix", ""), named.get("suffix", "")))
-    return filters
+def ignored_names(parameters: Mapping[str, str]) -> IgnoredNames:
+    """The names that a stack with these parameters ignores besides those on the list."""
+    try:
+        return IgnoredNames.parse(parameters.get("IgnoredNames", ""))
+    except InvalidPatterns as error:
+        raise PipectlError(f"The stack's parameter IgnoredNames is not valid. {error}") from None
 
 
 def checked_prefix(prefix: str) -> str:

@@ -26,6 +26,7 @@ from pipectl.cli import pipectl
 from pipectl.scale.deployed import read_deployed
 from shared.remedies import REMEDIES, remedy_of
 from shared.steps import CHAIN
+from tabular import file_names
 from tests.documentation.pages import PAGES
 from tests.infrastructure.deployed import ROOT, template
 
@@ -139,6 +140,48 @@ def _errors() -> Table:
     )
 
 
+def _file_names() -> Table:
+    gzip, archive = file_names.GZIP, file_names.ZIP
+    delimiters = {None: "detected", "\t": "tab", "|": "bar"}
+    return ("name ends with", "delimiter, unless the contract names one", "what it is"), (
+        *(
+            (f"`{suffix}`, `{suffix}{gzip}`", delimiters[delimiter], "text, as it is or gzip")
+            for suffix, delimiter in file_names.DELIMITERS.items()
+        ),
+        (f"`{archive}`", "as for the file in it", "an archive with one of the text files above"),
+    )
+
+
+def _ignored_names() -> Table:
+    return ("ignored", "because"), (
+        (
+            f"empty objects whose key ends with `/` or `{file_names.FOLDER_MARKER}`",
+            "consoles and Hadoop mark folders with them",
+        ),
+        (
+            f"names that begin with {_listed(file_names.HIDDEN)}",
+            "markers and hidden files, such as `_SUCCESS` and `.DS_Store`",
+        ),
+        (
+            f"names that end with {_listed(file_names.HALF_WRITTEN)}, in any case",
+            "the sender renames the file when it is complete",
+        ),
+        (
+            f"everything below a folder `{file_names.TEMPORARY_FOLDER}/`",
+            "Hadoop and Spark write there before they commit",
+        ),
+        (
+            "names that match a pattern in the parameter `IgnoredNames`",
+            "you know other names that mean nothing",
+        ),
+    )
+
+
+def _listed(words: Iterable[str]) -> str:
+    *most, last = (f"`{word}`" for word in words)
+    return f"{', '.join(most)} or {last}"
+
+
 def _steps() -> Table:
     deployed = read_deployed(ROOT / "template.yaml", {}).functions
     used = {step.state: deployed[_function(step.child or step.state)] for step in CHAIN}
@@ -168,6 +211,8 @@ def _folder(logical_id: str) -> str:
 
 TABLES: dict[str, Callable[[], Table]] = {
     "errors": _errors,
+    "file-names": _file_names,
+    "ignored-names": _ignored_names,
     "outputs": _outputs,
     "parameters": _parameters,
     "steps": _steps,

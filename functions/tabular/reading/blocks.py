@@ -9,6 +9,7 @@ from tabular.reading.compression import gunzip
 from tabular.reading.end_mark import without_end_marks
 from tabular.reading.grammar import MAX_RECORD_BYTES, Spans
 from tabular.reading.lines import Lines
+from tabular.reading.zip_archive import unzip
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,16 +50,17 @@ def split_blocks(
     chunks: Iterable[bytes], layout: Layout, split: Split, *, block_bytes: int = BLOCK_BYTES
 ) -> Iterator[Block]:
     """Cut a split's bytes into blocks of whole records; for `chunks` see `transform`."""
-    start = split.start
+    start, end = split.start, split.end
     if layout.compression:
-        chunks = _without(gunzip(chunks), layout.data_start)
-        start = layout.data_start
+        expanded = unzip(chunks, layout.member) if layout.member else gunzip(chunks)
+        chunks = _without(expanded, layout.data_start)
+        start, end = layout.data_start, None
     yield from read_blocks(
         chunks,
         layout.grammar,
         layout.codec,
         start=start,
-        end=split.end,
+        end=end,
         first_line=split.first_line,
         block_bytes=block_bytes,
         most_lines=lines_a_block(layout),

@@ -18,7 +18,7 @@ MAX_RATIO = 300
 """Real CSV files shrink by 3 to 100; a gzip bomb by up to about 1030."""
 RATIO_FREE_BYTES = 64 * 1024**2
 """Below this much output no ratio is dangerous."""
-_PIECE = 1024 * 1024
+PIECE_BYTES = 1024 * 1024
 _SMALLEST_SLICE = 256
 _LARGEST_SLICE = 64 * 1024
 """How much zlib is given at once: little after a member's end, then twice as much each time. It
@@ -60,7 +60,7 @@ class _Members:
 
     def __init__(self, max_bytes: int, max_ratio: int) -> None:
         self.taken = self.given = 0
-        self._caps = max_bytes, max_ratio
+        self._max_bytes, self._max_ratio = max_bytes, max_ratio
         self._member = zlib.decompressobj(_GZIP_WINDOW)
 
     @property
@@ -80,7 +80,13 @@ class _Members:
                 self._member = zlib.decompressobj(_GZIP_WINDOW)
             piece = _decompress(self._member, data, self.given)
             self.given += len(piece)
-            _check_caps(self.taken, self.given, *self._caps)
+            check_expansion(
+                self.taken,
+                self.given,
+                "gzip file",
+                max_bytes=self._max_bytes,
+                max_ratio=self._max_ratio,
+            )
             if piece:
                 yield piece
             data = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
@@ -88,7 +94,7 @@ class _Members:
 
 def _decompress(member: zlib._Decompress, data: bytes, given: int) -> bytes:
     try:
-        return member.decompress(data, _PIECE)
+        return member.decompress(data, PIECE_BYTES)
     except zlib.error:
         raise UnreadableFile(
             f"The gzip data is damaged after {given} decompressed bytes. "
@@ -96,14 +102,25 @@ def _decompress(member: zlib._Decompress, data: bytes, given: int) -> bytes:
         ) from None
 
 
-def _check_caps(taken: int, given: int, max_bytes: int, max_ratio: int) -> None:
+def check_expansion(
+    taken: int,
+    given: int,
+    kind: str,
+    *,
+    max_bytes: int = MAX_EXPANDED_BYTES,
+    max_ratio: int = MAX_RATIO,
+) -> None:
+    """Raise FileTooLarge if `taken` compressed bytes must not expand to `given` bytes.
+
+    `kind` is what the file is called in the message, such as `gzip file`.
+    """
     if given > max_bytes:
         raise FileTooLarge(
-            f"The gzip file expands to more than {max_bytes} bytes, which is the limit for "
+            f"The {kind} expands to more than {max_bytes} bytes, which is the limit for "
             "compressed files. Upload it uncompressed, or in several files."
         )
     if given > max(RATIO_FREE_BYTES, max_ratio * taken):
         raise FileTooLarge(
-            f"The gzip file expands to more than {max_ratio} times its size, which no ordinary "
+            f"The {kind} expands to more than {max_ratio} times its size, which no ordinary "
             "CSV file does. If it is what it should be, upload it uncompressed."
         )

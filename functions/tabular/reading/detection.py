@@ -31,13 +31,21 @@ _SEQUENCES = ("||", "::", "~|~", "|~|", "^|^", "#|#", "@@", "^^", "~~")
 _LEAST_QUOTED = 2
 
 
-def detect_dialect(text: bytes, *, complete: bool, known: Collection[str] = ()) -> Dialect:
+def detect_dialect(
+    text: bytes,
+    *,
+    complete: bool,
+    known: Collection[str] = (),
+    preferred: str | None = None,
+) -> Dialect:
     """Find the delimiter among comma, semicolon, tab and bar.
 
     `text` is the head of the file in UTF-8; `complete` says that it is the whole file; `known` are
     the names of the contract's fields, if there is one. A file without any of the four has one
-    column. Raises UnreadableFile where the delimiter is in doubt or another one, where the header
-    is not the first row, and (without `known` names) where the first row is a record.
+    column. `preferred` is the delimiter that the file's name stands for: it resolves doubts.
+    Raises UnreadableFile where the delimiter is in doubt or another one, where the content
+    contradicts the name, where the header is not the first row, and (without `known` names) where
+    the first row is a record.
     """
     sample = Sample.of(text, complete=complete)
     _check_excel_hint(text)
@@ -50,7 +58,8 @@ def detect_dialect(text: bytes, *, complete: bool, known: Collection[str] = ()) 
         return readings[named.index(max(named))].dialect
     usable = [reading for reading in readings if reading.width > 1]
     usable.sort(key=lambda reading: reading.fitting, reverse=True)
-    fits = bool(usable) and (not usable[0].records or usable[0].fitting >= _HALF)
+    usable = [one for one in usable if one.dialect.delimiter == preferred and _fits(one)] or usable
+    fits = bool(usable) and _fits(usable[0])
     if not fits or not usable[0].names_columns:
         _check_remedy(sample, usable, fits=fits)
     if not usable:
@@ -63,11 +72,38 @@ def detect_dialect(text: bytes, *, complete: bool, known: Collection[str] = ()) 
             f"({usable[1].width} columns). Put the right one into the dataset's contract: "
             f"{dialect_text(Dialect(delimiter=usable[0].dialect.delimiter))}."
         )
-    chosen = usable[0] if usable else readings[0]
+    if usable:
+        _check_name_fits(usable[0], preferred)
+    chosen = usable[0] if usable else _of_one_column(readings, preferred)
     _check_quotes(sample, chosen)
     if not known:
         _check_header(chosen)
     return chosen.dialect
+
+
+def _fits(reading: Reading) -> bool:
+    """Whether at least half of the records are as wide as the header."""
+    return not reading.records or reading.fitting >= _HALF
+
+
+def _of_one_column(readings: Sequence[Reading], preferred: str | None) -> Reading:
+    """The reading of a file that none of the delimiters cuts."""
+    named = [one for one in readings if one.dialect.delimiter == preferred]
+    return named[0] if named else readings[0]
+
+
+def _check_name_fits(reading: Reading, preferred: str | None) -> None:
+    """Refuse a file with another delimiter than its name stands for: one of the two is wrong."""
+    delimiter = reading.dialect.delimiter
+    if preferred is None or delimiter == preferred:
+        return
+    raise UnreadableFile(
+        f"By its name, the file's delimiter is {_WORDS[preferred]}, but its content is cut into "
+        f"{reading.width} columns by {_word(reading)}. Rename the file so that it ends with .csv, "
+        "or put the right delimiter into the dataset's contract: "
+        f"{dialect_text(Dialect(delimiter=delimiter))}.",
+        advice=Dialect(delimiter=delimiter),
+    )
 
 
 def _check_excel_hint(text: bytes) -> None:

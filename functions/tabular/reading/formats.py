@@ -33,7 +33,7 @@ _BINARY = {
     rb"\x1f\x9d": "a file compressed with compress (.Z)",
     rb"\x04\x22\x4d\x18": "a file compressed with LZ4",
     rb"\xff\x06\x00\x00sNaPpY": "a file compressed with Snappy",
-    rb"\x1f\x8b": "a file compressed with gzip twice",
+    rb"\x1f\x8b": "a file that is compressed twice",
     rb"7z\xbc\xaf\x27\x1c": "a 7-Zip archive",
     rb"Rar!\x1a\x07": "a RAR archive",
     rb"(?s:.{257})ustar[\x00 ]": "a tar archive",

@@ -20,9 +20,10 @@ from tabular.errors import (
     UnsupportedEncoding,
     UnsupportedFormat,
 )
+from tabular.file_names import DELIMITERS, NO_IGNORED_NAMES, check_name
 from tabular.model import Contract, Dialect
 from tabular.reading.advice import contract_advice
-from tabular.reading.compression import GZIP_MAGIC, gunzip
+from tabular.reading.content_head import read_content_head
 from tabular.reading.detection import detect_dialect
 from tabular.reading.encoding_advice import is_surely_utf8, suggest_encoding, wide_encoding
 from tabular.reading.end_mark import strip_end_marks
@@ -32,14 +33,14 @@ from tabular.reading.head import NO_CONTENT, HeadReader
 from tabular.reading.header import Column, check_labels, ends_with_delimiter, match_columns
 from tabular.reading.line_ends import count_lines, line_end, strip_line_end
 from tabular.reading.sample import Sample
+from tabular.reading.zip_archive import Member
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tabular.file_names import IgnoredNames
     from tabular.model import Field
-
-MAX_HEAD_BYTES = 4 * 1024 * 1024
-"""So much of a compressed file's content is looked at."""
+    from tabular.sink import ReadRange
 
 MAX_COLUMNS = 50_000
 """Three times what a spreadsheet has; each column costs memory in every step."""
@@ -60,7 +61,8 @@ class Layout:
     nothing but white space are skipped; with one, rows whose cells are all empty are skipped or
     rejected, as its dialect says. `likely_encoding` is one that the head is valid in, where it is
     not in its own. `trailing_delimiter`: the header ends with a delimiter, so records may, too. The
-    empty cell after it belongs to no column, and is not in `labels`.
+    empty cell after it belongs to no column, and is not in `labels`. `member` has the content if
+    the file is a ZIP archive.
     """
 
     encoding: str
@@ -77,6 +79,7 @@ class Layout:
     size: int
     likely_encoding: str | None = None
     trailing_delimiter: bool = False
+    member: Member | None = None
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -170,16 +173,28 @@ class Layout:
         return from_document(cls, document)
 
 
-def read_layout(head: bytes, *, size: int, name: str, contract: Contract | None) -> Layout:
+def read_layout(
+    head: bytes,
+    *,
+    size: int,
+    name: str,
+    contract: Contract | None,
+    read: ReadRange | None = None,
+    ignored: IgnoredNames = NO_IGNORED_NAMES,
+) -> Layout:
     """Decide how a file is read.
 
     `head` are its first bytes (a megabyte is plenty; all of a small file), `size` is its whole
-    size in bytes, `name` its name, `contract` the dataset's, None if it has none.
-    Raises EmptyFile, UnsupportedFormat, UnreadableFile, UnsupportedEncoding or HeaderMismatch.
+    size in bytes, `name` its name, `contract` the dataset's, None if it has none. `read` and
+    `ignored` are as for `read_content_head`.
+    Raises EmptyFile, UnsupportedFormat, UnreadableFile, UnsupportedEncoding, FileTooLarge or
+    HeaderMismatch.
     """
+    check_name(name)
     if not head:
         raise EmptyFile(f"The file {name} is empty. Upload it again with a header and records.")
-    content, complete, compression = _decompressed(head, size, name)
+    opened = read_content_head(head, size=size, name=name, read=read, ignored=ignored)
+    content, complete = opened.content, opened.complete
     _check_format(binary_format(content))
     encoding, bom = _find_encoding(content, contract)
     body = content[bom:]
@@ -200,7 +215,8 @@ def read_layout(head: bytes, *, size: int, name: str, contract: Contract | None)
     if not bom:  # which nothing in a contract outweighs
         _check_not_utf8(body[:cut], encoding)
         likely = _likely_encoding(body[:cut], encoding)
-    dialect = _settle_dialect(text, encoding, contract, complete=complete)
+    preferred = DELIMITERS.get(opened.suffix or "")
+    dialect = _settle_dialect(text, encoding, contract, complete=complete, preferred=preferred)
     # The contract, if it says which fields there are.
     named = contract if contract is not None and contract.fields else None
     reader = HeadReader(text, Grammar(dialect, encoding.structure_name), complete=complete)
@@ -228,7 +244,7 @@ def read_layout(head: bytes, *, size: int, name: str, contract: Contract | None)
     return Layout(
         encoding=encoding.name,
         bom=bom > 0,
-        compression=compression,
+        compression=opened.compression,
         dialect=dialect,
         labels=tuple(labels),
         contract=effective,
@@ -240,6 +256,7 @@ def read_layout(head: bytes, *, size: int, name: str, contract: Contract | None)
         size=size,
         likely_encoding=likely,
         trailing_delimiter=trailing,
+        member=opened.member,
     )
 
 
@@ -248,26 +265,6 @@ def _by_reference(labels: list[str], settings: Contract | None) -> Contract:
     if settings is None:
         return reference_contract(labels)
     return replace(settings, fields=reference_contract(labels, settings.output_names).fields)
-
-
-def _decompressed(head: bytes, size: int, name: str) -> tuple[bytes, bool, str | None]:
-    """The content's head, whether it is all of the content, and the compression."""
-    complete = len(head) >= size
-    if not head.startswith(GZIP_MAGIC):
-        if name.lower().endswith(".gz"):
-            raise UnreadableFile(
-                f"{name} is not gzip data, although its name says so. Compress it, or rename it."
-            )
-        return head, complete, None
-    content = bytearray()
-    for piece in gunzip([head], whole=complete):
-        content += piece
-        if len(content) > MAX_HEAD_BYTES:
-            complete = False
-            break
-    if not content:
-        raise EmptyFile(f"The file {name} is empty when decompressed.")
-    return bytes(content), complete, "gzip"
 
 
 def _check_format(what: str | None) -> None:
@@ -317,7 +314,12 @@ def _likely_encoding(text: bytes, encoding: Encoding) -> str | None:
 
 
 def _settle_dialect(
-    text: bytes, encoding: Encoding, contract: Contract | None, *, complete: bool
+    text: bytes,
+    encoding: Encoding,
+    contract: Contract | None,
+    *,
+    complete: bool,
+    preferred: str | None,
 ) -> Dialect:
     if contract is not None and contract.dialect is not None:
         dialect = contract.dialect
@@ -328,7 +330,7 @@ def _settle_dialect(
     if encoding.byte_structured and encoding.name != "utf-8":
         text = encoding.to_utf8(text)[0]
     known = {field.name for field in contract.fields} if contract else ()
-    return detect_dialect(text, complete=complete, known=known)
+    return detect_dialect(text, complete=complete, known=known, preferred=preferred)
 
 
 def _blank_rows(contract: Contract | None, dialect: Dialect) -> BlankRows:

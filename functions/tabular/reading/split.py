@@ -14,8 +14,8 @@ class Split:
     """A range of the file that begins and ends with a record.
 
     `start` and `end` are byte offsets in the file as it is stored; `end` None is the file's end.
-    A compressed file is one split, from 0 on. `first_row` and `first_line` are the 1-based numbers
-    of its first data record and physical line.
+    A compressed file is one split: all of a gzip file, or a ZIP archive's member. `first_row` and
+    `first_line` are the 1-based numbers of its first data record and physical line.
     """
 
     index: int
@@ -27,5 +27,7 @@ class Split:
     @classmethod
     def whole(cls, layout: Layout) -> Split:
         """The one split of a file that is not cut."""
+        if layout.member:
+            return cls(0, layout.member.start, layout.member.end, 1, layout.data_line)
         start = 0 if layout.compression else layout.data_start
         return cls(0, start, None, 1, layout.data_line)

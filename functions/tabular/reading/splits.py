@@ -28,11 +28,10 @@ from tabular.reading.line_ends import line_end
 from tabular.reading.split import Split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from tabular.reading.layout import Layout
-
-    ReadRange = Callable[[int, int], bytes]
+    from tabular.sink import ReadRange
 
 MAX_SPLITS = 10_000
 """The output is composed by a multipart upload, which can have this many parts."""

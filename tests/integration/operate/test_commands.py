@@ -339,28 +339,25 @@ def test_a_failed_file_has_no_rejected_rows(dataset: Dataset, command: Command) 
     assert f"Rerun it with: pipectl rerun {file_id}" in done.stderr
 
 
-def test_backfill_runs_what_never_succeeded_and_lists_unmatched_objects(
+def test_backfill_runs_what_never_succeeded_and_lists_ignored_objects(
     dataset: Dataset, command: Command
 ) -> None:
     [failed] = broken(dataset, "failed.csv")
     dataset.set_contract(type_of_id="integer")
     dataset.run(name="good.csv")
-    unmatched = dataset.drop(name="export.txt")
+    ignored = dataset.drop(name="_SUCCESS")
     backfill = ("backfill", "--json", "--prefix", f"raw/{dataset.name}/")
     planned = command(*backfill, "--dry-run").document
 
     assert [(one["file_id"], one["state"]) for one in planned["objects"]] == [(failed, "failed")]
-    assert [(one["file_id"], one["state"]) for one in planned["unmatched"]] == [
-        (unmatched, "never_run")
+    assert [(one["file_id"], one["ignored"]) for one in planned["ignored"]] == [
+        (ignored, "its name begins with _")
     ]
     assert planned["succeeded"] == 1
     assert command(*backfill).exit_code == 0
     assert dataset.ended(f"{failed}-r2")["status"] == "SUCCEEDED"
-    assert command(*backfill, "--unmatched").exit_code == 0
-    assert dataset.ended(unmatched)["status"] == "SUCCEEDED"
-    assert dataset.item(unmatched)["processed_count"] == 2
     left = command(*backfill).document
-    assert (left["objects"], left["unmatched"], left["succeeded"]) == ([], [], 3)
+    assert (left["objects"], len(left["ignored"]), left["succeeded"]) == ([], 1, 2)
 
 
 def test_backfill_leaves_a_failed_version_alone_if_a_later_one_was_archived(
@@ -383,10 +380,10 @@ def test_backfill_leaves_a_failed_version_alone_if_a_later_one_was_archived(
 
 
 def test_backfill_takes_earlier_versions_on_request(dataset: Dataset, command: Command) -> None:
-    dataset.set_contract(type_of_id="integer")
-    first, second = dataset.drop(name="a.txt"), dataset.drop(name="a.txt")
+    dataset.set_contract(type_of_id="integr")
+    first, second = dataset.run(name="a.txt"), dataset.run(name="a.txt")
     # Below raw/, as all that runs is.
-    backfill = ("backfill", "--json", "--dry-run", "--unmatched", "--prefix", f"{dataset.name}/")
+    backfill = ("backfill", "--json", "--dry-run", "--prefix", f"{dataset.name}/")
 
     present = command(*backfill).document["objects"]
     assert [one["file_id"] for one in present] == [second]

@@ -166,6 +166,7 @@ class Steps:
             "SPLIT_SIZE_BYTES": str(self.split_size),
             "MAX_CONCURRENCY": "2",
             "REQUIRE_CONTRACT": "false",
+            "IGNORED_NAMES": "",
             "TRANSFORM_TIMEOUT_SECONDS": "900",
             "OUTPUT_FORMAT": self.output_format,
             "MAX_REJECT_PERCENT": "100",

@@ -63,6 +63,7 @@ def pipeline(
         "OUTPUT_BUCKET": OUTPUT_BUCKET,
         "MAX_CONCURRENCY": "10",
         "REQUIRE_CONTRACT": "false",
+        "IGNORED_NAMES": "",
         "MAX_REJECT_COUNT": "-1",
         "MAX_REJECT_PERCENT": "100",
         "OUTPUT_FORMAT": "jsonl",

@@ -109,6 +109,7 @@ def test_parse_csv_refuses_before_it_calls_anything(
     for name in ("MAX_CONCURRENCY", "SPLIT_SIZE_BYTES", "TRANSFORM_TIMEOUT_SECONDS"):
         monkeypatch.setenv(name, "1")
     monkeypatch.setenv("REQUIRE_CONTRACT", "false")
+    monkeypatch.setenv("IGNORED_NAMES", "")
     job = job_of(folder)
     document = {"file_id": job.file_id, "attempt": 1, "source": vars(job.source)}
     with pytest.raises(error):

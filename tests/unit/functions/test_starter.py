@@ -18,7 +18,8 @@ from shared.job import Source
 from shared.metadata import Item
 from starter.app import MAX_RECEIVES, Settings, UnstartedRecords, _start_all, handler
 from starter.launch import MAX_ATTEMPTS
-from starter.messages import Entry, UnknownMessage, entries_of
+from starter.messages import Entry, Ignored, UnknownMessage, entries_of
+from tabular.file_names import NO_IGNORED_NAMES
 from tests.unit.functions.conftest import Event, Fault, Logs, client_error
 from tests.unit.functions.documents import (
     FILE_ID,
@@ -45,6 +46,8 @@ def machine(monkeypatch: pytest.MonkeyPatch, items: dict[str, Item]) -> FakeStep
     monkeypatch.setenv("STATE_MACHINE_ARN", MACHINE_ARN)
     monkeypatch.setenv("METADATA_TABLE", METADATA_TABLE)
     monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", "https://sqs/dead-letters")
+    monkeypatch.setenv("IGNORED_NAMES", "")
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "DataPipeline")
     fake = FakeStepFunctions()
     monkeypatch.setattr("starter.launch.stepfunctions", lambda: fake)
     monkeypatch.setattr("starter.launch.read_item", lambda _table, file_id: items.get(file_id))
@@ -70,9 +73,9 @@ def record(**changes: Any) -> dict[str, Any]:
 
 
 def source(entry: Entry) -> Source:
-    """The source of an entry that asks for a file."""
+    """The source of an entry about an object."""
     assert not isinstance(entry.request, UnknownMessage)
-    return entry.request.job.source
+    return entry.request.source if isinstance(entry.request, Ignored) else entry.request.job.source
 
 
 def upload(*records: dict[str, Any]) -> str:
@@ -138,7 +141,8 @@ def test_keys_are_decoded_once(machine: FakeStepFunctions, key: str, decoded: st
 )
 def test_any_key_comes_out_as_it_was_uploaded(key: str) -> None:
     body = upload(record(key=quote_plus(key)))
-    assert [source(entry).key for entry in entries_of(body, INPUT_BUCKET)] == [key]
+    [entry] = entries_of(body, INPUT_BUCKET, NO_IGNORED_NAMES)
+    assert source(entry).key == key
 
 
 @pytest.mark.parametrize(
@@ -151,7 +155,7 @@ def test_any_key_comes_out_as_it_was_uploaded(key: str) -> None:
     ],
 )
 def test_the_dataset_is_the_folder_under_raw(key: str, dataset: str) -> None:
-    (entry,) = entries_of(upload(record(key=key)), INPUT_BUCKET)
+    (entry,) = entries_of(upload(record(key=key)), INPUT_BUCKET, NO_IGNORED_NAMES)
     assert source(entry).dataset == dataset
 
 
@@ -190,7 +194,7 @@ def test_the_error_of_a_message_names_its_bad_records(machine: FakeStepFunctions
     bad = record(bucket="another-bucket")
     message = upload(bad, record(), bad, record(key="raw/orders/b.csv"))
     machine.answer(None, RuntimeError("secret"))
-    settings = Settings(INPUT_BUCKET, MACHINE_ARN, METADATA_TABLE, "queue")
+    settings = Settings(INPUT_BUCKET, MACHINE_ARN, METADATA_TABLE, "queue", NO_IGNORED_NAMES)
     with pytest.raises(UnstartedRecords) as caught:
         _start_all(message, settings, {})
     assert str(caught.value) == (
@@ -206,7 +210,7 @@ def test_a_message_with_a_bad_record_waits_for_a_busy_service_first(
 ) -> None:
     message = upload(record(bucket="another-bucket"), record())
     machine.answer(client_error("ThrottlingException", "StartExecution"))
-    settings = Settings(INPUT_BUCKET, MACHINE_ARN, METADATA_TABLE, "queue")
+    settings = Settings(INPUT_BUCKET, MACHINE_ARN, METADATA_TABLE, "queue", NO_IGNORED_NAMES)
     with pytest.raises(TransientError, match=r"record 1 of 2: .+ record 2 of 2: "):
         _start_all(message, settings, {})
 
@@ -221,9 +225,53 @@ def test_a_batch_of_bad_messages_fails_message_by_message(machine: FakeStepFunct
     assert run(batch("{", "[]")) == ["0", "1"]
 
 
-@pytest.mark.parametrize("key", ["raw/", "raw/orders/", "raw/new+folder/"])
-def test_a_folder_made_in_the_console_is_acknowledged(machine: FakeStepFunctions, key: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        ("raw/", "it marks a folder"),
+        ("raw/new+folder/", "it marks a folder"),
+        ("raw/orders/_SUCCESS", "its name begins with _"),
+        ("raw/orders/a.csv.filepart", "its name ends with .filepart, so it is not complete"),
+        ("raw/orders/_temporary/0/a.csv", "it is below a folder _temporary/"),
+        ("raw/orders/Read+me.md", "its name matches read* in IgnoredNames"),
+    ],
+)
+def test_an_ignored_object_is_logged_and_counted(  # noqa: PLR0917
+    machine: FakeStepFunctions,
+    logs: Logs,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    key: str,
+    reason: str,
+) -> None:
+    monkeypatch.setenv("IGNORED_NAMES", "*.pdf, read*")
     assert run(batch(upload(record(key=key, size=0)))) == []
+    assert machine.started == []
+    assert (logs[-1]["message"], logs[-1]["reason"]) == ("ignored", reason)
+    assert logs[-1]["key"] == key.replace("+", " ")
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["ObjectsIgnored"] == [1]
+
+
+@pytest.mark.parametrize("key", ["raw/orders/a.xlsx", "raw/orders/a", "raw/orders/a.CSV"])
+def test_every_other_object_is_started(machine: FakeStepFunctions, key: str) -> None:
+    assert run(batch(upload(record(key=key)))) == []
+    assert len(machine.started) == 1
+
+
+def test_a_file_that_is_asked_for_explicitly_is_started_whatever_its_name(
+    machine: FakeStepFunctions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IGNORED_NAMES", SOURCE["key"].rpartition("/")[2])
+    assert run(batch(json.dumps(job()))) == []
+    assert machine.document(FILE_ID) == job()
+
+
+def test_a_malformed_list_of_ignored_names_ignores_nothing(
+    machine: FakeStepFunctions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IGNORED_NAMES", "*")
+    with pytest.raises(SettingsError, match="IGNORED_NAMES is not valid: Pattern 1 of 1"):
+        run(batch(upload(record())))
     assert machine.started == []
 
 
@@ -646,7 +694,7 @@ anything = st.recursive(
 @quickly
 def test_no_json_at_all_is_taken_for_a_file(document: Any) -> None:
     try:
-        entries = entries_of(json.dumps(document), INPUT_BUCKET)
+        entries = entries_of(json.dumps(document), INPUT_BUCKET, NO_IGNORED_NAMES)
     except UnknownMessage:
         entries = []
     assert all(isinstance(entry.request, UnknownMessage) for entry in entries)

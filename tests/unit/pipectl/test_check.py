@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -196,3 +197,39 @@ def test_ctrl_c_ends_it_without_a_traceback(folder: Path) -> None:
     assert helpers
     assert (process.returncode, output, problems.strip()) == (130, "", "Stopped.")
     assert not [pid for pid in helpers if Path(f"/proc/{pid}").exists()]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "code", "words"),
+    [
+        ("a.xlsx", (), "UnsupportedFormat", "Export the sheet as CSV in UTF-8."),
+        ("_a.csv", (), "Ignored", "The pipeline ignores this file: its name begins with _."),
+        ("a.csv", ("--ignored-names", "x, A*"), "Ignored", "its name matches A* in IgnoredNames"),
+    ],
+)
+def test_names_are_judged_as_by_the_pipeline(
+    folder: Path, name: str, options: tuple[str, ...], code: str, words: str
+) -> None:
+    (folder / name).write_bytes(b"id,x\n1,ab\n")
+    result = check(name, "--json", *options)
+    assert result.exit_code == 1
+    (file,) = json.loads(result.stdout)["files"]
+    assert file["file_error"]["code"] == code
+    assert words in file["file_error"]["message"]
+
+
+def test_a_malformed_list_of_ignored_names_is_a_usage_error(folder: Path) -> None:
+    result = check("good.csv", "--ignored-names", "*")
+    assert result.exit_code == 2
+    assert "--ignored-names" in result.output
+
+
+def test_a_large_archive_is_read_from_its_end(folder: Path) -> None:
+    rows = b"".join(b"%d,%d\n" % (n, n * n % 7919) for n in range(200_000))
+    with zipfile.ZipFile(folder / "a.zip", "w") as archive:
+        archive.writestr("__MACOSX/._a.csv", b"x")
+        archive.writestr("a.csv", b"a,b\n" + rows)
+    assert (folder / "a.zip").stat().st_size > 2 * 1024 * 1024
+    result = check("a.zip", "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["files"][0]["record_count"] == 200_000

@@ -56,11 +56,11 @@ def test_a_file_that_is_not_there_is_a_usage_error() -> None:
     assert process.stdout == ""
 
 
-def test_a_suffix_that_starts_nothing_is_a_usage_error(tmp_path: Path) -> None:
-    (tmp_path / "a.xlsx").touch()
-    process = pipectl("run", tmp_path / "a.xlsx")
+def test_a_name_that_starts_nothing_is_a_usage_error(tmp_path: Path) -> None:
+    (tmp_path / "a.csv.tmp").touch()
+    process = pipectl("run", tmp_path / "a.csv.tmp")
     assert process.returncode == 2
-    assert ".csv.gz or .tsv" in process.stderr
+    assert "its name ends with .tmp, so it is not complete. Rename it." in process.stderr
 
 
 def test_a_parameter_without_value_is_a_usage_error(tmp_path: Path) -> None:

@@ -199,11 +199,7 @@ class World:
             "IsLatest": True,
             "LastModified": NOW,
         }
-        return {"Versions": [version, {**version, "Key": f"raw/unmatched{EVIL}"}]}
-
-    def _GetBucketNotificationConfiguration(self, _: Any) -> Any:  # noqa: N802
-        rules = {"FilterRules": [{"Name": "suffix", "Value": ".csv"}]}
-        return {"QueueConfigurations": [{"Filter": {"Key": rules}}]}
+        return {"Versions": [version, {**version, "Key": f"raw/_ignored{EVIL}"}]}
 
     def _ListObjectsV2(self, request: Any) -> Any:  # noqa: N802
         if not request["Prefix"].startswith("work/"):
@@ -370,7 +366,7 @@ CASES: dict[str, Callable[[Place], Lines]] = {
         (EVIL,),
         ("--with", f"nowhere{EVIL}"),
     ),
-    "backfill": on_the_stack(("--dry-run",), ("--unmatched",), ("--since", EVIL)),
+    "backfill": on_the_stack(("--dry-run",), (), ("--since", EVIL)),
     "estimate": nothing_hostile,
 }
 

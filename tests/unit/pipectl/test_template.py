@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from moto.cloudformation.parsing import parse_condition
 
-from pipectl.embedded.template import Translation, notified_suffixes, translate
+from pipectl.embedded.template import Translation, translate
 from pipectl.errors import PipectlError, UsageError
 from pipectl.options import PROJECT
+from tabular.file_names import IgnoredNames, InvalidPatterns
 
 TEMPLATE = """
 Transform: AWS::Serverless-2016-10-31
@@ -103,13 +104,34 @@ def test_a_template_that_is_no_yaml_is_said(template: Path) -> None:
     template.write_text("a: [")
     with pytest.raises(PipectlError, match="is not valid YAML"):
         translate(template)
-    with pytest.raises(PipectlError, match="is not valid YAML"):
-        notified_suffixes(template)
 
 
-def test_the_projects_bucket_notifies_of_these_suffixes() -> None:
-    suffixes = notified_suffixes(PROJECT / "template.yaml")
-    assert suffixes == [".csv", ".CSV", ".csv.gz", ".tsv"]
+def test_the_projects_bucket_notifies_of_everything_under_raw() -> None:
+    document = translate(PROJECT / "template.yaml").document
+    [uploads] = [
+        rules
+        for queue in document["Resources"]["InputBucket"]["Properties"][
+            "NotificationConfiguration"
+        ]["QueueConfigurations"]
+        if {"Name": "prefix", "Value": "raw/"} in (rules := queue["Filter"]["S3Key"]["Rules"])
+    ]
+    assert uploads == [{"Name": "prefix", "Value": "raw/"}]
+
+
+@pytest.mark.parametrize(
+    "patterns", ["", " ", "*.pdf", "*.pdf, readme*,Copy of *", "~$*", "*_$folder$", "a\\b", "é*"]
+)
+def test_the_template_accepts_lists_of_ignored_names(patterns: str) -> None:
+    translate(PROJECT / "template.yaml", {"IgnoredNames": patterns})
+    IgnoredNames.parse(patterns)
+
+
+@pytest.mark.parametrize("patterns", ["*", "*.*", "a,", ",a", "a,,b", "x/y", "[a]", "a, *", "a\tb"])
+def test_the_template_refuses_what_the_starter_would_refuse(patterns: str) -> None:
+    with pytest.raises(UsageError, match="File names separated by commas"):
+        translate(PROJECT / "template.yaml", {"IgnoredNames": patterns})
+    with pytest.raises(InvalidPatterns):
+        IgnoredNames.parse(patterns)
 
 
 def test_secret_parameters_do_not_show_among_the_processes_arguments(template: Path) -> None:

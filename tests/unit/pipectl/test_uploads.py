@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from pipectl.client.uploads import dataset_for, plan_uploads
 from pipectl.errors import UsageError
-
-SUFFIXES = [".csv", ".CSV", ".csv.gz", ".tsv"]
+from tabular.file_names import IgnoredNames
 
 
 def make(folder: Path, *names: str) -> list[Path]:
@@ -23,42 +23,58 @@ def make(folder: Path, *names: str) -> list[Path]:
 
 
 def test_files_go_directly_under_raw_without_a_dataset(tmp_path: Path) -> None:
-    (upload,) = plan_uploads(make(tmp_path, "a.csv"), None, SUFFIXES)
+    (upload,) = plan_uploads(make(tmp_path, "a.csv"), None)
     assert (upload.key, upload.dataset) == ("raw/a.csv", "default")
 
 
 def test_files_go_into_the_folder_of_their_dataset(tmp_path: Path) -> None:
-    (upload,) = plan_uploads(make(tmp_path, "a.csv.gz"), "orders", SUFFIXES)
+    (upload,) = plan_uploads(make(tmp_path, "a.csv.gz"), "orders")
     assert (upload.key, upload.dataset) == ("raw/orders/a.csv.gz", "orders")
 
 
 def test_files_of_the_same_name_are_numbered(tmp_path: Path) -> None:
-    files = make(tmp_path, "a/x.csv.gz", "b/x.csv.gz", "c/x-2.csv.gz", "d/x.csv")
-    assert [upload.key for upload in plan_uploads(files, None, SUFFIXES)] == [
+    files = make(tmp_path, "a/x.csv.gz", "b/x.csv.gz", "c/x-2.csv.gz", "d/x.csv", "a/y", "b/y")
+    assert [upload.key for upload in plan_uploads(files, None)] == [
         "raw/x.csv.gz",
         "raw/x-2.csv.gz",
         "raw/x-2-2.csv.gz",
         "raw/x.csv",
+        "raw/y",
+        "raw/y-2",
     ]
 
 
-@pytest.mark.parametrize("name", ["a.txt", "a.Csv", "a.gz", ".csv", "csv"])
-def test_a_suffix_that_starts_nothing_is_refused_with_those_that_do(
-    tmp_path: Path, name: str
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        (".csv", "its name begins with ."),
+        ("_a.csv", "its name begins with _"),
+        ("a.csv.tmp", "its name ends with .tmp"),
+        ("a.PDF", "its name matches *.pdf in IgnoredNames"),
+    ],
+)
+def test_a_name_that_the_pipeline_ignores_is_refused(
+    tmp_path: Path, name: str, reason: str
 ) -> None:
-    with pytest.raises(UsageError, match=r"names end with \.CSV, \.csv, \.csv\.gz or \.tsv"):
-        plan_uploads(make(tmp_path, name), None, SUFFIXES)
+    with pytest.raises(UsageError, match=re.escape(reason)):
+        plan_uploads(make(tmp_path, name), None, IgnoredNames.parse("*.pdf"))
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a", "a.json.gz"])
+def test_a_name_that_the_pipeline_refuses_fails_there(tmp_path: Path, name: str) -> None:
+    (upload,) = plan_uploads(make(tmp_path, name), None)
+    assert upload.key == f"raw/{name}"
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="There is no file"):
-        plan_uploads([tmp_path / "a.csv"], None, SUFFIXES)
+        plan_uploads([tmp_path / "a.csv"], None)
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").mkdir()
     with pytest.raises(UsageError, match="is not a file"):
-        plan_uploads([tmp_path / "a.csv"], None, SUFFIXES)
+        plan_uploads([tmp_path / "a.csv"], None)
 
 
 @pytest.mark.parametrize(

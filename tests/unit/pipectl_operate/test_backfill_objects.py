@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
+from pipectl.errors import PipectlError
 from pipectl.operate.backfill_objects import (
-    NotificationFilter,
     checked_prefix,
-    read_filters,
+    ignored_names,
     sources_of,
     with_states,
 )
 from shared.job import Source
+from tabular.file_names import IgnoredNames
 
 DAY = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
-SUFFIXES = [NotificationFilter("raw/", ".csv"), NotificationFilter("raw/", ".tsv")]
 
 
 def version(key: str = "raw/orders/a.csv", **more: Any) -> dict[str, Any]:
@@ -46,8 +46,7 @@ def test_a_version_becomes_the_source_that_its_event_would_have_described() -> N
     assert source.file_id == announced.file_id
 
 
-def test_folders_replaced_versions_and_old_objects_are_left_out() -> None:
-    assert chosen(version("raw/orders/", Size=0)) == []
+def test_replaced_versions_and_old_objects_are_left_out() -> None:
     replaced = version(IsLatest=False)
     assert chosen(replaced) == []
     assert len(chosen(replaced, all_versions=True)) == 1
@@ -62,7 +61,7 @@ def test_an_empty_file_is_a_file() -> None:
 def test_each_object_has_its_state_and_the_number_of_its_last_attempt() -> None:
     sources = [
         Source("in", f"raw/{name}", "v1", "e", 1, "", f"2026-03-0{day}T00:00:00Z", "default")
-        for day, name in enumerate(("a.csv", "b.csv", "c.tsv", "d.txt"), 1)
+        for day, name in enumerate(("a.csv", "b.csv", "c.tsv", "_d.csv"), 1)
     ]
     failed, running, succeeded, _ = (source.file_id for source in sources)
     runs = {"1.0": {"execution_arn": "arn:x"}}
@@ -71,31 +70,21 @@ def test_each_object_has_its_state_and_the_number_of_its_last_attempt() -> None:
         running: {"status": "failed", "attempt": 1, "history": runs},
         succeeded: {"status": "succeeded", "attempt": 1, "history": runs},
     }
-    found = with_states(reversed(sources), items, {running: "x"}, SUFFIXES)
-    assert [(one.source.key, one.state, one.notified) for one in found] == [
-        ("raw/a.csv", "failed", True),
-        ("raw/b.csv", "running", True),
-        ("raw/c.tsv", "succeeded", True),
-        ("raw/d.txt", "never_run", False),
+    found = with_states(reversed(sources), items, {running: "x"}, IgnoredNames())
+    assert [(one.source.key, one.state, one.ignored) for one in found] == [
+        ("raw/a.csv", "failed", None),
+        ("raw/b.csv", "running", None),
+        ("raw/c.tsv", "succeeded", None),
+        ("raw/_d.csv", "never_run", "its name begins with _"),
     ]
     assert [one.attempts for one in found] == [1, 1, 1, 0]
 
 
-def test_the_rules_of_the_bucket_decide_which_keys_send_notifications() -> None:
-    def rule(*rules: dict[str, str]) -> dict[str, Any]:
-        return {"QueueArn": "q", "Filter": {"Key": {"FilterRules": list(rules)}}}
-
-    filters = read_filters(
-        {
-            "QueueConfigurations": [
-                rule({"Name": "Prefix", "Value": "raw/"}, {"Name": "suffix", "Value": ".csv"}),
-                {"QueueArn": "q"},
-            ]
-        }
-    )
-    assert filters == [NotificationFilter("raw/", ".csv"), NotificationFilter("", "")]
-    assert not filters[0].matches("raw/a.CSV")
-    assert filters[1].matches("raw/a.CSV")
+def test_the_stacks_parameter_extends_the_ignored_names() -> None:
+    assert ignored_names({"IgnoredNames": "*.pdf"}) == IgnoredNames(("*.pdf",))
+    assert ignored_names({}) == IgnoredNames()
+    with pytest.raises(PipectlError, match="IgnoredNames is not valid"):
+        ignored_names({"IgnoredNames": "*"})
 
 
 @pytest.mark.parametrize(

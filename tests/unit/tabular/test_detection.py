@@ -5,6 +5,7 @@ Each advice is followed here: the dialect that a message names must make the fil
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from typing import Any
@@ -235,3 +236,39 @@ def test_a_sample_is_whole_lines_of_a_megabyte(end: str) -> None:
     assert sample.text.endswith(f",1{end}".encode())
     assert not sample.complete
     assert Sample.of(b"a\n", complete=True) == (b"a\n", True)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "labels"),
+    [
+        ("a.tsv", "a,b\tc\n1,2\t3\n", ("a,b", "c")),
+        ("a.TSV", "a;x,y;z\tb\n1;2,3;4\t5\n", ("a;x,y;z", "b")),
+        ("a.psv", "a,b|c\n1,2|3\n", ("a,b", "c")),
+        ("a.tsv.gz", "a,b\tc\n1,2\t3\n", ("a,b", "c")),
+        ("a.tsv", "name\nx\n", ("name",)),
+        ("a.txt", "a|b\n1|2\n", ("a", "b")),
+        ("a.csv", "a\tb\n1\t2\n", ("a", "b")),
+    ],
+)
+def test_the_suffix_resolves_doubts_about_the_delimiter(
+    name: str, content: str, labels: tuple[str, ...]
+) -> None:
+    data = content.encode()
+    if name.endswith(".gz"):
+        data = gzip.compress(data, mtime=0)
+    assert layout_of(data, name=name).labels == labels
+
+
+def test_a_name_and_content_that_disagree_are_refused_with_both_remedies() -> None:
+    content = b"a,b,c\n1,2,3\n"
+    with pytest.raises(UnreadableFile) as caught:
+        layout_of(content, name="a.tsv")
+    assert str(caught.value) == (
+        "By its name, the file's delimiter is a tab, but its content is cut into 3 columns by a "
+        "comma. Rename the file so that it ends with .csv, or put the right delimiter into the "
+        'dataset\'s contract: "dialect": {"delimiter": ","}.'
+    )
+    contract = contract_of({"name": "a"}, {"name": "b"}, {"name": "c"})
+    assert layout_of(content, contract, name="a.tsv").labels == ("a", "b", "c")
+    contract = contract_of({"name": "a,b,c"}, dialect={"delimiter": "\t"})
+    assert layout_of(content, contract, name="a.csv").labels == ("a,b,c",)
