@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from pipectl.client.stack_choice import StackChoice, changing_stack_options, stack_options
+from pipectl.commands.contract_infer import infer
 from pipectl.errors import PipectlError
 from pipectl.output import echo, echo_json, echo_json_text
-from shared.text import exact_json
 
-if TYPE_CHECKING:
-    from tabular.model import Contract, Dialect
-
-_OPTIONS_FOR_CONTRACT = " Set it here with --encoding, --delimiter, --header-row or --no-header."
-_SAMPLE_BYTES = 4 * 1024 * 1024
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
@@ -27,67 +22,6 @@ def command() -> None:
 
     A contract describes the files of a dataset. docs/contracts.md lists its properties.
     """
-
-
-@command.command(epilog="Example: pipectl contract infer orders.csv --out orders.contract.json")
-@click.argument("file", type=_FILE)
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write to.")
-@click.option(
-    "--encoding", help="Encoding of the file, if it is not UTF-8 and has no byte order mark."
-)
-@click.option("--delimiter", help="Delimiter of the file, if it is ambiguous; \\t means tab.")
-@click.option(
-    "--header-row",
-    "header_rows",
-    type=click.IntRange(min=1),
-    multiple=True,
-    help="Number of the header row, from 1. Repeatable, for a header of several rows.",
-)
-@click.option("--no-header", is_flag=True, help="The first row is data, not a header.")
-def infer(
-    file: Path,
-    out: Path | None,
-    encoding: str | None,
-    delimiter: str | None,
-    header_rows: tuple[int, ...],
-    *,
-    no_header: bool,
-) -> None:
-    """Draft a contract from the first 4 MiB of FILE.
-
-    A field gets a type and format if every value fits and no other interpretation does. Otherwise
-    it stays text, and a note says what you should decide.
-
-    Exit status: 0 on success, 1 if the file can't be read, 2 on usage errors.
-    """
-    from pipectl.local.infer import infer_contract
-    from pipectl.local.ranges import ranges_of
-    from tabular.errors import TabularError
-
-    dialect = _dialect(delimiter, header_rows, no_header=no_header)
-    if encoding is not None:
-        _read_option("--encoding", encoding=encoding)
-    with file.open("rb") as content:
-        sample = content.read(_SAMPLE_BYTES)
-    try:
-        inference = infer_contract(
-            sample,
-            size=file.stat().st_size,
-            name=file.name,
-            dialect=dialect,
-            encoding=encoding,
-            read=ranges_of(file),
-        )
-    except TabularError as error:
-        hint = _OPTIONS_FOR_CONTRACT if "contract" in str(error) else ""
-        raise PipectlError(f"{file}: {error}{hint}") from None
-    for note in inference.notes:
-        echo(f"note: {note}", err=True)
-    if out is None:
-        echo_json(inference.document)
-    else:
-        out.write_text(exact_json(inference.document, indent=2) + "\n", encoding="utf-8")
-        echo(f"Wrote {out}, from {inference.records} records.", err=True)
 
 
 @command.command(epilog="Example: pipectl contract check contracts/*.json")
@@ -206,30 +140,4 @@ def _check(path: Path) -> _Verdict:
     return _Verdict(str(path), len(contract.fields), ())
 
 
-def _dialect(
-    delimiter: str | None, header_rows: tuple[int, ...], *, no_header: bool
-) -> Dialect | None:
-    """The dialect that the options set, or None if they set none."""
-    if no_header and header_rows:
-        raise click.UsageError("--no-header and --header-row can't be used together.")
-    if delimiter is None and not header_rows and not no_header:
-        return None
-    if delimiter is None:
-        raise click.UsageError("--header-row and --no-header also need --delimiter.")
-    dialect = {
-        "delimiter": delimiter.replace("\\t", "\t"),
-        "header": not no_header,
-        "headerRows": sorted(set(header_rows)) or None,
-    }
-    return _read_option("--delimiter", dialect=dialect).dialect
-
-
-def _read_option(option: str, **properties: Any) -> Contract:
-    """A contract with what an option sets; an invalid value is reported as the option's."""
-    from tabular.contract.descriptor import parse_contract
-    from tabular.errors import InvalidContract
-
-    try:
-        return parse_contract({"schema": {"fields": [{"name": "a"}]}, **properties})
-    except InvalidContract as error:
-        raise click.BadParameter(error.problems[0][1], param_hint=option) from None
+command.add_command(infer)

@@ -122,10 +122,9 @@ def read(content: bytes, rules: Rules, readers: Mapping[str, ReadCell] | None = 
     if not rules.header and readers is not None:
         labels = tuple(readers)
     data = records[first:]
-    if labels and rules.header and len(labels) > 1 and not labels[-1].strip():
-        if all(label.strip() for label in labels[:-1]):
-            labels = labels[:-1]
-            data = [_without_last_delimiter(record, len(labels)) for record in data]
+    if rules.header and labels and _ends_with_delimiter(labels):
+        labels = labels[:-1]
+        data = [_without_last_delimiter(record, len(labels)) for record in data]
     end = lines[-1].offset + lines[-1].size if lines else start
     fields = dict(readers) if readers is not None else dict.fromkeys(labels or (), _any_text)
     known = labels is not None and all(label in fields for label in labels)
@@ -329,6 +328,11 @@ def _header(records: list[Record], rules: Rules) -> tuple[tuple[str, ...] | None
             ]
             return tuple(rules.header_join.join(part) for part in parts), index + 1
     return None, 0
+
+
+def _ends_with_delimiter(labels: tuple[str, ...]) -> bool:
+    blank = [place for place, label in enumerate(labels) if not label.strip()]
+    return len(labels) > 1 and blank == [len(labels) - 1]
 
 
 def _without_last_delimiter(record: Record, width: int) -> Record:

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from pipectl.local.infer.file_reading import FileSample, Wishes
+from pipectl.local.infer.inference import Options, infer_contract
 from tabular.contract.descriptor import parse_contract
 from tabular.reading.layout import read_layout
 from tabular.reading.split import Split
 from tabular.transform import Part, transform
 
 if TYPE_CHECKING:
+    from pipectl.local.infer.inference import Inference
+    from tabular.model import Dialect
     from tabular.reading.layout import Layout
 
 
@@ -60,6 +64,21 @@ def contract_of(*fields: dict[str, Any], **descriptor: Any) -> Any:
 
 def layout_of(content: bytes, contract: Any = None, name: str = "test.csv") -> Layout:
     return read_layout(content, size=len(content), name=name, contract=contract)
+
+
+def inferred(
+    content: bytes,
+    *,
+    name: str = "test.csv",
+    dialect: Dialect | None = None,
+    encoding: str | None = None,
+    size: int | None = None,
+    **options: Any,
+) -> Inference:
+    """The contract that is inferred from a file that is `content`, or begins with it."""
+    sample = FileSample(name, content, size or len(content))
+    wishes = Wishes(encoding=encoding, dialect=dialect)
+    return infer_contract([sample], Options(wishes=wishes, **options))
 
 
 def run(

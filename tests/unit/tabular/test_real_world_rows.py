@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipectl.local.infer import infer_contract
 from tabular.encoding import Encoding
 from tabular.errors import EmptyFile, HeaderMismatch
 from tabular.reading.end_mark import MOST_PADDING, without_end_marks
 from tabular.reading.measure import measure
 from tabular.reading.split import Split
-from tests.unit.tabular.engine import contract_of, layout_of, run
+from tests.unit.tabular.engine import contract_of, inferred, layout_of, run
 
 if TYPE_CHECKING:
     from tabular.model import Contract
@@ -82,9 +81,9 @@ def test_a_value_that_is_a_columns_name_is_a_value() -> None:
 
 def test_infer_passes_over_a_header_once_more() -> None:
     content = b"id,n\n1,2\nid,n\n3,4\n"
-    inference = infer_contract(content, size=len(content), name="a.csv")
+    inference = inferred(content)
     assert [field["type"] for field in inference.document["schema"]["fields"]] == ["integer"] * 2
-    assert any("repeated-header" in note for note in inference.notes)
+    assert [(fault.code, fault.line) for fault in inference.failures] == [("repeated-header", 3)]
 
 
 @pytest.mark.parametrize(

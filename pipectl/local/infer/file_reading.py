@@ -1,0 +1,565 @@
+"""How a file is read, found from its content: encoding, delimiter, header rows, names of columns.
+
+What the engine would refuse or get wrong is settled here by a dialect that the contract then has.
+Everything that was decided is said, with its evidence.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from pipectl.local.infer.column_types import Column
+from tabular.encoding import BOMS, Encoding, find_encoding
+from tabular.errors import EmptyFile, HeaderMismatch, UnreadableFile, UnsupportedFormat
+from tabular.file_names import DELIMITERS, ZIP, last_suffix, table_suffix
+from tabular.model import Contract, Dialect, Field
+from tabular.reading.content_head import read_content_head
+from tabular.reading.detection import detect_dialect
+from tabular.reading.encoding_advice import suggest_encoding, wide_encoding
+from tabular.reading.end_mark import strip_end_marks
+from tabular.reading.formats import binary_format, refusal, text_format
+from tabular.reading.grammar import Grammar
+from tabular.reading.header import ends_with_delimiter
+from tabular.reading.layout import read_layout
+from tabular.reading.line_ends import count_lines, line_end
+from tabular.reading.sample import Reading, Sample, rows_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    import polars as pl
+
+    from tabular.reading.layout import Layout
+    from tabular.sink import ReadRange
+
+_DELIMITERS = (",", ";", "\t", "|")
+_WORDS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "space"}
+_ANY_NAME = "content.csv"
+"""The name of a file's decompressed content: its own name says nothing about it any more."""
+_SHOWN_CHARACTERS = 40
+_MOST_TEXTS = 100_000
+"""Distinct texts of a column that are kept: more would only fill the memory."""
+_LEAST_TYPED_COLUMNS = 2
+_TOTAL_WORDS = ("total", "totals", "sum", "summe", "gesamt", "subtotal", "grand total", "somme")
+_NO_FOOTERS = (
+    "Contracts can't skip one, so it is rejected in every file; maxRejectCount in the contract can "
+    "allow for that."
+)
+
+
+@dataclass(frozen=True)
+class FileSample:
+    """The first bytes of a file as it is stored (all of a small one), and its whole size."""
+
+    name: str
+    content: bytes
+    size: int
+    read: ReadRange | None = None
+    """Reads other ranges of the file, as `read_content_head` takes it."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user has set; None is found from the file."""
+
+    encoding: str | None = None
+    delimiter: str | None = None
+    header_rows: tuple[int, ...] = ()
+    header: bool = True
+    dialect: Dialect | None = None
+    """The whole dialect; the other two are then ignored."""
+
+
+@dataclass(frozen=True)
+class FileReading:
+    """How a file is read, and what is in it.
+
+    `content` is the (decompressed) sample up to the end of its last whole record. `layout` reads
+    it with every column as text. `labels` are the names of the columns in the contract.
+    `statements` say what was found; `doubts` what a person should look at. `whole`: the sample
+    is all of the file.
+    """
+
+    name: str
+    content: bytes
+    whole: bool
+    layout: Layout
+    encoding: str
+    labels: tuple[str, ...]
+    columns: tuple[Column, ...]
+    records: int
+    blank_records: int
+    faulty_records: int
+    statements: tuple[str, ...]
+    doubts: tuple[str, ...]
+
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect for the contract: blank rows are skipped if there are any."""
+        return replace(self.layout.dialect, skip_blank_rows=self.blank_records > 0)
+
+
+@dataclass
+class _Said:
+    statements: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+
+
+class CannotDecide(UnreadableFile):
+    """The file can be read in several ways, or in none that is known; options say which."""
+
+
+def read_file(sample: FileSample, wishes: Wishes) -> FileReading:
+    """Find how a file is read, and read the sample's records as text.
+
+    Raises a TabularError if it is no CSV, or CannotDecide, whose message names the options that
+    decide.
+    """
+    said = _Said()
+    if not sample.content:
+        raise EmptyFile(
+            f"The file {sample.name} is empty. Upload it again with a header and records."
+        )
+    name = (
+        sample.name if table_suffix(sample.name) or last_suffix(sample.name) == ZIP else _ANY_NAME
+    )
+    opened = read_content_head(sample.content, size=sample.size, name=name, read=sample.read)
+    content, whole = opened.content, opened.complete
+    what = binary_format(content)
+    if what:
+        raise UnsupportedFormat(refusal(what))
+    encoding, mark = _settle_encoding(content, whole, wishes, said)
+    body = content[mark:]
+    body = strip_end_marks(body, encoding) if whole else body[: encoding.lines_end(body)]
+    text, _ = encoding.to_utf8(body)
+    if wishes.header and (what := text_format(text, complete=whole)):
+        raise UnsupportedFormat(refusal(what))
+    rows = Sample.of(text, complete=whole)
+    if not text.strip():
+        raise EmptyFile("The file has no content but blank lines.")
+    preferred = DELIMITERS.get(opened.suffix or "")
+    dialect = wishes.dialect or _settle_dialect(rows, wishes, preferred, said)
+    dialect, labels = _settle_header(rows, dialect, wishes, said)
+    layout = _layout(content, encoding.name, dialect, labels, whole=whole)
+    content = content if whole else content[: _end_of_records(content, layout)]
+    layout = replace(layout, size=len(content))
+    if layout.trailing_delimiter:
+        said.statements.append(
+            "every line ends with a delimiter: the nameless last column is ignored"
+        )
+    columns, rejects, records, last = _read_columns(content, layout)
+    codes = Counter(fault["code"] for reject in rejects for fault in reject["errors"][:1])
+    if whole and records:
+        _say_footer(rejects, records, last, said)
+    return FileReading(
+        name=sample.name,
+        content=content,
+        whole=whole,
+        layout=layout,
+        encoding=encoding.name,
+        labels=layout.labels,
+        columns=columns,
+        records=records,
+        blank_records=codes["blank-row"],
+        faulty_records=len(rejects) - codes["blank-row"],
+        statements=tuple(said.statements),
+        doubts=tuple(said.doubts),
+    )
+
+
+def _word(delimiter: str) -> str:
+    return _WORDS.get(delimiter, repr(delimiter))
+
+
+def text_fields(labels: Iterable[str]) -> tuple[Field, ...]:
+    """Fields that take any text."""
+    return tuple(Field(label, label) for label in labels)
+
+
+def _settle_encoding(
+    content: bytes, whole: bool, wishes: Wishes, said: _Said
+) -> tuple[Encoding, int]:
+    """The encoding, and the length of the byte order mark."""
+    for mark, name in BOMS:
+        if content.startswith(mark):
+            said.statements.append(f"encoding {name}, as its byte order mark says")
+            return Encoding(name), len(mark)
+    if wishes.encoding is not None:
+        return find_encoding(wishes.encoding), 0
+    if b"\0" in content[: line_end(content, 0)]:
+        wide = wide_encoding(content)
+        if wide is not None:
+            said.statements.append(f"encoding {wide}: the first line is text in it")
+            return Encoding(wide), 0
+    utf8 = Encoding("utf-8")
+    lines = content if whole else content[: utf8.lines_end(content)]
+    text, bad = utf8.to_utf8(lines)
+    likely = suggest_encoding(lines) if bad else None
+    if likely is None:
+        return utf8, 0
+    first = lines.splitlines()[bad[0]].decode(likely, "replace")
+    said.doubts.append(
+        f"encoding {likely} is a guess: {len(bad)} of {count_lines(text)} lines are not valid "
+        f"UTF-8, and all are valid {likely}; line {bad[0] + 1} then has {_around(first)!r}. "
+        "Set another one with --encoding."
+    )
+    return find_encoding(likely), 0
+
+
+def _around(line: str) -> str:
+    """The part of a line around its first character beyond ASCII."""
+    at = next((n for n, character in enumerate(line) if not character.isascii()), 0)
+    start = max(0, at - _SHOWN_CHARACTERS // 2)
+    return line[start : start + _SHOWN_CHARACTERS].strip()
+
+
+def _settle_dialect(rows: Sample, wishes: Wishes, preferred: str | None, said: _Said) -> Dialect:
+    """The delimiter, quotes and header row; `preferred` is the delimiter of the file's suffix."""
+    if wishes.delimiter is not None or wishes.header_rows or not wishes.header:
+        return _best_of(rows, wishes)
+    try:
+        dialect = detect_dialect(rows.text, complete=rows.complete, preferred=preferred)
+    except UnreadableFile as error:
+        if error.advice is None:
+            raise CannotDecide(
+                f"{error} Choose one with --delimiter, such as --delimiter ';' or --delimiter ','."
+            ) from None
+        _say_advice(rows, error.advice, str(error), said)
+        return error.advice
+    first = rows_of(rows, dialect)[0][0]
+    return replace(dialect, header_rows=(first,)) if first > 1 else dialect
+
+
+def _say_advice(rows: Sample, dialect: Dialect, message: str, said: _Said) -> None:
+    """Say what was decided where the engine refuses the file without a contract."""
+    reading = Reading.of(rows, dialect)
+    if not dialect.header:
+        said.doubts.append(
+            "the first row reads like a record, so the file has no header: the fields are called "
+            "field1, field2 and so on. Rename them, or pass --header-row 1 if it is the header."
+        )
+    elif dialect.header_rows != (1,):
+        said.statements.append(
+            f"header in row {dialect.header_rows[0]}: {len(reading.sound)} of "
+            f"{len(reading.records)} records have its {reading.width} columns"
+        )
+    elif dialect.quote_char is None:
+        said.statements.append("cells are not quoted: quotes occur within them")
+    elif dialect.quote_char != '"':
+        said.statements.append(f"cells are quoted with {dialect.quote_char}")
+    elif dialect.skip_initial_space:
+        said.statements.append("spaces between delimiters and quotes are ignored")
+    else:
+        said.doubts.append(f"{_word(dialect.delimiter)} as delimiter is a guess. {message}")
+
+
+def _best_of(rows: Sample, wishes: Wishes) -> Dialect:
+    """The dialect with what the user has set, and the delimiter that most records agree on."""
+    delimiters = (wishes.delimiter,) if wishes.delimiter is not None else _DELIMITERS
+    header_rows = wishes.header_rows or Dialect.header_rows
+    best = Dialect(header=wishes.header, header_rows=header_rows)
+    most: tuple[float, int] = (-1.0, 0)
+    for delimiter in delimiters:
+        dialect = replace(best, delimiter=delimiter)
+        if wishes.header:
+            reading = Reading.of(rows, dialect)
+            score = (reading.fitting if reading.labels else -1.0, reading.width)
+            if reading.width == 1 and wishes.delimiter is None:
+                score = (min(score[0], 0.0), 1)
+        else:
+            widths = Counter(len(row) for _, row in rows_of(rows, dialect) if row is not None)
+            width, count = widths.most_common(1)[0] if widths else (0, 0)
+            score = (count / max(1, widths.total()) if width > 1 else 0.0, width)
+        if score > most:
+            best, most = dialect, score
+    return best
+
+
+def _settle_header(
+    rows: Sample, dialect: Dialect, wishes: Wishes, said: _Said
+) -> tuple[Dialect, tuple[str, ...]]:
+    """The dialect with its header rows, and the names of the columns."""
+    if not dialect.header:
+        widths = Counter(len(row) for _, row in rows_of(rows, dialect) if row is not None)
+        if not widths:
+            raise EmptyFile("The file has neither a header nor records to infer a contract from.")
+        width = widths.most_common(1)[0][0]
+        return dialect, tuple(f"field{number}" for number in range(1, width + 1))
+    reading = Reading.of(rows, dialect)
+    if reading.labels is None:
+        raise CannotDecide(
+            "The header can't be read: it is empty, or has an unterminated or misplaced quote. "
+            "Name its row with --header-row, or pass --no-header."
+        )
+    labels = _named(reading.labels)
+    if _are_names(labels):
+        return _with_second_row(rows, dialect, reading, wishes, said), labels
+    if not wishes.header_rows and len(dialect.header_rows) == 1:
+        joined = replace(dialect, header_rows=(*dialect.header_rows, _row_after(rows, dialect)))
+        both = Reading.of(rows, joined)
+        if _fills_gaps(reading, both) and _are_names(_named(both.labels or [])):
+            said.statements.append(
+                f"header in rows {joined.header_rows[0]} and {joined.header_rows[1]}: together "
+                f"they name all {both.width} columns"
+            )
+            return joined, _named(both.labels or [])
+    return _by_position(rows, dialect, reading, said)
+
+
+def _named(labels: Sequence[str]) -> tuple[str, ...]:
+    return tuple(labels[:-1] if ends_with_delimiter(labels) else labels)
+
+
+def _are_names(labels: Sequence[str]) -> bool:
+    return bool(labels) and all(map(str.strip, labels)) and len(set(labels)) == len(labels)
+
+
+def _row_after(rows: Sample, dialect: Dialect) -> int:
+    last = dialect.header_rows[-1]
+    return next((number for number, _ in rows_of(rows, dialect) if number > last), last + 1)
+
+
+def _fills_gaps(first: Reading, both: Reading) -> bool:
+    """Whether the second header row has names where the first has none, as under merged cells."""
+    second = first.sound[0] if first.sound else []
+    gaps = [
+        cell for label, cell in zip(first.labels or (), second, strict=False) if not label.strip()
+    ]
+    return bool(gaps and both.labels) and all(map(_is_wordy, filter(str.strip, second)))
+
+
+def _is_wordy(cell: str) -> bool:
+    """Whether a cell has more letters than digits, as names have."""
+    letters = sum(map(str.isalpha, cell))
+    return letters > 0 and letters >= sum(map(str.isdigit, cell))
+
+
+def _with_second_row(
+    rows: Sample, dialect: Dialect, reading: Reading, wishes: Wishes, said: _Said
+) -> Dialect:
+    """The dialect without the row after the header if it is units or labels, and no record."""
+    records = reading.sound
+    if wishes.header_rows or len(dialect.header_rows) > 1 or len(records) < 4:
+        return dialect
+    second, others = records[0], records[1:]
+    if reading.records[0] != second or any(
+        cell.strip() and not _is_wordy(cell) and any(map(str.isdigit, cell)) for cell in second
+    ):
+        return dialect
+    typed = [place for place in range(reading.width) if _is_typed([row[place] for row in others])]
+    if len(typed) < _LEAST_TYPED_COLUMNS or not all(second[place].strip() for place in typed):
+        return dialect
+    if any(
+        second[place].strip().lower() in ("na", "n/a", "null", "none", "nan") for place in typed
+    ):
+        return dialect
+    line = _line_of_row(rows, dialect, _row_after(rows, dialect))
+    said.doubts.append(
+        f"row {_row_after(rows, dialect)} looks like labels or units under the header, because "
+        f"{len(typed)} columns have numbers or dates below it: it is skipped (commentRows). To "
+        "make it a part of the names, pass --header-row for both rows."
+    )
+    return replace(dialect, comment_rows=(line,))
+
+
+def _is_typed(cells: Sequence[str]) -> bool:
+    """Whether nearly all cells begin with a digit, a sign or a currency: numbers or dates."""
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    digits = [cell for cell in filled if any(map(str.isdigit, cell)) and not _is_wordy(cell)]
+    return bool(filled) and len(digits) >= 0.9 * len(filled)
+
+
+def _by_position(
+    rows: Sample, dialect: Dialect, reading: Reading, said: _Said
+) -> tuple[Dialect, tuple[str, ...]]:
+    """Columns without usable names: they get names, and are known by their position."""
+    labels = list(reading.labels or ())
+    last = dialect.header_rows[-1]
+    second = reading.sound[0] if reading.sound else []
+    blank = sum(not label.strip() for label in labels)
+    if blank and second and reading.records[0] == second and _fills_gaps(reading, reading):
+        last = _row_after(rows, dialect)
+        labels = _under_merged_cells(labels, second)
+    numbers = [number for number, _ in rows_of(rows, dialect) if number <= last]
+    lines = tuple(_line_of_row(rows, dialect, number) for number in numbers)
+    names = _unique(labels)
+    twice = len(labels) - len({label.strip() for label in labels if label.strip()}) - blank
+    problems = [f"{blank} of {len(labels)} names are blank"] if blank else []
+    problems += [f"{twice} names occur more than once"] if twice > 0 else []
+    said.doubts.append(
+        f"the header does not name every column ({', '.join(problems) or 'names are missing'}): "
+        "the fields are known by their position and have names of their own, and the first "
+        f"{last} row{'s are' if last > 1 else ' is'} skipped. A file with columns in another order "
+        "would not be noticed; better have the header corrected."
+    )
+    return replace(dialect, header=False, header_rows=(1,), comment_rows=lines), names
+
+
+def _under_merged_cells(first: Sequence[str], second: Sequence[str]) -> list[str]:
+    """Names from two rows, the first of which names a group in its first column only."""
+    names, group = [], ""
+    for upper, lower in zip(first, second, strict=True):
+        group = upper.strip() or group
+        names.append(" ".join(part for part in (group, lower.strip()) if part))
+    return names
+
+
+def _unique(labels: Sequence[str]) -> tuple[str, ...]:
+    """Names that are not blank and differ: `total`, `total_2`, `field7`."""
+    names: list[str] = []
+    for number, label in enumerate(labels, 1):
+        name = wanted = label.strip() or f"field{number}"
+        again = 1
+        while name in names:
+            again += 1
+            name = f"{wanted}_{again}"
+        names.append(name)
+    return tuple(names)
+
+
+def _line_of_row(rows: Sample, dialect: Dialect, wanted: int) -> int:
+    """The physical line on which a row begins; both are counted from 1."""
+    grammar = Grammar(dialect)
+    line, start = 1, 0
+    for _ in range(wanted - 1):
+        end = grammar.record_end(rows.text, start, complete=rows.complete)
+        end = end if end > 0 else line_end(rows.text, start)
+        line += count_lines(rows.text[start:end])
+        start = end
+    return line
+
+
+def _layout(
+    content: bytes,
+    encoding: str,
+    dialect: Dialect,
+    labels: Sequence[str],
+    *,
+    whole: bool,
+) -> Layout:
+    contract = Contract(fields=text_fields(labels), dialect=dialect, encoding=encoding)
+    size = len(content) if whole else len(content) + 1
+    try:
+        return read_layout(content, size=size, name=_ANY_NAME, contract=contract)
+    except HeaderMismatch as error:
+        raise CannotDecide(
+            f"{error} Name its row with --header-row, or pass --no-header."
+        ) from None
+
+
+def _end_of_records(content: bytes, layout: Layout) -> int:
+    """Where the last whole record of a cut file ends."""
+    codec = layout.codec
+    body = content[layout.data_start :]
+    body = body[: codec.lines_end(body)]
+    spans = layout.grammar.spans(codec.structure(body), complete=False)
+    if codec.byte_structured:
+        return layout.data_start + spans.size
+    return layout.data_start + sum(map(len, codec.split_lines(body)[: spans.lines]))
+
+
+def _read_columns(
+    content: bytes, layout: Layout
+) -> tuple[tuple[Column, ...], list[dict[str, Any]], int, list[str]]:
+    """The columns of the sound records, the rejected ones, the number of all, and the last one."""
+    from tabular.batch import BatchReader
+    from tabular.reading.blocks import split_blocks
+    from tabular.reading.records import Records
+    from tabular.reading.split import Split
+    from tabular.writing.jsonl import WRITER
+
+    reader = BatchReader(layout, WRITER)
+    counts: list[Counter[str | None]] = [Counter() for _ in layout.labels]
+    others = [0] * len(counts)
+    rejects: list[dict[str, Any]] = []
+    last: list[str] = []
+    row = 1
+    split = Split.whole(layout)
+    for block in split_blocks([content[split.start :]], layout, split):
+        batch = reader.read(Records(block, layout), row)
+        row += batch.record_count
+        for place, values in enumerate(batch.values):
+            others[place] += _count(values.texts, counts[place])
+        if len(batch.rows) and batch.rows[-1] == row - 1:
+            last = [values.texts[-1] or "" for values in batch.values]
+        for piece in batch.rejects.pieces():
+            rejects += map(json.loads, bytes(piece.lines).splitlines())
+    columns = tuple(
+        Column(label, Counter({t: n for t, n in count.items() if t is not None}), count[None], more)
+        for label, count, more in zip(layout.labels, counts, others, strict=True)
+    )
+    return columns, rejects, row - 1, last
+
+
+def _count(texts: pl.Series, counts: Counter[str | None]) -> int:
+    """Count texts in file order; gives how many were left out because there are too many."""
+    found = texts.alias("text").to_frame().group_by("text", maintain_order=True).len()
+    left_out = 0
+    for text, count in found.iter_rows():
+        if len(counts) < _MOST_TEXTS or text in counts or text is None:
+            counts[text] += count
+        else:
+            left_out += count
+    return left_out
+
+
+def read_with(reading: FileReading, contract: Contract) -> Layout:
+    """How a contract reads a sample. Raises a TabularError if it can't."""
+    size = len(reading.content)
+    return read_layout(reading.content, size=size, name=_ANY_NAME, contract=contract)
+
+
+def faults_of(content: bytes, layout: Layout) -> tuple[list[dict[str, Any]], int]:
+    """The rejected records of a sample, as `pipectl check` sees them, and the number of all."""
+    from tabular.reading.split import Split
+    from tabular.transform import transform
+
+    split = Split.whole(layout)
+    rejected = BytesIO()
+    part = transform(
+        [content[split.start :]],
+        layout,
+        split,
+        file_id="",
+        processed_at="",
+        processed=None,
+        rejected=rejected,
+        rejected_csv=None,
+    )
+    return list(map(json.loads, rejected.getvalue().splitlines())), part.record_count
+
+
+def _say_footer(
+    rejects: Sequence[Mapping[str, Any]], records: int, last: Sequence[str], said: _Said
+) -> None:
+    """Say that the last rows look like a footer: rows of another width, or a total."""
+    lines = [reject["line"] for reject in _trailing(rejects, records)]
+    if len(lines) == 1:
+        said.doubts.append(f"the last row (line {lines[0]}) is no record: a footer? {_NO_FOOTERS}")
+    elif lines:
+        said.doubts.append(
+            f"the last {len(lines)} rows (lines {lines[0]} to {lines[-1]}) are no records: a "
+            f"footer? {_NO_FOOTERS}"
+        )
+    elif any(cell.strip().rstrip(":").lower() in _TOTAL_WORDS for cell in last):
+        said.doubts.append(
+            "the last record looks like a total. It is published like every other record; have the "
+            "file exported without it."
+        )
+
+
+def _trailing(rejects: Sequence[Mapping[str, Any]], records: int) -> Iterator[Mapping[str, Any]]:
+    """The rejected records at the end of the file that are no blank rows, in file order."""
+    found: list[Mapping[str, Any]] = []
+    row = records
+    for reject in reversed(rejects):
+        if reject["row"] != row:
+            break
+        row -= 1
+        if reject["errors"][0]["code"] != "blank-row":
+            found.append(reject)
+    yield from reversed(found if row else [])

@@ -1,0 +1,418 @@
+"""A contract from one or several files, what was decided about each column, and every exception."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from pipectl.local.infer.column_types import Column, Typed, resolved, type_column
+from pipectl.local.infer.file_reading import (
+    FileReading,
+    FileSample,
+    Wishes,
+    faults_of,
+    read_file,
+    read_with,
+)
+from pipectl.local.infer.notations import words_of
+from pipectl.local.infer.proposals import propose
+from tabular.contract.descriptor import parse_contract
+from tabular.contract.dialect_descriptor import short_document
+from tabular.errors import TabularError
+from tabular.model import ORIGIN_NAMES, output_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from tabular.model import Contract
+
+_OF_VALUES = ("type-error", "constraint-error", "unique-error")
+_PROFILE = "https://datapackage.org/profiles/2.0/dataresource.json"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A fault that the contract finds in a sample: an exception to what was inferred.
+
+    `field` is None for faults of whole records.
+    """
+
+    file: str
+    row: int
+    line: int
+    field: str | None
+    code: str
+    message: str
+    value: str | None
+
+
+@dataclass(frozen=True)
+class ColumnReport:
+    """What was decided about a column, in words, with its exceptions."""
+
+    name: str
+    type: str
+    values: int
+    facts: tuple[str, ...]
+    doubts: tuple[str, ...]
+    exceptions: tuple[Failure, ...]
+
+
+@dataclass(frozen=True)
+class Inference:
+    """A contract (a Data Resource), and how it came about.
+
+    `statements` and `doubts` are about files, and `columns` about each column. `failures` are the
+    faults of records as a whole. `unread` are files that the contract can't read, each with the
+    reason. `records` is the number of records of all samples.
+    """
+
+    document: dict[str, Any]
+    records: int
+    columns: tuple[ColumnReport, ...]
+    statements: tuple[str, ...]
+    doubts: tuple[str, ...]
+    failures: tuple[Failure, ...]
+    unread: tuple[tuple[str, str], ...] = ()
+    whole: bool = True
+
+    @property
+    def exceptions(self) -> tuple[Failure, ...]:
+        """All faults that `pipectl check` finds in the samples with this contract."""
+        of_columns = (failure for column in self.columns for failure in column.exceptions)
+        return (*of_columns, *self.failures)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to infer: see the options of `pipectl contract infer`."""
+
+    wishes: Wishes = field(default_factory=Wishes)
+    strict: bool = False
+    proposals: bool = False
+    dataset: str | None = None
+    today: date | None = None
+
+
+def infer_contract(samples: Sequence[FileSample], options: Options | None = None) -> Inference:
+    """Infer one contract from samples of one or several files of a dataset.
+
+    Raises a TabularError if no file can be read, or CannotDecide.
+    """
+    options = options or Options()
+    readings = [read_file(sample, options.wishes) for sample in samples]
+    first = readings[0]
+    labels, match, differences = _common_labels(readings)
+    columns = [_merged(label, readings) for label in labels]
+    typed = _type_columns(columns, options, first)
+    fields = [_field(column, found) for column, found in zip(columns, typed, strict=True)]
+    schema: dict[str, Any] = {"fields": fields}
+    if match != "exact":
+        schema["fieldsMatch"] = match
+    document = {
+        "$schema": _PROFILE,
+        "name": options.dataset or _name_of(first.name),
+        "path": first.name.rpartition("/")[2],
+        "encoding": first.encoding,
+        "dialect": short_document(
+            replace(first.dialect, skip_blank_rows=any(r.blank_records for r in readings))
+        ),
+        "schema": schema,
+    }
+    cleaned = [output_name(label, "cleaned") for label in labels]
+    if not all(cleaned) or len(set(cleaned)) < len(cleaned):
+        document["pipeline"] = {"outputNames": "original"}
+        differences = (
+            *differences,
+            "the output keeps the column names as they are: cleaned, some would be the same",
+        )
+    return _checked(
+        document, readings, columns, typed, proposals=options.proposals, differences=differences
+    )
+
+
+def update_contract(
+    document: Mapping[str, Any], samples: Sequence[FileSample], options: Options | None = None
+) -> Inference:
+    """Add to a contract what new files have and it lacks: fields for columns that it doesn't know.
+
+    Fields that it has are left as they are; values that don't fit them are exceptions.
+    """
+    options = options or Options()
+    contract = parse_contract(dict(document), output_formats=_formats())
+    known = {field.name for field in contract.fields}
+    wishes = replace(
+        options.wishes,
+        encoding=options.wishes.encoding or contract.encoding,
+        dialect=contract.dialect if not _sets_dialect(options.wishes) else None,
+    )
+    if wishes.dialect is not None and not wishes.dialect.header:
+        raise TabularError(
+            "Files of this contract have no header, so new columns have no names. Add them by hand."
+        )
+    readings = [read_file(sample, wishes) for sample in samples]
+    labels, _, differences = _common_labels(readings)
+    new = [label for label in labels if label not in known]
+    columns = [_merged(label, readings) for label in new]
+    typed = _type_columns(columns, options, readings[0])
+    added = {
+        column.name: _field(column, found) for column, found in zip(columns, typed, strict=True)
+    }
+    updated = _with_fields(document, labels, added)
+    lacking = [name for name in (f.name for f in contract.fields) if name not in labels]
+    notes = [f"{name!r}: a new column" for name in new]
+    notes += [f"{name!r} is in the contract and in none of the files" for name in lacking]
+    if added and contract.fields_match in ("exact", "equal") and contract.missing_columns == "fail":
+        notes.append(
+            'files without the new columns would now fail: add "fieldsMatch": "superset" to the '
+            "schema if older files are still to be read"
+        )
+    if not added:
+        notes.append("the contract has a field for every column: nothing is added")
+    return _checked(
+        updated,
+        readings,
+        columns,
+        typed,
+        proposals=options.proposals,
+        differences=(*differences, *notes),
+    )
+
+
+def _sets_dialect(wishes: Wishes) -> bool:
+    return wishes.delimiter is not None or bool(wishes.header_rows) or not wishes.header
+
+
+def _formats() -> list[str]:
+    from tabular.writing.formats import FORMATS
+
+    return list(FORMATS)
+
+
+def _name_of(name: str) -> str:
+    stem = name.rpartition("/")[2].partition(".")[0].lower()
+    return re.sub(r"[^a-z0-9._-]+", "-", stem).strip("-") or "dataset"
+
+
+def _common_labels(
+    readings: Sequence[FileReading],
+) -> tuple[list[str], str, tuple[str, ...]]:
+    """The columns of all files, the `fieldsMatch` that lets them pass, and the differences."""
+    labels = list(readings[0].labels)
+    differences: list[str] = []
+    for reading in readings[1:]:
+        for place, label in enumerate(reading.labels):
+            if label not in labels:
+                # Where it is in its own file: after the column that is before it there.
+                before = labels.index(reading.labels[place - 1]) + 1 if place else 0
+                labels.insert(before, label)
+    match = "exact"
+    for label in labels:
+        lacking = [reading.name for reading in readings if label not in reading.labels]
+        if lacking:
+            match = "superset"
+            differences.append(
+                f"column {label!r} is missing in {len(lacking)} of {len(readings)} files, such as "
+                f"{lacking[0]}"
+            )
+    for reading in readings:
+        known = [label for label in labels if label in reading.labels]
+        if known != list(reading.labels):
+            match = "equal" if match == "exact" else match
+            differences.append(f"{reading.name} has its columns in another order")
+    differences += _different_settings(readings)
+    return labels, match, tuple(differences)
+
+
+def _different_settings(readings: Sequence[FileReading]) -> list[str]:
+    first = readings[0]
+    found = []
+    for reading in readings[1:]:
+        if reading.encoding != first.encoding and not reading.layout.bom:
+            found.append(
+                f"{reading.name} is in {reading.encoding}, {first.name} in {first.encoding}"
+            )
+        one, other = (replace(r.dialect, skip_blank_rows=False) for r in (first, reading))
+        if one != other:
+            found.append(
+                f"{reading.name} is written differently from {first.name}: "
+                f"{short_document(other)} instead of {short_document(one)}"
+            )
+    return found
+
+
+def _merged(label: str, readings: Iterable[FileReading]) -> Column:
+    texts: Counter[str] = Counter()
+    empty = others = 0
+    for reading in readings:
+        for column in reading.columns:
+            if column.name == label:
+                texts += column.texts
+                empty += column.empty
+                others += column.others
+    return Column(label, texts, empty, others)
+
+
+def _type_columns(columns: Sequence[Column], options: Options, first: FileReading) -> list[Typed]:
+    """Type all columns; one that reads two ways is read as the clear ones of its file are."""
+    typed = [
+        type_column(
+            column,
+            strict=options.strict,
+            comma_separated=first.dialect.delimiter == ",",
+            today=options.today,
+        )
+        for column in columns
+    ]
+    for kind, habit in (("number", _number_habit), ("date", _day_habit)):
+        habits = {
+            habit(found.field): column.name
+            for column, found in zip(columns, typed, strict=True)
+            if habit(found.field) and not found.readings
+        }
+        if len(habits) != 1:
+            continue
+        ((usual, where),) = habits.items()
+        for place, found in enumerate(typed):
+            fitting = [reading for reading in found.readings if habit(reading) == usual]
+            if len(fitting) == 1 and _kind(fitting[0]) == kind:
+                typed[place] = resolved(found, fitting[0], f"as in {where!r}")
+    return typed
+
+
+def _kind(field: Mapping[str, Any]) -> str:
+    return "number" if field["type"] in ("number", "integer") else "date"
+
+
+def _number_habit(field: Mapping[str, Any]) -> str:
+    """The decimal mark that a number is clearly written with; empty if it has none."""
+    if field["type"] == "number":
+        return str(field.get("decimalChar", "."))
+    if field["type"] == "integer" and field.get("groupChar") in (",", "."):
+        return "." if field["groupChar"] == "," else ","
+    return ""
+
+
+def _day_habit(field: Mapping[str, Any]) -> str:
+    """The order of day and month in a numeric date."""
+    pattern = str(field.get("format", ""))
+    if field["type"] not in ("date", "datetime") or "%d" not in pattern or "%m" not in pattern:
+        return ""
+    return "day first" if pattern.index("%d") < pattern.index("%m") else "month first"
+
+
+def _field(column: Column, typed: Typed) -> dict[str, Any]:
+    field = {"name": column.name} | typed.field
+    if output_name(column.name, "cleaned") in ORIGIN_NAMES:
+        free = f"source{output_name(column.name, 'cleaned')}"
+        field["pipeline"] = field.get("pipeline", {}) | {"outputName": free}
+    return field
+
+
+def _with_fields(
+    document: Mapping[str, Any], labels: Sequence[str], added: Mapping[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """The document with new fields, each after the field that is before it in the file."""
+    schema = document.get("schema", document)
+    fields = list(schema.get("fields", ()))
+    for place, label in enumerate(labels):
+        if label not in added:
+            continue
+        names = [field["name"] for field in fields]
+        before = labels[place - 1] if place else None
+        at = names.index(before) + 1 if before in names else (0 if place == 0 else len(fields))
+        fields.insert(at, added[label])
+    if "schema" in document:
+        return {**document, "schema": {**schema, "fields": fields}}
+    return {**document, "fields": fields}
+
+
+def _checked(
+    document: dict[str, Any],
+    readings: Sequence[FileReading],
+    columns: Sequence[Column],
+    typed: Sequence[Typed],
+    *,
+    proposals: bool,
+    differences: Sequence[str],
+) -> Inference:
+    """The inference, with every fault that the contract finds in the samples."""
+    facts = {column.name: list(found.facts) for column, found in zip(columns, typed, strict=True)}
+    doubts = {column.name: list(found.doubts) for column, found in zip(columns, typed, strict=True)}
+    if proposals:
+        proposed = propose(document, columns)
+        document = proposed.document
+        for name, evidence in proposed.evidence:
+            facts[name].append(evidence)
+    contract = parse_contract(document, output_formats=_formats())
+    failures: list[Failure] = []
+    unread: list[tuple[str, str]] = []
+    records = 0
+    for reading in readings:
+        try:
+            found, count = _failures(reading, contract)
+        except TabularError as error:
+            unread.append((reading.name, str(error)))
+            continue
+        failures += found
+        records += count
+    several = len(readings) > 1
+    of_columns = {column.name for column in columns}
+    about_values = [
+        failure
+        for failure in failures
+        if failure.field in of_columns and failure.code in _OF_VALUES
+    ]
+    return Inference(
+        document,
+        records,
+        tuple(
+            ColumnReport(
+                column.name,
+                words_of(_field_of(document, column.name)),
+                column.texts.total(),
+                tuple(facts[column.name]),
+                tuple(doubts[column.name]),
+                tuple(failure for failure in about_values if failure.field == column.name),
+            )
+            for column in columns
+        ),
+        (*differences, *_of_files(readings, several, lambda reading: reading.statements)),
+        _of_files(readings, several, lambda reading: reading.doubts),
+        tuple(failure for failure in failures if failure not in about_values),
+        tuple(unread),
+        all(reading.whole for reading in readings),
+    )
+
+
+def _of_files(readings: Sequence[FileReading], several: bool, get: Any) -> tuple[str, ...]:
+    return tuple(
+        f"{reading.name}: {text}" if several else text
+        for reading in readings
+        for text in get(reading)
+    )
+
+
+def _field_of(document: Mapping[str, Any], name: str) -> dict[str, Any]:
+    fields = document.get("schema", document)["fields"]
+    return next(field for field in fields if field["name"] == name)
+
+
+def _failures(reading: FileReading, contract: Contract) -> tuple[list[Failure], int]:
+    rejects, count = faults_of(reading.content, read_with(reading, contract))
+    return [
+        Failure(
+            reading.name,
+            reject["row"],
+            reject["line"],
+            fault["field"],
+            fault["code"],
+            fault["message"],
+            fault["value"],
+        )
+        for reject in rejects
+        for fault in reject["errors"]
+    ], count
