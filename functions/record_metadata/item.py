@@ -71,6 +71,7 @@ def outcome_of(
         "rejected_key": output.get("rejected_key"),
         "rejected_csv_key": output.get("rejected_csv_key"),
         "summary_key": job.results.get("summary", {}).get("summary_key"),
+        "report_key": job.results.get("summary", {}).get("report_key"),
         "output_bytes": output.get("processed_bytes"),
         **counts,
         **(_failed(failure, recorded_at) if failure else {}),

@@ -106,6 +106,16 @@ def summary_key(dataset: str, file_id: str) -> str:
     return f"{REPORTS_PREFIX}{dataset}/{file_id}_summary.json"
 
 
+def report_key(dataset: str, file_id: str) -> str:
+    """The report of the file, for people."""
+    return f"{REPORTS_PREFIX}{dataset}/{file_id}.html"
+
+
+def history_key(dataset: str) -> str:
+    """The key figures of the dataset's last files."""
+    return f"{REPORTS_PREFIX}{dataset}/history.json"
+
+
 def derived_keys(
     dataset: str, file_id: str, name: str, source_key: str, suffixes: Iterable[str]
 ) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from types import TracebackType
@@ -46,6 +46,11 @@ SMALL_READS = 32
 # The first read of a small object has this many bytes: enough for nearly all of them, and 32 of
 # them take little memory.
 SMALL_BYTES = 1024 * 1024
+
+# Another write made the condition false, or may be about to.
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+_CONDITION_FAILED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
+_UPDATE_ATTEMPTS = 5
 
 _CONTENT_TYPES = {
     "csv": "text/csv",
@@ -247,6 +252,46 @@ def write_document(bucket: str, key: str, document: Any, *, indent: int | None =
     body = json.dumps(document, indent=indent, ensure_ascii=False).encode()
     with aws_errors(f"s3://{bucket}/{key}"):
         s3().put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
+
+
+def write_page(bucket: str, key: str, page: bytes) -> None:
+    """Write a small object whose media type follows from its key."""
+    with aws_errors(f"s3://{bucket}/{key}"):
+        s3().put_object(Bucket=bucket, Key=key, Body=page, ContentType=content_type(key))
+
+
+def update_document(bucket: str, key: str, change: Callable[[Any], Any]) -> bool:
+    """Replace a JSON document by what `change` makes of it; of None if there is none.
+
+    Returns whether it was written. If others change it at the same time, it is tried a few times,
+    and then left as it is: only for documents that may lack an update.
+    """
+    for _ in range(_UPDATE_ATTEMPTS):
+        with _reading(bucket, key):
+            try:
+                response = s3().get_object(Bucket=bucket, Key=key)
+                before = json.loads(response["Body"].read())
+                condition: dict[str, Any] = {"IfMatch": response["ETag"]}
+            except ClientError as error:
+                if not is_missing(error):
+                    raise
+                before, condition = None, {"IfNoneMatch": "*"}
+        body = json.dumps(change(before), ensure_ascii=False).encode()
+        with aws_errors(f"s3://{bucket}/{key}"):
+            try:
+                s3().put_object(
+                    Bucket=bucket,
+                    Key=key,
+                    Body=body,
+                    ContentType="application/json",
+                    **condition,
+                )
+            except ClientError as error:
+                if error_code(error) in _CONDITION_FAILED:
+                    continue
+                raise
+        return True
+    return False
 
 
 def list_objects(bucket: str, prefix: str) -> list[Location]:

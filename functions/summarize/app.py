@@ -1,7 +1,8 @@
-"""Summarize: merge the statistics of all parts, and write the file's summary."""
+"""Summarize: merge the statistics of all parts, and write the file's summary and report."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,29 +10,57 @@ from shared import keys, storage
 from shared.errors import MixedParts
 from shared.settings import from_environment
 from shared.step import Task, step
+from summarize import history
+from summarize.report.page import render
+from tabular.reading.header import compare_columns
 from tabular.reading.layout import Layout
-from tabular.statistics.accumulator import UnlikePartials, merge
+from tabular.statistics.accumulator import UnlikePartials, merge, reject_examples
 from tabular.statistics.summary import summarize
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The function's environment."""
+    """The function's environment; the reject limits apply if the contract sets none."""
 
     output_bucket: str
+    max_reject_percent: float
+    max_reject_count: int
 
 
 @step()
 def handler(task: Task) -> dict[str, Any]:
-    """Write the summary to `reports/`; return its key and the success rate.
+    """Write summary and report to `reports/`; return their keys and the success rate.
 
-    It is dated with the execution's start, so repeating the step writes the same bytes. Raises
-    `MixedParts` if the statistics were made by another version of the engine.
+    Both are dated with the execution's start, and what the file is compared with is kept in the
+    summary, so repeating the step writes the same bytes. Raises `MixedParts` if the statistics were
+    made by another version of the engine.
     """
     settings = from_environment(Settings)
     job = task.job
     bucket = settings.output_bucket
-    plan = storage.read_document(bucket, job.results["parse"]["plan_key"])
+    statistics = _merged(task, bucket)
+    summary = _summary(task, settings, statistics)
+    key = keys.summary_key(job.source.dataset, job.file_id)
+    entry = history.entry_of(summary)
+    summary["usual"] = _usual(bucket, key, job.source.dataset, entry)
+    storage.write_document(bucket, key, summary, indent=2)
+    report_key = keys.report_key(job.source.dataset, job.file_id)
+    storage.write_page(bucket, report_key, render(summary, reject_examples(statistics)))
+    storage.update_document(
+        bucket,
+        keys.history_key(job.source.dataset),
+        lambda document: {"files": history.with_entry(_files(document), entry)},
+    )
+    return {
+        "summary_key": key,
+        "report_key": report_key,
+        "success_rate": summary["success_rate"],
+    }
+
+
+def _merged(task: Task, bucket: str) -> dict[str, Any]:
+    """The statistics of all parts as one."""
+    job = task.job
     parts = storage.read_documents(
         bucket,
         [
@@ -40,15 +69,24 @@ def handler(task: Task) -> dict[str, Any]:
         ],
     )
     try:
-        statistics = merge(parts)
+        return merge(parts)
     except UnlikePartials:
         # The functions were updated after the output was written. The output is still valid.
         raise MixedParts(
             "The parts were made by another version of the engine than the present one. Redrive "
             "the execution: it makes the parts again and publishes the same records."
         ) from None
-    output = job.results["output"]
-    layout = Layout.from_document(plan["layout"])
+
+
+def _summary(task: Task, settings: Settings, statistics: Mapping[str, Any]) -> dict[str, Any]:
+    """The summary, all but the comparison with earlier files."""
+    job, bucket = task.job, settings.output_bucket
+    parse, output = job.results["parse"], job.results["output"]
+    layout = Layout.from_document(storage.read_document(bucket, parse["plan_key"])["layout"])
+    part = storage.read_document(bucket, keys.part_key(job.file_id, 0, "report.json"))
+    contract = layout.contract
+    percent, most = contract.max_reject_percent, contract.max_reject_count
+    most = settings.max_reject_count if most is None else most
     summary = summarize(
         statistics,
         record_count=output["record_count"],
@@ -59,10 +97,36 @@ def handler(task: Task) -> dict[str, Any]:
             "file_id": job.file_id,
             "attempt": job.attempt,
             "source": asdict(job.source),
+            "contract_key": parse["contract_key"],
+            "contract_version": parse["contract_version"],
+            "splits": parse["splits"],
             **layout.facts(),
         },
-        show_values=layout.contract.report_examples,
+        show_values=contract.report_examples,
     )
-    key = keys.summary_key(job.source.dataset, job.file_id)
-    storage.write_document(bucket, key, summary, indent=2)
-    return {"summary_key": key, "success_rate": summary["success_rate"]}
+    return {
+        **summary,
+        "shows_values": contract.report_examples,
+        "limit": {
+            "max_percent": settings.max_reject_percent if percent is None else percent,
+            "max_count": most if most >= 0 else None,
+        },
+        "columns": compare_columns(layout.labels, contract),
+        "correction_key": keys.correction_key(job.source.dataset, job.file_id),
+        "execution": {"arn": task.execution.arn, "name": task.execution.name},
+        "engine": part["engine"],
+    }
+
+
+def _usual(bucket: str, key: str, dataset: str, entry: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The file compared with earlier ones: as it was when this execution first came here."""
+    before = storage.read_optional_document(bucket, key)
+    if before and before["generated_at"] == entry["generated_at"] and "usual" in before:
+        found: dict[str, Any] | None = before["usual"]
+        return found
+    stored = storage.read_optional_document(bucket, keys.history_key(dataset))
+    return history.usual(_files(stored), entry)
+
+
+def _files(document: Any) -> list[history.Entry]:
+    return list(document["files"]) if document else []

@@ -28,6 +28,62 @@ SHOWN_CHARACTERS = 200
 """Maximum length of a cell in a fault. The record's raw text is next to it, in full."""
 
 
+class Advice(NamedTuple):
+    """When a code occurs, and what to do about it; backticks surround names and settings."""
+
+    when: str
+    fix: str
+
+
+ADVICE: dict[FaultCode, Advice] = {
+    "type-error": Advice(
+        "a cell does not fit its field's type and format",
+        "correct the cell, add the text to `missingValues`, or set the format that the "
+        "file really has",
+    ),
+    "constraint-error": Advice(
+        "a value breaks a constraint; the message names it",
+        "correct the cell or the constraint",
+    ),
+    "unique-error": Advice(
+        "a value of a `unique` field, or a combination of `uniqueKeys`, occurred in an "
+        "earlier record",
+        "remove the repeated row",
+    ),
+    "primary-key": Advice(
+        "a combination of `primaryKey` occurred in an earlier record",
+        "remove the repeated row",
+    ),
+    "extra-cell": Advice(
+        "the row has more cells than the header; the first 20 of them are listed",
+        "quote the cell that contains the delimiter",
+    ),
+    "missing-cell": Advice(
+        "the row has fewer cells than the header; the first 20 of them are listed",
+        "complete the row; look for a line break within an unquoted cell",
+    ),
+    "blank-row": Advice(
+        "no field of the row has a value: its cells are empty, or texts of `missingValues`",
+        "remove it; `skipBlankRows` in the dialect skips rows whose cells are all empty",
+    ),
+    "repeated-header": Advice(
+        "the row repeats the header, as in concatenated files. It does not apply to "
+        "files of one column, where the name may be a value",
+        "remove it",
+    ),
+    "encoding-error": Advice(
+        "bytes of the row are not valid in the file's encoding",
+        "export the file again; or set `encoding`",
+    ),
+    "source-error": Advice(
+        "the text cannot be read as a record: an unterminated or misplaced quote, a "
+        "NUL, a row that is too long",
+        "correct the row, or set `quoteChar`",
+    ),
+}
+"""The table of codes in docs/contracts.md."""
+
+
 class RuleCount(NamedTuple):
     """How often a rule was broken: the number of faults, and of records that have them.
 

@@ -33,6 +33,7 @@ OUTPUTS = {
     "rejected": "rejected_key",
     "rejected_csv": "rejected_csv_key",
     "summary": "summary_key",
+    "report": "report_key",
 }
 
 

@@ -27,6 +27,7 @@ PLACEHOLDERS = {
     "rejects.by_field": "<column>",
     "rejects.by_field.<column>": "<code>",
     "rejects.of_rows": "<code>",
+    "usual.null_rates": "<column>",
     "history": "<run>",
     "notified": "<execution>",
 }
@@ -115,7 +116,7 @@ def test_rejected_records(succeeded: Outcome) -> None:
 
 
 def test_summary(succeeded: Outcome) -> None:
-    assert unlike("summary", [json.loads(succeeded.output("reports/", ".json"))]) == NOTHING
+    assert unlike("summary", [json.loads(succeeded.output("reports/", "_summary.json"))]) == NOTHING
 
 
 def test_metadata_item(succeeded: Outcome, failed: Outcome) -> None:

@@ -82,6 +82,24 @@ def _extra_field(label: str, contract: Contract) -> Field:
     return Field(label, output_name(label, contract.output_names))
 
 
+def compare_columns(labels: Sequence[str], contract: Contract) -> dict[str, list[str]]:
+    """The names in the header and in the contract, by what became of them.
+
+    `matched` are in both. `dropped` and `kept` are only in the header, `missing` only in the
+    contract.
+    """
+    labels = _in_contract_case(labels, contract)
+    names, present = {field.name for field in contract.fields}, set(labels)
+    extra = [label for label in labels if label not in names]
+    keep = contract.extra_columns == "keep"
+    return {
+        "matched": [label for label in labels if label in names],
+        "dropped": [] if keep else extra,
+        "missing": [field.name for field in contract.fields if field.name not in present],
+        "kept": extra if keep else [],
+    }
+
+
 def _check_twice(labels: Sequence[str]) -> None:
     places: dict[str, list[int]] = {}
     for number, label in enumerate(labels, 1):

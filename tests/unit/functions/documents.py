@@ -52,6 +52,7 @@ OUTPUT: dict[str, Any] = {
 }
 SUMMARY: dict[str, Any] = {
     "summary_key": f"reports/orders/{FILE_ID}_summary.json",
+    "report_key": f"reports/orders/{FILE_ID}.html",
     "success_rate": 98.5,
 }
 RESULTS: dict[str, Any] = {

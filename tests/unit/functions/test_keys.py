@@ -42,6 +42,8 @@ def test_contents_of_a_part_lie_side_by_side_in_its_files_folder() -> None:
         (keys.processed_key("orders", "f1", "jsonl"), "processed/orders/f1.jsonl"),
         (keys.rejected_key("orders", "f1", "csv"), "rejected/orders/f1.csv"),
         (keys.summary_key("orders", "f1"), "reports/orders/f1_summary.json"),
+        (keys.report_key("orders", "f1"), "reports/orders/f1.html"),
+        (keys.history_key("orders"), "reports/orders/history.json"),
         (keys.plan_key("f1"), "work/f1/plan.json"),
     ],
 )

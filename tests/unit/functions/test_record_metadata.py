@@ -90,6 +90,7 @@ def test_a_success_is_told_whole() -> None:
         "rejected_csv_key": documents.OUTPUT["rejected_csv_key"],
         "output_bytes": 54321,
         "summary_key": documents.SUMMARY["summary_key"],
+        "report_key": documents.SUMMARY["report_key"],
         "record_count": 200,
         "processed_count": 197,
         "error_count": 3,

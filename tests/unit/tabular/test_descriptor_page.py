@@ -12,7 +12,7 @@ import pytest
 from tabular.contract.descriptor import parse_contract
 from tabular.contract.dialect_descriptor import dialect_document
 from tabular.errors import TabularError
-from tabular.faults import FaultCode
+from tabular.faults import ADVICE, FaultCode
 from tabular.model import Dialect
 from tabular.values.cells import read_cell
 from tabular.writing.parquet import parquet_schema
@@ -85,8 +85,9 @@ def test_a_type_has_the_parquet_column_that_the_page_shows(
 
 
 @pytest.mark.parametrize("fault_code", get_args(FaultCode))
-def test_every_code_of_a_fault_is_explained(fault_code: str) -> None:
-    assert f"| `{fault_code}` |" in PAGE
+def test_every_code_of_a_fault_is_explained_as_in_the_report(fault_code: FaultCode) -> None:
+    advice = ADVICE[fault_code]
+    assert f"| `{fault_code}` | {advice.when} | {advice.fix} |" in PAGE
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""The report of a file for people: one HTML page made from the file's summary."""
