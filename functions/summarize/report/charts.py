@@ -82,7 +82,8 @@ def box(low: float, high: float, quantiles: Mapping[str, Any]) -> Html | None:
         return None
 
     def at(name: str) -> float:
-        return max(0.0, min(1.0, (quantiles[name] - low) / (high - low))) * _WIDTH
+        place: float = (quantiles[name] - low) / (high - low)
+        return max(0.0, min(1.0, place)) * _WIDTH
 
     return el(
         "svg",

@@ -86,7 +86,7 @@ def _card(name: str, figures: Figures, *, top: int, most: int, bins: bool) -> Ht
 def _is_distributed(figures: Figures) -> bool:
     """Whether a histogram says more than the most frequent values do."""
     drawn = figures.get("histogram")
-    return bool(drawn) and len(drawn["counts"]) > 1
+    return drawn is not None and len(drawn["counts"]) > 1
 
 
 def _drawing(figures: Figures) -> Html | None:

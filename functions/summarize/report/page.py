@@ -155,7 +155,8 @@ def _verdict(summary: Summary) -> Html:
 
 def reject_rate(summary: Summary) -> float:
     """Rejected records in percent of all, with two decimals, 0 if there are none."""
-    return round(summary["total_errors"] / max(summary["total_input_rows"], 1) * 100, 2)
+    records: int = max(summary["total_input_rows"], 1)
+    return round(int(summary["total_errors"]) / records * 100, 2)
 
 
 def _sentence(summary: Summary) -> str:
