@@ -84,7 +84,9 @@ def _measure_all(file: File) -> Requests:
 
 
 def _number(file: File) -> Requests:
-    return Counter({"s3:GetObject": 1 + len(file.splits), "s3:PutObject": 1})
+    # The plan, a part's report, the file's summary of an earlier run, and the dataset's history
+    # before and after; summary, report and history.
+    return Counter({"s3:GetObject": 5 + len(file.splits), "s3:PutObject": 3})
 
 
 def _transform_all(file: File) -> Requests:
@@ -116,7 +118,9 @@ def _write_output(file: File) -> Requests:
 
 
 def _summarize(file: File) -> Requests:
-    return Counter({"s3:GetObject": 1 + len(file.splits), "s3:PutObject": 1})
+    # The plan, a part's report, the file's summary of an earlier run, and the dataset's history
+    # before and after; summary, report and history.
+    return Counter({"s3:GetObject": 5 + len(file.splits), "s3:PutObject": 3})
 
 
 def _record(_file: File) -> Requests:
