@@ -12,7 +12,7 @@ export SAM_CLI_TELEMETRY := 0
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-faults test-throttling coverage fuzz lint types format docs retries build bench bench-shapes lock upgrade clean
+.PHONY: help demo test test-long test-faults test-throttling coverage fuzz lint types format docs retries build bench bench-shapes bench-infer lock upgrade clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ bench: $(VENV)/.bench ## Measure the engine against others, and large files spli
 
 bench-shapes: $(VENV)/.dev ## Measure files of all shapes, each under its function's own memory limit
 	nice $(BIN)/python -m tests.benchmarks.shapes
+
+bench-infer: $(VENV)/.dev ## Measure how many columns `pipectl contract infer` types as a careful person would
+	$(BIN)/python -m tests.benchmarks.infer
 
 lock: $(BIN)/uv ## Pin the requirement files after a change of pyproject.toml
 	$(COMPILE) pyproject.toml --group build --group dev $(UPGRADE) -o requirements/dev.txt

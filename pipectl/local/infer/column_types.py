@@ -43,9 +43,11 @@ _CLEARLY = 10
 """A reading wins over another if it alone explains this many times as many values."""
 
 _NAME_OF_CODE = re.compile(
-    r"(?:^|[^a-z])(?:zip|zip ?code|plz|post(?:al)?[ _]?code|phone|telephone|tel|mobile|fax|iban|"
-    r"bic|ean|gtin|upc|isbn|issn|sku|ssn|vat|tax[ _]?id)(?:[^a-z]|$)"
+    r"(?:^|[^a-z])(?:zip|zip ?code|plz|phone|telephone|tel|mobile|fax|iban|bic|ean|gtin|upc|isbn|"
+    r"issn|isin|cusip|cik|duns|fips|naics|sku|ssn|vat|tax[ _]?id|"
+    r"(?<!status.)(?<!http.)(?<!response.)(?<!exit.)(?<!error.)code)(?:[^a-z]|$)"
 )
+"""Names of columns whose digits are identifiers: they may get leading zeros one day."""
 _NAME_OF_DAY = re.compile(
     r"date|datum|(?:^|[^a-z])(?:day|dt|tag|fecha|jour)(?:[^a-z]|$)|_(?:on|dt)$"
 )

@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from io import BytesIO
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from pipectl.local.infer.column_types import Column
@@ -296,18 +297,44 @@ def _settle_header(
             "Name its row with --header-row, or pass --no-header."
         )
     labels = _named(reading.labels)
+    groups = None if wishes.header_rows else _groups_above(rows, dialect, reading)
+    if groups is not None:
+        both = replace(dialect, header_rows=(groups, *dialect.header_rows))
+        joined = _named(Reading.of(rows, both).labels or [])
+        if _are_names(joined):
+            _say_two_rows(both, len(joined), said)
+            return both, joined
     if _are_names(labels):
         return _with_second_row(rows, dialect, reading, wishes, said), labels
     if not wishes.header_rows and len(dialect.header_rows) == 1:
         joined = replace(dialect, header_rows=(*dialect.header_rows, _row_after(rows, dialect)))
         both = Reading.of(rows, joined)
         if _fills_gaps(reading, both) and _are_names(_named(both.labels or [])):
-            said.statements.append(
-                f"header in rows {joined.header_rows[0]} and {joined.header_rows[1]}: together "
-                f"they name all {both.width} columns"
-            )
+            _say_two_rows(joined, both.width, said)
             return joined, _named(both.labels or [])
     return _by_position(rows, dialect, reading, said)
+
+
+def _say_two_rows(dialect: Dialect, width: int, said: _Said) -> None:
+    first, second = dialect.header_rows
+    said.statements.append(
+        f"header in rows {first} and {second}: together they name all {width} columns"
+    )
+
+
+def _groups_above(rows: Sample, dialect: Dialect, reading: Reading) -> int | None:
+    """The row above the header if it names groups of columns, as merged cells in a spreadsheet do.
+
+    It is as wide as the header and has gaps between its names. Without, as in `Customer,ACME,,`, it
+    belongs to a preamble.
+    """
+    header = dialect.header_rows[0]
+    above = next((row for number, row in rows_of(rows, dialect) if number == header - 1), None)
+    if above is None or len(above) != reading.width:
+        return None
+    named = [bool(cell.strip()) for cell in above]
+    has_gap = any(not before and after for before, after in pairwise(named))
+    return header - 1 if has_gap and all(map(_is_wordy, filter(str.strip, above))) else None
 
 
 def _named(labels: Sequence[str]) -> tuple[str, ...]:
