@@ -79,10 +79,10 @@ def _show(title: str, results: Sequence[Result]) -> None:
         sys.stdout.write(f"{result.name:<28} {result.right:>3} of {result.columns:>3}\n")
         for name, found, right in result.wrong:
             sys.stdout.write(f"    {name}: {found}, not {right}\n")
-    columns = sum(result.columns for result in results)
-    right = sum(result.right for result in results)
+    total = sum(result.columns for result in results)
+    matching = sum(result.right for result in results)
     sys.stdout.write(
-        f"{title}: {right} of {columns} columns of {len(results)} files are right "
+        f"{title}: {matching} of {total} columns of {len(results)} files are right "
         f"({share(results):.1%})\n\n"
     )
 

@@ -299,11 +299,11 @@ def _settle_header(
     labels = _named(reading.labels)
     groups = None if wishes.header_rows else _groups_above(rows, dialect, reading)
     if groups is not None:
-        both = replace(dialect, header_rows=(groups, *dialect.header_rows))
-        joined = _named(Reading.of(rows, both).labels or [])
-        if _are_names(joined):
-            _say_two_rows(both, len(joined), said)
-            return both, joined
+        grouped = replace(dialect, header_rows=(groups, *dialect.header_rows))
+        names = _named(Reading.of(rows, grouped).labels or [])
+        if _are_names(names):
+            _say_two_rows(grouped, len(names), said)
+            return grouped, names
     if _are_names(labels):
         return _with_second_row(rows, dialect, reading, wishes, said), labels
     if not wishes.header_rows and len(dialect.header_rows) == 1:
