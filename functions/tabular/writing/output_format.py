@@ -87,6 +87,31 @@ class Writer:
     misfits: Callable[[Field, Values], FaultColumn | None] = no_misfits
 
 
+class Excerpt(NamedTuple):
+    """What an assembler wants to know of a part: its size in bytes, and some of its content."""
+
+    size: int
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Assembler:
+    """What makes one object of a format from several parts.
+
+    The object is the bytes of all parts, one after the other, and a tail. `excerpt` returns what
+    the tail depends on, from a part's size and a function that reads bytes from an offset, a given
+    number of them; it is called for many parts at once. `tail` makes the tail from the excerpts of
+    all parts, in order, and reads them lazily. `check` raises FileTooLarge if a file of a number of
+    parts and fields certainly has too long a tail.
+
+    The first two raise ValueError if the parts can't be put together.
+    """
+
+    excerpt: Callable[[int, Callable[[int, int], bytes]], bytes]
+    tail: Callable[[Iterable[Excerpt]], bytes | bytearray]
+    check: Callable[[int, int], None]
+
+
 @dataclass(frozen=True)
 class OutputFormat:
     """A format of processed records. `tabular.writing.formats` lists all of them.
