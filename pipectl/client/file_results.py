@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -130,7 +131,10 @@ class Collector:
                 for item in page.get("Contents", []):
                     path = self._folder / item["Key"]
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    s3.download_file(bucket, item["Key"], str(path))
+                    with path.open("wb") as file:
+                        # One request, where `download_file` would first ask for the size.
+                        content = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"]
+                        shutil.copyfileobj(content, file, 1024 * 1024)
                     local.setdefault(prefix, []).append(path)
         return {
             "processed": _main_file(local.get(keys.PROCESSED_PREFIX, []), file_id),

@@ -9,7 +9,6 @@ import shlex
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,12 +23,13 @@ from pipectl.output import echo
 
 if TYPE_CHECKING:
     from pipectl.client.deployment import Deployment
+    from pipectl.client.history import Run
     from pipectl.client.step_functions import DescribedExecution, Executions
     from pipectl.embedded.stack import EmbeddedStack
 
 DEFAULT_PORT = 4560
 
-# Seconds between two looks at the executions.
+# Seconds between two looks at the executions, if there is something new.
 _TICK = 0.5
 
 
@@ -201,7 +201,7 @@ class _Reporter:
     A problem with that is printed once. It never ends the stack.
     """
 
-    def __init__(self, executions: Executions, ending: threading.Event) -> None:
+    def __init__(self, executions: Executions | _Ended, ending: threading.Event) -> None:
         """Once `ending` is set, nothing more is read or printed."""
         self._executions = executions
         self._ending = ending
@@ -240,6 +240,30 @@ class _Reporter:
             _say(problem, err=True)
 
 
+class _Ended:
+    """The executions of the stack that have ended, each of which is described once."""
+
+    def __init__(self, stack: EmbeddedStack, executions: Executions) -> None:
+        self._stack = stack
+        self._executions = executions
+        self._described: set[tuple[str, int]] = set()
+
+    def all(self) -> Iterator[DescribedExecution]:
+        """Those that have ended since the last call, newest first."""
+        for execution in reversed(self._stack.executions()):
+            key = (execution.arn, execution.redrive_count)
+            if execution.status == "RUNNING" or key in self._described:
+                continue
+            described = self._executions.describe(execution.arn)
+            self._described.add(key)
+            if described is not None:
+                yield described
+
+    def run(self, execution: DescribedExecution) -> Run:
+        """The execution's history, read."""
+        return self._executions.run(execution)
+
+
 def _say(line: str, *, err: bool = False) -> None:
     """Print a line, or drop it if the reader is gone, as after `pipectl up | head -1`."""
     try:
@@ -256,10 +280,9 @@ def _report_executions(stack: EmbeddedStack, ending: threading.Event) -> None:
     from pipectl.client.stack_choice import Stack
     from pipectl.client.step_functions import Executions
 
-    reporter = _Reporter(Executions(Stack(stack.deployment)), ending)
-    pause = _TICK
-    while not ending.wait(pause):
-        started = time.monotonic()
+    reporter = _Reporter(_Ended(stack, Executions(Stack(stack.deployment))), ending)
+    seen = 0
+    # Several executions that end at almost the same time are read together.
+    while not ending.wait(_TICK):
         reporter.look()
-        # With thousands of executions, a look takes seconds of the time that they need themselves.
-        pause = max(_TICK, 10 * (time.monotonic() - started))
+        seen = stack.changes.wait(seen)

@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# Lambda uses long polls of 20 s. Here, short polls cost nothing.
-IDLE_SECONDS = 0.05
+# Pause after a receive that returned nothing although there was a message: it was refused, or
+# another client was faster.
+EMPTY_SECONDS = 0.05
 
 # Pause after an unexpected error, each of which is logged.
 PAUSE_AFTER_SURPRISE_SECONDS = 1.0
@@ -66,6 +67,16 @@ class FailedDelivery:
     message: str
 
 
+class Arrivals(Protocol):
+    """Waits for messages of the queue, as Lambda's long polls do."""
+
+    def wait(self) -> None:
+        """Wait until a message can be received, or for `wake`."""
+
+    def wake(self) -> None:
+        """End the present wait, or the next one."""
+
+
 class _ThrottledError(Exception):
     """The function was throttled until the messages' visibility timeout ended."""
 
@@ -78,15 +89,18 @@ class Poller:
         source: EventSource,
         service: LambdaService,
         sqs: SQSClient,
+        arrivals: Arrivals,
         visibility_factor: float = 1.0,
     ) -> None:
-        """`visibility_factor` scales the wait before a failed message is redelivered.
+        """`arrivals` are those of the source's queue.
 
-        It scales the waits of a throttled batch too.
+        `visibility_factor` scales the wait before a failed message is redelivered, and the waits of
+        a throttled batch.
         """
         self._source = source
         self._service = service
         self._sqs = sqs
+        self._arrivals = arrivals
         self._visibility_factor = visibility_factor
         self._stopping = threading.Event()
         self._free = threading.Semaphore(source.maximum_concurrency)
@@ -100,6 +114,8 @@ class Poller:
     def request_stop(self) -> None:
         """Take no further messages; this doesn't wait."""
         self._stopping.set()
+        self._arrivals.wake()
+        self._free.release()
 
     def stop(self) -> None:
         """Take no further messages; deliveries under way are not waited for."""
@@ -107,9 +123,11 @@ class Poller:
         self._thread.join(STOP_SECONDS)
 
     def _poll(self) -> None:
-        while not self._stopping.is_set():
-            if not self._free.acquire(timeout=IDLE_SECONDS):
-                continue
+        while True:
+            self._free.acquire()
+            self._arrivals.wait()
+            if self._stopping.is_set():
+                return
             try:
                 messages = self._receive()
             except Exception:  # noqa: BLE001  # no error may end the polling
@@ -120,7 +138,7 @@ class Poller:
                 threading.Thread(target=self._deliver, args=(messages,), daemon=True).start()
             else:
                 self._free.release()
-                self._stopping.wait(IDLE_SECONDS)
+                self._stopping.wait(EMPTY_SECONDS)
 
     def _receive(self) -> list[MessageTypeDef]:
         try:
@@ -189,7 +207,7 @@ class Poller:
                     raise
             if waited >= self._visibility_seconds():
                 raise _ThrottledError
-            if self._stopping.wait(max(pause * self._visibility_factor, IDLE_SECONDS)):
+            if self._stopping.wait(max(pause * self._visibility_factor, EMPTY_SECONDS)):
                 raise _ThrottledError
             waited += pause
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipectl.client.deployment import Deployment
 from pipectl.embedded import workers
+from pipectl.embedded.changes import Changes
 from pipectl.embedded.clock import StackClock
 from pipectl.embedded.guard import Guard, new_token
 from pipectl.embedded.injected_faults import InjectedFaults
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from pipectl.embedded.gateway import Gateway
     from pipectl.embedded.lambda_service import LambdaService
+    from pipectl.embedded.moto_patches.backends import RunningOrEnded
     from pipectl.embedded.poller import Poller
 
 STACK_NAME = "data-pipeline"
@@ -74,6 +76,8 @@ class EmbeddedStack:
         self._keep_logs = log_folder is not None
         self.log_folder = log_folder or Path(tempfile.mkdtemp(prefix="pipectl-logs-"))
         self.faults = InjectedFaults()
+        self.changes = Changes()
+        """Waits for executions to start and end."""
         self.token = new_token()
         """The token that requests to `/_embedded/` need."""
         self._open = ExitStack()
@@ -102,6 +106,7 @@ class EmbeddedStack:
         # First, so that no execution goes on while what it needs is closed: the threads of a
         # thousand executions that retry at once would leave this one no time to close the rest.
         self._clock.close()
+        self.changes.close()
         for poller in self._pollers:
             poller.request_stop()
         self._open.close()
@@ -122,11 +127,11 @@ class EmbeddedStack:
             self.deployment.outputs["DeadLetterQueueUrl"].rpartition("/")[2]
         )
 
-    def current_states(self) -> dict[str, str]:
-        """The state that each execution is in or ended in, by the execution's ARN."""
+    def executions(self) -> list[RunningOrEnded]:
+        """All executions as they are now, oldest first."""
         from pipectl.embedded.moto_patches import backends
 
-        return backends.current_states()
+        return backends.executions()
 
     def failed_deliveries(self) -> list[dict[str, str]]:
         """Messages that a function did not accept: body, and code and message of the error."""
@@ -165,6 +170,7 @@ class EmbeddedStack:
             endpoint=lambda service: _endpoint_of(service, server.endpoint),
             clock=self._clock,
             invoke=self._lambda.invoke_later,
+            changed=self.changes.note,
         )
         self._open.enter_context(applied(settings))
         self.deployment = Deployment.embedded(server.endpoint, REGION, STACK_NAME)
@@ -172,6 +178,7 @@ class EmbeddedStack:
 
     def _create(self, template: Template) -> None:
         from pipectl.embedded import apply
+        from pipectl.embedded.moto_patches.backends import Arrivals
         from pipectl.embedded.poller import Poller
 
         stack = apply.create_stack(self.deployment, template)
@@ -182,7 +189,13 @@ class EmbeddedStack:
         self._lambda.prepare()
         stack.complete()
         self._pollers = [
-            Poller(source, self._lambda, self.deployment.client("sqs"), self._time_factor)
+            Poller(
+                source,
+                self._lambda,
+                self.deployment.client("sqs"),
+                Arrivals(source.queue_arn.rpartition(":")[2]),
+                self._time_factor,
+            )
             for source in stack.event_sources()
         ]
         for poller in self._pollers:
@@ -223,9 +236,12 @@ def _import_moto() -> None:
     with warnings.catch_warnings():
         # requests warns about versions of its own dependencies that work well.
         warnings.simplefilter("ignore")
-        import pipectl.embedded.moto_patches.all_patches
-        import pipectl.embedded.moto_patches.application
-        import pipectl.embedded.moto_patches.created  # noqa: F401
+        from pipectl.embedded.moto_patches.light_imports import without_ec2_data
+
+        with without_ec2_data():
+            import pipectl.embedded.moto_patches.all_patches
+            import pipectl.embedded.moto_patches.application
+            import pipectl.embedded.moto_patches.created  # noqa: F401
     # It logs each failure of a state, which the execution's history contains too.
     logging.getLogger("moto").setLevel(logging.CRITICAL)
 

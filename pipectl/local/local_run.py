@@ -17,14 +17,15 @@ from urllib.parse import unquote_plus
 from pipectl.client.file_results import Collector, FileResult, dead_letters
 from pipectl.client.history import ExecutionFailure
 from pipectl.client.stack_choice import Stack
-from pipectl.client.step_functions import DescribedExecution, Executions
+from pipectl.client.step_functions import Executions
 from pipectl.client.uploads import Upload, put_contract, put_file
 from pipectl.embedded.stack import EmbeddedStack
 
 if TYPE_CHECKING:
+    from pipectl.embedded.moto_patches.backends import RunningOrEnded
     from pipectl.local.display import Progress
 
-# Seconds between two looks at the executions.
+# Seconds between two looks at the executions, for what the terminal shows of them.
 TICK = 0.2
 
 # If nothing happens for this long, an upload that has started no execution never will.
@@ -121,26 +122,31 @@ class _Follower:
 
     def wait(self) -> list[FileResult]:
         """Wait until all uploads have been processed; returns the results in their order."""
-        while len(self._results) < len(self._uploads):
+        seen = 0
+        while True:
             self._look()
-            time.sleep(TICK)
+            if len(self._results) == len(self._uploads):
+                break
+            seen = self._stack.changes.wait(seen, TICK)
         return [self._results[upload] for upload in self._uploads]
 
     def _look(self) -> None:
         by_object = {
-            (execution.source.get("key"), execution.source.get("version_id")): execution
-            for execution in self._executions.all()
+            _object_of(execution.document): execution for execution in self._stack.executions()
         }
-        running: dict[Upload, DescribedExecution] = {}
+        running: dict[Upload, RunningOrEnded] = {}
         for upload, version in list(self._versions.items()):
             execution = by_object.get((upload.key, version))
             if execution is None or upload in self._results:
                 continue
-            if execution.status == "running":
+            described = None
+            if execution.status != "RUNNING":
+                described = self._executions.describe(execution.arn)
+            if described is None:
                 running[upload] = execution
             else:
                 notifications = self._stack.notifications()
-                self._finish(self._collector.finished(upload, execution, notifications))
+                self._finish(self._collector.finished(upload, described, notifications))
         self._show(running)
         self._give_up_on(set(self._versions) - running.keys() - self._results.keys())
         for upload in self._problems.keys() - self._results.keys():
@@ -151,12 +157,11 @@ class _Follower:
         self._progress.finish(result)
         self._last_news = time.monotonic()
 
-    def _show(self, running: Mapping[Upload, DescribedExecution]) -> None:
+    def _show(self, running: Mapping[Upload, RunningOrEnded]) -> None:
         if running:
             self._last_news = time.monotonic()
-        states = self._stack.current_states()
         self._progress.running = {
-            upload: states.get(execution.arn, "starting") for upload, execution in running.items()
+            upload: execution.state or "starting" for upload, execution in running.items()
         }
 
     def _give_up_on(self, waiting: Iterable[Upload]) -> None:
@@ -178,6 +183,13 @@ class _Follower:
                     f" starter's log in {self._stack.log_folder}.",
                     None,
                 )
+
+
+def _object_of(document: Any) -> tuple[Any, Any]:
+    """Key and version of the object that an execution processes, given its input."""
+    source = document.get("source") if isinstance(document, dict) else None
+    known = source if isinstance(source, dict) else {}
+    return known.get("key"), known.get("version_id")
 
 
 def _sources(body: str) -> list[tuple[str, str | None]]:

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from unittest.mock import patch
 
 # These modules register their patches when they are imported.
-from pipectl.embedded.moto_patches import engine, events, map_runs  # noqa: F401
+from pipectl.embedded.moto_patches import answers, engine, events, map_runs  # noqa: F401
 from pipectl.embedded.moto_patches.table import (
     REPLACEMENTS,
     PatchSettings,

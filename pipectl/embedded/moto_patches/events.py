@@ -1,7 +1,7 @@
 """Patches that send the events which moto leaves out or sends incompletely.
 
-S3 events get a version and a sequencer, topics and rules reach Lambda functions, and executions
-report their status to EventBridge.
+S3 events get a version and a sequencer, pollers learn that a message becomes visible, topics and
+rules reach Lambda functions, and executions report their status to EventBridge.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from moto.events.utils import EventTemplateParser
 from moto.s3 import notifications
 from moto.sns.exceptions import InvalidParameterValue
 from moto.sns.models import SNSBackend, Subscription
+from moto.sqs.models import SQSBackend
 from moto.stepfunctions.parser.backend.execution import (
     BaseExecutionWorkerCommunication,
     Execution,
@@ -49,6 +50,22 @@ def _complete_s3_event(original: Callable[..., dict[str, Any]], _settings: Patch
         return event
 
     return event_of
+
+
+# SQS
+
+
+@replaces(SQSBackend, "change_message_visibility", "692b1274fcb9")
+def _changes_of_visibility_seen(original: Callable[..., None], _settings: PatchSettings) -> Any:
+    """Let those who wait for a queue's messages see that one becomes visible at another time."""
+
+    def change(backend: Any, queue_name: str, *args: Any, **more: Any) -> None:
+        original(backend, queue_name, *args, **more)
+        changed = backend.get_queue(queue_name)._messages_lock  # moto has no public name for it
+        with changed:
+            changed.notify_all()
+
+    return change
 
 
 # SNS
@@ -179,18 +196,20 @@ class _Others:
 
 
 @replaces(Execution, "start", "aace7bdcfe22")
-def _report_start(original: Callable[..., None], _settings: PatchSettings) -> Any:
+def _report_start(original: Callable[..., None], settings: PatchSettings) -> Any:
     def start(execution: Any) -> None:
         original(execution)
+        settings.changed()
         emit_status(execution)
 
     return start
 
 
 @replaces(BaseExecutionWorkerCommunication, "terminated", "8d9da006beb9")
-def _report_end(original: Callable[..., None], _settings: PatchSettings) -> Any:
+def _report_end(original: Callable[..., None], settings: PatchSettings) -> Any:
     def terminated(communication: Any) -> None:
         original(communication)
+        settings.changed()
         emit_status(communication.execution)
 
     return terminated

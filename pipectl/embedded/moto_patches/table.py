@@ -22,12 +22,14 @@ class PatchSettings:
     """What the patches need to know of the stack that is up.
 
     `endpoint` gives the address of a service, and `invoke` invokes a function, given by name or
-    ARN, asynchronously with a payload. The engine waits on `clock`, and ends with it.
+    ARN, asynchronously with a payload. The engine waits on `clock`, and ends with it. `changed` is
+    called when an execution has started or ended.
     """
 
     endpoint: Callable[[str], str]
     clock: StackClock
     invoke: Callable[[str, bytes], None]
+    changed: Callable[[], None]
 
 
 MakeReplacement = Callable[[Any, PatchSettings], Any]

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -209,7 +210,9 @@ class TestPolling:
     @pytest.fixture
     def polled(self, faults: InjectedFaults) -> Iterator[tuple[Queue, Poller, OneByOne]]:
         queue, workers = Queue(), OneByOne()
-        poller = Poller(SOURCE, service(workers, lambda _: None, faults), cast("Any", queue), 0)
+        arrivals = SimpleNamespace(wait=lambda: None, wake=lambda: None)
+        lambdas = service(workers, lambda _: None, faults)
+        poller = Poller(SOURCE, lambdas, cast("Any", queue), arrivals, 0)
         yield queue, poller, workers
         poller.stop()
 

@@ -22,6 +22,7 @@ SETTINGS = PatchSettings(
     endpoint=lambda _service: "http://127.0.0.1:1",
     clock=StackClock(0),
     invoke=lambda _function, _payload: None,
+    changed=lambda: None,
 )
 ERROR: Any = {"error": "States.Runtime", "cause": "No state may follow."}
 

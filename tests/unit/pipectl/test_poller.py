@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -49,7 +50,8 @@ def test_an_odd_answer_is_said_and_does_not_end_the_polling(
     monkeypatch.setattr(poller, "PAUSE_AFTER_SURPRISE_SECONDS", 0.0)
     queue: Any = OddQueue()
     source = EventSource("https://queue.example/q", "arn", "f", 10, True, 1)
-    polling = Poller(source, None, queue)  # type: ignore[arg-type]
+    arrivals = SimpleNamespace(wait=lambda: None, wake=lambda: None)
+    polling = Poller(source, None, queue, arrivals)  # type: ignore[arg-type]
     polling.start()
     try:
         assert queue.polled_again.wait(10)

@@ -1,0 +1,101 @@
+"""Patches that make moto's answers cheaper; their content is the same.
+
+moto looks for each member of an answer under up to eight names, which it computes anew every time.
+For the 60 possible members of each event in an execution's history, and for each attribute of an
+item, that takes several times as long as everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from moto.core.serialize import (
+    AttributePicker,
+    AttributePickerContext,
+    ResponseSerializer,
+    TimestampSerializer,
+    XFormedAttributePicker,
+)
+from moto.s3.models import FakeTableStorageBucket, S3Backend
+from moto.s3.utils import _VersionedKeyStore
+
+from pipectl.embedded.moto_patches.table import PatchSettings, replaces
+
+# Others may choose the names by the value itself.
+_PICKERS = (AttributePicker, XFormedAttributePicker)
+
+
+@replaces(ResponseSerializer, "get_value", "956d0b158a71")
+def _names_computed_once(original: Callable[..., Any], _settings: PatchSettings) -> Any:
+    """Keep the names of a member with its shape, for members of plain dictionaries.
+
+    Of a dictionary, the names depend only on the member's shape and on the class of the picker.
+    """
+
+    def get_value(serializer: Any, value: Any, key: str, shape: Any) -> Any:
+        picker = serializer._value_picker
+        if type(value) is not dict or type(picker) not in _PICKERS:
+            return original(serializer, value, key, shape)
+        if picker.response_transformers:
+            return original(serializer, value, key, shape)
+        known = shape.__dict__.setdefault("kept_names", {})
+        kind = (type(picker), tuple(picker.alias_providers), key, id(getattr(shape, "parent", 0)))
+        names = known.get(kind)
+        if names is None:
+            context = AttributePickerContext({}, key, shape)
+            names = known[kind] = tuple(dict.fromkeys(picker.get_possible_keys(context)))
+        if any("." in name for name in names):  # a path into the value
+            return original(serializer, value, key, shape)
+        for name in names:
+            if name in value:
+                return value[name]
+        return None
+
+    return get_value
+
+
+@replaces(TimestampSerializer, "_convert_timestamp_to_str", "47ac5d36a01b")
+def _times_read_quickly(original: Callable[..., Any], _settings: PatchSettings) -> Any:
+    """Read ISO times with Python's own parser, which is fifty times as fast as dateutil's."""
+
+    def convert(serializer: Any, value: Any, timestamp_format: str) -> Any:
+        if isinstance(value, str):
+            try:
+                read = datetime.fromisoformat(value)
+            except ValueError:
+                read = None
+            if read is not None and read.tzinfo is not None:
+                value = read
+        return original(serializer, value, timestamp_format)
+
+    return convert
+
+
+@replaces(S3Backend, "list_objects", "0a414b50b54c")
+def _only_keys_with_the_prefix(original: Callable[..., Any], _settings: PatchSettings) -> Any:
+    """Let moto look only at the objects with the prefix that is listed.
+
+    It copies and reads all objects of the bucket, with a cost per listing that grows with every
+    file that was ever processed.
+    """
+
+    def list_objects(backend: Any, bucket: Any, prefix: str | None, *args: Any, **more: Any) -> Any:
+        narrow = prefix and not isinstance(bucket, FakeTableStorageBucket)
+        seen = _Objects(bucket.keys, str(prefix)) if narrow else bucket
+        return original(backend, seen, prefix, *args, **more)
+
+    return list_objects
+
+
+class _Objects:
+    """The part of a bucket that one listing needs."""
+
+    def __init__(self, objects: Any, prefix: str) -> None:
+        self.keys = _VersionedKeyStore()
+        for name in list(objects):  # a copy, since others write meanwhile
+            if name.startswith(prefix):
+                versions = objects.getlist(name)
+                if versions:
+                    self.keys.setlist(name, versions)

@@ -1,0 +1,207 @@
+"""What makes moto's answers cheaper leaves them as they are."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from moto.core.serialize import ResponseSerializer, TimestampSerializer
+from moto.s3.models import s3_backends
+from moto.s3.utils import _VersionedKeyStore
+
+from pipectl.embedded.clock import StackClock
+from pipectl.embedded.moto_patches.all_patches import applied
+from pipectl.embedded.moto_patches.application import moto_application
+from pipectl.embedded.moto_patches.backends import empty_backends
+from pipectl.embedded.moto_patches.table import REPLACEMENTS, PatchSettings
+from pipectl.embedded.template import ACCOUNT, REGION
+
+SETTINGS = PatchSettings(
+    endpoint=lambda _service: "",
+    clock=StackClock(0),
+    invoke=lambda _function, _payload: None,
+    changed=lambda: None,
+)
+DEFINITION = {
+    "StartAt": "Map",
+    "States": {
+        "Map": {
+            "Type": "Map",
+            "ItemProcessor": {
+                "StartAt": "Choice",
+                "States": {
+                    "Choice": {
+                        "Type": "Choice",
+                        "Choices": [{"Variable": "$", "NumericEquals": 1, "Next": "End"}],
+                        "Default": "End",
+                    },
+                    "End": {"Type": "Pass", "End": True},
+                },
+            },
+            "Next": "Fail",
+        },
+        "Fail": {"Type": "Fail", "Error": "Broken", "Cause": "On purpose."},
+    },
+}
+
+
+class Api:
+    """moto's application, called as a server calls it."""
+
+    def __init__(self) -> None:
+        self._moto = moto_application()
+
+    def call(self, target: str, **request: Any) -> dict[str, Any]:
+        service = {"AWSStepFunctions": "states", "DynamoDB_20120810": "dynamodb"}[
+            target.partition(".")[0]
+        ]
+        body = json.dumps(request).encode()
+        environ = {
+            "REQUEST_METHOD": "POST",
+            "PATH_INFO": "/",
+            "QUERY_STRING": "",
+            "SERVER_NAME": "127.0.0.1",
+            "SERVER_PORT": "80",
+            "HTTP_HOST": "127.0.0.1",
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(body),
+            "CONTENT_LENGTH": str(len(body)),
+            "CONTENT_TYPE": "application/x-amz-json-1.0",
+            "HTTP_X_AMZ_TARGET": target,
+            "HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 Credential=k/20260301/{REGION}/{service}/r",
+        }
+        answer = b"".join(self._moto(environ, lambda *_: None))
+        document: dict[str, Any] = json.loads(answer)
+        return document
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    with empty_backends(), applied(SETTINGS):
+        yield Api()
+
+
+def twice(api: Api, monkeypatch: pytest.MonkeyPatch, target: str, **request: Any) -> list[Any]:
+    """The answer with the patches, and without those of this module."""
+    own = [one for one in REPLACEMENTS if one.make.__module__.endswith(".answers")]
+    with_them = api.call(target, **request)
+    assert own
+    with monkeypatch.context() as patched:
+        for replacement in own:
+            patched.setattr(replacement.owner, replacement.name, ORIGINALS[replacement.full_name])
+        return [with_them, api.call(target, **request)]
+
+
+ORIGINALS = {
+    "moto.core.serialize.ResponseSerializer.get_value": ResponseSerializer.get_value,
+    "moto.core.serialize.TimestampSerializer._convert_timestamp_to_str": (
+        TimestampSerializer._convert_timestamp_to_str
+    ),
+    "moto.s3.models.S3Backend.list_objects": type(s3_backends[ACCOUNT]["aws"]).list_objects,
+}
+
+
+def test_a_history_and_a_list_of_executions_are_the_same(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = api.call(
+        "AWSStepFunctions.CreateStateMachine",
+        name="m",
+        definition=json.dumps(DEFINITION),
+        roleArn=f"arn:aws:iam::{ACCOUNT}:role/r",
+    )["stateMachineArn"]
+    arn = api.call(
+        "AWSStepFunctions.StartExecution", stateMachineArn=machine, name="n", input="[1, 2]"
+    )["executionArn"]
+    deadline = time.monotonic() + 30
+    while api.call("AWSStepFunctions.DescribeExecution", executionArn=arn)["status"] == "RUNNING":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    for target, request in (
+        ("GetExecutionHistory", {"executionArn": arn}),
+        ("DescribeExecution", {"executionArn": arn}),
+        ("ListExecutions", {"stateMachineArn": machine}),
+    ):
+        quick, slow = twice(api, monkeypatch, f"AWSStepFunctions.{target}", **request)
+        assert quick == slow
+    assert len(api.call("AWSStepFunctions.GetExecutionHistory", executionArn=arn)["events"]) > 10
+
+
+def test_an_item_is_the_same(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = "DynamoDB_20120810."
+    api.call(
+        f"{target}CreateTable",
+        TableName="t",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+    )
+    nested = {"M": {"a": {"N": "1"}, "b": {"L": [{"S": "x"}, {"NULL": True}, {"BOOL": False}]}}}
+    item = {"id": {"S": "1"}, "nested": nested, "set": {"SS": ["x", "y"]}, "blob": {"B": "AAEC"}}
+    api.call(f"{target}PutItem", TableName="t", Item=item)
+    quick, slow = twice(api, monkeypatch, f"{target}GetItem", TableName="t", Key={"id": {"S": "1"}})
+    assert quick == slow
+    assert quick["Item"] == item
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["2026-03-01T08:00:00.123Z", "2026-03-01T10:00:00+02:00", "2026-03-01T08:00:00", 1772352000.5],
+)
+def test_a_time_is_the_same(given: Any) -> None:
+    serializer = TimestampSerializer("unixtimestamp")
+    for kind in ("unixtimestamp", "iso8601", "rfc822"):
+        slow = serializer._convert_timestamp_to_str(given, kind)
+        with applied(SETTINGS):
+            assert serializer._convert_timestamp_to_str(given, kind) == slow
+
+
+class TestListings:
+    """Objects of a versioned bucket under two prefixes, one of them deleted."""
+
+    @pytest.fixture
+    def backend(self) -> Iterator[Any]:
+        with empty_backends():
+            backend: Any = s3_backends[ACCOUNT]["aws"]
+            bucket = backend.create_bucket("bucket", REGION)
+            backend.put_bucket_versioning("bucket", "Enabled")
+            for key in ("raw/a/1", "raw/a/1", "raw/b/2", "raw/c", "rawer", "other/x"):
+                backend.put_object("bucket", key, b"")
+            backend.delete_object("bucket", "raw/c")
+            yield backend, bucket
+
+    @pytest.mark.parametrize("prefix", [None, "", "raw/", "raw/a", "raw/c", "nothing"])
+    @pytest.mark.parametrize("delimiter", [None, "/"])
+    def test_are_the_same(self, backend: Any, prefix: str | None, delimiter: str | None) -> None:
+        s3, bucket = backend
+        slow = s3.list_objects(bucket, prefix, delimiter, marker=None, max_keys=None)
+        with applied(SETTINGS):
+            assert s3.list_objects(bucket, prefix, delimiter, marker=None, max_keys=None) == slow
+
+    def test_read_only_the_objects_under_the_prefix(
+        self, backend: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        s3, bucket = backend
+        read: list[str] = []
+        original = _VersionedKeyStore.__getitem__
+
+        def get(store: Any, key: str) -> Any:
+            read.append(key)
+            return original(store, key)
+
+        monkeypatch.setattr(_VersionedKeyStore, "__getitem__", get)
+        with applied(SETTINGS):
+            s3.list_objects(bucket, "raw/a", None, marker=None, max_keys=None)
+        assert read == ["raw/a/1"]
+
+
+def test_a_member_with_a_datetime_is_the_same() -> None:
+    moment = datetime(2026, 3, 1, 8, tzinfo=UTC)
+    serializer = TimestampSerializer("iso8601")
+    with applied(SETTINGS):
+        assert serializer._convert_timestamp_to_str(moment, "iso8601") == "2026-03-01T08:00:00Z"  # type: ignore[arg-type]
