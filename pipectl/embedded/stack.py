@@ -147,6 +147,7 @@ class EmbeddedStack:
 
     def _serve(self, translation: Translation) -> None:
         from pipectl.embedded.concurrency import Concurrency
+        from pipectl.embedded.direct import DirectCalls
         from pipectl.embedded.gateway import Gateway
         from pipectl.embedded.lambda_service import LambdaService
         from pipectl.embedded.moto_patches import backends, message_move, redrive, start_execution
@@ -165,15 +166,20 @@ class EmbeddedStack:
         for extension in (start_execution, redrive, message_move):
             extension.extend(gateway)
         self._add_controls(gateway)
-        server.start(Guard(gateway, self.token))
+        guarded = Guard(gateway, self.token)
+        server.start(guarded)
+        direct = DirectCalls(server.endpoint, guarded)
+        self._open.callback(direct.close)
         settings = PatchSettings(
             endpoint=lambda service: _endpoint_of(service, server.endpoint),
             clock=self._clock,
             invoke=self._lambda.invoke_later,
             changed=self.changes.note,
+            serve=direct.serve,
         )
         self._open.enter_context(applied(settings))
         self.deployment = Deployment.embedded(server.endpoint, REGION, STACK_NAME)
+        direct.serve(self.deployment.session)
         self._create(translation.result())
 
     def _create(self, template: Template) -> None:

@@ -196,6 +196,7 @@ class _Clients:
             aws_access_key_id="embedded",
             aws_secret_access_key="embedded",  # noqa: S106  # moto checks no keys
         )
+        settings.serve(self._session)
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, str], BaseClient] = {}
 

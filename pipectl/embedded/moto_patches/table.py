@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+import boto3
+
 from pipectl.embedded.clock import StackClock
 
 
@@ -23,13 +25,15 @@ class PatchSettings:
 
     `endpoint` gives the address of a service, and `invoke` invokes a function, given by name or
     ARN, asynchronously with a payload. The engine waits on `clock`, and ends with it. `changed` is
-    called when an execution has started or ended.
+    called when an execution has started or ended. `serve` prepares the session with which the
+    engine calls other services.
     """
 
     endpoint: Callable[[str], str]
     clock: StackClock
     invoke: Callable[[str, bytes], None]
     changed: Callable[[], None]
+    serve: Callable[[boto3.Session], None]
 
 
 MakeReplacement = Callable[[Any, PatchSettings], Any]

@@ -26,6 +26,7 @@ SETTINGS = PatchSettings(
     clock=StackClock(0),
     invoke=lambda _function, _payload: None,
     changed=lambda: None,
+    serve=lambda _session: None,
 )
 DEFINITION = {
     "StartAt": "Map",
@@ -204,4 +205,4 @@ def test_a_member_with_a_datetime_is_the_same() -> None:
     moment = datetime(2026, 3, 1, 8, tzinfo=UTC)
     serializer = TimestampSerializer("iso8601")
     with applied(SETTINGS):
-        assert serializer._convert_timestamp_to_str(moment, "iso8601") == "2026-03-01T08:00:00Z"  # type: ignore[arg-type]
+        assert serializer._convert_timestamp_to_str(moment, "iso8601") == "2026-03-01T08:00:00Z"

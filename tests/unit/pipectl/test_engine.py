@@ -23,6 +23,7 @@ SETTINGS = PatchSettings(
     clock=StackClock(0),
     invoke=lambda _function, _payload: None,
     changed=lambda: None,
+    serve=lambda _session: None,
 )
 ERROR: Any = {"error": "States.Runtime", "cause": "No state may follow."}
 

@@ -35,6 +35,7 @@ def test_patches_replace_every_name_of_the_table_and_restore_it() -> None:
     settings: Any = SimpleNamespace()
     before = [getattr(patch.owner, patch.name) for patch in table.REPLACEMENTS]
     settings.clock = settings.endpoint = settings.invoke = None
+    settings.serve = lambda _session: None
     with all_patches.applied(settings):
         during = [getattr(patch.owner, patch.name) for patch in table.REPLACEMENTS]
     assert all(new is not old for new, old in zip(during, before, strict=True))

@@ -22,6 +22,7 @@ SETTINGS = PatchSettings(
     clock=StackClock(0),
     invoke=lambda _function, _payload: None,
     changed=lambda: None,
+    serve=lambda _session: None,
 )
 
 
