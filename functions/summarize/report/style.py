@@ -105,7 +105,7 @@ max-width:none}
 .stack td[data-l]{position:relative;padding-left:7.5rem;white-space:normal}
 .stack td[data-l]::before{content:attr(data-l);color:var(--soft);position:absolute;left:0}
 .stack td.w{padding-left:7.5rem}
-.stack td:empty{display:none}}
+.stack td:empty{display:none}.stack .pill{white-space:normal;border-radius:.7rem}}
 @media print{:root{--bg:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#bbb;--fill:#f0f0f0}
 body{font-size:10pt}section{border:0;padding:.5rem 0;margin:0}nav{display:none}
 .card,tr{break-inside:avoid}h2,h3{break-after:avoid}.scroll{overflow:visible}
