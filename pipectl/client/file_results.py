@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # The parts of the output bucket that are mirrored. work/ is the pipeline's own.
 MIRRORED_PREFIXES = (keys.PROCESSED_PREFIX, keys.REJECTED_PREFIX, keys.REPORTS_PREFIX)
+OUTPUTS = ("processed", "rejected", "summary", "report")
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class Collector:
 
     def not_started(self, upload: Upload, failure: ExecutionFailure) -> FileResult:
         """The result of a file for which no execution was started."""
-        nothing: Mapping[str, Path | None] = dict.fromkeys(("processed", "rejected", "summary"))
+        nothing: Mapping[str, Path | None] = dict.fromkeys(OUTPUTS)
         return FileResult(upload, None, None, failure, None, None, nothing)
 
     def metadata(self, file_id: str) -> dict[str, Any] | None:
@@ -140,6 +141,7 @@ class Collector:
             "processed": _main_file(local.get(keys.PROCESSED_PREFIX, []), file_id),
             "rejected": _ending(local.get(keys.REJECTED_PREFIX, []), ".jsonl"),
             "summary": _ending(local.get(keys.REPORTS_PREFIX, []), "_summary.json"),
+            "report": _ending(local.get(keys.REPORTS_PREFIX, []), ".html"),
         }
 
 

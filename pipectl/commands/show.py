@@ -148,6 +148,7 @@ _OUTPUT_NAMES = {
     "rejected": "Rejected",
     "rejected_csv": "To correct",
     "summary": "Summary",
+    "report": "Report",
 }
 
 

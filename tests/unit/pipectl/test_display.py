@@ -15,7 +15,7 @@ from pipectl.client.uploads import Upload
 from pipectl.local.display import Progress, show_table
 
 STARTED = datetime(2026, 3, 1, tzinfo=UTC)
-NOTHING = dict.fromkeys(("processed", "rejected", "summary"))
+NOTHING = dict.fromkeys(("processed", "rejected", "summary", "report"))
 
 
 def succeeded(name: str) -> FileResult:

@@ -57,7 +57,7 @@ def test_run_prints_the_keys_that_the_page_shows() -> None:
         ExecutionFailure("EmptyFile", "It is empty.", "ParseCsv"),
         {"file_id": "f1"},
         {"subject": "s", "message": "m", "attributes": {}},
-        dict.fromkeys(("processed", "rejected", "summary")),
+        dict.fromkeys(("processed", "rejected", "summary", "report")),
     ).document()
     [shown] = documented("run")["files"]
 

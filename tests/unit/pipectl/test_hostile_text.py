@@ -294,7 +294,7 @@ def run(place: Place) -> Lines:
 
     def run_files(uploads: Any, *, progress: Any, **_: Any) -> Any:
         failure = ExecutionFailure(f"Code{EVIL}", f"Message{EVIL}", f"State{EVIL}")
-        outputs = dict.fromkeys(("processed", "rejected", "summary"), place.folder / name)
+        outputs = dict.fromkeys(("processed", "rejected", "summary", "report"), place.folder / name)
         results = [
             FileResult(upload, None, None, failure, {EVIL: EVIL}, None, outputs)
             for upload in uploads

@@ -38,7 +38,7 @@ def test_people_get_the_words_of_a_message(message: str, text: str) -> None:
 
 
 def test_a_file_that_started_nothing_has_an_error_and_no_execution() -> None:
-    nothing = dict.fromkeys(("processed", "rejected", "summary"))
+    nothing = dict.fromkeys(("processed", "rejected", "summary", "report"))
     failure = ExecutionFailure("NotStarted", "It did not start.", None)
     result = FileResult(
         Upload(Path("a.csv"), "raw/a.csv"), None, None, failure, None, None, nothing
@@ -51,7 +51,7 @@ def test_a_file_that_started_nothing_has_an_error_and_no_execution() -> None:
         "record_count": None,
         "processed_count": None,
         "error_count": None,
-        "outputs": {"processed": None, "rejected": None, "summary": None},
+        "outputs": {"processed": None, "rejected": None, "summary": None, "report": None},
         "execution": None,
         "metadata": None,
         "notification": None,
@@ -70,7 +70,12 @@ def test_a_file_that_succeeded_has_the_shape_that_other_tools_rely_on() -> None:
         None,
         {"file_id": "f1", "record_count": 3, "processed_count": 2, "error_count": 1},
         {"subject": "s", "message": "m", "attributes": {}},
-        {"processed": Path("out/processed/orders/f1.jsonl"), "rejected": None, "summary": None},
+        {
+            "processed": Path("out/processed/orders/f1.jsonl"),
+            "rejected": None,
+            "summary": None,
+            "report": None,
+        },
     )
     document = result.document()
     assert document["source"] == "in/a.csv"
