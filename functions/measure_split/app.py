@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from shared import keys, storage
+from shared import storage
 from shared.settings import from_environment
 from shared.step import Task, step
 from tabular.errors import MisalignedSplits, TabularError
@@ -38,6 +38,6 @@ def handler(task: Task) -> dict[str, Any]:
         found = measure(chunks, layout, split).to_document()
     except MisalignedSplits as error:
         found = {"misaligned": str(error)}
-    measure_key = keys.part_key(job.file_id, split.index, "measure.json")
+    measure_key = task.work.part(split.index, "measure.json")
     storage.write_document(settings.output_bucket, measure_key, found)
     return {"aligned": "misaligned" not in found}

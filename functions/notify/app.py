@@ -6,7 +6,12 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from notify.message import Notification, failure_notification, success_notification
+from notify.message import (
+    Notification,
+    failure_notification,
+    success_notification,
+    superseded_notification,
+)
 from shared.clients import sns
 from shared.errors import aws_errors
 from shared.metadata import mark_item, read_success
@@ -37,9 +42,12 @@ def handler(task: Task) -> dict[str, Any]:
     if task.payload["outcome"] == "failed":
         notification = failure_notification(task.job, task.execution, settings.environment)
         return _publish(settings, notification)
-    notification = success_notification(
-        task.job, task.execution, settings.environment, settings.output_bucket
-    )
+    if task.job.superseded_by:
+        notification = superseded_notification(task.job, task.execution, settings.environment)
+    else:
+        notification = success_notification(
+            task.job, task.execution, settings.environment, settings.output_bucket
+        )
     item = read_success(settings.metadata_table, task.job.file_id)
     # One mark for each execution, so that the success of another one doesn't cause a repetition.
     marks: dict[str, Any] = item.get("notified", {})

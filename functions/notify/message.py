@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
-from shared import keys
 from shared.job import Execution, Failure, Job
 from shared.remedies import remedy_of
 from shared.text import exact_json, printable
@@ -44,7 +43,6 @@ def success_notification(
     outputs = {
         "processed": f"s3://{output_bucket}/{output['processed_key']}",
         "rejected": _uri(output_bucket, output["rejected_key"]),
-        "rejected_csv": _uri(output_bucket, output["rejected_csv_key"]),
         "summary": f"s3://{output_bucket}/{job.results['summary']['summary_key']}",
     }
     errors = output["error_count"]
@@ -54,7 +52,7 @@ def success_notification(
     lines = [
         f"Output: {outputs['processed']}",
         f"Summary: {outputs['summary']}",
-        *([f"Rejected: {outputs['rejected_csv']}"] if errors else []),
+        *([f"Rejected: {outputs['rejected']}"] if errors else []),
         "",
         "Statistics:",
         f"- Records Read: {output['record_count']}",
@@ -65,12 +63,6 @@ def success_notification(
         f"- Bytes Written: {output['processed_bytes']}",
         f"- Time: {duration_ms / 1000:.1f} s",
     ]
-    if errors:
-        correction = keys.correction_key(job.source.dataset, job.file_id)
-        lines += [
-            "",
-            f"To process the rejected records, correct a copy and upload it as {correction}",
-        ]
     return _notification(
         job,
         execution,
@@ -88,6 +80,26 @@ def success_notification(
             "duration_ms": duration_ms,
         },
         attributes={"has_rejects": "true" if errors else "false"},
+    )
+
+
+def superseded_notification(job: Job, execution: Execution, environment: str) -> Notification:
+    """The notification that a later version of the file, or a later attempt, is published."""
+    by = dict(job.superseded_by or {})
+    return _notification(
+        job,
+        execution,
+        environment,
+        status="superseded",
+        subject=f"Data Pipeline: {_name(job)} superseded",
+        title="Data Pipeline: File Superseded",
+        lines=[
+            "Status: superseded",
+            f"Superseded By: {by.get('file_id')}, execution {by.get('execution')}",
+            "A later version of the file, or a later attempt, is published. Nothing is to be done.",
+        ],
+        details={"superseded_by": by},
+        attributes={},
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from shared import keys, storage
+from shared import storage
 from shared.settings import from_environment
 from shared.step import Task, step
 from tabular.errors import MisalignedSplits, TabularError
@@ -33,7 +33,7 @@ def handler(task: Task) -> dict[str, Any]:
     found = list(
         storage.read_documents(
             bucket,
-            [keys.part_key(job.file_id, split["index"], "measure.json") for split in planned],
+            [task.work.part(split["index"], "measure.json") for split in planned],
         )
     )
     # The first in file order: later boundaries can be wrong only because of it.
@@ -42,7 +42,7 @@ def handler(task: Task) -> dict[str, Any]:
         raise MisalignedSplits(wrong)
     measures = [Measure(**one) for one in found]
     numbered = number_splits([Split(**split) for split in planned], measures)
-    key = keys.numbered_splits_key(job.file_id)
+    key = task.work.numbered_splits
     storage.write_document(bucket, key, [asdict(split) for split in numbered])
     return {
         "numbered_splits_key": key,

@@ -10,17 +10,19 @@ from typing import Any, Literal
 from parse_csv.contracts import read_contract
 from parse_csv.limits import bytes_a_line, check_splits, why_one_split
 from parse_csv.names import check_dataset, check_keys
-from parse_csv.origin import corrected_file, corrected_rejects, locate, output_name
-from shared import keys, storage
-from shared.job import Location, readable_cause
+from parse_csv.origin import locate
+from shared import keys, publication, storage
+from shared.job import Job, Location, readable_cause
 from shared.settings import from_environment
 from shared.step import Task, step
+from shared.versions import Rank
 from tabular.errors import HeaderMismatch, TabularError
 from tabular.file_names import IgnoredNames
 from tabular.model import Contract
 from tabular.reading.layout import Layout, read_layout
 from tabular.reading.split import Split
 from tabular.reading.splits import plan_splits
+from tabular.writing.formats import FORMATS
 
 # Enough for any header and for a sample to detect the delimiter in; one request.
 HEAD_BYTES = 1024 * 1024
@@ -32,7 +34,6 @@ class Settings:
 
     input_bucket: str
     output_bucket: str
-    metadata_table: str
     require_contract: Literal["true", "false"]
     max_concurrency: int
     split_size_bytes: int
@@ -44,33 +45,36 @@ class Settings:
 def handler(task: Task) -> dict[str, Any]:
     """Read the file's head and the dataset's contract; write the plan and the splits to `work/`.
 
-    Returns the keys of both, the file's location, and what was found out about the file. Raises
-    `InvalidDatasetName`, `KeyTooLong`, `ContractMissing`, the `Source...` errors of `shared`, and
-    the errors of `tabular` if the contract is invalid or the file can't be read with it.
+    Returns the keys of both, the file's location, and what was found out about the file. If a later
+    version of the file or a later attempt has published its output, there is nothing to do: the
+    result then has only `superseded_by`. Raises `InvalidDatasetName`, `KeyTooLong`,
+    `ContractMissing`, the `Source...` errors of `shared`, and the errors of `tabular` if the
+    contract is invalid or the file can't be read with it.
     """
     settings = from_environment(Settings)
     job = task.job
     check_dataset(job.source.dataset)
-    check_keys(job, job.file_id)
+    check_keys(job)
     required = settings.require_contract == "true"
     contract = read_contract(settings.input_bucket, job.source.dataset, required=required)
+    path = _output_path(job)
+    higher = _higher_rank(task, path, settings.output_bucket)
+    if higher:
+        return dict.fromkeys(RESULTS) | {"superseded_by": higher.to_document()}
     location, head = locate(job, HEAD_BYTES)
-    layout = _read_layout(head, location, contract.terms, settings, job.file_id)
+    layout = _read_layout(head, location, contract.terms, settings, task.work)
     misaligned = task.payload["job"].get("misaligned") if task.payload.get("one_split") else None
     splits = _plan(layout, location, settings, misaligned, bytes_a_line(head, layout))
-    corrected = corrected_file(settings.metadata_table, job.source)
-    name = output_name(job.file_id, corrected)
-    check_keys(job, name)
 
-    plan_key = keys.plan_key(job.file_id)
     plan = {"layout": layout.to_document(), "split": asdict(splits[0])}
-    storage.write_document(settings.output_bucket, plan_key, plan)
-    splits_key = keys.splits_key(job.file_id)
-    storage.write_document(settings.output_bucket, splits_key, [asdict(one) for one in splits])
+    storage.write_document(settings.output_bucket, task.work.plan, plan)
+    storage.write_document(
+        settings.output_bucket, task.work.splits, [asdict(one) for one in splits]
+    )
     return {
-        "plan_key": plan_key,
+        "plan_key": task.work.plan,
         "splits": len(splits),
-        "splits_key": splits_key,
+        "splits_key": task.work.splits,
         "max_concurrency": settings.max_concurrency,
         "location": asdict(location),
         "encoding": layout.encoding,
@@ -79,14 +83,43 @@ def handler(task: Task) -> dict[str, Any]:
         "columns": len(layout.header),
         "contract_key": contract.key,
         "contract_version": contract.version,
-        "correction_of": corrected["file_id"] if corrected else None,
-        "corrected_rejects": corrected_rejects(settings.output_bucket, corrected),
-        "output_name": name,
+        "output_path": path,
+        "superseded_by": None,
     }
 
 
+RESULTS = (
+    "plan_key",
+    "splits",
+    "splits_key",
+    "max_concurrency",
+    "location",
+    "encoding",
+    "compression",
+    "delimiter",
+    "columns",
+    "contract_key",
+    "contract_version",
+    "output_path",
+    "superseded_by",
+)
+"""The names of what the handler returns: always all of them, because the workflow selects them."""
+
+
+def _output_path(job: Job) -> str:
+    suffixes = [output_format.suffix for output_format in FORMATS.values()]
+    return keys.output_path(job.source.bucket, job.source.key, suffixes)
+
+
+def _higher_rank(task: Task, path: str, output_bucket: str) -> Rank | None:
+    """The rank of the published output if it is higher than this execution's, in any format."""
+    dataset = task.job.source.dataset
+    outputs = (keys.processed_key(dataset, path, one.suffix) for one in FORMATS.values())
+    return publication.higher_rank(output_bucket, outputs, Rank.of(task.job.source, task.execution))
+
+
 def _read_layout(
-    head: bytes, location: Location, terms: Contract | None, settings: Settings, file_id: str
+    head: bytes, location: Location, terms: Contract | None, settings: Settings, work: keys.Work
 ) -> Layout:
     """The file's layout. If the contract doesn't allow the header, the header is saved as the plan.
 
@@ -105,7 +138,7 @@ def _read_layout(
     except HeaderMismatch as error:
         if error.header is not None:
             plan = {"header": list(error.header)}
-            storage.write_document(settings.output_bucket, keys.plan_key(file_id), plan)
+            storage.write_document(settings.output_bucket, work.plan, plan)
         raise
 
 

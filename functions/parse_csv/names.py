@@ -7,7 +7,6 @@ import unicodedata
 from shared import keys
 from shared.errors import InvalidDatasetName, KeyTooLong
 from shared.job import Job
-from tabular.writing.formats import FORMATS
 
 # Control characters, line and paragraph separators: they break logs, e-mails, and S3's own XML.
 _REFUSED_CATEGORIES = frozenset({"Cc", "Zl", "Zp"})
@@ -35,11 +34,10 @@ def check_dataset(dataset: str) -> None:
         )
 
 
-def check_keys(job: Job, output_name: str) -> None:
+def check_keys(job: Job) -> None:
     """Raise `KeyTooLong` if S3 would refuse the key of an object derived from the file."""
     dataset = job.source.dataset
-    suffixes = [output_format.suffix for output_format in FORMATS.values()]
-    made = keys.derived_keys(dataset, job.file_id, output_name, job.source.key, suffixes)
+    made = keys.derived_keys(dataset, job.file_id, job.source.key)
     longest = max(len(key.encode()) for key in made)
     excess = longest - keys.MAX_KEY_BYTES
     if excess > 0:

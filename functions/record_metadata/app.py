@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from record_metadata.item import Outcome, has_outcome, next_item, outcome_of
+from record_metadata.item import Outcome, Status, has_outcome, next_item, outcome_of
 from shared import keys
 from shared.contracts import present_contracts
 from shared.errors import PipelineError
@@ -32,7 +32,8 @@ class Settings:
 def handler(task: Task) -> dict[str, Any]:
     """Update the file's item with this execution's outcome, and count it in the metrics.
 
-    The payload's `outcome` is `succeeded` or `failed`. The item keeps the outcome of another
+    The payload's `outcome` is `succeeded` or `failed`; a success that published nothing, because a
+    later version or attempt had, is recorded as `superseded`. The item keeps the outcome of another
     execution if that one takes precedence (see `next_item`). Returns the status and the time of
     recording. Raises `TransientError` if someone else writes the item at the same time.
     """
@@ -40,7 +41,7 @@ def handler(task: Task) -> dict[str, Any]:
     outcome = outcome_of(
         task.job,
         task.execution,
-        status=task.payload["outcome"],
+        status=_status(task),
         output_bucket=settings.output_bucket,
         recorded_at=datetime.now(UTC),
     )
@@ -54,6 +55,11 @@ def handler(task: Task) -> dict[str, Any]:
     if not has_outcome(before, outcome):
         _count(outcome, dataset)
     return {"status": outcome.status, "recorded_at": outcome.recorded_at}
+
+
+def _status(task: Task) -> Status:
+    outcome: Status = task.payload["outcome"]
+    return "superseded" if outcome == "succeeded" and task.job.superseded_by else outcome
 
 
 def _metric_dataset(job: Job) -> str:

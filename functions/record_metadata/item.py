@@ -9,9 +9,10 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from shared.job import Execution, Failure, Job, iso
-from shared.metadata import Item, version_attributes
+from shared.metadata import Item
+from shared.versions import version_attributes
 
-Status = Literal["succeeded", "failed"]
+Status = Literal["succeeded", "failed", "superseded"]
 
 # Attributes that other steps set: which executions have published their success, and where the
 # source was archived.
@@ -66,10 +67,10 @@ def outcome_of(
         **{name: parse.get(name) for name in ("encoding", "compression", "delimiter", "columns")},
         "contract_key": parse.get("contract_key"),
         "contract_version": parse.get("contract_version"),
-        "output_bucket": output_bucket if output else None,
+        "output_bucket": output_bucket if output.get("processed_key") else None,
         "output_key": output.get("processed_key"),
         "rejected_key": output.get("rejected_key"),
-        "rejected_csv_key": output.get("rejected_csv_key"),
+        "superseded_by": dict(job.superseded_by) if job.superseded_by else None,
         "summary_key": job.results.get("summary", {}).get("summary_key"),
         "report_key": job.results.get("summary", {}).get("report_key"),
         "output_bytes": output.get("processed_bytes"),
@@ -89,9 +90,7 @@ def outcome_of(
         counts=counts,
         attributes={
             "attempt": job.attempt,
-            "replay_of": job.repeated_by(execution.name) or parse.get("correction_of"),
-            "correction_of": parse.get("correction_of"),
-            "output_name": parse.get("output_name"),
+            "replay_of": job.repeated_by(execution.name),
             "execution_arn": execution.arn,
             "execution_name": execution.name,
             "redrive_count": execution.redrive_count,
@@ -110,7 +109,9 @@ def next_item(before: Item | None, outcome: Outcome) -> Item:
 
     The rules: an execution may always update its own outcome. A success, of whichever attempt, is
     never replaced by another execution's failure, only by the success of an execution that started
-    later. Of two failures, the failure of the execution that started later is kept.
+    later, or if that one found the output of a later version. That a later version superseded the
+    file is not replaced by a failure either: it needs nothing more. Of two outcomes of one status,
+    that of the execution that started later is kept.
 
     Example: attempt 1 fails and attempt 2 succeeds. If someone then redrives attempt 1 and it fails
     again, the item still says `succeeded`, and its history has a third entry.
@@ -151,7 +152,11 @@ def _may_replace(before: Item, outcome: Outcome) -> bool:
     if all(before[name] == outcome.attributes[name] for name in identity):
         # A late report about the run before a redrive doesn't replace the redrive's outcome.
         return outcome.redrive_count >= int(before["redrive_count"])
-    if before["status"] != outcome.status:
+    if outcome.status == "superseded":
+        by_version = outcome.attributes["superseded_by"]["file_id"] != outcome.file_id
+        if before["status"] == "failed" or not by_version:
+            return bool(before["status"] == "failed")
+    elif before["status"] != outcome.status:
         return outcome.status == "succeeded"
     # Compared by time, because an execution that was started by hand has no number of its own.
     return bool(outcome.attributes["processed_at"] >= before["processed_at"])

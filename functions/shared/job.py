@@ -160,6 +160,12 @@ class Job:
         return Location(**self.results["parse"]["location"])
 
     @property
+    def superseded_by(self) -> Mapping[str, str] | None:
+        """The file ID and execution whose output superseded this file's; None if none did."""
+        found = (self.results.get(name, {}).get("superseded_by") for name in ("parse", "output"))
+        return next(filter(None, found), None)
+
+    @property
     def execution_name(self) -> str:
         """The name of this attempt's execution: the same for every duplicate of its event."""
         return attempt_name(self.file_id, self.attempt)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 RAW_PREFIX = "raw/"
 CONTRACTS_PREFIX = "contracts/"
 PROCESSED_PREFIX = "processed/"
 REJECTED_PREFIX = "rejected/"
 REPORTS_PREFIX = "reports/"
+CORRECTIONS_PREFIX = "corrections/"
 DEFAULT_DATASET = "default"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 MAX_KEY_BYTES = 1024
+FILE_ID_LENGTH = 32
 
 
 def dataset_of(source_key: str) -> str:
@@ -33,72 +37,104 @@ def dataset_of_contract(key: str) -> str:
     return key.removeprefix(CONTRACTS_PREFIX).rpartition(".")[0]
 
 
-def plan_key(file_id: str) -> str:
-    """The plan, how the file is read and split: written by ParseCsv, read by later steps."""
-    return f"work/{file_id}/plan.json"
+@dataclass(frozen=True)
+class Work:
+    """The keys of one execution's own objects, which expire after some days.
 
-
-def splits_key(file_id: str) -> str:
-    """The planned splits, a JSON array with one item for each: the input of MeasureSplits."""
-    return f"work/{file_id}/splits.json"
-
-
-def numbered_splits_key(file_id: str) -> str:
-    """The splits with their first rows and lines: the input of TransformSplits."""
-    return f"work/{file_id}/numbered_splits.json"
-
-
-def parts_prefix(file_id: str) -> str:
-    """The prefix of all parts of a file."""
-    return f"work/{file_id}/parts/"
-
-
-def part_key(file_id: str, split: int, content: str) -> str:
-    """A split's part; `content` is for example `jsonl`, `rejected.jsonl` or `report.json`."""
-    # Five digits, so that keys sort like the splits: a file has at most 10,000 of them.
-    return f"{parts_prefix(file_id)}{split:05d}.{content}"
-
-
-def map_results_prefix(file_id: str, execution_name: str, state: str) -> str:
-    """The prefix of the results that a Map state's ResultWriter writes.
-
-    The state machine formats the same prefix in its own language.
+    Each execution has its own, so two attempts of a file that run at once never mix their parts.
     """
-    return f"work/{file_id}/map/{execution_name}/{state}"
+
+    file_id: str
+    execution: str
+
+    @property
+    def prefix(self) -> str:
+        """The prefix of all of them."""
+        return f"work/{self.file_id}/{self.execution}/"
+
+    @property
+    def plan(self) -> str:
+        """The plan, how the file is read and split: written by ParseCsv, read by later steps."""
+        return f"{self.prefix}plan.json"
+
+    @property
+    def splits(self) -> str:
+        """The planned splits, a JSON array with one item for each: the input of MeasureSplits."""
+        return f"{self.prefix}splits.json"
+
+    @property
+    def numbered_splits(self) -> str:
+        """The splits with their first rows and lines: the input of TransformSplits."""
+        return f"{self.prefix}numbered_splits.json"
+
+    @property
+    def parts(self) -> str:
+        """The prefix of the parts of all splits."""
+        return f"{self.prefix}parts/"
+
+    def part(self, split: int, content: str) -> str:
+        """A split's part; `content` is for example `jsonl`, `rejected.jsonl` or `report.json`."""
+        # Five digits, so that keys sort like the splits: a file has at most 10,000 of them.
+        return f"{self.parts}{split:05d}.{content}"
+
+    def map_results(self, state: str) -> str:
+        """The prefix of the results that a Map state's ResultWriter writes.
+
+        The state machine formats the same prefix in its own language.
+        """
+        return f"{self.prefix}map/{state}"
 
 
-def processed_key(dataset: str, name: str, suffix: str) -> str:
-    """The typed records; `name` is the file's id, or a correction's output name."""
-    return f"{PROCESSED_PREFIX}{dataset}/{name}.{suffix}"
+def key_id(bucket: str, key: str) -> str:
+    """32 hex digits that identify a key, and all versions of it."""
+    return hashlib.sha256(f"{bucket}\0{key}".encode()).hexdigest()[:32]
 
 
-def manifest_suffix(suffix: str) -> str:
-    """The suffix of the manifest that lists the objects of an output; `suffix` is theirs."""
-    return f"{suffix}.manifest.json"
+def output_path(bucket: str, source_key: str, suffixes: Iterable[str]) -> str:
+    """The name of a file's output below its dataset: one for each key, whatever the version.
 
+    It is the key below the dataset's folder. In the dataset `default` it is the key below `raw/`,
+    because that dataset also has the files that are in no folder. So no two keys share an output.
+    A name that S3 or a query engine would not take is replaced by the key's ID: one that makes a
+    key of more than `MAX_KEY_BYTES`, or has a part that is empty, hidden (Athena and Spark skip
+    names that begin with `_` or `.`) or contains control characters. `suffixes` are those of all
+    output formats.
 
-def processed_part_key(dataset: str, name: str, split: int, suffix: str) -> str:
-    """One split's typed records, if the output is several objects with a manifest."""
-    return f"{PROCESSED_PREFIX}{dataset}/{name}/part-{split:05d}.{suffix}"
-
-
-def corrected_name(name: str) -> str:
-    """The output name of a correction of the output `name`.
-
-    A correction can have rejected records too, and be corrected in turn: each time the name grows
-    by one suffix.
+    Examples: `raw/orders/2026/a.csv` gives `2026/a.csv`; `raw/a.csv` gives `a.csv`;
+    `raw/default/a.csv` gives `default/a.csv`.
     """
-    return f"{name}-mended"
+    dataset = dataset_of(source_key)
+    below = source_key.removeprefix(RAW_PREFIX)
+    path = below if dataset == DEFAULT_DATASET else below.removeprefix(f"{dataset}/")
+    longest = max(map(len, suffixes))
+    # Every version's own output has the file's ID between the path and the suffix.
+    size = len(f"{PROCESSED_PREFIX}{dataset}/{path}.".encode()) + FILE_ID_LENGTH + 1 + longest
+    if size > MAX_KEY_BYTES or not all(map(_is_visible, path.split("/"))):
+        return key_id(bucket, source_key)
+    return path
 
 
-def rejected_key(dataset: str, file_id: str, suffix: str) -> str:
-    """The file's rejected records; `suffix` is `jsonl` (with reasons) or `csv` (to correct)."""
-    return f"{REJECTED_PREFIX}{dataset}/{file_id}.{suffix}"
+def _is_visible(name: str) -> bool:
+    is_hidden = name.startswith(("_", "."))
+    return bool(name) and not is_hidden and name.isprintable()
 
 
-def correction_key(dataset: str, file_id: str) -> str:
-    """The key, in the input bucket, to which the corrected records of a file are uploaded."""
-    return f"{RAW_PREFIX}{dataset}/{file_id}.csv"
+def processed_key(dataset: str, path: str, suffix: str) -> str:
+    """The typed records of the source that has this output path."""
+    return f"{PROCESSED_PREFIX}{dataset}/{path}.{suffix}"
+
+
+def rejected_key(dataset: str, path: str) -> str:
+    """The rejected records of the source that has this output path, with their reasons."""
+    return f"{REJECTED_PREFIX}{dataset}/{path}.jsonl"
+
+
+def corrections_key(dataset: str, file_id: str) -> str:
+    """The file's rejected records to correct; a correction is uploaded to the same key.
+
+    The former is in the output bucket, the latter in the input bucket.
+    """
+    return f"{CORRECTIONS_PREFIX}{dataset}/{file_id}.csv"
 
 
 def summary_key(dataset: str, file_id: str) -> str:
@@ -116,20 +152,18 @@ def history_key(dataset: str) -> str:
     return f"{REPORTS_PREFIX}{dataset}/history.json"
 
 
-def derived_keys(
-    dataset: str, file_id: str, name: str, source_key: str, suffixes: Iterable[str]
-) -> list[str]:
-    """All keys derived from a dataset's name for one file, the longest of each kind.
+def derived_keys(dataset: str, file_id: str, source_key: str) -> list[str]:
+    """All keys derived from a dataset's name for one file, if its output has the key's ID as name.
 
-    `name` is the output's name, and `suffixes` are those of all output formats. S3 refuses keys
-    longer than `MAX_KEY_BYTES`.
+    S3 refuses keys longer than `MAX_KEY_BYTES`.
     """
-    longest = max(suffixes, key=len)
+    # As long as the key's ID and the file's, together with the longest suffix that a format has.
+    path = f"{file_id}.{file_id}"
     return [
         contract_key(dataset),
-        processed_key(dataset, name, manifest_suffix(longest)),
-        processed_part_key(dataset, name, 0, longest),
-        rejected_key(dataset, file_id, "jsonl"),
+        processed_key(dataset, path, "parquet"),
+        rejected_key(dataset, path),
+        corrections_key(dataset, file_id),
         summary_key(dataset, file_id),
         archive_key(dataset, file_id, source_key),
     ]

@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 
 from shared.errors import InternalError, PipelineError
 from shared.job import Execution, Job
+from shared.keys import Work
 from shared.observability import logger, place_of
 
 Parameters = ParamSpec("Parameters")
@@ -28,6 +29,11 @@ class Task:
     job: Job
     execution: Execution
     payload: Mapping[str, Any]
+
+    @property
+    def work(self) -> Work:
+        """The keys of the execution's own objects."""
+        return Work(self.job.file_id, self.execution.name)
 
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> Self:

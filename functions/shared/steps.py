@@ -102,17 +102,29 @@ def _always(_document: Document) -> bool:
     return True
 
 
+def is_superseded(document: Document) -> bool:
+    """Whether the output of a later version of the file, or of a later attempt, is published.
+
+    ParseCsv and WriteOutput find out. The file then goes on at RecordMetadata.
+    """
+    return any(document.get(name, {}).get("superseded_by") for name in ("parse", "output"))
+
+
+def _is_current(document: Document) -> bool:
+    return not is_superseded(document)
+
+
 def _is_one_split(document: Document) -> bool:
-    return bool(document["parse"]["splits"] == 1)
+    return _is_current(document) and bool(document["parse"]["splits"] == 1)
 
 
 def _is_several_splits(document: Document) -> bool:
-    return not _is_one_split(document)
+    return _is_current(document) and not _is_one_split(document)
 
 
 def _is_misaligned(document: Document) -> bool:
     """Whether a split doesn't end at the end of a record and the file must be planned again."""
-    return "misaligned" in document and not _is_one_split(document)
+    return "misaligned" in document and _is_several_splits(document)
 
 
 @dataclass(frozen=True)
@@ -160,8 +172,8 @@ CHAIN = (
         child="TransformSplit",
     ),
     Step("Transform", "transform", applies=_is_one_split),
-    Step("WriteOutput", "output"),
-    Step("Summarize", "summary"),
+    Step("WriteOutput", "output", applies=_is_current),
+    Step("Summarize", "summary", applies=_is_current),
     # The failure lane records the file as failed, so a redrive records the success again, no matter
     # which of these steps failed.
     Step("RecordMetadata", "record"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from types import TracebackType
@@ -317,6 +317,37 @@ def list_deleted(bucket: str, prefix: str) -> list[str]:
         ]
 
 
+class ObjectChanged(Exception):
+    """The object at the key is not the one that a write's condition expects: look again."""
+
+
+class Condition(TypedDict, total=False):
+    """What must be at a key for a write to happen: an ETag, or nothing (`IfNoneMatch` is `*`).
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+    """
+
+    IfMatch: str
+    IfNoneMatch: str
+
+
+# With `If-Match`, S3 answers 404 if the object has been deleted, and 409 if another write of it is
+# under way.
+_CONFLICTS = frozenset({"412", "PreconditionFailed", "409", "ConditionalRequestConflict"})
+
+
+@contextmanager
+def conditional(place: str, condition: Condition | None) -> Iterator[None]:
+    """Translate errors like `aws_errors`; raises `ObjectChanged` if the condition isn't met."""
+    with aws_errors(place):
+        try:
+            yield
+        except ClientError as error:
+            if condition and (error_code(error) in _CONFLICTS or is_missing(error)):
+                raise ObjectChanged from None
+            raise
+
+
 class Properties(TypedDict):
     """An object's media type and user metadata."""
 
@@ -336,6 +367,12 @@ def properties_of(location: Location) -> Properties:
 
 def find(bucket: str, key: str) -> Location | None:
     """The current version of an object, or None if there is none."""
+    found = find_with_metadata(bucket, key)
+    return found[0] if found else None
+
+
+def find_with_metadata(bucket: str, key: str) -> tuple[Location, Mapping[str, str]] | None:
+    """The current version of an object and its user metadata, or None if there is none."""
     with aws_errors(f"s3://{bucket}/{key}"):
         try:
             head = s3().head_object(Bucket=bucket, Key=key)
@@ -343,16 +380,16 @@ def find(bucket: str, key: str) -> Location | None:
             if is_missing(error):
                 return None
             raise
-    return Location(
+    location = Location(
         bucket, key, head.get("VersionId"), head["ETag"].strip('"'), int(head["ContentLength"])
     )
+    return location, head.get("Metadata", {})
 
 
-def delete_objects(bucket: str, keys: list[str]) -> None:
-    """Delete objects; missing ones are ignored."""
-    with aws_errors(f"s3://{bucket}"):
-        for key in keys:
-            s3().delete_object(Bucket=bucket, Key=key)
+def delete_unchanged(location: Location) -> None:
+    """Delete an object if it still has this ETag; raises `ObjectChanged` if not."""
+    with conditional(location.uri, {"IfMatch": location.etag}):
+        s3().delete_object(Bucket=location.bucket, Key=location.key, IfMatch=location.etag)
 
 
 def delete_version(location: Location) -> None:
@@ -369,6 +406,18 @@ def delete_version(location: Location) -> None:
             s3().delete_object(Bucket=location.bucket, Key=location.key)
 
 
+def abort_upload(bucket: str, key: str, upload_id: str) -> None:
+    """Abort a multipart upload after an error, which is the one to report: this one is logged.
+
+    The bucket's lifecycle rule removes what could not be aborted.
+    """
+    try:
+        with aws_errors(f"s3://{bucket}/{key}"):
+            s3().abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)
+    except PipelineError as error:
+        logger().warning("upload not aborted", extra={"error": type(error).__name__})
+
+
 class ObjectWriter:
     """A binary sink whose bytes become one S3 object when its `with` block ends without an error.
 
@@ -377,10 +426,20 @@ class ObjectWriter:
     object appears. An error in a part's upload is raised when the next part is full, or at the end.
     """
 
-    def __init__(self, bucket: str, key: str, properties: Properties | None = None) -> None:
-        """Start an object; without `properties` its media type follows from its key."""
+    def __init__(
+        self,
+        bucket: str,
+        key: str,
+        properties: Properties | None = None,
+        condition: Condition | None = None,
+    ) -> None:
+        """Start an object; without `properties` its media type follows from its key.
+
+        The end of the block raises `ObjectChanged` if the condition isn't met then.
+        """
         self._bucket = bucket
         self._key = key
+        self._condition = condition or {}
         self._properties = properties or Properties(ContentType=content_type(key))
         self._buffer = bytearray()
         self._upload_id: str | None = None
@@ -413,7 +472,7 @@ class ObjectWriter:
                 return
             try:
                 self._finish()
-            except PipelineError:
+            except (PipelineError, ObjectChanged):
                 self._abort()
                 raise
 
@@ -428,12 +487,13 @@ class ObjectWriter:
             self._complete(self._upload_id)
 
     def _put(self) -> None:
-        with aws_errors(self._place):
+        with conditional(self._place, self._condition):
             s3().put_object(
                 Bucket=self._bucket,
                 Key=self._key,
                 Body=bytes(self._buffer),
                 **self._properties,
+                **self._condition,
             )
 
     def _send(self, part: bytes) -> None:
@@ -470,12 +530,13 @@ class ObjectWriter:
         self._wait_for_upload()
         # Only number and ETag: S3 answers InvalidPart to a part's checksum if the upload was
         # created without a checksum algorithm, as here, although boto3 sends one with each part.
-        with aws_errors(self._place):
+        with conditional(self._place, self._condition):
             s3().complete_multipart_upload(
                 Bucket=self._bucket,
                 Key=self._key,
                 UploadId=upload_id,
                 MultipartUpload={"Parts": self._parts},
+                **self._condition,
             )
 
     def _abort(self) -> None:
@@ -484,12 +545,4 @@ class ObjectWriter:
         if self._under_way is not None:
             # S3 keeps a part that arrives after its upload was aborted, so wait for it first.
             wait([self._under_way])
-        try:
-            with aws_errors(self._place):
-                s3().abort_multipart_upload(
-                    Bucket=self._bucket, Key=self._key, UploadId=self._upload_id
-                )
-        except PipelineError as error:
-            # The original error is the one to report. The bucket's lifecycle rule removes the rest
-            # of the upload.
-            logger().warning("upload not aborted", extra={"error": type(error).__name__})
+        abort_upload(self._bucket, self._key, self._upload_id)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shared import keys, storage
+from shared import storage
 from shared.settings import from_environment
 from shared.step import Task, step
 from shared.steps import failed_state
@@ -34,7 +34,7 @@ def handler(task: Task) -> dict[str, Any]:
     own = {"Error": caught.get("Error", "Unknown"), "Cause": caught.get("Cause", "")}
     if own["Error"] != CHILD_FAILED:
         return own
-    prefix = keys.map_results_prefix(task.job.file_id, task.execution.name, failed_state(document))
+    prefix = task.work.map_results(failed_state(document))
     found = storage.list_objects(settings.output_bucket, f"{prefix}/")
     files = [location.key for location in found if is_failed_file(location.key)]
     results = storage.read_documents(settings.output_bucket, files)

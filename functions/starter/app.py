@@ -117,9 +117,6 @@ def _launch(entry: Entry, settings: Settings, log: Mapping[str, str]) -> None:
         return
     launched = launch(entry.request, settings.state_machine_arn, settings.metadata_table)
     found = {"file_id": launched.job.file_id, "attempt": launched.job.attempt}
-    if launched.outcome == "superseded":
-        why = "A later version of the same key has succeeded, so this one is not started."
-        found |= {"superseded_by": launched.superseded_by, "reason": why}
     logger().info(launched.outcome, extra={**log, **found})
 
 

@@ -13,13 +13,13 @@ from shared.clients import stepfunctions
 from shared.errors import TransientError, aws_errors, error_code
 from shared.executions import execution_arn
 from shared.job import Job, iso
-from shared.metadata import Item, later_success, read_item
+from shared.metadata import Item, read_item
 from starter.messages import Replay, Upload
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.type_defs import DescribeExecutionOutputTypeDef
 
-Launch = Literal["started", "duplicate", "superseded"]
+Launch = Literal["started", "duplicate"]
 
 # A file with this many failed attempts has another problem that a further one doesn't solve. Each
 # attempt takes two calls, and all of them must fit in the starter's timeout.
@@ -36,11 +36,10 @@ class TooManyAttempts(Exception):
 
 @dataclass(frozen=True)
 class Launched:
-    """What a request led to: the outcome, the attempt, and for `superseded` the later file's ID."""
+    """What a request led to: the outcome, and the attempt."""
 
     outcome: Launch
     job: Job
-    superseded_by: str | None = None
 
 
 def launch(request: Upload | Replay, state_machine_arn: str, metadata_table: str) -> Launched:
@@ -51,11 +50,10 @@ def launch(request: Upload | Replay, state_machine_arn: str, metadata_table: str
     failure lane has sent a dead letter.
 
     A replay is a duplicate while any attempt of the file runs. It is also a duplicate after the
-    file has succeeded, unless it is forced. It is superseded if a later version of the same key has
-    succeeded, unless that is allowed: its records would appear beside the later version's.
-    Otherwise it starts the next free attempt, linked to the previous one. Example: if `<file_id>`
-    and `<file_id>-r2` have failed, a replay starts `<file_id>-r3` with `replay_of` set to
-    `<file_id>-r2`.
+    file has succeeded, unless it is forced. Otherwise it starts the next free attempt, linked to
+    the previous one. If a later version of the same key has succeeded, that attempt publishes
+    nothing. Example: if `<file_id>` and `<file_id>-r2` have failed, a replay starts `<file_id>-r3`
+    with `replay_of` set to `<file_id>-r2`.
 
     Raises `TransientError` if Step Functions or DynamoDB is busy, or if Step Functions still shows
     an execution as it was before it failed, and `TooManyAttempts` after `MAX_ATTEMPTS` attempts.
@@ -68,10 +66,6 @@ def launch(request: Upload | Replay, state_machine_arn: str, metadata_table: str
     # can be used again 90 days after the end. The item covers both.
     if item is not None and item["status"] == "succeeded" and not request.force:
         return Launched("duplicate", request.job)
-    if not (request.force or request.though_superseded):
-        later = later_success(metadata_table, request.job.source)
-        if later is not None:
-            return Launched("superseded", request.job, superseded_by=later["file_id"])
     return _replay(request, state_machine_arn, item)
 
 

@@ -37,13 +37,11 @@ class Ignored:
 class Replay:
     """A state document: rerun this file, with `force` even if it has succeeded.
 
-    `though_superseded` reruns it even if a later version of its key has succeeded. `failed` is the
-    execution whose failure the document reports, if it reports one.
+    `failed` is the execution whose failure the document reports, if it reports one.
     """
 
     job: Job
     force: bool
-    though_superseded: bool
     failed: Execution | None
 
 
@@ -142,7 +140,6 @@ def _replay(document: Mapping[str, Any], input_bucket: str) -> Replay:
     return Replay(
         given,
         force=document.get("force") is True,
-        though_superseded=document.get("superseded") is True,
         failed=Execution.from_context(failure["execution"]) if "execution" in failure else None,
     )
 

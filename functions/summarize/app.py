@@ -64,7 +64,7 @@ def _merged(task: Task, bucket: str) -> dict[str, Any]:
     parts = storage.read_documents(
         bucket,
         [
-            keys.part_key(job.file_id, split, "statistics.json")
+            task.work.part(split, "statistics.json")
             for split in range(job.results["parse"]["splits"])
         ],
     )

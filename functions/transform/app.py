@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared import keys, storage
+from shared import storage
 from shared.observability import logger
 from shared.settings import from_environment
 from shared.step import Task, step
@@ -43,7 +43,7 @@ def handler(task: Task) -> dict[str, Any]:
     split = Split(**task.payload.get("split", plan["split"]))
     output_format = FORMATS[layout.contract.output_format or settings.output_format]
     stamp = stamp_of(task, plan["layout"], split, output_format.name)
-    report_key = keys.part_key(job.file_id, split.index, "report.json")
+    report_key = task.work.part(split.index, "report.json")
     report = storage.read_optional_document(settings.output_bucket, report_key)
     if report and report["stamp"] == stamp and _is_whole(task, settings, split, output_format):
         logger().info("the part exists already", extra={"split": split.index})
@@ -57,7 +57,7 @@ def handler(task: Task) -> dict[str, Any]:
 def _is_whole(task: Task, settings: Settings, split: Split, output_format: OutputFormat) -> bool:
     """Whether all objects of the split's part exist, not only its report."""
     return all(
-        storage.find(settings.output_bucket, keys.part_key(task.job.file_id, split.index, content))
+        storage.find(settings.output_bucket, task.work.part(split.index, content))
         for content in (output_format.suffix, "rejected.jsonl", "rejected.csv", "statistics.json")
     )
 
@@ -69,7 +69,7 @@ def _transform(
     job = task.job
 
     def part(content: str) -> str:
-        return keys.part_key(job.file_id, split.index, content)
+        return task.work.part(split.index, content)
 
     stopped: list[TooManyRejects] = []
 
@@ -81,8 +81,7 @@ def _transform(
                 most_records=progress.most_records,
                 error_count=progress.error_count,
                 whereabouts=(
-                    f"They are under s3://{settings.output_bucket}/"
-                    f"{keys.parts_prefix(job.file_id)}. "
+                    f"They are under s3://{settings.output_bucket}/{task.work.parts}. "
                     f"See them with `pipectl rejects {job.file_id}`."
                 ),
             )

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shared import keys, storage
+from shared import storage
 from shared.settings import from_environment
 from shared.step import Task, step
+from shared.versions import Rank
 from tabular.errors import TabularError
 from tabular.model import Contract
 from tabular.reading.layout import Layout
 from tabular.statistics.threshold import check_rejects, may_reject_all
 from write_output.parts import WholeFile, add_up
-from write_output.publish import Publication, check_correction, publish
+from write_output.publish import HigherRank, Publication, publish
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,9 @@ def handler(task: Task) -> dict[str, Any]:
     """Check the file's parts, and publish rejected records, then processed ones.
 
     Returns the keys of the outputs and the file's counts. Nothing is published unless every check
-    passes. Raises `MixedParts` if parts are missing or of different engines, `TooManyRejects` if a
-    reject limit is exceeded, and `SourceChanged` if the file corrects records that are no longer
-    rejected.
+    passes, or if a later version of the file or a later attempt has published its output:
+    `superseded_by` then names it. Raises `MixedParts` if parts are missing or of different engines,
+    and `TooManyRejects` if a reject limit is exceeded.
     """
     settings = from_environment(Settings)
     job = task.job
@@ -41,25 +42,27 @@ def handler(task: Task) -> dict[str, Any]:
     plan = storage.read_document(settings.output_bucket, parse["plan_key"])
     reports = storage.read_documents(
         settings.output_bucket,
-        [keys.part_key(job.file_id, split, "report.json") for split in range(parse["splits"])],
+        [task.work.part(split, "report.json") for split in range(parse["splits"])],
     )
     whole = add_up(
         reports,
         processed_at=task.execution.start_time,
         expected_records=_measured_records(job.results),
     )
-    _check_limits(whole, Layout.from_document(plan["layout"]).contract, settings, job.file_id)
+    _check_limits(whole, Layout.from_document(plan["layout"]).contract, settings, task)
     publication = Publication(
         bucket=settings.output_bucket,
         dataset=job.source.dataset,
-        file_id=job.file_id,
-        name=parse["output_name"],
+        path=parse["output_path"],
+        work=task.work,
         splits=parse["splits"],
-        correction_of=parse["correction_of"],
-        corrected_rejects=parse["corrected_rejects"],
+        rank=Rank.of(job.source, task.execution),
     )
-    check_correction(publication)
-    published = publish(publication, whole)
+    published: dict[str, Any] = {"processed_key": None, "rejected_key": None, "superseded_by": None}
+    try:
+        published |= publish(publication, whole)
+    except HigherRank as found:
+        published["superseded_by"] = found.rank.to_document()
     return {
         **published,
         "processed_bytes": whole.processed_bytes,
@@ -76,7 +79,7 @@ def _measured_records(results: Mapping[str, Mapping[str, Any]]) -> int | None:
     return int(results["numbers"]["record_count"])
 
 
-def _check_limits(whole: WholeFile, contract: Contract, settings: Settings, file_id: str) -> None:
+def _check_limits(whole: WholeFile, contract: Contract, settings: Settings, task: Task) -> None:
     percent = contract.max_reject_percent
     count = contract.max_reject_count
     check_rejects(
@@ -86,7 +89,7 @@ def _check_limits(whole: WholeFile, contract: Contract, settings: Settings, file
         max_count=settings.max_reject_count if count is None else count,
         may_reject_all=may_reject_all(contract),
         whereabouts=(
-            f"They are under s3://{settings.output_bucket}/{keys.parts_prefix(file_id)}. "
-            f"See them with `pipectl rejects {file_id}`."
+            f"They are under s3://{settings.output_bucket}/{task.work.parts}. "
+            f"See them with `pipectl rejects {task.job.file_id}`."
         ),
     )

@@ -1,138 +1,125 @@
-"""Publishes a file's output so that no reader ever sees only a part of it."""
+"""Publishes a file's outputs: first the rejected records, then the processed ones."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from shared import keys, storage
+from shared import keys, publication, storage
 from shared.compose import compose
-from shared.errors import MixedParts, SourceChanged
+from shared.errors import MixedParts
 from shared.job import Location
+from shared.storage import Condition, Properties
+from shared.versions import Rank
 from tabular.writing.formats import FORMATS
 from tabular.writing.output_format import OutputFormat
 from write_output.parts import WholeFile
 
 
+class HigherRank(Exception):
+    """A later version of the file, or a later attempt, has published its output."""
+
+    def __init__(self, rank: Rank) -> None:
+        super().__init__()
+        self.rank = rank
+
+
 @dataclass(frozen=True)
 class Publication:
-    """The file whose parts are published, and the name of the output.
-
-    For a correction, `correction_of` is the ID of the corrected file, and `corrected_rejects` the
-    ETag of the rejected records that it corrects.
-    """
+    """The file whose parts are published, where they are, and the outputs' name and rank."""
 
     bucket: str
     dataset: str
-    file_id: str
-    name: str
+    path: str
+    work: keys.Work
     splits: int
-    correction_of: str | None = None
-    corrected_rejects: str | None = None
+    rank: Rank
 
-    def rejected_key(self, suffix: str) -> str:
-        """The key of the file's rejected records, in the format of `suffix`."""
-        return keys.rejected_key(self.dataset, self.file_id, suffix)
+    @property
+    def rejected_key(self) -> str:
+        """The key of the rejected records."""
+        return keys.rejected_key(self.dataset, self.path)
 
-
-def check_correction(publication: Publication) -> None:
-    """Raise `SourceChanged` if a correction corrects records that its file no longer rejects.
-
-    The file was rerun in the meantime, and records that it then processed would appear twice.
-    """
-    if publication.correction_of is None:
-        return
-    key = keys.rejected_key(publication.dataset, publication.correction_of, "csv")
-    rejects = storage.find(publication.bucket, key)
-    if rejects is None or rejects.etag != publication.corrected_rejects:
-        raise SourceChanged(
-            f"The file {publication.correction_of} was processed again in the meantime and no "
-            "longer rejects the records that this file corrects. "
-            "Correct the records that it rejects now."
-        )
+    def processed_key(self, output_format: OutputFormat) -> str:
+        """The key of the processed records in this format."""
+        return keys.processed_key(self.dataset, self.path, output_format.suffix)
 
 
-def publish(publication: Publication, whole: WholeFile) -> dict[str, Any]:
-    """Publish rejected records, then processed ones; returns their keys.
+def publish(file: Publication, whole: WholeFile) -> dict[str, Any]:
+    """Publish the rejected records, then the processed ones; returns their keys.
 
     A reader who sees the processed records finds the rejected ones in place. Repeating it changes
-    nothing. Raises `MixedParts`, before anything is published, if any part is missing.
+    nothing. Raises `MixedParts`, before anything is published, if any part is missing, and
+    `HigherRank` if an output of a higher rank is published, which stays as it is.
     """
-    bucket = publication.bucket
-    prefix = keys.parts_prefix(publication.file_id)
-    parts = {part.key: part for part in storage.list_objects(bucket, prefix)}
+    prefix = file.work.parts
+    parts = {part.key: part for part in storage.list_objects(file.bucket, prefix)}
     output_format = FORMATS[whole.output_format]
     # Everything that is published, and that Summarize reads afterwards, must exist before that.
-    for content in (output_format.suffix, "rejected.jsonl", "rejected.csv", "statistics.json"):
-        _in_order(publication, parts, content)
-    same_rejects = _publish_rejected(publication, whole, parts)
-    if output_format.assembly == "manifest" and publication.splits > 1:
-        published = _publish_under_manifest(publication, whole, output_format, parts)
-    else:
-        key = keys.processed_key(publication.dataset, publication.name, output_format.suffix)
-        sources = _in_order(publication, parts, output_format.suffix)
-        compose(sources, bucket, key, {"ContentType": output_format.media_type})
-        published = [key]
-    _remove_superseded(publication, published, keep_corrections=same_rejects)
-    rejected = whole.error_count > 0
-    return {
-        "processed_key": published[-1],
-        "rejected_key": publication.rejected_key("jsonl") if rejected else None,
-        "rejected_csv_key": publication.rejected_key("csv") if rejected else None,
-    }
+    for content in (output_format.suffix, "rejected.jsonl", "statistics.json"):
+        _in_order(file, parts, content)
+    processed_keys = [file.processed_key(one) for one in FORMATS.values()]
+    _check(publication.higher_rank(file.bucket, processed_keys, file.rank))
+    rejected_key = _publish_rejected(file, whole, parts)
+    try:
+        processed_key = _publish_processed(file, output_format, parts)
+    except HigherRank:
+        # The higher rank's own rejected records, if it has any, are in place: they came first.
+        publication.withdraw(file.bucket, file.rejected_key, file.rank)
+        raise
+    return {"processed_key": processed_key, "rejected_key": rejected_key}
 
 
 def _publish_rejected(
-    publication: Publication, whole: WholeFile, parts: dict[str, Location]
-) -> bool:
-    """Publish the rejected records; returns whether exactly the same ones were published before."""
-    bucket = publication.bucket
-    suffixes = ("jsonl", "csv")
+    file: Publication, whole: WholeFile, parts: dict[str, Location]
+) -> str | None:
+    key = file.rejected_key
     if whole.error_count == 0:
-        # An earlier attempt, with another contract, may have published some.
-        storage.delete_objects(bucket, [publication.rejected_key(suffix) for suffix in suffixes])
-        return False
-    before = storage.find(bucket, publication.rejected_key("csv"))
-    for suffix in suffixes:
-        sources = _in_order(publication, parts, f"rejected.{suffix}")
-        compose(sources, bucket, publication.rejected_key(suffix))
-    after = storage.find(bucket, publication.rejected_key("csv"))
-    return before is not None and after is not None and before.etag == after.etag
+        # An earlier version, or an earlier attempt with another contract, may have published some.
+        _check(publication.remove(file.bucket, key, file.rank))
+        return None
+    sources = _in_order(file, parts, "rejected.jsonl")
+    _replace(file, key, sources, storage.content_type(key))
+    return key
 
 
-def _publish_under_manifest(
-    publication: Publication,
-    whole: WholeFile,
-    output_format: OutputFormat,
-    parts: dict[str, Location],
-) -> list[str]:
-    """Publish one object for each split, then the manifest that lists them; returns all keys.
-
-    The manifest comes last: readers start from it, so they see all objects or none.
-    """
-    suffix = output_format.suffix
-    objects = []
-    for split, part in enumerate(_in_order(publication, parts, suffix)):
-        key = keys.processed_part_key(publication.dataset, publication.name, split, suffix)
-        compose([part], publication.bucket, key, {"ContentType": output_format.media_type})
-        objects.append({"key": key, "bytes": part.size})
-    manifest_key = keys.processed_key(
-        publication.dataset, publication.name, keys.manifest_suffix(suffix)
-    )
-    manifest = {
-        "file_id": publication.file_id,
-        "record_count": whole.processed_count,
-        "objects": objects,
-    }
-    storage.write_document(publication.bucket, manifest_key, manifest, indent=2)
-    return [*(str(item["key"]) for item in objects), manifest_key]
+def _publish_processed(
+    file: Publication, output_format: OutputFormat, parts: dict[str, Location]
+) -> str:
+    key = file.processed_key(output_format)
+    sources = _in_order(file, parts, output_format.suffix)
+    _replace(file, key, sources, output_format.media_type)
+    for other in _others(output_format):
+        # The dataset's output format has changed. For a moment there are both.
+        higher = publication.remove(file.bucket, file.processed_key(other), file.rank)
+        if higher:
+            publication.withdraw(file.bucket, key, file.rank)
+            raise HigherRank(higher)
+    return key
 
 
-def _in_order(publication: Publication, parts: dict[str, Location], content: str) -> list[Location]:
+def _replace(file: Publication, key: str, sources: list[Location], media_type: str) -> None:
+    properties = Properties(ContentType=media_type, Metadata=file.rank.to_metadata())
+
+    def write(condition: Condition) -> None:
+        compose(sources, file.bucket, key, properties, condition)
+
+    _check(publication.replace(file.bucket, key, file.rank, write))
+
+
+def _check(higher: Rank | None) -> None:
+    if higher:
+        raise HigherRank(higher)
+
+
+def _others(output_format: OutputFormat) -> Iterator[OutputFormat]:
+    return (other for other in FORMATS.values() if other != output_format)
+
+
+def _in_order(file: Publication, parts: dict[str, Location], content: str) -> list[Location]:
     """One part for each split, in their order; raises `MixedParts` if one is missing."""
-    wanted = [
-        keys.part_key(publication.file_id, split, content) for split in range(publication.splits)
-    ]
+    wanted = [file.work.part(split, content) for split in range(file.splits)]
     missing = [key for key in wanted if key not in parts]
     if missing:
         raise MixedParts(
@@ -140,24 +127,3 @@ def _in_order(publication: Publication, parts: dict[str, Location], content: str
             "Redrive the execution: it makes the parts again."
         )
     return [parts[key] for key in wanted]
-
-
-def _remove_superseded(
-    publication: Publication, published: list[str], *, keep_corrections: bool
-) -> None:
-    """Remove earlier outputs of the file that would duplicate records of the new one.
-
-    These are the output of an earlier attempt in another format, and corrections of records that an
-    earlier attempt rejected, because this attempt processed them itself or rejected others.
-    """
-    own = keys.processed_key(publication.dataset, publication.name, "")[:-1]
-    corrections = keys.processed_key(
-        publication.dataset, keys.corrected_name(publication.name), ""
-    )[:-1]
-    superseded = [
-        found.key
-        for found in storage.list_objects(publication.bucket, own)
-        if found.key not in published
-        and not (keep_corrections and found.key.startswith(corrections))
-    ]
-    storage.delete_objects(publication.bucket, superseded)

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipectl.client.history import ExecutionFailure, Run
+from pipectl.client.mirror import Mirror, fetch_outputs
 from pipectl.client.step_functions import DescribedExecution, Executions
 from pipectl.client.uploads import Upload
-from shared import keys
 
 if TYPE_CHECKING:
     from pipectl.client.deployment import Deployment
 
-# The parts of the output bucket that are mirrored. work/ is the pipeline's own.
-MIRRORED_PREFIXES = (keys.PROCESSED_PREFIX, keys.REJECTED_PREFIX, keys.REPORTS_PREFIX)
 OUTPUTS = ("processed", "rejected", "summary", "report")
 
 
@@ -82,7 +79,7 @@ class Collector:
     def __init__(self, deployment: Deployment, executions: Executions, folder: Path) -> None:
         self._deployment = deployment
         self._executions = executions
-        self._folder = folder
+        self._mirror = Mirror(deployment, folder)
 
     def finished(
         self,
@@ -93,14 +90,15 @@ class Collector:
         """The result of an execution that has ended."""
         run = self._executions.run(execution)
         file_id = str(execution.document["file_id"])
+        metadata = self.metadata(file_id)
         return FileResult(
             upload=upload,
             execution=execution,
             run=run,
             failure=run.failure,
-            metadata=self.metadata(file_id),
+            metadata=metadata,
             notification=_notification_of(file_id, notifications),
-            outputs=self._mirror(upload.dataset, file_id),
+            outputs=fetch_outputs(self._mirror, metadata or {}),
         )
 
     def not_started(self, upload: Upload, failure: ExecutionFailure) -> FileResult:
@@ -118,31 +116,6 @@ class Collector:
             ConsistentRead=True,
         )
         return dict(plain_item(answer["Item"])) if "Item" in answer else None
-
-    def _mirror(self, dataset: str, file_id: str) -> dict[str, Path | None]:
-        """Download the file's outputs, under the output bucket's own keys."""
-        s3 = self._deployment.client("s3")
-        bucket = self._deployment.outputs["OutputBucketName"]
-        local: dict[str, list[Path]] = {}
-        for prefix in MIRRORED_PREFIXES:
-            pages = s3.get_paginator("list_objects_v2").paginate(
-                Bucket=bucket, Prefix=f"{prefix}{dataset}/{file_id}"
-            )
-            for page in pages:
-                for item in page.get("Contents", []):
-                    path = self._folder / item["Key"]
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    with path.open("wb") as file:
-                        # One request, where `download_file` would first ask for the size.
-                        content = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"]
-                        shutil.copyfileobj(content, file, 1024 * 1024)
-                    local.setdefault(prefix, []).append(path)
-        return {
-            "processed": _main_file(local.get(keys.PROCESSED_PREFIX, []), file_id),
-            "rejected": _ending(local.get(keys.REJECTED_PREFIX, []), ".jsonl"),
-            "summary": _ending(local.get(keys.REPORTS_PREFIX, []), "_summary.json"),
-            "report": _ending(local.get(keys.REPORTS_PREFIX, []), ".html"),
-        }
 
 
 def dead_letters(deployment: Deployment) -> list[Any]:
@@ -185,18 +158,6 @@ def _notification_of(
         "message": message_text(own[-1]["message"]),
         "attributes": own[-1]["attributes"],
     }
-
-
-def _main_file(paths: list[Path], file_id: str) -> Path | None:
-    """The file with the records, or their folder if they are in several files."""
-    for path in paths:
-        if path.parent.name == file_id:
-            return path.parent
-    return paths[0] if paths else None
-
-
-def _ending(paths: list[Path], ending: str) -> Path | None:
-    return next((path for path in paths if path.name.endswith(ending)), None)
 
 
 def parsed(text: str) -> Any:

@@ -12,7 +12,8 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from pipectl.client.side_by_side import side_by_side
 from shared.job import Source, iso
-from shared.metadata import FAILURES_INDEX, SOURCE_INDEX, version_attributes
+from shared.metadata import FAILURES_INDEX, SOURCE_INDEX
+from shared.versions import version_attributes
 
 if TYPE_CHECKING:
     from pipectl.client.stack_choice import Stack

@@ -8,18 +8,15 @@ from typing import Any
 from shared.job import Source
 
 
-def starter_message(
-    source: Source, last_attempt: int, *, force: bool = False, superseded: bool = False
-) -> dict[str, Any]:
+def starter_message(source: Source, last_attempt: int, *, force: bool = False) -> dict[str, Any]:
     """The state document that makes the starter start the attempt after `last_attempt`.
 
-    `force` lets it start a file that has succeeded, `superseded` one of whose key a later version
-    has succeeded. A file that was never started has the last attempt 1: the starter then starts it.
+    `force` lets it start a file that has succeeded. A file that was never started has the last
+    attempt 1: the starter then starts it.
     """
     document: dict[str, Any] = {
         "file_id": source.file_id,
         "attempt": last_attempt,
         "source": asdict(source),
     }
-    permissions = {"force": force, "superseded": superseded}
-    return document | {name: True for name, given in permissions.items() if given}
+    return document | ({"force": True} if force else {})

@@ -61,12 +61,12 @@ def command(
     )
     states = ["never_run"]
     if not skip_failed:
-        states += ["failed", "superseded"] if all_versions else ["failed"]
+        states.append("failed")
     waiting = [one for one in found if one.state in states]
     chosen = [one for one in waiting if one.ignored is None]
     left = [one for one in waiting if one.ignored is not None]
     if not dry_run:
-        send(stack, chosen, superseded=all_versions)
+        send(stack, chosen)
     if as_json:
         document = {
             "dry_run": dry_run,

@@ -1,11 +1,10 @@
-"""`pipectl rerun`: rerun failed files, or only the rows that were rejected."""
+"""`pipectl rerun`: rerun failed files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -24,14 +23,11 @@ if TYPE_CHECKING:
     Examples:
       pipectl rerun 5f0c2b7e9d1a4c3e8b6f7a9d0c1e2f3a
       pipectl rerun --all --error TooManyRejects --since 2d --dry-run
-      pipectl rerun --rejected 5f0c2b7e9d1a4c3e8b6f7a9d0c1e2f3a --with corrected.csv
     """
 )
 @click.argument("targets", metavar="[EXECUTION|FILE_ID]...", nargs=-1)
 @click.option("--new", is_flag=True, help="Start a new attempt even if a redrive is possible.")
-@click.option(
-    "--force", is_flag=True, help="Rerun named files even if they have succeeded or are superseded."
-)
+@click.option("--force", is_flag=True, help="Rerun named files even if they have succeeded.")
 @click.option("--all", "all_failed", is_flag=True, help="Rerun all failed files, a canary first.")
 @click.option("--error", metavar="NAME", help="With --all: only files that failed with this error.")
 @click.option("--since", type=SINCE, metavar="TIME", help="With --all: only failures since then.")
@@ -42,11 +38,6 @@ if TYPE_CHECKING:
     help="With --all: maximum number of files, oldest failure first.",
 )
 @click.option(
-    "--superseded",
-    is_flag=True,
-    help="With --all: also files of whose key a later version has succeeded.",
-)
-@click.option(
     "--canary",
     type=click.IntRange(min=0),
     default=1,
@@ -54,17 +45,6 @@ if TYPE_CHECKING:
     help="With --all: number of files to rerun first. The others follow only if these succeed.",
 )
 @click.option("--dry-run", is_flag=True, help="Show the plan without starting anything.")
-@click.option(
-    "--rejected", is_flag=True, help="Rerun only the rejected rows of a file that succeeded."
-)
-@click.option(
-    "--with",
-    "corrected",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    metavar="CORRECTED.csv",
-    help="With --rejected: the corrected rows. Without it the rows run as they are, which helps if"
-    " the contract was wrong.",
-)
 @click.option(
     "--wait/--no-wait", default=True, help="Wait for the executions to end.  [default: wait]"
 )
@@ -82,11 +62,8 @@ def command(
     since: datetime | None,
     source: str | None,
     limit: int | None,
-    superseded: bool,
     canary: int,
     dry_run: bool,
-    rejected: bool,
-    corrected: Path | None,
     wait: bool,
 ) -> None:
     """Rerun failed files: with a redrive where possible, otherwise with a new attempt.
@@ -98,7 +75,8 @@ def command(
     After some errors, such as EmptyFile, no rerun can succeed. These files are skipped: upload them
     again.
 
-    The dead letters of files that succeed are deleted.
+    A file is left alone if a later version of its key has succeeded, because that version's output
+    stays whatever is rerun. The dead letters of files that succeed are deleted.
 
     On AWS the command asks for confirmation before it starts anything, unless --yes is given.
 
@@ -114,13 +92,10 @@ def command(
         targets=tuple(map(read_target, targets)),
         all_failed=all_failed,
         only=FailureFilter(error, since, source),
-        superseded=superseded,
         limit=limit,
         canary=canary,
         new=new,
         force=force,
-        rejected=rejected,
-        corrected=corrected,
         dry_run=dry_run,
         wait=wait,
     )
@@ -162,7 +137,6 @@ class _Progress:
 _HOW = {
     "redrive": "redrive",
     "new_attempt": "new attempt",
-    "correction": "rejected rows",
     "follow": "follow",
     "upload": "upload again",
     "none": "nothing to do",

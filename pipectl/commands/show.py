@@ -87,7 +87,7 @@ def _show_states(found: ExecutionDetails) -> None:
 
 
 def _show_others(found: ExecutionDetails) -> None:
-    """The file's other attempts, versions and corrections, if there are any."""
+    """The file's other attempts and versions, if there are any."""
     from pipectl import tables
 
     if len(found.attempts) > 1:
@@ -117,13 +117,6 @@ def _show_others(found: ExecutionDetails) -> None:
             ),
             status=1,
         )
-    for correction in document["corrections"]:
-        what = f"{correction['processed_count']} processed, {correction['error_count']} rejected"
-        if correction["status"] != "succeeded":
-            what = "nothing"
-        elif not correction["current"]:
-            what = "replaced since"
-        _line("Correction", f"{correction['file_id']}  {correction['status']}, {what}")
 
 
 def _show_result(found: ExecutionDetails) -> None:
@@ -135,8 +128,6 @@ def _show_result(found: ExecutionDetails) -> None:
             f" {item['error_count']:,} rejected"
         )
         _line("Records", counts)
-    if item.get("correction_of"):
-        _line("Corrects", item["correction_of"])
     for name, address in found.outputs().items():
         _line(_OUTPUT_NAMES[name], address)
     for state, log in dict(_logs(found)).items():
@@ -146,7 +137,6 @@ def _show_result(found: ExecutionDetails) -> None:
 _OUTPUT_NAMES = {
     "processed": "Processed",
     "rejected": "Rejected",
-    "rejected_csv": "To correct",
     "summary": "Summary",
     "report": "Report",
 }

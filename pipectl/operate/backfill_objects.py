@@ -18,8 +18,8 @@ from pipectl.operate.failed_files import last_attempt_in
 from pipectl.operate.find_failures import running_files
 from shared import keys
 from shared.job import Source
-from shared.metadata import is_later
 from shared.sources import source_of_object
+from shared.versions import is_later
 from tabular.file_names import IgnoredNames, InvalidPatterns, why_ignored
 
 if TYPE_CHECKING:
@@ -78,12 +78,12 @@ def find_objects(
     return found
 
 
-def send(stack: Stack, chosen: Iterable[RawObject], *, superseded: bool = False) -> None:
-    """Ask the starter to run the objects; with `superseded`, superseded ones, too."""
+def send(stack: Stack, chosen: Iterable[RawObject]) -> None:
+    """Ask the starter to run the objects."""
     sqs, queue = stack.client("sqs"), stack.output("ProcessingQueueUrl")
 
     def message(found: RawObject) -> dict[str, Any]:
-        return starter_message(found.source, max(found.attempts, 1), superseded=superseded)
+        return starter_message(found.source, max(found.attempts, 1))
 
     def send_batch(batch: Sequence[RawObject]) -> None:
         entries = [
@@ -172,8 +172,9 @@ def _state(
     file_id: str, items: Mapping[str, MetadataItem], running: Mapping[str, str]
 ) -> ObjectState:
     item = items.get(file_id)
-    if item is not None and item["status"] == "succeeded":
-        return "succeeded"
+    if item is not None and item["status"] in ("succeeded", "superseded"):
+        state: ObjectState = item["status"]
+        return state
     if file_id in running:
         return "running"
     return "never_run" if item is None else "failed"

@@ -17,11 +17,9 @@ from pipectl.operate.failed_files import last_attempt_in
 from pipectl.operate.rerun_candidates import candidate_from_execution
 from pipectl.operate.rerun_options import RerunOptions
 from pipectl.operate.rerun_plan import RerunPlan, plan_rerun
-from pipectl.operate.upload_corrections import current_correction
 from shared.executions import attempt_name, attempt_of
 from shared.job import Source, iso
-from shared.keys import correction_key
-from shared.metadata import is_later, version_attributes
+from shared.versions import is_later
 
 if TYPE_CHECKING:
     from pipectl.client.stack_choice import Stack
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
 OUTPUTS = {
     "processed": "output_key",
     "rejected": "rejected_key",
-    "rejected_csv": "rejected_csv_key",
     "summary": "summary_key",
     "report": "report_key",
 }
@@ -39,7 +36,7 @@ OUTPUTS = {
 
 @dataclass(frozen=True)
 class ExecutionDetails:
-    """One execution in detail, and its file: attempts, versions and corrections.
+    """One execution in detail, and its file: attempts and versions.
 
     `visited_in` has one entry for each visit in `run`. `rerun_plan` is what `pipectl rerun` would
     do with the execution, if it has failed.
@@ -53,8 +50,6 @@ class ExecutionDetails:
     attempts: Sequence[DescribedExecution]
     item: MetadataItem | None
     versions: Sequence[MetadataItem]
-    corrections: Sequence[MetadataItem]
-    current_correction: MetadataItem | None
     rerun_plan: RerunPlan | None
     stack: Stack
 
@@ -108,7 +103,6 @@ class ExecutionDetails:
             "attempts": [_brief(attempt) for attempt in self.attempts],
             "outputs": self.outputs(),
             "versions": [self._version(item) for item in self.versions],
-            "corrections": [self._correction(item) for item in self.corrections],
             "metadata": self.item,
         }
 
@@ -136,16 +130,6 @@ class ExecutionDetails:
             "later": later,
         }
 
-    def _correction(self, item: MetadataItem) -> dict[str, Any]:
-        return {
-            "file_id": item["file_id"],
-            "status": item["status"],
-            "uploaded_at": item["uploaded_at"],
-            "processed_count": item.get("processed_count"),
-            "error_count": item.get("error_count"),
-            "current": item is self.current_correction,
-        }
-
 
 def read_details(stack: Stack, target: Target) -> ExecutionDetails:
     """Read everything about an execution, or about a file's last one.
@@ -167,10 +151,7 @@ def read_details(stack: Stack, target: Target) -> ExecutionDetails:
         raise PipectlError(_nothing_about(file_id, item))
     source = Source.from_document(execution.document["source"])
     events = list(executions.history(execution.arn))
-    versions_name = version_attributes(source)["source"]
-    corrections_name = f"{source.bucket}/{correction_key(source.dataset, file_id)}"
-    related = items.of_sources([versions_name, corrections_name])
-    versions, corrections = related[versions_name], related[corrections_name]
+    versions = items.of_source(source)
     rerun_plan = None
     if execution.status not in ("running", "succeeded"):
         candidate = candidate_from_execution(
@@ -192,8 +173,6 @@ def read_details(stack: Stack, target: Target) -> ExecutionDetails:
         attempts=attempts,
         item=item,
         versions=sorted(versions, key=lambda one: str(one["uploaded_at"])),
-        corrections=sorted(corrections, key=lambda one: str(one["uploaded_at"])),
-        current_correction=current_correction(stack, corrections),
         rerun_plan=rerun_plan,
         stack=stack,
     )

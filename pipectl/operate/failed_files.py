@@ -13,8 +13,8 @@ from pipectl.client.metadata_items import MetadataItem, source_of
 from pipectl.client.step_functions import DescribedExecution, ListedExecution
 from shared.executions import attempt_of
 from shared.job import Job, Source
-from shared.metadata import is_later
 from shared.remedies import Remedy, remedy_of
+from shared.versions import is_later
 
 # https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
 REDRIVABLE_FOR = timedelta(days=14)

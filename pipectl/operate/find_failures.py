@@ -26,7 +26,7 @@ from pipectl.operate.failed_files import (
     with_redrivability,
 )
 from shared.executions import attempt_of
-from shared.metadata import version_attributes
+from shared.versions import version_attributes
 
 if TYPE_CHECKING:
     from pipectl.client.stack_choice import Stack

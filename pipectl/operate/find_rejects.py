@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 from pipectl.client.metadata_items import MetadataItem, MetadataItems
 from pipectl.client.step_functions import Executions
 from pipectl.errors import PipectlError
-from shared import keys
 from shared.errors import is_missing
+from shared.keys import Work
 
 if TYPE_CHECKING:
     from pipectl.client.stack_choice import Stack
@@ -47,15 +47,18 @@ def find_rejects(
     Raises `PipectlError` if nothing is known of the file or its rejected records have expired.
     """
     item = MetadataItems(stack).get([file_id]).get(file_id)
-    if item is not None and item["status"] == "succeeded":
-        return _published(item, kind)
+    if item is not None and item["status"] == "succeeded" and kind == "jsonl":
+        return _published(item)
     bucket = stack.output("OutputBucketName")
-    parts = _parts(stack, bucket, file_id, kind)
+    work = Work(file_id, _last_execution(stack, file_id, item))
+    parts = _parts(stack, bucket, work, kind)
     if parts:
-        place = f"s3://{bucket}/{keys.parts_prefix(file_id)}"
+        place = f"s3://{bucket}/{work.parts}"
         return Rejects(bucket, parts, f"From the last run, {place}: {_outcome(item)}.")
     if item is None:
         return Rejects(bucket, (), _without_item(stack, file_id))
+    if item["status"] != "failed":
+        return Rejects(bucket, (), f"No records of the file were rejected: {_outcome(item)}.")
     age = (now or datetime.now(UTC)) - datetime.fromisoformat(item["failed_at"])
     if age > WORK_EXPIRES_AFTER:
         raise PipectlError(
@@ -92,8 +95,15 @@ def read_lines(stack: Stack, rejects: Rejects) -> Iterator[bytes]:
         yield rest
 
 
-def _published(item: MetadataItem, kind: RejectsFormat) -> Rejects:
-    key = item.get("rejected_key" if kind == "jsonl" else "rejected_csv_key")
+def _last_execution(stack: Stack, file_id: str, item: MetadataItem | None) -> str:
+    if item is not None:
+        return str(item["execution_name"])
+    attempts = Executions(stack).attempts(file_id, 0)
+    return attempts[-1].name if attempts else file_id
+
+
+def _published(item: MetadataItem) -> Rejects:
+    key = item.get("rejected_key")
     counts = f"{item['error_count']} of {item['record_count']} records"
     if key is None:
         return Rejects("", (), f"No records of the file were rejected: {counts}.")
@@ -101,12 +111,12 @@ def _published(item: MetadataItem, kind: RejectsFormat) -> Rejects:
     return Rejects(bucket, (key,), f"{counts} were rejected: s3://{bucket}/{key}")
 
 
-def _parts(stack: Stack, bucket: str, file_id: str, kind: RejectsFormat) -> list[str]:
+def _parts(stack: Stack, bucket: str, work: Work, kind: RejectsFormat) -> list[str]:
     """The keys of the rejects that the last run left in its parts, in the order of the splits."""
     pages = stack.client("s3").get_paginator("list_objects_v2")
     sizes = {
         found["Key"]: found["Size"]
-        for page in pages.paginate(Bucket=bucket, Prefix=keys.parts_prefix(file_id))
+        for page in pages.paginate(Bucket=bucket, Prefix=work.parts)
         for found in page.get("Contents", [])
     }
     # A CSV part may be a header only. Whether there are records is decided by the other format.
@@ -118,6 +128,8 @@ def _parts(stack: Stack, bucket: str, file_id: str, kind: RejectsFormat) -> list
 def _outcome(item: MetadataItem | None) -> str:
     if item is None:
         return "the file is recorded neither as succeeded nor as failed"
+    if item["status"] != "failed":
+        return f"the file {item['status']}"
     error = item["error"]
     return f"the file failed with {error['code']} in {error['state']}"
 

@@ -146,12 +146,7 @@ class RerunActions:
         self._stack.client("sqs").send_message(
             QueueUrl=self._stack.output("ProcessingQueueUrl"),
             MessageBody=json.dumps(
-                starter_message(
-                    candidate.source,
-                    last,
-                    force=self._options.force,
-                    superseded=self._options.superseded,
-                )
+                starter_message(candidate.source, last, force=self._options.force)
             ),
         )
 

@@ -22,7 +22,7 @@ from pipectl.operate.failed_files import (
 from pipectl.operate.find_failures import find_failures, running_files
 from pipectl.operate.rerun_options import RerunOptions
 from shared.job import Source
-from shared.metadata import is_later, version_attributes
+from shared.versions import is_later, version_attributes
 
 if TYPE_CHECKING:
     from pipectl.client.stack_choice import Stack
@@ -61,7 +61,7 @@ def find_candidates(stack: Stack, options: RerunOptions) -> list[RerunCandidate]
     if options.all_failed:
         found = find_failures(stack, options.only).failures
         candidates = [candidate_from_failure(failure) for failure in found]
-        return [one for one in candidates if options.superseded or not one.superseded]
+        return [one for one in candidates if not one.superseded]
     return _Finder(stack).named(options.targets)
 
 

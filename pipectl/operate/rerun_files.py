@@ -11,7 +11,6 @@ from pipectl.operate.rerun_actions import RerunActions
 from pipectl.operate.rerun_candidates import find_candidates
 from pipectl.operate.rerun_options import RerunOptions
 from pipectl.operate.rerun_plan import FileRerun, plan_reruns
-from pipectl.operate.upload_corrections import upload_rejected_rows
 
 if TYPE_CHECKING:
     from pipectl.client.stack_choice import Stack
@@ -63,14 +62,10 @@ def rerun_files(stack: Stack, options: RerunOptions, progress: RerunProgress) ->
     """Rerun files as the options say; raises `PipectlError` if a named file can't be found."""
     actions = RerunActions(stack, options)
     canary = None
-    if options.rejected:
-        reruns = [upload_rejected_rows(stack, options)]
-        _follow(actions, reruns, progress, wait=options.wait)
-    else:
-        reruns = plan_reruns(find_candidates(stack, options), options)
-        if not options.dry_run:
-            canary = _run(actions, reruns, progress, wait=options.wait)
-            actions.delete_dead_letters(reruns)
+    reruns = plan_reruns(find_candidates(stack, options), options)
+    if not options.dry_run:
+        canary = _run(actions, reruns, progress, wait=options.wait)
+        actions.delete_dead_letters(reruns)
     return RerunReport(reruns, canary, stack.emulated, options)
 
 

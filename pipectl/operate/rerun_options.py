@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from pipectl.client.targets import Target
 from pipectl.errors import UsageError
@@ -15,24 +14,19 @@ class RerunOptions:
     """The files to rerun, and how: either `targets`, or all failed files that `only` includes.
 
     - `new`: start a new attempt even if a redrive is possible.
-    - `force`: rerun files that have succeeded or are superseded, too.
-    - `superseded`: with `all_failed`, rerun superseded files, too.
+    - `force`: rerun files that have succeeded, too.
     - `limit`: with `all_failed`, the maximum number of files, oldest failure first.
     - `canary`: with `all_failed`, the number of files to run before the others.
-    - `rejected`: rerun only the rejected rows of one file, or `corrected` in their place.
     - `wait`: follow the files to the end of their executions.
     """
 
     targets: tuple[Target, ...] = ()
     all_failed: bool = False
     only: FailureFilter = field(default_factory=FailureFilter)
-    superseded: bool = False
     limit: int | None = None
     canary: int = 1
     new: bool = False
     force: bool = False
-    rejected: bool = False
-    corrected: Path | None = None
     dry_run: bool = False
     wait: bool = True
 
@@ -40,18 +34,8 @@ class RerunOptions:
         """Raise `UsageError` if the options contradict each other."""
         if bool(self.targets) == self.all_failed:
             raise UsageError("Name executions or files, or rerun all failed files with --all.")
-        narrowed = self.only != FailureFilter() or self.limit is not None or self.superseded
+        narrowed = self.only != FailureFilter() or self.limit is not None
         if narrowed and not self.all_failed:
-            raise UsageError("--error, --since, --source, --limit and --superseded need --all.")
+            raise UsageError("--error, --since, --source and --limit need --all.")
         if self.force and self.all_failed:
             raise UsageError("--force needs named files. It can't be combined with --all.")
-        if self.corrected is not None and not self.rejected:
-            raise UsageError("--with CORRECTED.csv needs --rejected FILE_ID.")
-        if self.rejected:
-            self._check_rejected()
-
-    def _check_rejected(self) -> None:
-        if self.all_failed or self.new or self.dry_run:
-            raise UsageError("--rejected can be combined only with --with, --force and --no-wait.")
-        if len(self.targets) != 1 or self.targets[0].execution is not None:
-            raise UsageError("--rejected takes exactly one FILE_ID.")

@@ -12,7 +12,7 @@ from pipectl.operate.rerun_candidates import RerunCandidate
 from pipectl.operate.rerun_options import RerunOptions
 from shared.remedies import remedy_of
 
-How = Literal["redrive", "new_attempt", "correction", "follow", "upload", "none"]
+How = Literal["redrive", "new_attempt", "follow", "upload", "none"]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,6 @@ class FileRerun:
             "record_count": self.count("record_count"),
             "processed_count": self.count("processed_count"),
             "error_count": self.count("error_count"),
-            "correction_of": (self.item or {}).get("correction_of"),
             "deleted_dead_letters": self.deleted_dead_letters,
         }
 
@@ -126,7 +125,7 @@ def plan_rerun(candidate: RerunCandidate, options: RerunOptions) -> RerunPlan:
             RerunPlan("none", "it has succeeded; --force reruns it anyway", "succeeded"),
         ),
         (
-            candidate.superseded and not (options.force or options.superseded),
+            candidate.superseded,
             RerunPlan("none", _SUPERSEDED, "superseded"),
         ),
         (options.new, RerunPlan("new_attempt", "--new was given")),
@@ -143,4 +142,4 @@ def plan_rerun(candidate: RerunCandidate, options: RerunOptions) -> RerunPlan:
     return next((plan for applies, plan in rules if applies), redrive)
 
 
-_SUPERSEDED = "a later version of its key has succeeded; --force reruns it anyway"
+_SUPERSEDED = "a later version of its key has succeeded, whose output stays"

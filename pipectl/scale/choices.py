@@ -21,8 +21,8 @@ def chosen_state(choice: Mapping[str, Any], document: Mapping[str, Any]) -> str:
 
     For example, `{"Variable": "$.parse.splits", "NumericEquals": 1, "Next": "Transform"}` matches
     `{"parse": {"splits": 1}}`. Raises ValueError if a rule has an operator other than `Not`, `And`,
-    `Or`, `IsPresent` and those for equality, or compares a value that the document does not have:
-    the latter fails the execution in Step Functions, too.
+    `Or`, `IsPresent`, `IsNull` and those for equality, or compares a value that the document does
+    not have: the latter fails the execution in Step Functions, too.
     """
     for rule in choice["Choices"]:
         if _matches(rule, document):
@@ -45,7 +45,9 @@ def _matches(rule: Mapping[str, Any], document: Mapping[str, Any]) -> bool:
     is_present, value = _value(document, rule["Variable"])
     if operator == "IsPresent":
         return is_present is operand
-    if operator not in _EQUALS:
+    if operator == "IsNull" and is_present:
+        return (value is None) is operand
+    if operator not in _EQUALS and operator != "IsNull":
         raise ValueError(f"The choice operator {operator} is unknown.")
     if not is_present:
         raise ValueError(f"The document has no {rule['Variable']}.")

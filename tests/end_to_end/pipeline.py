@@ -92,7 +92,7 @@ class Pipeline:
             execution,
             Executions(Stack(self.deployment)).run(execution),
             item,
-            self._objects(file_id),
+            self._objects(file_id, item),
         )
 
     def wait_for_failure(self, file_id: str) -> Outcome:
@@ -225,15 +225,17 @@ class Pipeline:
 
         self._until(is_empty, patience)
 
-    def _objects(self, file_id: str) -> dict[str, bytes]:
+    def _objects(self, file_id: str, item: Mapping[str, Any]) -> dict[str, bytes]:
         s3 = self.deployment.client("s3")
         bucket = self.outputs["OutputBucketName"]
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        named = {item.get("output_key"), item.get("rejected_key")}
         keys = [
-            item["Key"]
+            found["Key"]
             for page in pages
-            for item in page.get("Contents", [])
-            if file_id in item["Key"] and not item["Key"].startswith("work/")
+            for found in page.get("Contents", [])
+            if (file_id in found["Key"] and not found["Key"].startswith("work/"))
+            or found["Key"] in named
         ]
         return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
 

@@ -164,7 +164,6 @@ class Aviary:
         self.wait([file_id for file_ids in self.failed.values() for file_id in file_ids])
         self.wait(self.succeeded)
         self.run_injected()
-        self.run_correction()
 
     def run_injected(self) -> None:
         """Which file gets which error does not matter, only that each error comes once."""
@@ -180,15 +179,6 @@ class Aviary:
         for file_id in dropped:
             code = self.pipeline.item(file_id)["error"]["code"]
             self.failed.setdefault(code, []).append(file_id)
-
-    def run_correction(self) -> None:
-        """Upload the rejected records of a file again, as they are."""
-        file_id = self.succeeded["type-error"]
-        item = self.pipeline.item(file_id)
-        rejects = self.pipeline.stack.output(item["rejected_csv_key"])
-        again = self.drop(Case(rejects, None, item["dataset"], f"{file_id}.csv"))
-        self.wait([again])
-        self.failed["of a correction"] = [again]
 
     @property
     def file_ids(self) -> set[str]:

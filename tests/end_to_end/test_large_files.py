@@ -25,7 +25,6 @@ def test_splits_give_what_the_whole_file_gives_to_the_byte(pipeline: Pipeline) -
     alone = expected(body, file_id=outcome.file_id, processed_at=outcome.item["processed_at"])
     assert outcome.output("processed/", ".jsonl") == alone.processed
     assert outcome.output("rejected/", ".jsonl") == alone.rejected
-    assert outcome.output("rejected/", ".csv") == alone.rejected_csv
     written = json.loads(outcome.output("reports/", "_summary.json"))
     of_file = {"file": written["file"]}
     assert written == json.loads(json.dumps(alone.summary)) | of_file

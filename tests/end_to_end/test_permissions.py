@@ -49,10 +49,9 @@ def pipeline() -> Iterator[Pipeline]:
 
 @pytest.fixture(scope="module")
 def calls(pipeline: Pipeline) -> set[Call]:
-    """Files of every kind: rejects and their correction, splits, failures, repeats, an abort."""
+    """Files of every kind: rejects, splits, failures, repeats, an abort."""
     file = pipeline.run(FILE)
-    pipeline.run(b"name,amount\nb,2\n", f"{file.file_id}.csv", file.item["dataset"])
-    # Another contract, and the correction's records are in the file's own output.
+    # Another contract, under which nothing is rejected: the rejected records are removed.
     lenient = {"schema": {"fields": [{"name": "name"}, {"name": "amount"}]}}
     pipeline.put_contract(file.item["dataset"], lenient)
     pipeline.send(

@@ -2,6 +2,7 @@
 
 `table` lists the names that are replaced while a stack is up; the modules below register them:
 
+- `conditional_writes`: S3's conditional writes,
 - `engine`: the Step Functions engine's clients, clock, parser and error names,
 - `map_runs`: Distributed Maps,
 - `events`: events of S3, SNS, EventBridge and Step Functions.

@@ -7,7 +7,13 @@ from contextlib import ExitStack, contextmanager
 from unittest.mock import patch
 
 # These modules register their patches when they are imported.
-from pipectl.embedded.moto_patches import answers, engine, events, map_runs  # noqa: F401
+from pipectl.embedded.moto_patches import (  # noqa: F401
+    answers,
+    conditional_writes,
+    engine,
+    events,
+    map_runs,
+)
 from pipectl.embedded.moto_patches.table import (
     REPLACEMENTS,
     PatchSettings,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from pipectl.embedded.process import StackProcess
 from tests.integration.operate.conftest import Command, Dataset
@@ -261,82 +260,6 @@ def test_rerun_without_waiting_says_what_was_started(dataset: Dataset, command: 
     assert [one["status"] for one in done.document["reruns"]] == ["started"]
     assert dataset.ended(file_id, redrives=1)["status"] == "SUCCEEDED"
     assert len(dataset.dead_letters(file_id)) == 1
-
-
-def test_rejected_rows_run_again_corrected(
-    dataset: Dataset, command: Command, tmp_path: Path
-) -> None:
-    dataset.set_contract(type_of_id="integer")
-    file_id = dataset.run(b"id\n1\nx\n3\n")
-    corrected = tmp_path / "corrected.csv"
-    corrected.write_bytes(b"id\n2\n")
-    done = command("rerun", "--rejected", file_id, "--with", str(corrected), "--json")
-
-    assert done.exit_code == 0, done.stderr
-    [correction] = done.document["reruns"]
-    assert (correction["how"], correction["correction_of"], correction["processed_count"]) == (
-        "correction",
-        file_id,
-        1,
-    )
-    assert dataset.item(correction["file_id"])["replay_of"] == file_id
-    output = dataset.stack.output(f"processed/{dataset.name}/{file_id}-mended.jsonl")
-    assert [json.loads(line)["data"] for line in output.splitlines()] == [{"id": 2}]
-    assert (
-        command("show", file_id, "--json").document["corrections"][0]["file_id"]
-        == correction["file_id"]
-    )
-    refused = command("rerun", "--rejected", file_id)
-    assert refused.exit_code == 1
-    assert "would replace" in refused.stderr
-
-
-def test_rejected_rows_run_again_under_another_contract(dataset: Dataset, command: Command) -> None:
-    dataset.set_contract(type_of_id="integer")
-    file_id = dataset.run(b"id\n1\nx\n3\n")
-    dataset.set_contract(type_of_id="string")
-    [correction] = command("rerun", "--rejected", file_id, "--json").document["reruns"]
-    assert (correction["record_count"], correction["processed_count"]) == (1, 1)
-
-    # The whole file again, under the new contract: its own success leaves nothing to correct.
-    assert command("rerun", "--force", file_id).exit_code == 0
-    published = dataset.stack.output_keys(f"processed/{dataset.name}/")
-    assert published == [f"processed/{dataset.name}/{file_id}.jsonl"]
-    assert dataset.item(file_id)["processed_count"] == 3
-    assert command("rerun", "--rejected", file_id).exit_code == 1
-
-
-def test_show_says_which_correction_is_current(
-    dataset: Dataset, command: Command, tmp_path: Path
-) -> None:
-    dataset.set_contract(type_of_id="integer")
-    file_id = dataset.run(b"id\n1\nx\n")
-    corrected = tmp_path / "corrected.csv"
-    corrected.write_bytes(b"id\n2\n")
-    again = ("rerun", "--rejected", file_id, "--with", str(corrected))
-    assert [command(*again).exit_code for _ in range(2)] == [0, 0]
-    assert _current(command, file_id) == [False, True]
-
-    # The whole file under another contract, and back under the first one.
-    for type_of_id in ("string", "integer"):
-        dataset.set_contract(type_of_id=type_of_id)
-        assert command("rerun", "--force", file_id).exit_code == 0
-    assert _current(command, file_id) == [False, False]
-    # No record of a correction would be lost, so the rejected rows run as they are.
-    dataset.set_contract(type_of_id="string")
-    unchanged = command("rerun", "--rejected", file_id)
-    assert unchanged.exit_code == 0, unchanged.stderr
-
-
-def _current(command: Command, file_id: str) -> list[bool]:
-    return [one["current"] for one in command("show", file_id, "--json").document["corrections"]]
-
-
-def test_a_failed_file_has_no_rejected_rows(dataset: Dataset, command: Command) -> None:
-    [file_id] = broken(dataset, "file.csv")
-    done = command("rerun", "--rejected", file_id)
-    assert done.exit_code == 1
-    assert f"Rerun it with: pipectl rerun {file_id}" in done.stderr
 
 
 def test_backfill_runs_what_never_succeeded_and_lists_ignored_objects(

@@ -85,7 +85,7 @@ def test_a_dead_letter_moved_back_starts_the_next_attempt(dataset: Dataset) -> N
     assert dataset.dead_letters(file_id) == []
 
 
-def test_an_older_version_is_left_alone_if_a_later_one_has_succeeded(
+def test_an_older_version_publishes_nothing_after_a_later_one_has_succeeded(
     dataset: Dataset, command: Command
 ) -> None:
     dataset.set_contract(type_of_id="integr")
@@ -94,32 +94,19 @@ def test_an_older_version_is_left_alone_if_a_later_one_has_succeeded(
     later = dataset.run(b"id\n2\n")
     assert dataset.item(later)["status"] == "succeeded"
 
-    # As moving the whole dead-letter queue back does.
-    dataset.move_back(older)
-    dataset.wait_for_empty_queue()
     named = command("rerun", older, "--json")
-
     [rerun] = named.document["reruns"]
     assert (rerun["how"], rerun["status"], named.exit_code) == ("none", "superseded", 1)
-    assert "--force reruns it anyway" in rerun["reason"]
-    assert dataset.statuses(older) == {"1.0": "failed"}
+    # As moving the whole dead-letter queue back does.
+    dataset.move_back(older)
 
-    forced = command("rerun", older, "--force")
-    assert forced.exit_code == 0, forced.stderr
-    assert dataset.statuses(older) == {"1.0": "failed", "2.0": "succeeded"}
-
-
-def test_a_superseded_version_is_rerun_on_request(dataset: Dataset, command: Command) -> None:
-    dataset.set_contract(type_of_id="integr")
-    older = dataset.run(b"id\n1\n")
-    dataset.set_contract(type_of_id="integer")
-    dataset.run(b"id\n2\n")
-
-    options = ("--all", "--superseded", "--new", "--source", dataset.glob)
-    result = command("rerun", *options)
-
-    assert result.exit_code == 0, result.stderr
-    assert dataset.statuses(older) == {"1.0": "failed", "2.0": "succeeded"}
+    assert dataset.ended(f"{older}-r2")["status"] == "SUCCEEDED"
+    assert dataset.statuses(older) == {"1.0": "failed", "2.0": "superseded"}
+    item = dataset.item(older)
+    assert (item["status"], item["superseded_by"]["file_id"]) == ("superseded", later)
+    assert "failed_on" not in item
+    [output] = dataset.stack.output_keys(f"processed/{dataset.name}/")
+    assert dataset.item(later)["output_key"] == output
 
 
 def test_a_file_whose_contract_was_deleted_fails_until_there_is_one_again(

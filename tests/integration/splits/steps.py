@@ -35,6 +35,7 @@ WHOLE_BUCKET = "splits-output-whole"
 SPLIT_BUCKET = "splits-output-split"
 METADATA_TABLE = "splits-metadata"
 STARTED = "2026-03-01T08:00:02.114Z"
+EXECUTION_NAME = "name"
 
 # Larger than any file here: one split.
 WHOLE_SIZE = 1_000_000_000
@@ -97,7 +98,7 @@ class Steps:
     ) -> Run:
         """Run the file, from the beginning or from a state with the document of a run before."""
         run = Run(json.loads(json.dumps(resume.document if resume else upload.document)))
-        execution = {"Id": "arn:aws:states:execution", "Name": "name", "StartTime": started}
+        execution = {"Id": "arn:aws:states:execution", "Name": EXECUTION_NAME, "StartTime": started}
         with self._environment():
             state = next_task(from_state, run.document)
             while state != _END:
@@ -107,20 +108,21 @@ class Steps:
 
     def outputs(self, upload: Upload) -> dict[str, bytes]:
         """All published objects of the file, by key."""
-        file_id = str(upload.document["file_id"])
         found = self.s3.list_objects_v2(Bucket=self.bucket).get("Contents", [])
-        wanted = [
-            item["Key"]
-            for item in found
-            if file_id in item["Key"] and not item["Key"].startswith("work/")
-        ]
+        of_dataset = f"/{upload.dataset}/"
         return {
-            key: self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read() for key in wanted
+            key: self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+            for key in (item["Key"] for item in found)
+            if of_dataset in key
         }
+
+    def work(self, upload: Upload) -> keys.Work:
+        """The keys of the execution's own objects."""
+        return keys.Work(str(upload.document["file_id"]), EXECUTION_NAME)
 
     def remove_part(self, upload: Upload, split: int) -> None:
         """Leave the part of a split as a Transform does that fails before its end."""
-        key = keys.part_key(str(upload.document["file_id"]), split, "report.json")
+        key = self.work(upload).part(split, "report.json")
         self.s3.delete_object(Bucket=self.bucket, Key=key)
 
     def clear(self) -> None:

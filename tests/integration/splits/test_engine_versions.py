@@ -10,7 +10,6 @@ import pytest
 
 import transform.app
 import transform.stamp
-from shared import keys
 from shared.errors import MixedParts
 from shared.remedies import remedy_of
 from tests.integration.splits import files as cut
@@ -48,7 +47,7 @@ def layer_update(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 
 def change(steps: Steps, uploaded: Upload, split: int, content: str, change: Any) -> None:
-    key = keys.part_key(str(uploaded.document["file_id"]), split, content)
+    key = steps.work(uploaded).part(split, content)
     document = json.loads(steps.s3.get_object(Bucket=steps.bucket, Key=key)["Body"].read())
     steps.s3.put_object(Bucket=steps.bucket, Key=key, Body=json.dumps(document | change).encode())
 
@@ -85,7 +84,7 @@ def test_a_missing_part_is_found_before_anything_appears_and_made_anew(
     steps: Steps, uploaded: Upload, transformed: list[int], content: str
 ) -> None:
     expected = outputs_of_a_whole_run(steps, uploaded)
-    key = keys.part_key(str(uploaded.document["file_id"]), 1, content)
+    key = steps.work(uploaded).part(1, content)
     steps.s3.delete_object(Bucket=steps.bucket, Key=key)
     with pytest.raises(MixedParts, match="1 parts are missing"):
         steps.run(uploaded, resume=transformed_run(steps, uploaded), from_state="WriteOutput")

@@ -27,9 +27,9 @@ FILE_ID = Source.from_document(SOURCE).file_id
 
 # Each step's result, as the workflow's ResultSelector leaves it.
 PARSE: dict[str, Any] = {
-    "plan_key": f"work/{FILE_ID}/plan.json",
+    "plan_key": f"work/{FILE_ID}/{FILE_ID}/plan.json",
     "splits": 1,
-    "splits_key": f"work/{FILE_ID}/splits.json",
+    "splits_key": f"work/{FILE_ID}/{FILE_ID}/splits.json",
     "max_concurrency": 10,
     "location": {name: SOURCE[name] for name in ("bucket", "key", "version_id", "etag", "size")},
     "encoding": "utf-8",
@@ -38,16 +38,15 @@ PARSE: dict[str, Any] = {
     "columns": 11,
     "contract_key": "contracts/orders.json",
     "contract_version": "v7",
-    "correction_of": None,
-    "corrected_rejects": None,
-    "output_name": FILE_ID,
+    "output_path": "orders 2026-03.csv",
+    "superseded_by": None,
 }
 TRANSFORM: dict[str, Any] = {"record_count": 200, "processed_count": 197, "error_count": 3}
 OUTPUT: dict[str, Any] = {
     **TRANSFORM,
-    "processed_key": f"processed/orders/{FILE_ID}.jsonl",
-    "rejected_key": f"rejected/orders/{FILE_ID}.jsonl",
-    "rejected_csv_key": f"rejected/orders/{FILE_ID}.csv",
+    "processed_key": "processed/orders/orders 2026-03.csv.jsonl",
+    "rejected_key": "rejected/orders/orders 2026-03.csv.jsonl",
+    "superseded_by": None,
     "processed_bytes": 54321,
 }
 SUMMARY: dict[str, Any] = {

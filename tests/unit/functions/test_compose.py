@@ -55,6 +55,7 @@ def runs(slices: list[module.Slice]) -> list[tuple[str, int]]:
     """Each source with the end that its adjoining slices reach from 0."""
     ends: dict[str, int] = {}
     for slice_ in slices:
+        assert isinstance(slice_.source, Location)
         assert slice_.start == ends.get(slice_.source.key, 0)
         ends[slice_.source.key] = slice_.start + slice_.length
     return list(ends.items())

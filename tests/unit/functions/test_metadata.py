@@ -7,18 +7,14 @@ from typing import Any
 import pytest
 
 from shared.errors import InternalError, RecordOutdated, TransientError
-from shared.job import Source
 from shared.metadata import (
-    Item,
-    later_success,
     mark_item,
     read_item,
     read_success,
-    version_attributes,
     write_item,
 )
 from tests.unit.functions.conftest import Fault, client_error
-from tests.unit.functions.documents import METADATA_TABLE, SOURCE
+from tests.unit.functions.documents import METADATA_TABLE
 
 FIRST = {"file_id": "f1", "revision": 1, "status": "failed"}
 SECOND = {"file_id": "f1", "revision": 2, "status": "succeeded"}
@@ -93,78 +89,3 @@ def test_a_table_that_may_not_be_used_is_an_error_of_its_own(table: Any, fault: 
     fault("PutItem", client_error("AccessDeniedException", "PutItem"))
     with pytest.raises(InternalError, match="AccessDeniedException"):
         write_item(METADATA_TABLE, FIRST, replaces=None)
-
-
-def version(sequencer: str, *, day: int = 1, **changes: str) -> Source:
-    """A version of one key, uploaded on a day of March."""
-    uploaded = {"sequencer": sequencer, "event_time": f"2026-03-{day:02}T08:00:00.000Z"}
-    return Source.from_document({**SOURCE, **uploaded, **changes})
-
-
-OWN = version("0055AED6DCD90281E5", day=10)
-
-
-def record(source: Source, *, status: str = "succeeded", file_id: str = "other") -> None:
-    item: Item = {"file_id": file_id, "revision": 1, "status": status}
-    write_item(METADATA_TABLE, item | version_attributes(source), replaces=None)
-
-
-@pytest.mark.parametrize(
-    ("other", "is_later"),
-    [
-        # Compared as text, the shorter one padded with zeros: neither its number nor its length.
-        (version("0055AED6DCD90281E6"), True),
-        (version("0055AED6DCD90281E4", day=20), False),
-        (version("0055AED6DCD90281E5", day=20), False),
-        (version("0056"), True),
-        (version("0055AED6DCD90281E50"), False),
-        (version("0055AED6DCD90281E51"), True),
-        # Found in the bucket, without an event: the time of the upload decides.
-        (version("", day=11), True),
-        (version("", day=9), False),
-        (version("0055AED6DCD90281E6", key="raw/orders/another.csv"), False),
-        (version("0055AED6DCD90281E6", bucket="another-bucket"), False),
-    ],
-)
-def test_a_later_version_of_the_key_that_succeeded_is_found(
-    table: Any, other: Source, is_later: bool
-) -> None:
-    record(other)
-    found = later_success(METADATA_TABLE, OWN)
-    assert (found is not None) == is_later
-    if found is not None:
-        assert found["file_id"] == "other"
-
-
-def test_a_later_version_that_failed_does_not_count(table: Any) -> None:
-    record(version("0056"), status="failed")
-    assert later_success(METADATA_TABLE, OWN) is None
-
-
-@pytest.mark.parametrize(("day", "is_later"), [(11, True), (9, False)])
-def test_the_time_of_the_upload_orders_versions_without_a_sequencer(
-    table: Any, day: int, is_later: bool
-) -> None:
-    record(version("0055AED6DCD90281E5", day=day))
-    found = later_success(METADATA_TABLE, version("", day=10))
-    assert (found is not None) == is_later
-
-
-def test_later_versions_are_looked_for_on_every_page(
-    table: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # A page may hold nothing but items that the filter leaves out.
-    pages = [{"Items": [], "LastEvaluatedKey": {"file_id": "f1"}}, {"Items": [later_item()]}]
-    asked = []
-
-    def query(**request: Any) -> Any:
-        asked.append(request.get("ExclusiveStartKey"))
-        return pages.pop(0)
-
-    monkeypatch.setattr(table, "query", query)
-    assert later_success(METADATA_TABLE, OWN) == later_item()
-    assert asked == [None, {"file_id": "f1"}]
-
-
-def later_item() -> Item:
-    return {"file_id": "other", "status": "succeeded", **version_attributes(version("0056"))}

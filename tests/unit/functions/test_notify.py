@@ -45,10 +45,9 @@ def test_a_success_tells_people_what_and_where() -> None:
     assert f"Source: s3://{SOURCE['bucket']}/{SOURCE['key']}\n" in text
     assert f"Output: s3://{OUTPUT_BUCKET}/{documents.OUTPUT['processed_key']}\n" in text
     assert f"Summary: s3://{OUTPUT_BUCKET}/{documents.SUMMARY['summary_key']}\n" in text
-    assert f"Rejected: s3://{OUTPUT_BUCKET}/{documents.OUTPUT['rejected_csv_key']}\n" in text
+    assert f"Rejected: s3://{OUTPUT_BUCKET}/{documents.OUTPUT['rejected_key']}\n" in text
     assert "- Records Processed: 197\n- Errors: 3\n- Status: succeeded\n" in text
     assert "- Bytes Read: 34567\n- Bytes Written: 54321\n- Time: 7.5 s\n" in text
-    assert f"upload it as raw/orders/{FILE_ID}.csv\n" in text
     assert "Contract: contracts/orders.json, version v7\n" in text
     assert "Processed At: 2026-03-01T08:00:02.114Z\n" in text
     assert f"Execution: {documents.execution()['Id']}\n" in text
@@ -68,7 +67,7 @@ def test_a_success_tells_machines_the_same() -> None:
 
 
 def test_rejects_are_not_mentioned_where_there_are_none() -> None:
-    clean = {**documents.OUTPUT, "error_count": 0, "rejected_key": None, "rejected_csv_key": None}
+    clean = {**documents.OUTPUT, "error_count": 0, "rejected_key": None}
     notice = success(documents.recorded(output=clean))
     assert "Rejected" not in notice.text
     assert "correct a copy" not in notice.text

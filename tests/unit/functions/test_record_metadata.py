@@ -16,7 +16,8 @@ from record_metadata.app import handler
 from record_metadata.item import Outcome, Status, next_item, outcome_of
 from shared.errors import InternalError, TransientError
 from shared.job import Execution, Job
-from shared.metadata import SEQUENCER_LENGTH, Item, read_item
+from shared.metadata import Item, read_item
+from shared.versions import SEQUENCER_LENGTH
 from tests.unit.functions import documents
 from tests.unit.functions.conftest import Fault, Logs, client_error
 from tests.unit.functions.documents import FILE_ID, METADATA_TABLE, OUTPUT_BUCKET, SOURCE
@@ -83,11 +84,9 @@ def test_a_success_is_told_whole() -> None:
         "columns": 11,
         "contract_key": "contracts/orders.json",
         "contract_version": "v7",
-        "output_name": FILE_ID,
         "output_bucket": OUTPUT_BUCKET,
         "output_key": documents.OUTPUT["processed_key"],
         "rejected_key": documents.OUTPUT["rejected_key"],
-        "rejected_csv_key": documents.OUTPUT["rejected_csv_key"],
         "output_bytes": 54321,
         "summary_key": documents.SUMMARY["summary_key"],
         "report_key": documents.SUMMARY["report_key"],
@@ -224,14 +223,6 @@ def test_recording_the_same_again_changes_the_revision_only() -> None:
 def test_a_replay_is_linked_to_the_attempt_before() -> None:
     document = documents.finished(2, replay_of=FILE_ID)
     assert after(outcome(attempt=2, document=document))["replay_of"] == FILE_ID
-
-
-def test_a_correction_is_linked_to_the_file_that_it_corrects() -> None:
-    correction = {**documents.PARSE, "correction_of": "0" * 32, "output_name": f"{'0' * 32}-mended"}
-    item = after(outcome(document=documents.finished(parse=correction)))
-    assert item["correction_of"] == "0" * 32
-    assert item["replay_of"] == "0" * 32
-    assert item["output_name"] == f"{'0' * 32}-mended"
 
 
 def test_a_file_without_a_version_has_none() -> None:

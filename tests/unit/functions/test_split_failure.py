@@ -39,7 +39,7 @@ def child(index: int, status: str, *, stop: str = "12:00:00Z", **why: str) -> di
 
 
 def key(run: int, number: int = 0, status: str = "FAILED") -> str:
-    folder = f"work/{job()['file_id']}/map/{execution()['Name']}/{FAILED_STATE}"
+    folder = f"work/{job()['file_id']}/{execution()['Name']}/map/{FAILED_STATE}"
     return f"{folder}/{RUNS[run]}/{status}_{number}.json"
 
 

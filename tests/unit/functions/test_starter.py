@@ -36,7 +36,7 @@ from tests.unit.functions.properties import quickly
 
 @pytest.fixture
 def items() -> dict[str, Item]:
-    """What the metadata table knows: of files by their ids, of a later version by `later`."""
+    """The metadata table's items, by file ID."""
     return {}
 
 
@@ -51,7 +51,6 @@ def machine(monkeypatch: pytest.MonkeyPatch, items: dict[str, Item]) -> FakeStep
     fake = FakeStepFunctions()
     monkeypatch.setattr("starter.launch.stepfunctions", lambda: fake)
     monkeypatch.setattr("starter.launch.read_item", lambda _table, file_id: items.get(file_id))
-    monkeypatch.setattr("starter.launch.later_success", lambda _table, _source: items.get("later"))
     return fake
 
 
@@ -448,42 +447,6 @@ def test_a_forced_replay_runs_a_file_that_has_succeeded(machine: FakeStepFunctio
 def test_a_forced_replay_does_not_run_beside_another(machine: FakeStepFunctions) -> None:
     machine.ended("RUNNING", FILE_ID)
     assert run(batch(json.dumps(job(2) | {"force": True}))) == []
-    assert machine.started == []
-
-
-def test_a_replay_of_a_superseded_version_is_left_alone(
-    machine: FakeStepFunctions, items: dict[str, Item], logs: Logs
-) -> None:
-    machine.ended("FAILED", FILE_ID)
-    items[FILE_ID] = {"status": "failed"}
-    items["later"] = {"file_id": "f2", "status": "succeeded"}
-
-    assert run(batch(json.dumps(job(failure=failure())))) == []
-
-    assert machine.started == []
-    assert (logs[-1]["message"], logs[-1]["superseded_by"]) == ("superseded", "f2")
-    assert logs[-1]["file_id"] == FILE_ID
-    assert "later version of the same key has succeeded" in logs[-1]["reason"]
-
-
-@pytest.mark.parametrize("permission", ["force", "superseded"])
-def test_a_superseded_version_runs_where_that_is_asked_for(
-    machine: FakeStepFunctions, items: dict[str, Item], permission: str
-) -> None:
-    machine.ended("FAILED", FILE_ID)
-    items["later"] = {"file_id": "f2", "status": "succeeded"}
-    assert run(batch(json.dumps(job() | {permission: "true"}))) == []
-    assert machine.started == []
-    assert run(batch(json.dumps(job() | {permission: True}))) == []
-    assert machine.started == [f"{FILE_ID}-r2"]
-
-
-def test_what_has_succeeded_is_not_repeated_because_it_may_be_superseded(
-    machine: FakeStepFunctions, items: dict[str, Item]
-) -> None:
-    machine.ended("SUCCEEDED", FILE_ID)
-    items[FILE_ID] = {"status": "succeeded"}
-    assert run(batch(json.dumps(job() | {"superseded": True}))) == []
     assert machine.started == []
 
 

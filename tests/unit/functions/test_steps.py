@@ -20,10 +20,16 @@ DEFINITION = json.loads(workflow.DEFINITION.read_text())
 SEVERAL = {"splits": 3}
 ONE = {"splits": 1}
 ARCHIVED = {"archive_source": "true"}
+SUPERSEDED = {"superseded_by": {"file_id": "later", "execution": "later"}}
 # Results and errors that decide which way a file goes; together they lead through every step.
 ROUTES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "one split": ({"ParseCsv": ONE, "Notify": ARCHIVED}, {}),
     "several splits": ({"ParseCsv": SEVERAL, "Notify": ARCHIVED}, {}),
+    "superseded before it was read": ({"ParseCsv": {**ONE, **SUPERSEDED}, "Notify": ARCHIVED}, {}),
+    "superseded while it was processed": (
+        {"ParseCsv": SEVERAL, "WriteOutput": SUPERSEDED, "Notify": ARCHIVED},
+        {},
+    ),
     "misaligned splits": (
         {"ParseCsv": SEVERAL, "PlanOneSplit": ONE, "Notify": ARCHIVED},
         {"NumberSplits": "MisalignedSplits"},

@@ -324,11 +324,15 @@ def test_objects_are_listed_in_the_order_of_their_keys(buckets: S3Client) -> Non
     assert storage.read_range(listed[0], 0, 7) == b"content"
 
 
-def test_deleting_leaves_other_objects_and_does_not_mind_missing_ones(buckets: S3Client) -> None:
-    for key in ("work/a", "work/b"):
-        upload(buckets, b"content", key=key, bucket=OUTPUT_BUCKET)
-    storage.delete_objects(OUTPUT_BUCKET, ["work/a", "work/never"])
-    assert [found.key for found in storage.list_objects(OUTPUT_BUCKET, "")] == ["work/b"]
+def test_an_object_is_deleted_only_if_it_is_unchanged(buckets: S3Client) -> None:
+    first = upload(buckets, b"first", key="work/a", bucket=OUTPUT_BUCKET)
+    second = upload(buckets, b"second", key="work/a", bucket=OUTPUT_BUCKET)
+    with pytest.raises(storage.ObjectChanged):
+        storage.delete_unchanged(first)
+    storage.delete_unchanged(second)
+    assert storage.list_objects(OUTPUT_BUCKET, "") == []
+    with pytest.raises(storage.ObjectChanged):
+        storage.delete_unchanged(second)
 
 
 def test_only_the_named_version_is_deleted_however_often(buckets: S3Client) -> None:

@@ -23,7 +23,7 @@ from pipectl.operate.failed_files import (
     with_redrivability,
 )
 from shared.job import Source
-from shared.metadata import is_later
+from shared.versions import is_later
 
 ARN = "arn:aws:states:eu-central-1:123456789012:execution:data-pipeline-dev"
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)

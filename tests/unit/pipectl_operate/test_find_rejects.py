@@ -29,12 +29,17 @@ ABORTED = SimpleNamespace(name=FILE_ID, running=False, status="aborted")
 
 def failed(days: int = 1, code: str = "TooManyRejects", state: str = "WriteOutput") -> Any:
     at = (NOW - timedelta(days=days)).isoformat()
-    return {"status": "failed", "failed_at": at, "error": {"code": code, "state": state}}
+    return {
+        "status": "failed",
+        "execution_name": FILE_ID,
+        "failed_at": at,
+        "error": {"code": code, "state": state},
+    }
 
 
 def succeeded(**more: Any) -> Any:
     counts = {"record_count": 4, "error_count": 2, "output_bucket": BUCKET}
-    return {"status": "succeeded", **counts, **more}
+    return {"status": "succeeded", "execution_name": FILE_ID, **counts, **more}
 
 
 class World:
@@ -55,7 +60,7 @@ class World:
 
     def part(self, split: int, jsonl: bytes, csv: bytes) -> None:
         for kind, body in (("jsonl", jsonl), ("csv", csv)):
-            self.put(f"work/{FILE_ID}/parts/{split:05d}.rejected.{kind}", body)
+            self.put(f"work/{FILE_ID}/{FILE_ID}/parts/{split:05d}.rejected.{kind}", body)
 
     def find(self, kind: find_rejects.RejectsFormat = "jsonl") -> find_rejects.Rejects:
         return find_rejects.find_rejects(self.stack, FILE_ID, kind, now=NOW)
@@ -73,12 +78,10 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 
 def test_published_rejects_are_those_of_the_item(world: World) -> None:
-    world.item = succeeded(rejected_key="rejected/a.jsonl", rejected_csv_key="rejected/a.csv")
+    world.item = succeeded(rejected_key="rejected/a.jsonl")
     world.put("rejected/a.jsonl", b'{"row": 1}\n{"row": 2}\n')
-    world.put("rejected/a.csv", b"id\nx\ny\n")
     world.part(0, b'{"row": 9}\n', b"id\nz\n")
     assert world.lines() == [b'{"row": 1}', b'{"row": 2}']
-    assert b"".join(find_rejects.read_bytes(world.stack, world.find("csv"))) == b"id\nx\ny\n"
     assert world.find().about == "2 of 4 records were rejected: s3://out/rejected/a.jsonl"
 
 
@@ -142,7 +145,7 @@ def test_a_file_that_was_not_recorded_yet(world: World) -> None:
 
 
 def test_published_rejects_that_were_deleted_are_an_error(world: World) -> None:
-    world.item = succeeded(rejected_key="rejected/a.jsonl", rejected_csv_key="rejected/a.csv")
+    world.item = succeeded(rejected_key="rejected/a.jsonl")
     with pytest.raises(PipectlError, match=r"rejected/a\.jsonl no longer exists"):
         world.lines()
 

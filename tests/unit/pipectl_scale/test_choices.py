@@ -24,6 +24,8 @@ def choose(rule: dict[str, Any], document: dict[str, Any]) -> bool:
         ({**PATH, "NumericEquals": 1}, 1, "1"),
         ({**PATH, "StringEquals": "x"}, "x", "X"),
         ({**PATH, "BooleanEquals": True}, True, 1),
+        ({**PATH, "IsNull": True}, None, 0),
+        ({**PATH, "IsNull": False}, {}, None),
         ({"Not": {**PATH, "StringEquals": "x"}}, "y", "x"),
         ({"Or": [{**PATH, "NumericEquals": 1}, {**PATH, "NumericEquals": 2}]}, 2, 3),
         ({"And": [{**PATH, "IsPresent": True}, {**PATH, "NumericEquals": 2}]}, 2, 3),
@@ -56,6 +58,7 @@ def test_the_first_rule_that_matches_decides() -> None:
         {**PATH, "StringEquals": "x", "IsPresent": True},
         PATH,
         {"Variable": "$.a.missing", "StringEquals": "x"},
+        {"Variable": "$.a.missing", "IsNull": True},
     ],
 )
 def test_a_rule_that_is_not_understood_is_an_error(rule: dict[str, Any]) -> None:

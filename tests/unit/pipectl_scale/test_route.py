@@ -15,7 +15,13 @@ TEMPLATE = Path(__file__).parents[3] / "template.yaml"
 def test_a_file_of_one_split_passes_no_map(deployed: Deployed) -> None:
     way = route(deployed.definition, splits=1)
 
-    assert way.states[:4] == ("ParseCsv", "HowManySplits", "Transform", "WriteOutput")
+    assert way.states[:5] == (
+        "ParseCsv",
+        "IsSuperseded",
+        "HowManySplits",
+        "Transform",
+        "WriteOutput",
+    )
     assert way.children == {}
     assert way.transitions(1) == len(way.states)
 
@@ -43,6 +49,7 @@ def test_a_failure_takes_the_failure_lane_to_the_gate(deployed: Deployed) -> Non
 
     assert way.states == (
         "ParseCsv",
+        "IsSuperseded",
         "HowManySplits",
         "Transform",
         "DescribeFailure",

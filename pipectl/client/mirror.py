@@ -1,0 +1,121 @@
+"""Copies outputs to a folder on this machine, under the output bucket's own keys."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import unicodedata
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from shared import keys
+from tabular.writing.formats import FORMATS
+
+if TYPE_CHECKING:
+    from pipectl.client.deployment import Deployment
+
+# The longest name that common file systems take, in bytes.
+_LONGEST_NAME = 255
+_HASH_LENGTH = 16
+_LONGEST_SUFFIX = 16
+_PIECE_BYTES = 1024 * 1024
+
+
+class Mirror:
+    """A folder that has the outputs of a bucket under their keys.
+
+    Keys come from strangers. Whatever a key is, its file is inside the folder, and no two keys
+    share a file: a name that a file system would not take, or would take for another one, has a
+    digest in it. Examples are `..`, more than 255 bytes, and two names that differ in case only.
+    """
+
+    def __init__(self, deployment: Deployment, folder: Path) -> None:
+        self._deployment = deployment
+        self._folder = folder
+        self._bucket = deployment.outputs["OutputBucketName"]
+        self._taken: dict[str, str] = {}
+
+    def fetch(self, key: str | None) -> Path | None:
+        """Copy an object to its place in the folder; returns the path, or None without a key."""
+        if key is None:
+            return None
+        path = self.path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            # One request, where `download_file` would first ask for the size.
+            answer = self._deployment.client("s3").get_object(Bucket=self._bucket, Key=key)
+            shutil.copyfileobj(answer["Body"], file, _PIECE_BYTES)
+        return path
+
+    def remove(self, key: str) -> None:
+        """Remove the copy of an object that is no longer in the bucket, such as old rejects."""
+        self.path(key).unlink(missing_ok=True)
+
+    def path(self, key: str) -> Path:
+        """The place of a key's file, the same one each time."""
+        parts: list[str] = []
+        segments = key.split("/")
+        for number, segment in enumerate(segments):
+            below = "/".join(segments[: number + 1])
+            name = safe_name(segment)
+            if not self._is_free([*parts, name], below, is_file=number == len(segments) - 1):
+                name = _marked(name, below)
+                self._is_free([*parts, name], below, is_file=number == len(segments) - 1)
+            parts.append(name)
+        return self._folder.joinpath(*parts)
+
+    def _is_free(self, parts: list[str], below: str, *, is_file: bool) -> bool:
+        """Take the place for this beginning of a key, unless another key has it."""
+        place = unicodedata.normalize("NFC", "/".join(parts)).casefold()
+        owner = f"{below}{'' if is_file else '/'}"
+        return self._taken.setdefault(place, owner) == owner
+
+
+def safe_name(name: str) -> str:
+    """A name that is one file or folder on any common file system; most names stay as they are."""
+    is_safe = name not in ("", ".", "..") and name.isprintable() and "\\" not in name
+    if is_safe and len(name.encode()) <= _LONGEST_NAME:
+        return name
+    visible = "".join(c if c.isprintable() and c != "\\" else "_" for c in name).strip(".")
+    return _marked(visible, name)
+
+
+def _marked(name: str, distinct: str) -> str:
+    """The name with a digest of `distinct` before its suffix, not longer than a name may be."""
+    suffix = (
+        PurePosixPath(name).suffix if len(PurePosixPath(name).suffix) <= len(".parquet") else ""
+    )
+    digest = hashlib.sha256(distinct.encode()).hexdigest()[:_HASH_LENGTH]
+    longest = _LONGEST_NAME - len(digest) - len(suffix.encode()) - 1
+    stem = name.removesuffix(suffix).encode()[:longest].decode(errors="ignore")
+    return f"{stem}~{digest}{suffix}"
+
+
+def fetch_outputs(mirror: Mirror, item: dict[str, object]) -> dict[str, Path | None]:
+    """Copy the outputs that a metadata item names, and remove older copies that it replaced.
+
+    Returns the paths of the processed and rejected records, the summary and the report.
+    """
+
+    def key_of(name: str) -> str | None:
+        return str(item[name]) if item.get(name) else None
+
+    processed, rejected = key_of("output_key"), key_of("rejected_key")
+    if processed:
+        for key in _other_outputs(processed):
+            if key != rejected:
+                mirror.remove(key)
+    return {
+        "processed": mirror.fetch(processed),
+        "rejected": mirror.fetch(rejected),
+        "summary": mirror.fetch(key_of("summary_key")),
+        "report": mirror.fetch(key_of("report_key")),
+    }
+
+
+def _other_outputs(processed_key: str) -> list[str]:
+    """The keys at which an earlier run of the file may have left rejects or another format."""
+    path, _, suffix = processed_key.rpartition(".")
+    below = path.removeprefix(keys.PROCESSED_PREFIX)
+    formats = [one.suffix for one in FORMATS.values() if one.suffix != suffix]
+    return [f"{path}.{other}" for other in formats] + [f"{keys.REJECTED_PREFIX}{below}.jsonl"]
