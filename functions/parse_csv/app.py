@@ -57,7 +57,7 @@ def handler(task: Task) -> dict[str, Any]:
     check_keys(job)
     required = settings.require_contract == "true"
     contract = read_contract(settings.input_bucket, job.source.dataset, required=required)
-    path = _output_path(job)
+    path = _output_path(job, contract.terms)
     higher = _higher_rank(task, path, settings.output_bucket)
     if higher:
         return dict.fromkeys(RESULTS) | {"superseded_by": higher.to_document()}
@@ -106,9 +106,10 @@ RESULTS = (
 """The names of what the handler returns: always all of them, because the workflow selects them."""
 
 
-def _output_path(job: Job) -> str:
+def _output_path(job: Job, terms: Contract | None) -> str:
     suffixes = [output_format.suffix for output_format in FORMATS.values()]
-    return keys.output_path(job.source.bucket, job.source.key, suffixes)
+    path = keys.output_path(job.source.bucket, job.source.key, suffixes)
+    return keys.path_of_version(path, job.file_id) if terms and terms.versions == "all" else path
 
 
 def _higher_rank(task: Task, path: str, output_bucket: str) -> Rank | None:

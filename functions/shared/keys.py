@@ -114,6 +114,11 @@ def output_path(bucket: str, source_key: str, suffixes: Iterable[str]) -> str:
     return path
 
 
+def path_of_version(path: str, file_id: str) -> str:
+    """The name of one version's output, for a dataset that keeps the outputs of all versions."""
+    return f"{path}.{file_id}"
+
+
 def _is_visible(name: str) -> bool:
     is_hidden = name.startswith(("_", "."))
     return bool(name) and not is_hidden and name.isprintable()

@@ -88,6 +88,8 @@ def _publish_processed(
     file: Publication, output_format: OutputFormat, parts: dict[str, Location]
 ) -> str:
     key = file.processed_key(output_format)
+    if output_format.assembly != "concatenate" and file.splits > 1:
+        raise NotImplementedError(f"{output_format.name} can't be put together from its parts.")
     sources = _in_order(file, parts, output_format.suffix)
     _replace(file, key, sources, output_format.media_type)
     for other in _others(output_format):

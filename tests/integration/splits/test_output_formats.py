@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 import pytest
@@ -28,21 +27,15 @@ def _write_numbers(batches: Iterable[ProcessedRecords], facts: FileFacts, sink: 
         sink.write("".join(f"{facts.file_id} {row}\n" for row in batch.rows).encode())
 
 
-def _numbers(assembly: Literal["concatenate", "manifest"]) -> OutputFormat:
+def _numbers() -> OutputFormat:
     return OutputFormat(
-        "numbers", "num", "text/x-numbers", assembly, lambda: Writer(_write_numbers)
+        "numbers", "num", "text/x-numbers", "concatenate", lambda: Writer(_write_numbers)
     )
 
 
 @pytest.fixture
 def concatenated() -> Iterator[None]:
-    with patch.dict(FORMATS, numbers=_numbers("concatenate")):
-        yield
-
-
-@pytest.fixture
-def listed() -> Iterator[None]:
-    with patch.dict(FORMATS, numbers=_numbers("manifest")):
+    with patch.dict(FORMATS, numbers=_numbers()):
         yield
 
 
@@ -58,25 +51,6 @@ def test_the_parts_of_a_format_become_one_object(
 
     file_id = uploaded.document["file_id"]
     assert run.splits > 4
-    assert key == f"processed/{uploaded.dataset}/{file_id}.num"
+    assert key == f"processed/{uploaded.dataset}/file.csv.num"
     assert lines == [f"{file_id} {row}" for row in range(1, 301)]
     assert s3.head_object(Bucket=split.bucket, Key=key)["ContentType"] == "text/x-numbers"
-
-
-@pytest.mark.usefixtures("listed")
-def test_the_parts_of_a_format_become_the_objects_of_a_manifest(
-    s3: S3Client, in_splits: Callable[[int], Steps]
-) -> None:
-    uploaded = upload(s3, table(cut.PLAIN, 300), CONTRACT)
-    split = in_splits(KIB)
-    run = split.run(uploaded)
-    outputs = split.outputs(uploaded)
-    key = run.document["output"]["processed_key"]
-    objects = [item["key"] for item in json.loads(outputs[key])["objects"]]
-
-    file_id = uploaded.document["file_id"]
-    assert key == f"processed/{uploaded.dataset}/{file_id}.num.manifest.json"
-    assert len(objects) == run.splits
-    assert b"".join(map(outputs.__getitem__, objects)).count(b"\n") == 300
-    types = {s3.head_object(Bucket=split.bucket, Key=one)["ContentType"] for one in objects}
-    assert types == {"text/x-numbers"}

@@ -88,12 +88,11 @@ def item(source: Source, status: str) -> dict[str, Any]:
         "record_count": 3,
         "processed_count": 2,
         "error_count": 1,
+        "execution_name": source.file_id,
         "output_bucket": "out",
         "output_key": f"processed/{EVIL}",
         "rejected_key": f"rejected/{EVIL}",
-        "rejected_csv_key": f"rejected/{EVIL}.csv",
         "summary_key": f"reports/{EVIL}",
-        "correction_of": f"correction{EVIL}",
         "history": {"1.0": run},
     }
 
