@@ -83,7 +83,7 @@ def _summary(task: Task, settings: Settings, statistics: Mapping[str, Any]) -> d
     job, bucket = task.job, settings.output_bucket
     parse, output = job.results["parse"], job.results["output"]
     layout = Layout.from_document(storage.read_document(bucket, parse["plan_key"])["layout"])
-    part = storage.read_document(bucket, keys.part_key(job.file_id, 0, "report.json"))
+    part = storage.read_document(bucket, task.work.part(0, "report.json"))
     contract = layout.contract
     percent, most = contract.max_reject_percent, contract.max_reject_count
     most = settings.max_reject_count if most is None else most
@@ -112,7 +112,7 @@ def _summary(task: Task, settings: Settings, statistics: Mapping[str, Any]) -> d
             "max_count": most if most >= 0 else None,
         },
         "columns": compare_columns(layout.labels, contract),
-        "correction_key": keys.correction_key(job.source.dataset, job.file_id),
+        "correction_key": keys.corrections_key(job.source.dataset, job.file_id),
         "execution": {"arn": task.execution.arn, "name": task.execution.name},
         "engine": part["engine"],
     }
