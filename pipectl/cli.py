@@ -23,6 +23,8 @@ SUBCOMMANDS = {
     "run": "Process files with the whole pipeline on this machine, without AWS.",
     "up": "Run the pipeline's stack on this machine, without AWS.",
     "check": "Validate files against a contract, without running anything.",
+    "head": "Show the first records of a file, as they are and as they are typed.",
+    "stats": "Show statistics of a file's columns.",
     "contract": "Draft and check contracts, and copy them to and from a stack.",
     "executions": "List executions and their files.",
     "show": "Show everything about one execution and its file.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import sys
 import time
 import zipfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner, Result
@@ -37,8 +39,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def check(*arguments: str) -> Result:
-    return CliRunner().invoke(command, arguments)
+def check(*arguments: str, stdin: bytes | None = None) -> Result:
+    return CliRunner().invoke(command, arguments, input=stdin)
 
 
 def test_a_valid_file_exits_with_0(folder: Path) -> None:
@@ -151,6 +153,7 @@ def test_one_file_that_breaks_the_engine_costs_no_other_file_its_verdict(
             path.open()
         raise {"odd.csv": PanicException, "good.csv": TypeError}[path.name]("a cell: 4711")
 
+    monkeypatch.setattr("pipectl.local.small_files.check_small", lambda *_: None)
     monkeypatch.setattr("pipectl.local.processes.transform_file", fail)
     (folder / "odd.csv").write_bytes(b"id,x\n1,ab\n")
     result = check("odd.csv", "good.csv", "bad.csv", "--json")
@@ -166,7 +169,8 @@ def test_one_file_that_breaks_the_engine_costs_no_other_file_its_verdict(
 
 
 def test_a_file_that_is_not_there_is_a_usage_error(folder: Path) -> None:
-    for missing in ("nowhere.csv", "."):
+    (folder / "empty").mkdir()
+    for missing in ("nowhere.csv", "no*.csv", "empty"):
         result = check("good.csv", missing, "--json")
         assert result.exit_code == 2
         assert f"'{missing}'" in result.output
@@ -233,3 +237,135 @@ def test_a_large_archive_is_read_from_its_end(folder: Path) -> None:
     result = check("a.zip", "--json")
     assert result.exit_code == 0
     assert json.loads(result.stdout)["files"][0]["record_count"] == 200_000
+
+
+def files_of(result: Result) -> list[str]:
+    # This version of click mixes both streams.
+    document, _ = json.JSONDecoder().raw_decode(result.output)
+    return [file["source"] for file in document["files"]]
+
+
+def test_folders_and_patterns_stand_for_the_files_that_the_pipeline_takes(folder: Path) -> None:
+    day = folder / "day" / "one"
+    day.mkdir(parents=True)
+    for name in ("a.csv", "b.tsv", "_SUCCESS", "c.csv.part", "notes.pdf"):
+        (day / name).write_bytes(b"id\tx\n1\tab\n" if name == "b.tsv" else b"id,x\n1,ab\n")
+    result = check("day", "--format", "json")
+    plain = check("day")
+
+    assert result.exit_code == 0
+    assert files_of(result) == ["day/one/a.csv", "day/one/b.tsv"]
+    assert "Left out day/one/_SUCCESS: its name begins with _" in plain.output
+    assert "Left out day/one/notes.pdf" in plain.output
+    assert files_of(check("day/**/*.csv", "--json")) == ["day/one/a.csv"]
+
+
+def test_standard_input_is_a_file_called_minus(folder: Path) -> None:
+    result = check("-", "--contract", "contract.json", "--json", stdin=b"id,x\n1,ab\nx,cd\n")
+
+    assert result.exit_code == 1
+    (file,) = json.loads(result.stdout)["files"]
+    assert (file["source"], file["record_count"], file["error_count"]) == ("-", 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("limit", "status"), [("0", 1), ("1", 0), ("33%", 1), ("34%", 0), ("100%", 0)]
+)
+def test_a_file_with_few_rejects_is_accepted_if_asked(
+    folder: Path, limit: str, status: int
+) -> None:
+    result = check("bad.csv", "--contract", "contract.json", "--max-rejects", limit)
+
+    assert result.exit_code == status
+    assert ("accepted" if status == 0 else "invalid") in result.output
+
+
+@pytest.mark.parametrize("limit", ["-1", "101%", "x", "1.5", ""])
+def test_a_wrong_limit_is_a_usage_error(folder: Path, limit: str) -> None:
+    assert check("good.csv", "--max-rejects", limit).exit_code == 2
+
+
+def test_github_gets_annotations_at_the_lines(folder: Path) -> None:
+    result = check("bad.csv", "odd.csv", "--contract", "contract.json", "--format", "github")
+
+    assert result.exit_code == 1
+    lines = result.output.splitlines()
+    assert lines[0] == (
+        '::error file=bad.csv,line=4,title=id%3A type-error::id: expected an integer, found "x"'
+    )
+    assert lines[2].startswith("::error file=odd.csv,title=HeaderMismatch::Columns 1, 2 of")
+    accepted = check(
+        "bad.csv", "--contract", "contract.json", "--format", "github", "--max-rejects", "1"
+    )
+    assert accepted.output.startswith("::warning file=bad.csv,line=4,")
+
+
+def test_sarif_names_rule_line_and_byte(folder: Path) -> None:
+    result = check("bad.csv", "--contract", "contract.json", "--format", "sarif")
+
+    log = json.loads(result.stdout)
+    (run,) = log["runs"]
+    first = run["results"][0]
+    place = first["locations"][0]["physicalLocation"]
+    assert log["version"] == "2.1.0"
+    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == [
+        "constraint-error",
+        "type-error",
+    ]
+    assert (first["ruleId"], first["level"]) == ("type-error", "error")
+    assert place["artifactLocation"] == {"uri": "bad.csv"}
+    assert place["region"] == {"startLine": 4, "byteOffset": 13}
+
+
+def test_junit_has_a_test_case_per_file(folder: Path) -> None:
+    result = check(
+        "good.csv", "bad.csv", "odd.csv", "--contract", "contract.json", "--format", "junit"
+    )
+
+    suites = ElementTree.fromstring(result.stdout)
+    cases = suites.findall("testsuite/testcase")
+    assert suites.attrib == {"tests": "3", "failures": "2"}
+    assert [case.get("name") for case in cases] == ["good.csv", "bad.csv", "odd.csv"]
+    assert [case.find("failure") is None for case in cases] == [True, False, False]
+    failure = cases[1].find("failure")
+    assert failure is not None
+    assert failure.get("message") == "1 of 3 records are rejected."
+    assert 'line 4, row 2: id: expected an integer, found "x"' in (failure.text or "")
+
+
+def test_csv_has_a_row_per_error(folder: Path) -> None:
+    result = check("bad.csv", "odd.csv", "--contract", "contract.json", "--format", "csv")
+
+    rows = list(csv.DictReader(result.stdout.splitlines()))
+    assert [(row["source"], row["line"], row["code"], row["value"]) for row in rows] == [
+        ("bad.csv", "4", "type-error", "x"),
+        ("bad.csv", "4", "constraint-error", "y"),
+        ("odd.csv", "", "HeaderMismatch", ""),
+    ]
+
+
+def test_columns_that_are_dropped_or_missing_are_named(folder: Path) -> None:
+    fields = [{"name": "id", "type": "integer"}, {"name": "y"}]
+    schema = {"fields": fields, "fieldsMatch": "partial"}
+    (folder / "contract.json").write_text(json.dumps(schema))
+    result = check("good.csv", "--contract", "contract.json")
+
+    assert result.exit_code == 0
+    assert "good.csv: dropped, because the contract has no field for them: 'x'" in result.output
+    assert "good.csv: missing in the file, so null in the output: 'y'" in result.output
+
+
+def test_a_small_file_is_checked_without_the_slow_imports(folder: Path) -> None:
+    script = (
+        "import sys; from pipectl.cli import pipectl; "
+        "pipectl(['check', 'bad.csv', '--contract', 'contract.json'], standalone_mode=False)"
+    )
+    wrapped = (
+        f"import sys\ntry:\n    exec({script!r})\nexcept SystemExit:\n    pass\n"
+        "print(sorted({'polars', 'boto3', 'moto'} & set(sys.modules)))"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", wrapped], capture_output=True, text=True, check=True, cwd=folder
+    )
+    assert process.stdout.splitlines()[-1] == "[]"
+    assert "type-error" in process.stdout

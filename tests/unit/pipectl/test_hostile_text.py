@@ -237,6 +237,8 @@ class Place:
 
 
 Lines = list[list[str]]
+CHECK_FORMATS = ("github", "junit", "csv")
+"""Those for programs that are not JSON."""
 
 
 def on_the_stack(*lines: tuple[str, ...]) -> Callable[[Place], Lines]:
@@ -257,16 +259,39 @@ def check(place: Place) -> Lines:
     missing = str(place.folder / f"nowhere{name}")
     return [
         [good, bad, "--contract", contract],
+        *([good, bad, "--contract", contract, "--format", name] for name in CHECK_FORMATS),
         [good, "--contract", broken],
+        [good, "--max-rejects", EVIL],
+        [str(place.folder)],
         [good, "--limit", EVIL],
         [missing],
     ]
 
 
+def one_file(place: Place) -> Lines:
+    """A command about one file, with and without a contract."""
+    name = EVIL.replace("/", "")
+    good = place.file(f"good{name}.csv", f'id,"x{EVIL}"\n1,"{EVIL}"\n')
+    bad = place.file(f"bad{name}.csv", f'id,x\n"{EVIL}",2\n3,4\n')
+    fields = [{"name": "id", "type": "integer"}, {"name": "x"}]
+    contract = place.file(f"contract{name}.json", json.dumps({"fields": fields}))
+    broken = place.file(f"broken{name}.json", json.dumps({"fields": [{"name": EVIL, "type": 1}]}))
+    missing = str(place.folder / f"nowhere{name}")
+    return [[good], [bad, "--contract", contract], [good, "--contract", broken], [missing]]
+
+
 def infer(place: Place) -> Lines:
     sample = place.file(f"sample{EVIL.replace('/', '')}.csv", f'id,"x{EVIL}"\n1,"{EVIL}"\n')
     empty = place.file(f"empty{EVIL.replace('/', '')}.csv", "")
-    return [[sample], [sample, "--delimiter", EVIL], [sample, "--encoding", EVIL], [empty]]
+    return [
+        [sample],
+        [sample, sample, "--propose"],
+        [sample, "--dataset", EVIL],
+        [sample, "--delimiter", EVIL],
+        [sample, "--encoding", EVIL],
+        [sample, "--update", sample],
+        [empty],
+    ]
 
 
 def contract_check(place: Place) -> Lines:
@@ -349,6 +374,8 @@ CASES: dict[str, Callable[[Place], Lines]] = {
     "run": run,
     "up": up_once,
     "check": check,
+    "head": one_file,
+    "stats": one_file,
     "contract infer": infer,
     "contract check": contract_check,
     "contract push": contract_push,

@@ -1,0 +1,48 @@
+"""How a local file is read, as the pipeline would read it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipectl.errors import PipectlError
+
+if TYPE_CHECKING:
+    from tabular.model import Contract
+    from tabular.reading.layout import Layout
+
+HEAD_BYTES = 1024 * 1024
+
+
+def contract_in(path: Path | None) -> Contract | None:
+    """The contract in a file, None without one. Raises PipectlError if it is invalid."""
+    from tabular.contract.descriptor import read_contract
+    from tabular.errors import InvalidContract
+    from tabular.writing.formats import FORMATS
+
+    if path is None:
+        return None
+    try:
+        return read_contract(path.read_bytes(), output_formats=FORMATS)
+    except InvalidContract as error:
+        raise PipectlError(f"{path}: InvalidContract. {error}") from None
+
+
+def layout_of_file(path: Path, contract: Contract | None) -> Layout:
+    """Decide how a file is read. Raises PipectlError if it can't be."""
+    from pipectl.local.ranges import ranges_of
+    from tabular.errors import TabularError
+    from tabular.reading.layout import read_layout
+
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    try:
+        return read_layout(
+            head,
+            size=path.stat().st_size,
+            name=path.name,
+            contract=contract,
+            read=ranges_of(path),
+        )
+    except TabularError as error:
+        raise PipectlError(f"{path}: {type(error).__name__}. {error}") from None
