@@ -88,5 +88,9 @@ class TooManyRejects(TabularError):
     """More records were rejected than the contract, or the pipeline's default, lets pass."""
 
 
+class InvalidCorrections(TabularError):
+    """The corrected rows are not rows of the file that was rejected, or can't be read as such."""
+
+
 class MisalignedSplits(TabularError):
     """A planned split does not end on a record's end, so the file must run as one split."""

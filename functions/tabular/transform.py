@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tabular.batch import Batch, BatchReader
 from tabular.reading.blocks import BLOCK_BYTES, Block, split_blocks
+from tabular.reading.patches import PatchQueue
 from tabular.reading.records import Records
 from tabular.statistics.accumulator import Accumulator
+from tabular.writing.corrections import correction_pieces, corrections_head
 from tabular.writing.formats import DEFAULT_FORMAT, FORMATS
 from tabular.writing.output_format import FileFacts
 from tabular.writing.rejects import csv_head
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from tabular.faults import RuleKey
     from tabular.reading.layout import Layout
+    from tabular.reading.patches import Patch
     from tabular.reading.split import Split
     from tabular.sink import Sink
     from tabular.statistics.reject_examples import Example
@@ -75,6 +78,8 @@ def transform(
     processed: Sink | None,
     rejected: Sink | None,
     rejected_csv: Sink | None,
+    corrections: Sink | None = None,
+    patches: Iterable[Patch] = (),
     output_format: str = DEFAULT_FORMAT,
     block_bytes: int = BLOCK_BYTES,
     check: Check | None = None,
@@ -84,28 +89,34 @@ def transform(
     `chunks` are the stored file's bytes from `split.start` on, in pieces of any size, and are read
     lazily. They should continue beyond `split.end`, because what follows decides whether a quote
     is open there. `processed_at` is written into every record as it is. A sink that is None gets
-    nothing. In split 0, the CSV of rejects begins with the file's own head. `check` is called
-    between blocks, and ends the split early if it returns true.
+    nothing. In split 0, the CSV of rejects begins with the file's own head, and `corrections`, the
+    CSV in which rejected rows are corrected, with its header. `patches` are the corrected rows of
+    the split or of the whole file, sorted by row; they are read lazily. `check` is called between
+    blocks, and ends the split early if it returns true.
 
-    Raises MisalignedSplits if the split doesn't end with a record, and UnreadableFile or
-    FileTooLarge for damage that shows only while reading.
+    Raises MisalignedSplits if the split doesn't end with a record, InvalidCorrections if a patch is
+    not for the record in its row, and UnreadableFile or FileTooLarge for damage that shows only
+    while reading.
     """
     writer = FORMATS[output_format].load_writer() if processed is not None else None
     reader = BatchReader(layout, writer or contract_writer(layout))
     tally = Tally(layout)
-    if split.index == 0 and rejected_csv is not None:
-        rejected_csv.write(csv_head(layout))
+    if split.index == 0:
+        _write_heads(layout, rejected_csv, corrections)
+    queue = PatchQueue(patches, split.first_row)
 
     def batches() -> Iterator[Batch]:
         row = split.first_row
         for block in split_blocks(chunks, layout, split, block_bytes=block_bytes):
             if row > split.first_row and check is not None and check(tally.progress()):
                 return
-            batch = reader.read(Records(block, layout), row)
+            batch = reader.read(queue.apply(Records(block, layout), layout, row), row)
             row += batch.record_count
             tally.add(batch, block)
-            _write_rejects(batch, rejected, rejected_csv)
+            _write_rejects(batch, rejected, rejected_csv, corrections)
             yield batch
+        if split.end is None:
+            queue.check_end()
 
     if processed is None or writer is None:
         for _ in batches():
@@ -116,14 +127,25 @@ def transform(
     return tally.part()
 
 
-def _write_rejects(batch: Batch, rejected: Sink | None, rejected_csv: Sink | None) -> None:
-    if rejected is None and rejected_csv is None:
-        return
-    for piece in batch.rejects.pieces():
-        if rejected is not None:
-            rejected.write(piece.lines)
-        if rejected_csv is not None:
-            rejected_csv.write(piece.csv)
+def _write_heads(layout: Layout, rejected_csv: Sink | None, corrections: Sink | None) -> None:
+    if rejected_csv is not None:
+        rejected_csv.write(csv_head(layout))
+    if corrections is not None:
+        corrections.write(corrections_head(layout))
+
+
+def _write_rejects(
+    batch: Batch, rejected: Sink | None, rejected_csv: Sink | None, corrections: Sink | None
+) -> None:
+    if rejected is not None or rejected_csv is not None:
+        for piece in batch.rejects.pieces():
+            if rejected is not None:
+                rejected.write(piece.lines)
+            if rejected_csv is not None:
+                rejected_csv.write(piece.csv)
+    if corrections is not None:
+        for lines in correction_pieces(batch.rejects):
+            corrections.write(lines)
 
 
 def contract_writer(layout: Layout) -> Writer:

@@ -156,7 +156,9 @@ class RecordFaults:
         Such a record has no value, no cell that could not be read, and no extra cell with content.
         """
         nothing = pl.Series(dtype=pl.UInt32)
-        if self._layout.blank_rows == "skip-white" or not parsed.cells.height:
+        # Where blank rows are skipped, only a correction can leave one without content.
+        none_is = self._layout.blank_rows == "skip-white" and records.patched is None
+        if none_is or not parsed.cells.height:
             return nothing
         blank = None
         for (position, _), column in zip(

@@ -45,8 +45,11 @@ class Records:
     """The data records of one block, in order, without the blank lines and comments to skip.
 
     `texts` (String) are the records without line ends, `lines` (UInt32) the index of each one's
-    first physical line within the block.
+    first physical line within the block. `patched` (UInt32) are the indexes of corrected records,
+    None if there is none: see `patches`.
     """
+
+    patched: pl.Series | None = None
 
     def __init__(self, block: Block, layout: Layout) -> None:
         self.block = block

@@ -151,6 +151,24 @@ class FaultColumn:
             found = found.scatter(rows, frame[rows].select(self._written(kind)).to_series())
         return found
 
+    def sentences(self) -> pl.Series:
+        """The faults of each record (String) in words, without the values."""
+        texts = [_sentence(kind) for kind in self.templates]
+        if self.details is None:
+            series = pl.Series(texts, dtype=pl.String)
+            if self.kinds is None:
+                return series.new_from_index(0, len(self))
+            return series.gather(self.kinds)
+        frame = pl.DataFrame({"detail": self.details})
+        whole = [pl.concat_str(_with_details(text)) for text in texts]
+        if self.kinds is None:
+            return frame.select(whole[0]).to_series()
+        found = pl.Series([None], dtype=pl.String).new_from_index(0, len(self))
+        for kind, _ in self._kind_counts():
+            rows = (self.kinds == kind).arg_true()
+            found = found.scatter(rows, frame[rows].select(whole[kind]).to_series())
+        return found
+
     def to_dict(self) -> dict[int, tuple[Fault, ...]]:
         """The faults one by one, by place."""
         found = {}
@@ -173,10 +191,7 @@ class FaultColumn:
         for number, text in enumerate(_json(faults).split(f'"{_VALUE}"')):
             if number:
                 parts.append(pl.col("value"))
-            for again, piece in enumerate(text.split(DETAIL)):
-                if again:
-                    parts.append(pl.col("detail"))
-                parts.append(pl.lit(piece))
+            parts += _with_details(text)
         return pl.concat_str(parts)
 
     def _kind_counts(self) -> list[tuple[int, int]]:
@@ -199,6 +214,23 @@ def shown_texts(texts: pl.Series) -> pl.Series:
     if not long.any():
         return texts
     return texts.zip_with(~long, texts.str.slice(0, SHOWN_CHARACTERS - 1) + "…")
+
+
+def _with_details(text: str) -> list[pl.Expr]:
+    """A template's text in parts, with the column `detail` where it has DETAIL."""
+    parts: list[pl.Expr] = []
+    for number, piece in enumerate(text.split(DETAIL)):
+        if number:
+            parts.append(pl.col("detail"))
+        parts.append(pl.lit(piece))
+    return parts
+
+
+def _sentence(faults: Sequence[Fault]) -> str:
+    return "; ".join(
+        fault.message if fault.field is None else f"{fault.field}: {fault.message}"
+        for fault in faults
+    )
 
 
 def _json(faults: Sequence[Fault]) -> str:

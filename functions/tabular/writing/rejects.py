@@ -10,6 +10,7 @@ import polars as pl
 
 from tabular.faults import RuleCount
 from tabular.statistics.reject_examples import EXAMPLES_A_RULE, RAW_CHARACTERS, Example
+from tabular.values.fault_columns import FaultColumn
 from tabular.values.json_texts import escaped
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from tabular.faults import RuleKey
     from tabular.reading.layout import Layout
     from tabular.reading.records import Records
-    from tabular.values.fault_columns import FaultColumn
 
 _ROWS_A_PIECE = 16_384
 _CELLS_A_PIECE = 1 << 20
@@ -94,21 +94,13 @@ class Rejects:
 
     def _lines(self, indexes: pl.Series, starts: pl.Series) -> memoryview:
         block = self.records.block
-        first, last = int(indexes[0]), int(indexes[-1])
-        nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(indexes))
         columns = {
             "row": indexes.cast(pl.UInt64) + self.first_row,
             "line": self.records.lines.gather(indexes).cast(pl.UInt64) + block.first_line,
             "offset": starts + block.offset,
+            "errors": self.fault_texts(indexes, FaultColumn.jsons, ","),
             "raw": escaped(self.records.texts.gather(indexes)),
         }
-        errors = []
-        for number, column in enumerate(self.faults):
-            some = column.between(first, last)
-            if len(some):
-                places = indexes.search_sorted(some.places)
-                columns[f"error {number}"] = nothing.clone().scatter(places, some.jsons())
-                errors.append(f"error {number}")
         line = pl.concat_str(
             pl.lit('{"row":'),
             pl.col("row"),
@@ -117,7 +109,7 @@ class Rejects:
             pl.lit(',"byte_offset":'),
             pl.col("offset"),
             pl.lit(',"errors":['),
-            pl.concat_str(errors, separator=",", ignore_nulls=True),
+            pl.col("errors"),
             pl.lit('],"raw":"'),
             pl.col("raw"),
             pl.lit('"}'),
@@ -126,6 +118,21 @@ class Rejects:
         written = pl.DataFrame(columns).select(line=line)
         written.write_csv(buffer, include_header=False, quote_style="never")
         return buffer.getbuffer()
+
+    def fault_texts(
+        self, indexes: pl.Series, render: Callable[[FaultColumn], pl.Series], separator: str
+    ) -> pl.Series:
+        """All faults of each of these records as one text; `render` gives those of a column."""
+        first, last = int(indexes[0]), int(indexes[-1])
+        nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(indexes))
+        texts = {}
+        for number, column in enumerate(self.faults):
+            some = column.between(first, last)
+            if len(some):
+                places = indexes.search_sorted(some.places)
+                texts[str(number)] = nothing.clone().scatter(places, render(some))
+        joined = pl.concat_str(pl.all(), separator=separator, ignore_nulls=True)
+        return pl.DataFrame(texts).select(joined).to_series()
 
     def _csv(self, starts: pl.Series, ends: pl.Series) -> bytes:
         """The records' own bytes, each with a line end."""

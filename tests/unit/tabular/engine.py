@@ -27,6 +27,7 @@ class Result:
     processed: bytes
     rejected: bytes
     rejected_csv: bytes
+    corrections: bytes
 
     @property
     def data(self) -> list[dict[str, Any]]:
@@ -47,8 +48,8 @@ class Result:
         }
 
     @property
-    def outputs(self) -> tuple[bytes, bytes, bytes]:
-        return self.processed, self.rejected, self.rejected_csv
+    def outputs(self) -> tuple[bytes, bytes, bytes, bytes]:
+        return self.processed, self.rejected, self.rejected_csv, self.corrections
 
 
 def contract_of(*fields: dict[str, Any], **descriptor: Any) -> Any:
@@ -96,7 +97,7 @@ def run(
     split = split or Split.whole(layout)
     rest = content[split.start :]
     size = chunk or max(1, len(rest))
-    processed, rejected, rejected_csv = BytesIO(), BytesIO(), BytesIO()
+    processed, rejected, rejected_csv, corrections = (BytesIO() for _ in range(4))
     part = transform(
         (rest[i : i + size] for i in range(0, len(rest), size)),
         layout,
@@ -106,6 +107,8 @@ def run(
         processed=processed,
         rejected=rejected,
         rejected_csv=rejected_csv,
+        corrections=corrections,
         **options,
     )
-    return Result(layout, part, processed.getvalue(), rejected.getvalue(), rejected_csv.getvalue())
+    outputs = (sink.getvalue() for sink in (processed, rejected, rejected_csv, corrections))
+    return Result(layout, part, *outputs)

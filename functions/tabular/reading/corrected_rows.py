@@ -1,0 +1,502 @@
+"""Reads the corrected rows of a file: what was changed in the CSV that the pipeline had written.
+
+People save that CSV with spreadsheets: in UTF-8, UTF-16 or Windows-1252, with commas, semicolons or
+tabs, with columns moved, with rows left out, with blank rows below. A cell counts as changed only
+if its text differs from what was written, after all that spreadsheets change by themselves.
+
+Nothing of a damaged or doubtful row is guessed: each is reported with its line, all of them
+together, and then no row is corrected.
+"""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tabular.correction_format import (
+    head,
+    is_cut,
+    meta_columns,
+    one_line_end,
+    restored,
+)
+from tabular.encoding import BOMS
+from tabular.errors import InvalidCorrections
+from tabular.model import Contract, Dialect
+from tabular.reading.blocks import lines_a_block, read_blocks
+from tabular.reading.formats import binary_format
+from tabular.reading.grammar import Grammar, Outcome
+from tabular.reading.layout import Layout
+from tabular.reading.line_ends import count_lines, line_end, strip_line_end
+from tabular.reading.patches import Patch
+from tabular.reading.records import Records
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+MAX_CORRECTED_BYTES = 32 * 1024 * 1024
+"""Maximum size of a corrected file, which is held in memory. Rows without changes can be left out
+of it, so the number of rejected rows is not limited."""
+
+_DELIMITERS = (",", ";", "\t")
+_LISTED_PROBLEMS = 10
+_ROW_DIGITS = 18
+_ENCODING_OF_SPREADSHEETS = "cp1252"
+
+
+def read_corrected_rows(
+    uploaded: bytes, generated: Iterable[bytes], layout: Layout, *, execution: str = ""
+) -> Iterator[Patch]:
+    """The changed rows, sorted by row number.
+
+    `uploaded` is the corrected file; `generated`, in pieces of any size, the file that was to be
+    corrected, which is streamed; `layout` that of the file with the rejected rows. `execution` is
+    the name that the patches get. The last patch may be followed by an error, so none may be used
+    before all have been read.
+
+    Raises InvalidCorrections, which lists what is wrong in which lines of `uploaded`.
+    """
+    problems = _Problems()
+    upload = _read_upload(uploaded, layout, problems)
+    yield from _changes(upload, generated, layout, problems, execution)
+    problems.check()
+
+
+class _Problems:
+    """What is wrong with the uploaded rows."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, str] = {}
+
+    def add(self, line: int, problem: str) -> None:
+        """Note a problem of the row in this line; the first one of a row counts."""
+        self._found.setdefault(line, problem)
+
+    def check(self) -> None:
+        """Raise InvalidCorrections if there are any."""
+        if not self._found:
+            return
+        listed = [
+            f"Line {line}: {self._found[line]}." for line in sorted(self._found)[:_LISTED_PROBLEMS]
+        ]
+        more = len(self._found) - len(listed)
+        if more:
+            listed.append(f"{more} more lines have problems.")
+        count = f"{len(self._found)} rows" if len(self._found) > 1 else "1 row"
+        raise InvalidCorrections(
+            f"{count} of the corrected file can't be used, so nothing was corrected. "
+            f"{' '.join(listed)} Fix these rows or remove them, and upload the file again."
+        )
+
+
+@dataclass(frozen=True)
+class _Upload:
+    """The uploaded rows, sorted by row number.
+
+    `rows` has the columns `row` (UInt64), `line` (UInt64), `raw` (null where there is none) and for
+    each cell of the file's header its position as the name; a cell that is missing is null.
+    `encoding` is what a spreadsheet may have had to write the texts in, None for Unicode.
+    """
+
+    rows: pl.DataFrame
+    encoding: str | None
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Where the columns are in the uploaded file."""
+
+    row: int
+    raw: int | None
+    cells: tuple[int, ...]
+    width: int
+
+
+def _read_upload(uploaded: bytes, layout: Layout, problems: _Problems) -> _Upload:
+    text, encoding = _decoded(uploaded)
+    labels, dialect, start = _header(text, layout.labels)
+    columns = _columns(labels, layout.labels)
+    frames = [
+        _rows_of(records, columns, problems)
+        for records in _records(
+            [text[start:]], dialect, columns.width, start=start, line=count_lines(text[:start]) + 1
+        )
+    ]
+    names = ["row", "line", "raw", *map(str, range(layout.width))]
+    schema = dict.fromkeys(names, pl.String()) | dict.fromkeys(names[:2], pl.UInt64())
+    rows = pl.concat([pl.DataFrame(schema=schema), *frames]).sort("row", maintain_order=True)
+    repeated = rows.filter(pl.col("row") == pl.col("row").shift(1))
+    first = rows.unique("row", keep="first").select("row", first="line")
+    for line, other in repeated.join(first, on="row").select("line", "first").iter_rows():
+        problems.add(line, f"its `_row` is also that of line {other}")
+    return _Upload(rows.unique("row", keep="first", maintain_order=True), encoding)
+
+
+def _decoded(uploaded: bytes) -> tuple[bytes, str | None]:
+    """The file in UTF-8 without byte order mark, and its encoding if that may not be Unicode."""
+    if len(uploaded) > MAX_CORRECTED_BYTES:
+        raise InvalidCorrections(
+            f"The corrected file has {len(uploaded):,} bytes, and the limit is "
+            f"{MAX_CORRECTED_BYTES:,}. Remove the rows that you have not changed: they need not be "
+            "in the file."
+        )
+    what = binary_format(uploaded)
+    if what is not None:
+        raise InvalidCorrections(
+            f"The corrected file is {what}. Save it as CSV (UTF-8), and upload that."
+        )
+    text, other = "", None
+    for mark, name in BOMS:
+        if uploaded.startswith(mark):
+            encoding, content = name, uploaded[len(mark) :]
+            break
+    else:
+        encoding, content = "utf-8", uploaded
+        if uploaded.isascii() or not _is_utf8(uploaded):
+            encoding = other = _ENCODING_OF_SPREADSHEETS
+    try:
+        text = codecs.decode(content, encoding)
+    except UnicodeDecodeError as error:
+        line = count_lines(content[: error.start]) or 1
+        raise InvalidCorrections(
+            f"Line {line} of the corrected file has bytes that are not valid {encoding}. "
+            "Save it as CSV UTF-8, and upload it again."
+        ) from None
+    if "\0" in text:
+        raise InvalidCorrections(
+            f"Line {count_lines(text[: text.index(chr(0))].encode()) or 1} of the corrected file "
+            "has a NUL character. Save it as CSV UTF-8, and upload it again."
+        )
+    return text.encode(), other
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _header(text: bytes, labels: Sequence[str]) -> tuple[list[str], Dialect, int]:
+    """The uploaded header, the dialect in which it was found, and where the rows begin."""
+    name = meta_columns(labels).row
+    for delimiter in _DELIMITERS:
+        dialect = Dialect(delimiter=delimiter)
+        grammar = Grammar(dialect)
+        end = grammar.record_end(text, 0, complete=True)
+        if end == Outcome.MALFORMED:
+            continue
+        cells = grammar.cells(strip_line_end(text[:end])) or []
+        if name in map(_plain_label, cells):
+            return cells, dialect, end
+    first = text[: line_end(text, 0)]
+    raise InvalidCorrections(
+        f"The first line of the corrected file, of {len(first)} bytes, is no header with the "
+        f"column `{name}`. Keep the first line as it was, and separate columns with commas, "
+        "semicolons or tabs."
+    )
+
+
+def _plain_label(label: str) -> str:
+    return str(one_line_end(restored(pl.Series([label], dtype=pl.String)))[0])
+
+
+def _columns(uploaded: Sequence[str], labels: Sequence[str]) -> _Columns:
+    """Find the columns; raises InvalidCorrections, with positions, if they are others."""
+    names = meta_columns(labels)
+    there = one_line_end(restored(pl.Series(uploaded, dtype=pl.String))).to_list()
+    wanted = one_line_end(pl.Series(labels, dtype=pl.String)).to_list()
+    places: dict[str, list[int]] = {}
+    for place, name in enumerate(there):
+        places.setdefault(name, []).append(place)
+    missing = [number for number, name in enumerate(wanted, 1) if name not in places]
+    if missing:
+        raise InvalidCorrections(
+            f"The corrected file lacks column {_numbers(missing)} of the {len(labels)} columns "
+            "that the rejected rows have. Only the columns "
+            f"`{names.errors}` and `{names.raw}` can be removed."
+        )
+    known = {*wanted, *names}
+    for name, found in places.items():
+        if name and name not in known:
+            raise InvalidCorrections(
+                f"Column {_numbers([place + 1 for place in found])} of the corrected file is none "
+                "that the rejected rows have. Remove it."
+            )
+        if name and len(found) > 1:
+            raise InvalidCorrections(
+                f"Columns {_numbers([place + 1 for place in found])} of the corrected file have "
+                "the same name. Remove all but one."
+            )
+    raw = places.get(names.raw)
+    return _Columns(
+        places[names.row][0],
+        raw[0] if raw else None,
+        tuple(places[name][0] for name in wanted),
+        len(uploaded),
+    )
+
+
+def _numbers(numbers: Sequence[int]) -> str:
+    more = f" and {len(numbers) - _LISTED_PROBLEMS} more"
+    listed = ", ".join(map(str, numbers[:_LISTED_PROBLEMS]))
+    return listed + (more if len(numbers) > _LISTED_PROBLEMS else "")
+
+
+def _records(
+    chunks: Iterable[bytes], dialect: Dialect, width: int, *, start: int, line: int
+) -> Iterator[tuple[Records, Layout]]:
+    """The records of text in UTF-8, block by block, without rows in which all cells are blank."""
+    layout = Layout(
+        encoding="utf-8",
+        bom=False,
+        compression=None,
+        dialect=dialect,
+        labels=tuple(map(str, range(width))),
+        contract=Contract(()),
+        blank_rows="skip-white",
+        data_start=start,
+        data_line=line,
+        head=b"",
+        line_end="\n",
+        size=0,
+    )
+    for block in read_blocks(
+        chunks,
+        layout.grammar,
+        layout.codec,
+        start=start,
+        end=None,
+        first_line=line,
+        most_lines=lines_a_block(layout),
+    ):
+        yield Records(block, layout), layout
+
+
+def _rows_of(found: tuple[Records, Layout], columns: _Columns, problems: _Problems) -> pl.DataFrame:
+    """The usable rows of a block, with the columns of `_Upload.rows`."""
+    records, layout = found
+    parsed = records.parsed
+    lines = records.lines.cast(pl.UInt64) + records.block.first_line
+    _report_unparsed(records, lines, problems)
+    lines = lines.gather(parsed.indexes)
+
+    def column(position: int | None) -> pl.Series:
+        if position is None:
+            return pl.Series([None], dtype=pl.String).new_from_index(0, parsed.cells.height)
+        texts = parsed.cells.to_series(position)
+        return texts if parsed.widths is None else texts.set(parsed.widths <= position, None)
+
+    numbers = column(columns.row).fill_null("").str.strip_chars()
+    usable = numbers.str.contains(f"^[0-9]{{1,{_ROW_DIGITS}}}$")
+    for place in (~usable).arg_true():
+        problem = "`_row` is not a number" if numbers[place] else "`_row` is missing"
+        problems.add(int(lines[place]), problem)
+    for place in _with_extra_cells(records, layout):
+        problems.add(int(lines[place]), "the row has more cells than the header")
+        usable = usable.scatter(place, False)
+    frame = pl.DataFrame(
+        {
+            "row": numbers.set(~usable, "0").cast(pl.UInt64),
+            "line": lines,
+            "raw": column(columns.raw),
+            **{str(number): column(place) for number, place in enumerate(columns.cells)},
+        }
+    )
+    return frame.filter(usable)
+
+
+def _report_unparsed(records: Records, lines: pl.Series, problems: _Problems) -> None:
+    parsed = records.parsed.indexes
+    if len(parsed) < len(records):
+        unparsed = pl.Series([True]).new_from_index(0, len(records)).scatter(parsed, False)
+        for line in lines.filter(unparsed):
+            problems.add(line, "a quote is not closed or is misplaced, or the row is too long")
+
+
+def _with_extra_cells(records: Records, layout: Layout) -> list[int]:
+    """The places of parsed records that have more cells than the header, not all of them blank."""
+    parsed = records.parsed
+    if parsed.widths is None:
+        return []
+    found = []
+    for place in (parsed.widths > layout.width).arg_true():
+        text = str(records.texts[int(parsed.indexes[place])])
+        cells = layout.grammar_utf8.cells(text.encode()) or []
+        if any(map(str.strip, cells[layout.width :])):
+            found.append(place)
+    return found
+
+
+def _changes(
+    upload: _Upload,
+    generated: Iterable[bytes],
+    layout: Layout,
+    problems: _Problems,
+    execution: str,
+) -> Iterator[Patch]:
+    """Compare the uploaded rows with the generated ones, both sorted by row number."""
+    start, width = head(layout.labels), layout.width + 3
+    rest = upload.rows
+    for records, _ in _records(
+        _after(start, generated), Dialect(), width, start=len(start), line=1
+    ):
+        parsed = records.parsed
+        if parsed.widths is not None or len(parsed.indexes) != len(records):
+            raise _damaged()
+        cells = parsed.cells
+        rows = cells.to_series(0).cast(pl.UInt64)
+        split = rest["row"].search_sorted(rows[-1], side="right")
+        some, rest = rest.head(split), rest.slice(split)
+        known = some["row"].is_in(rows.implode())
+        _report_unknown(some.filter(~known), problems)
+        some = some.filter(known)
+        if some.height:
+            shown = cells[rows.search_sorted(some["row"])]
+            yield from _Comparison(some, shown, upload.encoding, layout, problems).patches(
+                execution
+            )
+    _report_unknown(rest, problems)
+
+
+def _after(start: bytes, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The chunks without the header that they should begin with."""
+    iterator, buffer = iter(chunks), b""
+    while len(buffer) < len(start):
+        chunk = next(iterator, None)
+        if chunk is None:
+            break
+        buffer += chunk
+    if not buffer.startswith(start):
+        raise InvalidCorrections(
+            "The columns of the rejected rows are no longer those of the file: the contract has "
+            "changed since. Rerun the file, and correct the rows that it then rejects."
+        )
+    yield buffer[len(start) :]
+    yield from iterator
+
+
+def _damaged() -> InvalidCorrections:
+    return InvalidCorrections(
+        "The rejected rows, which the pipeline had written, have been changed or are damaged. "
+        "Rerun the file, and correct the rows that it then rejects."
+    )
+
+
+def _report_unknown(rows: pl.DataFrame, problems: _Problems) -> None:
+    for line in rows["line"]:
+        problems.add(line, "its `_row` is not that of a rejected row")
+
+
+class _Comparison:
+    """Some uploaded rows beside the generated ones, row by row."""
+
+    def __init__(
+        self,
+        rows: pl.DataFrame,
+        shown: pl.DataFrame,
+        encoding: str | None,
+        layout: Layout,
+        problems: _Problems,
+    ) -> None:
+        self._layout = layout
+        self._problems = problems
+        self._rows = rows
+        self._lines = rows["line"]
+        self._before = [shown.to_series(2 + n) for n in range(layout.width)]
+        self._raw_before = shown.to_series(-1)
+        self._after = [rows[str(n)] for n in range(layout.width)]
+        self._encoding = encoding
+
+    def patches(self, execution: str) -> Iterator[Patch]:
+        """The changed rows."""
+        changed = of_raw = self._differs(self._raw_before, self._rows["raw"])
+        texts = []
+        for before, after in zip(self._before, self._after, strict=True):
+            differs = self._differs(before, after)
+            changed |= differs
+            texts.append(after.set(~differs, None))
+        lacking = pl.Series([False]).new_from_index(0, self._rows.height)
+        for before, after in zip(self._before, self._after, strict=True):
+            lacking |= after.is_null() & (before != "")
+        for line in self._lines.filter(lacking):
+            self._problems.add(line, "the row has fewer cells than the header")
+        where = (changed & ~lacking).arg_true()
+        facts = pl.DataFrame(
+            {
+                "line": self._lines,
+                "row": self._rows["row"],
+                "raw before": restored(self._raw_before),
+                "raw": restored(self._rows["raw"]).set(~of_raw, None),
+            }
+        )
+        before_rows, changed_rows, rows = (
+            pl.DataFrame(
+                {str(n): restored(column.gather(where)) for n, column in enumerate(columns)}
+            ).iter_rows()
+            for columns in (self._before, texts, self._after)
+        )
+        for (line, row, raw_before, raw), before_row, changed_row, cells in zip(
+            facts[where].iter_rows(), before_rows, changed_rows, rows, strict=True
+        ):
+            try:
+                new = _new_cells(changed_row, cells, raw, self._layout)
+            except _UnusableRowError as error:
+                self._problems.add(line, str(error))
+            else:
+                yield Patch(row, before_row, raw_before, new, (execution,) if execution else ())
+
+    def _differs(self, before: pl.Series, after: pl.Series) -> pl.Series:
+        """Which texts somebody has changed (Boolean); a missing text is not changed."""
+        before, after = one_line_end(before), one_line_end(after)
+        differs = (before != after).fill_null(value=False)
+        places = differs.arg_true()
+        if not len(places):
+            return differs
+        before, after = before.gather(places), after.gather(places)
+        # Some spreadsheets drop the apostrophe.
+        really = restored(before) != restored(after)
+        if self._encoding is not None:
+            # What the encoding does not have was replaced by question marks.
+            saved = [
+                text.encode(self._encoding, "replace").decode(self._encoding) for text in before
+            ]
+            really &= after != pl.Series(saved, dtype=pl.String)
+        return differs.scatter(places, really)
+
+
+class _UnusableRowError(Exception):
+    """A row's changes can't be applied; the message says why."""
+
+
+def _new_cells(
+    changed: tuple[str | None, ...], cells: tuple[str | None, ...], raw: str | None, layout: Layout
+) -> tuple[str | None, ...]:
+    """The cells of a changed row, None for those that stay.
+
+    `cells` are all of the uploaded row, `changed` those that were changed, and `raw` is the text of
+    `_raw` if that was changed. An emptied `_raw` means that the row is what its cells show.
+    """
+    if any(cell is not None and is_cut(cell) for cell in changed):
+        raise _UnusableRowError("a changed cell was too long to be shown; write all of its text")
+    if raw is None or not raw.strip():
+        return changed
+    if is_cut(raw):
+        raise _UnusableRowError("`_raw` was too long to be shown; empty it and fill in the cells")
+    grammar, text = layout.grammar_utf8, raw.encode()
+    found = grammar.cells(text) if grammar.is_well_formed(text) else None
+    if found is None:
+        raise _UnusableRowError("`_raw` still has an unterminated or misplaced quote, or two rows")
+    if not layout.fits(found):
+        raise _UnusableRowError(f"`_raw` has {len(found)} cells instead of {layout.width}")
+    read = tuple(found[: layout.width])
+    # A replacement in the whole file changes both alike.
+    if any(cell is not None for cell in changed) and read != cells:
+        raise _UnusableRowError(
+            "the cells and `_raw` were changed and contradict each other; empty `_raw`"
+        )
+    return read

@@ -1,0 +1,82 @@
+"""Records as the CSV of rejected rows shows them: their cells, or their text where these fail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import polars as pl
+
+from tabular.correction_format import LOST, SHOWN_BYTES, cut
+
+if TYPE_CHECKING:
+    from tabular.reading.records import Parsed, Records
+
+
+class ShownRows(NamedTuple):
+    """Some records of a block.
+
+    `cells` has a String column for each cell of the header: empty ones for the records that could
+    not be cut into cells, and for those that are too large to be shown. `raw` (String) is the
+    record's text where the cells do not say all that is in it, and otherwise empty.
+    """
+
+    cells: pl.DataFrame
+    raw: pl.Series
+
+
+def shown_rows(records: Records, indexes: pl.Series) -> ShownRows:
+    """The records with these indexes (UInt32, ascending) in the block."""
+    parsed = records.parsed
+    cells = _cells(parsed, indexes)
+    large = _is_large(cells)
+    if large.any():
+        cells = cells.with_columns(pl.when(large).then(pl.lit("")).otherwise(pl.all()).name.keep())
+    unsaid = large
+    for damaged in (records.undecodable, records.with_nul, _unparsed(records)):
+        if len(damaged):
+            unsaid |= indexes.is_in(damaged.implode())
+    if parsed.widths is not None:
+        other = parsed.indexes.filter(parsed.widths != parsed.cells.width)
+        unsaid |= indexes.is_in(other.implode())
+    if records.patched is not None:  # whose text is no longer what they contain
+        unsaid &= ~indexes.is_in(records.patched.implode())
+    raw = pl.Series([""]).new_from_index(0, len(indexes))
+    if unsaid.any():
+        texts = cut(_visible(records.texts.gather(indexes.filter(unsaid))))
+        raw = raw.scatter(unsaid.arg_true(), texts)
+    return ShownRows(cells, raw)
+
+
+def _cells(parsed: Parsed, indexes: pl.Series) -> pl.DataFrame:
+    known = indexes.is_in(parsed.indexes.implode())
+    places = parsed.indexes.search_sorted(indexes.filter(known))
+    cells = parsed.cells.select(pl.all().gather(places))
+    if not known.all():
+        empty = pl.Series([""]).new_from_index(0, len(indexes))
+        where = known.arg_true()
+        cells = pl.DataFrame(
+            {column.name: empty.clone().scatter(where, column) for column in cells}
+        )
+    return cells.select(cut(_visible(column)) for column in cells)
+
+
+def _visible(texts: pl.Series) -> pl.Series:
+    """The texts with a visible character for NUL."""
+    found = texts.str.contains("\0", literal=True)
+    if not found.any():
+        return texts
+    return texts.zip_with(~found, texts.str.replace_all("\0", LOST, literal=True))
+
+
+def _is_large(cells: pl.DataFrame) -> pl.Series:
+    """Which rows have more text than can be shown (Boolean)."""
+    return cells.select(pl.sum_horizontal(pl.all().str.len_bytes()) > SHOWN_BYTES).to_series()
+
+
+def _unparsed(records: Records) -> pl.Series:
+    """The indexes (UInt32) of records that are not cut into cells."""
+    parsed = records.parsed
+    if len(parsed.indexes) == len(records):
+        return pl.Series(dtype=pl.UInt32)
+    others = pl.Series([True]).new_from_index(0, len(records))
+    return others.scatter(parsed.indexes, False).arg_true()
