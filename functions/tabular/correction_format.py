@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import polars as pl
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 BOM = "\ufeff".encode()
 LINE_END = "\r\n"
@@ -65,18 +65,33 @@ def meta_columns(labels: Sequence[str]) -> MetaColumns:
 def head(labels: Sequence[str]) -> bytes:
     """The first line, after the byte order mark by which Excel knows UTF-8."""
     names = meta_columns(labels)
-    header = pl.Series([names.row, names.errors, *labels, names.raw], dtype=pl.String)
-    return BOM + (",".join(written(header)) + LINE_END).encode()
+    header = pl.DataFrame({"": [names.row, names.errors, *labels, names.raw]})
+    return BOM + (",".join(written(header).to_series()) + LINE_END).encode()
 
 
-def written(texts: pl.Series) -> pl.Series:
+def written(cells: pl.DataFrame) -> pl.DataFrame:
     """Cells as they are in the file: harmless to spreadsheets, quoted where RFC 4180 wants it."""
-    texts = neutralised(texts)
-    quoted = texts.str.contains(_QUOTED).arg_true()
-    if not len(quoted):
-        return texts
-    contents = ['"' + text.replace('"', '""') + '"' for text in texts.gather(quoted).to_list()]
-    return texts.clone().scatter(quoted, pl.Series(contents, dtype=pl.String))
+    return _changed(cells, f"{_QUOTED}|{_FORMULA}", lambda texts: _quoted(neutralised(texts)))
+
+
+def restored(cells: pl.DataFrame) -> pl.DataFrame:
+    """The cells that were written, without quotes, as these ones; nulls stay nulls."""
+    return _changed(cells, _NEUTRALISED, _restored)
+
+
+def one_line_end(cells: pl.DataFrame) -> pl.DataFrame:
+    """The cells with LF for every line end in them: spreadsheets write those of their system."""
+    return _changed(cells, "\r", lambda texts: texts.str.replace_all("\r\n?", "\n"))
+
+
+def cut(cells: pl.DataFrame) -> pl.DataFrame:
+    """The cells; of those beyond SHOWN_CHARACTERS, the first part and a note of the length."""
+    return _changed_columns(cells, pl.all().str.len_bytes() > SHOWN_CHARACTERS, _cut)
+
+
+def is_cut(text: str) -> bool:
+    """Whether a text contains the note of `cut`, so that its end is missing."""
+    return _CUT in text
 
 
 def neutralised(texts: pl.Series) -> pl.Series:
@@ -84,24 +99,22 @@ def neutralised(texts: pl.Series) -> pl.Series:
 
     A text that has apostrophes before such a beginning gets one more, so `restored` is exact.
     """
-    found = texts.str.contains(_FORMULA)
-    if not found.any():
-        return texts
-    found &= ~texts.str.contains(_NEGATIVE_NUMBER)
+    found = texts.str.contains(_FORMULA) & ~texts.str.contains(_NEGATIVE_NUMBER)
     return texts.zip_with(~found, "'" + texts)
 
 
-def restored(texts: pl.Series) -> pl.Series:
-    """The texts that `neutralised` made these of; nulls stay nulls."""
+def _restored(texts: pl.Series) -> pl.Series:
     found = texts.str.contains(_NEUTRALISED).fill_null(value=False)
-    return texts.zip_with(~found, texts.str.slice(1)) if found.any() else texts
+    return texts.zip_with(~found, texts.str.slice(1))
 
 
-def cut(texts: pl.Series) -> pl.Series:
-    """The texts; of those beyond SHOWN_CHARACTERS, the first part and a note of the length."""
-    long = texts.str.len_bytes() > SHOWN_CHARACTERS
-    if not long.any():
-        return texts
+def _quoted(texts: pl.Series) -> pl.Series:
+    places = texts.str.contains(_QUOTED).arg_true()
+    contents = ['"' + text.replace('"', '""') + '"' for text in texts.gather(places).to_list()]
+    return texts.clone().scatter(places, pl.Series(contents, dtype=pl.String))
+
+
+def _cut(texts: pl.Series) -> pl.Series:
     lengths = texts.str.len_chars()
     frame = pl.DataFrame({"text": texts, "length": lengths.cast(pl.String)})
     shortened = frame.select(
@@ -115,12 +128,20 @@ def cut(texts: pl.Series) -> pl.Series:
     return texts.zip_with(lengths <= SHOWN_CHARACTERS, shortened)
 
 
-def is_cut(text: str) -> bool:
-    """Whether a text contains the note of `cut`, so that its end is missing."""
-    return _CUT in text
+def _changed(
+    cells: pl.DataFrame, pattern: str, change: Callable[[pl.Series], pl.Series]
+) -> pl.DataFrame:
+    return _changed_columns(cells, pl.all().str.contains(pattern), change)
 
 
-def one_line_end(texts: pl.Series) -> pl.Series:
-    """The texts with LF for every line end in them: spreadsheets write those of their system."""
-    found = texts.str.contains("\r", literal=True).fill_null(value=False)
-    return texts.zip_with(~found, texts.str.replace_all("\r\n?", "\n")) if found.any() else texts
+def _changed_columns(
+    cells: pl.DataFrame, condition: pl.Expr, change: Callable[[pl.Series], pl.Series]
+) -> pl.DataFrame:
+    """Change the columns in which a cell meets the condition.
+
+    All columns are searched at once: with thousands of them, a call for each would take longer than
+    the search.
+    """
+    found = cells.select(condition.any()).row(0)
+    names = [name for name, is_found in zip(cells.columns, found, strict=True) if is_found]
+    return cells.with_columns(change(cells[name]).alias(name) for name in names)

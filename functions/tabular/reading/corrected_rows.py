@@ -11,7 +11,9 @@ together, and then no row is corrected.
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -191,7 +193,7 @@ def _header(text: bytes, labels: Sequence[str]) -> tuple[list[str], Dialect, int
         if end == Outcome.MALFORMED:
             continue
         cells = grammar.cells(strip_line_end(text[:end])) or []
-        if name in map(_plain_label, cells):
+        if name in _plain_labels(cells):
             return cells, dialect, end
     first = text[: line_end(text, 0)]
     raise InvalidCorrections(
@@ -201,15 +203,17 @@ def _header(text: bytes, labels: Sequence[str]) -> tuple[list[str], Dialect, int
     )
 
 
-def _plain_label(label: str) -> str:
-    return str(one_line_end(restored(pl.Series([label], dtype=pl.String)))[0])
+def _plain_labels(labels: Sequence[str]) -> list[str]:
+    """Labels as they are compared."""
+    frame = pl.DataFrame({"": labels}, schema={"": pl.String})
+    return one_line_end(restored(frame)).to_series().to_list()
 
 
 def _columns(uploaded: Sequence[str], labels: Sequence[str]) -> _Columns:
     """Find the columns; raises InvalidCorrections, with positions, if they are others."""
     names = meta_columns(labels)
-    there = one_line_end(restored(pl.Series(uploaded, dtype=pl.String))).to_list()
-    wanted = one_line_end(pl.Series(labels, dtype=pl.String)).to_list()
+    there = _plain_labels(uploaded)
+    wanted = one_line_end(pl.DataFrame({"": labels})).to_series().to_list()
     places: dict[str, list[int]] = {}
     for place, name in enumerate(there):
         places.setdefault(name, []).append(place)
@@ -357,9 +361,8 @@ def _changes(
         some = some.filter(known)
         if some.height:
             shown = cells[rows.search_sorted(some["row"])]
-            yield from _Comparison(some, shown, upload.encoding, layout, problems).patches(
-                execution
-            )
+            for patch in _patches(some, shown, upload.encoding, layout, problems):
+                yield replace(patch, executions=(execution,)) if execution else patch
     _report_unknown(rest, problems)
 
 
@@ -393,80 +396,99 @@ def _report_unknown(rows: pl.DataFrame, problems: _Problems) -> None:
 
 
 class _Comparison:
-    """Some uploaded rows beside the generated ones, row by row."""
+    """Some uploaded rows beside the generated ones, row by row.
 
-    def __init__(
-        self,
-        rows: pl.DataFrame,
-        shown: pl.DataFrame,
-        encoding: str | None,
-        layout: Layout,
-        problems: _Problems,
-    ) -> None:
-        self._layout = layout
-        self._problems = problems
-        self._rows = rows
-        self._lines = rows["line"]
-        self._before = [shown.to_series(2 + n) for n in range(layout.width)]
-        self._raw_before = shown.to_series(-1)
-        self._after = [rows[str(n)] for n in range(layout.width)]
+    `before` and `after` are their cells and `_raw`, in columns of the same names, as they are
+    written in the files; what is missing in the uploaded file is null.
+    """
+
+    def __init__(self, before: pl.DataFrame, after: pl.DataFrame, encoding: str | None) -> None:
+        self._before = one_line_end(before)
+        self._after = one_line_end(after)
         self._encoding = encoding
 
-    def patches(self, execution: str) -> Iterator[Patch]:
-        """The changed rows."""
-        changed = of_raw = self._differs(self._raw_before, self._rows["raw"])
-        texts = []
-        for before, after in zip(self._before, self._after, strict=True):
-            differs = self._differs(before, after)
-            changed |= differs
-            texts.append(after.set(~differs, None))
-        lacking = pl.Series([False]).new_from_index(0, self._rows.height)
-        for before, after in zip(self._before, self._after, strict=True):
-            lacking |= after.is_null() & (before != "")
-        for line in self._lines.filter(lacking):
-            self._problems.add(line, "the row has fewer cells than the header")
-        where = (changed & ~lacking).arg_true()
-        facts = pl.DataFrame(
-            {
-                "line": self._lines,
-                "row": self._rows["row"],
-                "raw before": restored(self._raw_before),
-                "raw": restored(self._rows["raw"]).set(~of_raw, None),
-            }
+    def changed(self) -> dict[str, pl.Series]:
+        """The columns in which somebody has changed a text, and in which rows (Boolean)."""
+        both = pl.concat(
+            [self._before, self._after.rename(lambda name: f"after {name}")], how="horizontal"
         )
-        before_rows, changed_rows, rows = (
-            pl.DataFrame(
-                {str(n): restored(column.gather(where)) for n, column in enumerate(columns)}
-            ).iter_rows()
-            for columns in (self._before, texts, self._after)
+        # All columns at once: there may be thousands.
+        differences = both.select(
+            (pl.col(name) != pl.col(f"after {name}")).fill_null(value=False)
+            for name in self._before.columns
         )
-        for (line, row, raw_before, raw), before_row, changed_row, cells in zip(
-            facts[where].iter_rows(), before_rows, changed_rows, rows, strict=True
-        ):
-            try:
-                new = _new_cells(changed_row, cells, raw, self._layout)
-            except _UnusableRowError as error:
-                self._problems.add(line, str(error))
-            else:
-                yield Patch(row, before_row, raw_before, new, (execution,) if execution else ())
+        found = differences.select(pl.all().any()).row(0)
+        names = [
+            name for name, is_found in zip(differences.columns, found, strict=True) if is_found
+        ]
+        changed = {name: self._really(name, differences[name]) for name in names}
+        return {name: differs for name, differs in changed.items() if differs.any()}
 
-    def _differs(self, before: pl.Series, after: pl.Series) -> pl.Series:
-        """Which texts somebody has changed (Boolean); a missing text is not changed."""
-        before, after = one_line_end(before), one_line_end(after)
-        differs = (before != after).fill_null(value=False)
+    def _really(self, name: str, differs: pl.Series) -> pl.Series:
+        """Which differences spreadsheets do not make by themselves."""
         places = differs.arg_true()
-        if not len(places):
-            return differs
-        before, after = before.gather(places), after.gather(places)
-        # Some spreadsheets drop the apostrophe.
-        really = restored(before) != restored(after)
+        before, after = (
+            frame[name].gather(places).to_frame() for frame in (self._before, self._after)
+        )
+        # Some drop the apostrophe.
+        really = restored(before).to_series() != restored(after).to_series()
         if self._encoding is not None:
-            # What the encoding does not have was replaced by question marks.
+            # What the encoding does not have is replaced by question marks.
             saved = [
-                text.encode(self._encoding, "replace").decode(self._encoding) for text in before
+                text.encode(self._encoding, "replace").decode(self._encoding)
+                for text in before.to_series()
             ]
-            really &= after != pl.Series(saved, dtype=pl.String)
+            really &= after.to_series() != pl.Series(saved, dtype=pl.String)
         return differs.scatter(places, really)
+
+
+def _patches(
+    rows: pl.DataFrame,
+    shown: pl.DataFrame,
+    encoding: str | None,
+    layout: Layout,
+    problems: _Problems,
+) -> Iterator[Patch]:
+    """The changed rows among these uploaded ones; `shown` are the generated ones."""
+    names = [*map(str, range(layout.width)), "raw"]
+    before = shown.select(pl.nth(range(2, shown.width))).rename(
+        dict(zip(shown.columns[2:], names, strict=True))
+    )
+    after = rows.select(names)
+    nothing = pl.Series([False]).new_from_index(0, rows.height)
+    lacking = nothing
+    if any(column.null_count() for column in after.drop("raw")):
+        pairs = zip(before.drop("raw"), after.drop("raw"), strict=True)
+        for generated, uploaded in pairs:
+            lacking |= uploaded.is_null() & (generated != "")
+    for line in rows["line"].filter(lacking):
+        problems.add(line, "the row has fewer cells than the header")
+    changed = _Comparison(before, after, encoding).changed()
+    of_raw = changed.get("raw", nothing)
+    where = (reduce(or_, changed.values(), nothing) & ~lacking).arg_true()
+    if not len(where):
+        return
+    before, after = restored(before[where]), restored(after[where])
+    columns = [place for place, name in enumerate(names[:-1]) if name in changed]
+    flags = [changed[names[place]].gather(where).to_list() for place in columns]
+    facts = zip(
+        rows["line"].gather(where), rows["row"].gather(where), of_raw.gather(where), strict=True
+    )
+    for number, ((line, row, raw_changed), old, new) in enumerate(
+        zip(facts, before.iter_rows(), after.iter_rows(), strict=True)
+    ):
+        *old_cells, old_raw = old
+        *new_cells, new_raw = new
+        cells: list[str | None] = [None] * layout.width
+        for place, flag in zip(columns, flags, strict=True):
+            if flag[number]:
+                cells[place] = new_cells[place]
+        try:
+            found = _new_cells(cells, new_cells, new_raw if raw_changed else None, layout)
+        except _UnusableRowError as error:
+            problems.add(line, str(error))
+        else:
+            yield Patch(row, tuple(old_cells), old_raw, found)
 
 
 class _UnusableRowError(Exception):
@@ -474,7 +496,7 @@ class _UnusableRowError(Exception):
 
 
 def _new_cells(
-    changed: tuple[str | None, ...], cells: tuple[str | None, ...], raw: str | None, layout: Layout
+    changed: Sequence[str | None], cells: Sequence[str | None], raw: str | None, layout: Layout
 ) -> tuple[str | None, ...]:
     """The cells of a changed row, None for those that stay.
 
@@ -484,7 +506,7 @@ def _new_cells(
     if any(cell is not None and is_cut(cell) for cell in changed):
         raise _UnusableRowError("a changed cell was too long to be shown; write all of its text")
     if raw is None or not raw.strip():
-        return changed
+        return tuple(changed)
     if is_cut(raw):
         raise _UnusableRowError("`_raw` was too long to be shown; empty it and fill in the cells")
     grammar, text = layout.grammar_utf8, raw.encode()
@@ -493,10 +515,10 @@ def _new_cells(
         raise _UnusableRowError("`_raw` still has an unterminated or misplaced quote, or two rows")
     if not layout.fits(found):
         raise _UnusableRowError(f"`_raw` has {len(found)} cells instead of {layout.width}")
-    read = tuple(found[: layout.width])
+    read = found[: layout.width]
     # A replacement in the whole file changes both alike.
-    if any(cell is not None for cell in changed) and read != cells:
+    if any(cell is not None for cell in changed) and read != list(cells):
         raise _UnusableRowError(
             "the cells and `_raw` were changed and contradict each other; empty `_raw`"
         )
-    return read
+    return tuple(read)

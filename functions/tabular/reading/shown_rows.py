@@ -9,7 +9,7 @@ import polars as pl
 from tabular.correction_format import LOST, SHOWN_BYTES, cut
 
 if TYPE_CHECKING:
-    from tabular.reading.records import Parsed, Records
+    from tabular.reading.records import Records
 
 
 class ShownRows(NamedTuple):
@@ -27,7 +27,7 @@ class ShownRows(NamedTuple):
 def shown_rows(records: Records, indexes: pl.Series) -> ShownRows:
     """The records with these indexes (UInt32, ascending) in the block."""
     parsed = records.parsed
-    cells = _cells(parsed, indexes)
+    cells = _cells(records, indexes)
     large = _is_large(cells)
     if large.any():
         cells = cells.with_columns(pl.when(large).then(pl.lit("")).otherwise(pl.all()).name.keep())
@@ -40,32 +40,28 @@ def shown_rows(records: Records, indexes: pl.Series) -> ShownRows:
         unsaid |= indexes.is_in(other.implode())
     if records.patched is not None:  # whose text is no longer what they contain
         unsaid &= ~indexes.is_in(records.patched.implode())
-    raw = pl.Series([""]).new_from_index(0, len(indexes))
+    raw = pl.Series("raw", [""]).new_from_index(0, len(indexes))
     if unsaid.any():
-        texts = cut(_visible(records.texts.gather(indexes.filter(unsaid))))
-        raw = raw.scatter(unsaid.arg_true(), texts)
+        texts = _shown(records.texts.gather(indexes.filter(unsaid)).to_frame(), records)
+        raw = raw.scatter(unsaid.arg_true(), texts.to_series())
     return ShownRows(cells, raw)
 
 
-def _cells(parsed: Parsed, indexes: pl.Series) -> pl.DataFrame:
+def _cells(records: Records, indexes: pl.Series) -> pl.DataFrame:
+    parsed = records.parsed
     known = indexes.is_in(parsed.indexes.implode())
-    places = parsed.indexes.search_sorted(indexes.filter(known))
-    cells = parsed.cells.select(pl.all().gather(places))
+    cells = parsed.cells[parsed.indexes.search_sorted(indexes.filter(known))]
     if not known.all():
-        empty = pl.Series([""]).new_from_index(0, len(indexes))
-        where = known.arg_true()
-        cells = pl.DataFrame(
-            {column.name: empty.clone().scatter(where, column) for column in cells}
-        )
-    return cells.select(cut(_visible(column)) for column in cells)
+        place = (known.cum_sum() - 1).set(~known, None)
+        cells = cells.select(pl.all().gather(place).fill_null(""))
+    return _shown(cells, records)
 
 
-def _visible(texts: pl.Series) -> pl.Series:
-    """The texts with a visible character for NUL."""
-    found = texts.str.contains("\0", literal=True)
-    if not found.any():
-        return texts
-    return texts.zip_with(~found, texts.str.replace_all("\0", LOST, literal=True))
+def _shown(cells: pl.DataFrame, records: Records) -> pl.DataFrame:
+    """The cells, cut to what a spreadsheet can hold, with a visible character for NUL."""
+    if len(records.with_nul):
+        cells = cells.select(pl.all().str.replace_all("\0", LOST, literal=True))
+    return cut(cells)
 
 
 def _is_large(cells: pl.DataFrame) -> pl.Series:

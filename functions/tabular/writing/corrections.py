@@ -42,16 +42,18 @@ def correction_pieces(rejects: Rejects) -> Iterator[memoryview]:
 
 def _lines(rejects: Rejects, indexes: pl.Series) -> memoryview:
     cells, raw = shown_rows(rejects.records, indexes)
-    columns = {
-        "row": (indexes.cast(pl.UInt64) + rejects.first_row).cast(pl.String),
-        "errors": written(_shortened(rejects.fault_texts(indexes, FaultColumn.sentences, "; "))),
-        **{f"cell {column.name}": written(column) for column in cells},
-        "raw": written(raw),
-    }
-    buffer = BytesIO()
-    pl.DataFrame(columns).write_csv(
-        buffer, include_header=False, quote_style="never", line_terminator=LINE_END
+    lines = written(
+        pl.DataFrame(
+            {
+                "row": (indexes.cast(pl.UInt64) + rejects.first_row).cast(pl.String),
+                "errors": _shortened(rejects.fault_texts(indexes, FaultColumn.sentences, "; ")),
+                **{f"cell {column.name}": column for column in cells},
+                "raw": raw,
+            }
+        )
     )
+    buffer = BytesIO()
+    lines.write_csv(buffer, include_header=False, quote_style="never", line_terminator=LINE_END)
     return buffer.getbuffer()
 
 

@@ -124,7 +124,11 @@ class TestWriting:
         assert patch.after == ("5", None)
 
     def test_columns_called_like_ours_keep_their_names(self) -> None:
-        contract = contract_of({"name": "_row", "type": "integer"}, {"name": "_raw"}, dialect={})
+        contract = contract_of(
+            {"name": "_row", "type": "integer", "pipeline": {"outputName": "row"}},
+            {"name": "_raw", "pipeline": {"outputName": "raw"}},
+            dialect={},
+        )
         result = run(b"_row,_raw\nx,y\n", contract)
         assert table_of(result.corrections)[0] == ["__row", "__errors", "_row", "_raw", "__raw"]
         (patch,) = patches_of(result, edited(result, ("x,y", "5,y")))
@@ -162,15 +166,15 @@ class TestWriting:
             result, edited(result, ("é" * 16_000, "é" * 15_999))
         )
 
-    @pytest.mark.parametrize("cell", ['"' * 900, "x" * 900])
+    @pytest.mark.parametrize("cell", ['"' * 5_000, "x" * 5_000])
     def test_a_huge_record_can_be_read_back(self, cell: str) -> None:
-        names = [f"f{n}" for n in range(2_500)]
+        names = [f"f{n}" for n in range(400)]
         contract = contract_of(
             {"name": "f0", "type": "integer"},
             *({"name": name, "type": "string"} for name in names[1:]),
             dialect={"delimiter": ",", "quoteChar": "'"},
         )
-        content = (",".join(names) + "\n" + ",".join(["x", *[cell] * 2_499]) + "\n").encode()
+        content = (",".join(names) + "\n" + ",".join(["x", *[cell] * 399]) + "\n").encode()
         result = run(content, contract)
         assert len(result.corrections) < 4 * 1024 * 1024
         rows = table_of(result.corrections)
@@ -178,7 +182,7 @@ class TestWriting:
         assert patches_of(result, result.corrections) == []
         rows[1][2] = "7"
         (done,) = corrected(content, result, saved(rows)).data
-        assert (done["f0"], done["f2499"]) == (7, cell)
+        assert (done["f0"], done["f399"]) == (7, cell)
 
 
 class TestReading:
