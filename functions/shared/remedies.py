@@ -19,6 +19,7 @@ REMEDIES: Mapping[str, Remedy] = {
     "HeaderMismatch": "start_over",
     "InternalError": "redrive",
     "InvalidContract": "start_over",
+    "InvalidCorrections": "start_over",
     "InvalidDatasetName": "upload",
     "KeyTooLong": "upload",
     "MisalignedSplits": "redrive",
