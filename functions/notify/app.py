@@ -1,20 +1,16 @@
-"""Notify and NotifyFailure: notify the topic's subscribers of a file's outcome."""
+"""Notify and NotifyFailure: report a file's outcome to the topic and to EventBridge."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from notify.message import (
-    Notification,
-    failure_notification,
-    success_notification,
-    superseded_notification,
-)
-from shared.clients import sns
-from shared.errors import aws_errors
-from shared.metadata import mark_item, read_success
+from notify.channels import NotSent, send, to_bus, to_topic
+from notify.marks import ItemMarks, Marks, StoredMarks
+from notify.outcome import Place, Status, outcome_document
+from shared.job import iso
+from shared.metadata import read_success
 from shared.observability import logger
 from shared.settings import from_environment
 from shared.step import Task, step
@@ -25,6 +21,7 @@ class Settings:
     """The function's environment."""
 
     environment: str
+    event_bus_name: str
     notification_topic_arn: str
     metadata_table: str
     output_bucket: str
@@ -32,54 +29,59 @@ class Settings:
 
 @step()
 def handler(task: Task) -> dict[str, Any]:
-    """Publish the notification, unless the metadata item says that it was published already.
+    """Send the outcome document to every channel that hasn't accepted it yet.
 
-    The payload's `outcome` is `succeeded` or `failed`. Returns the notification's ID and SNS's
-    message ID. Raises `RecordOutdated` if the item no longer records the file's success, and
-    `TransientError` if SNS or DynamoDB is busy.
+    The payload's `outcome` is `failed`, or anything else if the file succeeded or was superseded.
+    Returns the notification's ID, SNS's message ID and EventBridge's event ID. Raises
+    `RecordOutdated` if the item records a failure, and `TransientError` if a channel or DynamoDB is
+    busy; the repeated step then sends the same notification ID to the channels that were left.
     """
     settings = from_environment(Settings)
+    status = _status(task)
+    place = Place(settings.environment, settings.output_bucket)
+    document = outcome_document(
+        task.job, task.execution, place, status=status, ended_at=_ended_at(task, status)
+    )
+    notification_id = document["notification_id"]
+    marks = _marks(task, settings, status, notification_id)
+    channels = {
+        "message_id": to_topic(settings.notification_topic_arn),
+        "event_id": to_bus(settings.event_bus_name),
+    }
+    if channels.keys() <= marks.sent.keys():
+        logger().info("already notified", extra=dict(marks.sent))
+        return {"notification_id": notification_id, **marks.sent}
+    try:
+        sent = send(document, channels, marks.sent)
+    except NotSent as error:
+        if error.sent != marks.sent:
+            marks.add(error.sent)
+        raise error.error from None
+    # A crash between sending and this mark repeats the message, with the same notification ID.
+    if status != "failed":
+        marks.add(sent)
+    return {"notification_id": notification_id, **sent}
+
+
+def _status(task: Task) -> Status:
     if task.payload["outcome"] == "failed":
-        notification = failure_notification(task.job, task.execution, settings.environment)
-        return _publish(settings, notification)
-    if task.job.superseded_by:
-        notification = superseded_notification(task.job, task.execution, settings.environment)
-    else:
-        notification = success_notification(
-            task.job, task.execution, settings.environment, settings.output_bucket
-        )
-    item = read_success(settings.metadata_table, task.job.file_id)
-    # One mark for each execution, so that the success of another one doesn't cause a repetition.
-    marks: dict[str, Any] = item.get("notified", {})
-    mark: dict[str, Any] = marks.get(task.execution.name, {})
-    # An execution's name, and so the ID, can be used again after 90 days; its start is unique.
-    same = {
-        "notification_id": notification.notification_id,
-        "processed_at": task.execution.start_time,
-    }
-    if same.items() <= mark.items():
-        logger().info("already notified", extra=mark)
-        return {name: mark[name] for name in ("notification_id", "message_id")}
-    result = _publish(settings, notification)
-    # A crash between publishing and this mark repeats the message, with the same notification ID.
-    marks = {**marks, task.execution.name: {**same, **result}}
-    mark_item(settings.metadata_table, task.job.file_id, "notified", marks)
-    return result
+        return "failed"
+    return "superseded" if task.job.superseded_by else "succeeded"
 
 
-def _publish(settings: Settings, notification: Notification) -> dict[str, Any]:
-    with aws_errors("the notification topic"):
-        response = sns().publish(
-            TopicArn=settings.notification_topic_arn,
-            Subject=notification.subject,
-            Message=json.dumps(notification.by_protocol(), ensure_ascii=False),
-            MessageStructure="json",
-            MessageAttributes={
-                name: {"DataType": "String", "StringValue": value}
-                for name, value in notification.attributes.items()
-            },
-        )
-    return {
-        "notification_id": notification.notification_id,
-        "message_id": response["MessageId"],
-    }
+def _ended_at(task: Task, status: Status) -> str:
+    # Until the outcome was recorded, so that a repeated message gives the same duration. A failure
+    # is recorded after it is reported.
+    if status == "failed":
+        return iso(datetime.now(UTC))
+    return str(task.job.results["record"]["recorded_at"])
+
+
+def _marks(task: Task, settings: Settings, status: Status, notification_id: str) -> Marks:
+    file_id = task.job.file_id
+    if status == "failed":
+        return StoredMarks.read(settings.output_bucket, task.work.notified(notification_id))
+    item = read_success(settings.metadata_table, file_id)
+    return ItemMarks(
+        settings.metadata_table, file_id, task.execution, notification_id, item.get("notified", {})
+    )

@@ -1,243 +1,200 @@
-"""The content of a notification: text for people, JSON for programs, attributes to filter by."""
+"""What the channels send of an outcome document: an e-mail, an SNS message, an event."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from shared.job import Execution, Failure, Job
-from shared.remedies import remedy_of
-from shared.text import exact_json, printable
+from notify.outcome import Document, cut
+from shared import keys
+from shared.text import exact_json, printable, shell_word
+
+if TYPE_CHECKING:
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
 # SNS accepts fewer than 100 characters of printable ASCII.
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 SUBJECT_LENGTH = 99
-# A message has at most 256 KiB. It contains the cause once for each protocol, as JSON inside JSON,
-# where a non-ASCII character can take 4 bytes. The metadata item has the whole cause.
-CAUSE_LENGTH = 8000
+
+EVENT_SOURCE = "data-pipeline"
+DETAIL_TYPES = {
+    "succeeded": "File Processed",
+    "failed": "File Failed",
+    "superseded": "File Superseded",
+}
 
 
-@dataclass(frozen=True)
-class Notification:
-    """One message: `text` is for e-mail, `document` for programs."""
-
-    notification_id: str
-    subject: str
-    text: str
-    document: dict[str, Any]
-    attributes: dict[str, str]
-
-    def by_protocol(self) -> dict[str, str]:
-        """The message for each SNS protocol (`MessageStructure=json`)."""
-        machine = exact_json(self.document)
-        return {"default": self.text, "lambda": machine, "sqs": machine, "https": machine}
+def subject_of(document: Document) -> str:
+    """The e-mail's subject: printable ASCII, with its middle cut if it is too long."""
+    text = printable(document["title"])
+    return cut("".join(c if " " <= c <= "~" else "?" for c in text), SUBJECT_LENGTH)
 
 
-def success_notification(
-    job: Job, execution: Execution, environment: str, output_bucket: str
-) -> Notification:
-    """The notification that a file was processed, with its outputs and counts."""
-    output = job.results["output"]
-    outputs = {
-        "processed": f"s3://{output_bucket}/{output['processed_key']}",
-        "rejected": _uri(output_bucket, output["rejected_key"]),
-        "summary": f"s3://{output_bucket}/{job.results['summary']['summary_key']}",
+def message_of(document: Document) -> str:
+    """The SNS message (`MessageStructure=json`): text for people, the document for programs."""
+    text = text_of(document)
+    verdict = text.partition("\n")[0]
+    # `default` reaches every other protocol: Lambda, SQS, HTTP, HTTPS, Firehose.
+    return exact_json({"default": exact_json(document), "email": text, "sms": verdict})
+
+
+def attributes_of(document: Document) -> dict[str, str]:
+    """The SNS message's attributes, by which subscribers can filter.
+
+    SNS doesn't deliver a message with a control character in an attribute.
+    https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
+    """
+    names = ("status", "environment", "dataset", "file_id", "notification_id")
+    attributes = {name: printable(document[name]) for name in names}
+    counted = document["counts"] or (document["error"] or {}).get("details", {})
+    attributes["has_rejects"] = "true" if counted.get("rejected") else "false"
+    if document["error"]:
+        attributes["error"] = printable(document["error"]["code"])
+    return attributes
+
+
+def event_of(document: Document, bus: str) -> PutEventsRequestEntryTypeDef:
+    """The entry for EventBridge's PutEvents."""
+    return {
+        "EventBusName": bus,
+        "Source": EVENT_SOURCE,
+        "DetailType": DETAIL_TYPES[document["status"]],
+        "Detail": exact_json(document),
+        "Resources": [document["execution"]["arn"]],
     }
-    errors = output["error_count"]
-    # Measured until the outcome was recorded, so that a repeated message gives the same duration.
-    duration_ms = _milliseconds(execution.start_time, job.results["record"]["recorded_at"])
-    outcome = f"processed, {errors} rejected" if errors else "processed"
-    lines = [
-        f"Output: {outputs['processed']}",
-        f"Summary: {outputs['summary']}",
-        *([f"Rejected: {outputs['rejected']}"] if errors else []),
-        "",
-        "Statistics:",
-        f"- Records Read: {output['record_count']}",
-        f"- Records Processed: {output['processed_count']}",
-        f"- Errors: {errors}",
-        "- Status: succeeded",
-        f"- Bytes Read: {job.source.size}",
-        f"- Bytes Written: {output['processed_bytes']}",
-        f"- Time: {duration_ms / 1000:.1f} s",
+
+
+def text_of(document: Document) -> str:
+    """The e-mail: the verdict in the first line, then what to do, then the facts.
+
+    Line breaks in names are escaped, so that a name can't forge another line.
+    """
+    paragraphs = [
+        [_verdict(document)],
+        [*_what_to_do(document)],
+        [*_reasons(document)],
+        [*_drift(document)],
+        [*_outputs(document)],
+        [*_facts(document)],
     ]
-    return _notification(
-        job,
-        execution,
-        environment,
-        status="succeeded",
-        subject=f"Data Pipeline: {_name(job)} {outcome}",
-        title="Data Pipeline: File Processed",
-        lines=lines,
-        details={
-            "outputs": outputs,
-            "record_count": output["record_count"],
-            "processed_count": output["processed_count"],
-            "error_count": errors,
-            "output_bytes": output["processed_bytes"],
-            "duration_ms": duration_ms,
-        },
-        attributes={"has_rejects": "true" if errors else "false"},
+    shown = ["\n".join(map(printable, lines)) for lines in paragraphs if lines]
+    return "\n\n".join(shown) + "\n"
+
+
+def _verdict(document: Document) -> str:
+    name = PurePosixPath(document["source"]["key"]).name
+    counts = document["counts"]
+    if document["status"] == "failed":
+        error = document["error"]
+        return f"{name} FAILED: {error['code']} in {error['state']}."
+    if document["status"] == "superseded":
+        return f"{name} was superseded: {_later(document)} is current."
+    if not counts["rejected"]:
+        return f"{name} was processed: {_number(counts['records'], 'record')}, none rejected."
+    percent = 100 * counts["rejected"] / counts["records"]
+    return (
+        f"{name} was processed: {counts['processed']} of {_number(counts['records'], 'record')},"
+        f" {counts['rejected']} rejected ({percent:.3g}%)."
     )
 
 
-def superseded_notification(job: Job, execution: Execution, environment: str) -> Notification:
-    """The notification that a later version of the file, or a later attempt, is published."""
-    by = dict(job.superseded_by or {})
-    return _notification(
-        job,
-        execution,
-        environment,
-        status="superseded",
-        subject=f"Data Pipeline: {_name(job)} superseded",
-        title="Data Pipeline: File Superseded",
-        lines=[
-            "Status: superseded",
-            f"Superseded By: {by.get('file_id')}, execution {by.get('execution')}",
-            "A later version of the file, or a later attempt, is published. Nothing is to be done.",
-        ],
-        details={"superseded_by": by},
-        attributes={},
-    )
+def _later(document: Document) -> str:
+    same = document["superseded_by"]["file_id"] == document["file_id"]
+    return "a later attempt" if same else "a later version of the file"
 
 
-def failure_notification(job: Job, execution: Execution, environment: str) -> Notification:
-    """The notification that a file failed: the error, the step, and how to rerun the file."""
-    failure = job.failure or Failure("Unknown", "", "Unknown", execution.redrive_count)
-    # Cut after escaping, because escapes take more characters.
-    cause = _cut(printable(failure.cause), CAUSE_LENGTH)
-    return _notification(
-        job,
-        execution,
-        environment,
-        status="failed",
-        subject=f"Data Pipeline: {_name(job)} FAILED, {failure.error}",
-        title="Data Pipeline: File Failed",
-        lines=[
-            "Status: failed",
-            f"Error: {failure.error}",
-            f"Step: {failure.state}",
-            f"Cause: {cause}",
-            "",
-            *_what_to_do(failure.error, job.file_id),
-        ],
-        details={
-            "error": {
-                "code": failure.error,
-                "message": cause,
-                "state": failure.state,
-                "remedy": remedy_of(failure.error),
-            }
-        },
-        attributes={"error": failure.error},
-    )
+def _what_to_do(document: Document) -> Iterator[str]:
+    if document["status"] == "failed":
+        yield from _what_to_do_after_failure(document)
+    elif document["status"] == "superseded":
+        yield f"There is nothing to do: the output of {_later(document)} stays as it is."
+    elif document["outputs"]["corrections"]:
+        correction = keys.corrections_key(document["dataset"], document["file_id"])
+        target = f"s3://{document['source']['bucket']}/{correction}"
+        yield "To process the rejected records, correct them and upload the corrected file:"
+        yield document["links"]["download"]
+        yield f"aws s3 cp {document['file_id']}.csv {shell_word(target)}"
+    elif document["outputs"]["rejected"]:
+        yield "To get the rejected records with the reasons:"
+        yield document["links"]["download"]
+    else:
+        yield "There is nothing to do. To get the records:"
+        yield document["links"]["download"]
 
 
-def _what_to_do(error: str, file_id: str) -> list[str]:
-    """What the reader must do so that the file is processed."""
-    if remedy_of(error) == "upload":
-        return ["A rerun of this file can't succeed. Correct the file and upload it again."]
-    return [
-        "Remove the cause, then rerun the file in one of these ways:",
-        f"- Run `pipectl rerun {file_id}`",
-        "- Choose Redrive on the execution's page in the Step Functions console",
-    ]
+def _what_to_do_after_failure(document: Document) -> Iterator[str]:
+    yield document["error"]["message"]
+    yield ""
+    if document["links"]["rerun"] is None:
+        yield "A rerun of this file can't succeed. Correct the file and upload it again:"
+        yield document["links"]["download"]
+        return
+    yield "Remove the cause, then rerun the file in one of these ways:"
+    yield f"- Run `{document['links']['rerun']}`"
+    yield f"- Choose Redrive on the execution's page: {document['links']['execution']}"
+    yield ""
+    yield "To look at the file:"
+    yield document["links"]["download"]
 
 
-def _notification(
-    job: Job,
-    execution: Execution,
-    environment: str,
-    *,
-    status: str,
-    subject: str,
-    title: str,
-    lines: list[str],
-    details: dict[str, Any],
-    attributes: dict[str, str],
-) -> Notification:
-    # A repetition after a crash has the same ID. Each redrive that fails gets a new one.
-    notification_id = f"{execution.name}.{status}"
-    if status == "failed":
-        notification_id += f".{execution.redrive_count}"
-    head = [title, "=" * len(title), "", f"File ID: {job.file_id}", f"Source: {job.source.uri}"]
-    contract = _contract(job)
-    tail = [
-        "",
-        *([f"Contract: {contract['key']}, version {contract['version']}"] if contract else []),
-        f"Processed At: {execution.start_time}",
-        f"Attempt: {job.attempt}",
-        f"Execution: {execution.arn}",
-    ]
-    return Notification(
-        notification_id=notification_id,
-        subject=_subject(subject),
-        # Line breaks in names are escaped, so that a name can't forge another line of the e-mail.
-        text="\n".join([*map(printable, [*head, *lines, *tail]), ""]),
-        document={
-            "notification_id": notification_id,
-            "status": status,
-            "environment": environment,
-            "file_id": job.file_id,
-            "dataset": job.source.dataset,
-            "source": job.source.uri,
-            "source_bytes": job.source.size,
-            "contract": contract,
-            "attempt": job.attempt,
-            "replay_of": job.repeated_by(execution.name),
-            "execution_arn": execution.arn,
-            "processed_at": execution.start_time,
-            "title": subject,
-            **details,
-        },
-        # SNS doesn't deliver a message with a control character in an attribute.
-        # https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
-        attributes={
-            name: printable(value)
-            for name, value in {
-                "status": status,
-                "environment": environment,
-                "dataset": job.source.dataset,
-                "file_id": job.file_id,
-                "notification_id": notification_id,
-                **attributes,
-            }.items()
-        },
-    )
+def _reasons(document: Document) -> Iterator[str]:
+    rejects = document["rejects"]
+    if not rejects or not rejects["faults"]:
+        return
+    yield "Reasons of the rejected records:"
+    for reason in rejects["reasons"]:
+        where = f"{reason['field']}, " if reason["field"] is not None else ""
+        rule = f" ({reason['rule']})" if reason["rule"] else ""
+        yield f"- {where}{reason['code']}{rule}: {_number(reason['records'], 'record')}"
+    if rejects["other_faults"]:
+        yield f"- {_number(rejects['other_faults'], 'other fault')}"
 
 
-def _contract(job: Job) -> dict[str, str] | None:
-    """The contract that the file was read with; None if it has none or failed before that."""
-    parse = job.results.get("parse", {})
-    if not parse.get("contract_key"):
-        return None
-    return {"key": parse["contract_key"], "version": parse["contract_version"]}
+def _drift(document: Document) -> Iterator[str]:
+    drift = document["drift"]
+    if not drift:
+        return
+    if drift["dropped_columns"]:
+        dropped = _number(drift["dropped_columns"], "column")
+        yield f"The contract doesn't know {dropped} of the file, not in the output."
+    if drift["kept_columns"]:
+        kept = _number(drift["kept_columns"], "column")
+        yield f"The contract doesn't know {kept} of the file, in the output unchecked."
+    if drift["missing_count"]:
+        more = drift["missing_count"] - len(drift["missing_fields"])
+        names = ", ".join(drift["missing_fields"]) + (f" and {more} others" if more else "")
+        yield f"The file lacks {_number(drift['missing_count'], 'field')} of the contract: {names}."
 
 
-def _milliseconds(start: str, end: str) -> int:
-    elapsed = datetime.fromisoformat(end) - datetime.fromisoformat(start)
-    return max(0, int(elapsed.total_seconds() * 1000))
+def _outputs(document: Document) -> Iterator[str]:
+    for name, uri in document["outputs"].items():
+        if uri is not None:
+            yield f"{name.capitalize()}: {uri}"
 
 
-def _name(job: Job) -> str:
-    return PurePosixPath(job.source.key).name
+def _facts(document: Document) -> Iterator[str]:
+    execution, contract = document["execution"], document["contract"]
+    yield f"Source: {document['source']['uri']}"
+    yield f"Size: {_number(document['source']['bytes'], 'byte')}"
+    yield f"Dataset: {document['dataset']}"
+    yield f"File ID: {document['file_id']}"
+    if contract:
+        yield f"Contract: {contract['key']}, version {contract['version']}"
+    yield from _corrections(document["corrections"])
+    if document["superseded_by"]:
+        yield f"Superseded by: {document['superseded_by']['file_id']}"
+    yield f"Environment: {document['environment']}"
+    yield f"Attempt: {document['attempt']}"
+    yield f"Started: {execution['started_at']}"
+    yield f"Duration: {document['duration_ms'] / 1000:.1f} s"
+    yield f"Execution: {document['links']['execution']}"
 
 
-def _uri(bucket: str, key: str | None) -> str | None:
-    return f"s3://{bucket}/{key}" if key else None
+def _corrections(corrections: Mapping[str, Any] | None) -> Iterator[str]:
+    if corrections:
+        yield f"Corrections: {_number(corrections['rows'], 'row')}"
 
 
-def _subject(text: str) -> str:
-    """The text as SNS accepts it in a subject: printable ASCII, with its middle cut if too long."""
-    ascii_only = "".join(c if " " <= c <= "~" else "?" for c in printable(text))
-    return _cut(ascii_only, SUBJECT_LENGTH)
-
-
-def _cut(text: str, length: int) -> str:
-    """The text; if it is longer than `length`, its beginning and end with dots between them."""
-    if len(text) <= length:
-        return text
-    half = (length - 3) // 2
-    return f"{text[:half]}...{text[-half:]}"
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -62,11 +62,15 @@ def check_splits(
     if len(splits) == 1:
         raise FileTooLarge(
             f"The file has {layout.size:,} bytes, and {reason} can only be transformed as one "
-            f"split, of at most {within}. Upload the data in smaller files."
+            f"split, of at most {within}. Upload the data in smaller files.",
+            bytes=layout.size,
+            limit_bytes=limit,
         )
     raise FileTooLarge(
         f"The file can't be cut between the bytes {start:,} and {end:,}, "
-        f"and a split has at most {within}. Upload the data in smaller files."
+        f"and a split has at most {within}. Upload the data in smaller files.",
+        bytes=end - start,
+        limit_bytes=limit,
     )
 
 

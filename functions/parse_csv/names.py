@@ -45,5 +45,7 @@ def check_keys(job: Job) -> None:
         raise KeyTooLong(
             f"The name of the dataset's folder has {size} bytes, so keys of the file's outputs "
             f"would have up to {longest:,}; S3 allows {keys.MAX_KEY_BYTES:,}. "
-            f"Upload the file to a folder whose name has at most {size - excess} bytes."
+            f"Upload the file to a folder whose name has at most {size - excess} bytes.",
+            bytes=longest,
+            limit_bytes=keys.MAX_KEY_BYTES,
         )

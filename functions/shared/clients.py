@@ -12,6 +12,7 @@ import shared.observability  # noqa: F401  # before any client: it silences boto
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -35,6 +36,12 @@ _STORAGE = Config(
 _INVOCATION = Config(
     connect_timeout=3, read_timeout=70, retries={"mode": "standard", "max_attempts": 1}
 )
+
+
+@cache
+def events() -> EventBridgeClient:
+    """The EventBridge client."""
+    return boto3.client("events", config=_QUICK)
 
 
 @cache

@@ -6,7 +6,8 @@ Messages end up in the queue, e-mails and logs, so they name operations and code
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from botocore import exceptions as botocore_errors
@@ -19,6 +20,7 @@ _TRANSIENT_CODES = frozenset(
         "ConditionalRequestConflict",
         "ExecutionLimitExceeded",
         "InternalError",
+        "InternalException",
         "InternalFailure",
         "InternalServerError",
         "KMSThrottling",
@@ -68,11 +70,22 @@ _CHANGED_CODES = frozenset({"412", "PreconditionFailed"})
 MAX_MESSAGE = 4000
 
 
-class PipelineError(Exception):
-    """Base of the errors that a step raises on purpose; cuts messages to `MAX_MESSAGE`."""
+Number = int | float
 
-    def __init__(self, message: str = "") -> None:
+# Lambda reports only an error's type and message. So the numbers travel in the message's last line,
+# from the step that fails to the steps of the failure lane.
+_BEFORE_DETAILS = "\nDetails: "
+
+
+class PipelineError(Exception):
+    """Base of the errors that a step raises on purpose; cuts messages to `MAX_MESSAGE`.
+
+    `details` are the error's numbers, such as `limit_bytes`, for programs.
+    """
+
+    def __init__(self, message: str = "", **details: Number) -> None:
         super().__init__(_bounded(message))
+        self.details = details
 
 
 def _bounded(message: str) -> str:
@@ -133,6 +146,32 @@ class RecordOutdated(PipelineError):
 
 class InternalError(PipelineError):
     """An unexpected error; the message gives only its type and place in the code, never data."""
+
+
+def with_details(message: str, details: Mapping[str, Number]) -> str:
+    """The message with the error's numbers in its last line, for `split_details`.
+
+    Example: `Details: {"rejected": 16, "records": 360}`
+    """
+    return f"{message}{_BEFORE_DETAILS}{json.dumps(details)}" if details else message
+
+
+def split_details(message: str) -> tuple[str, dict[str, Number]]:
+    """A message without its line of numbers, and the numbers."""
+    text, marker, line = message.rpartition(_BEFORE_DETAILS)
+    if not marker:
+        return message, {}
+    try:
+        details = json.loads(line)
+    except ValueError:
+        return message, {}
+    if not isinstance(details, dict) or not all(map(_is_number, details.values())):
+        return message, {}
+    return text, details
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 # Step Functions and Lambda reserve names with these prefixes. A function that raised one would be

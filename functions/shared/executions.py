@@ -1,4 +1,4 @@
-"""Names and ARNs of the workflow's executions."""
+"""Names, ARNs and console pages of the workflow's executions."""
 
 from __future__ import annotations
 
@@ -23,3 +23,16 @@ def attempt_of(name: str) -> tuple[str, int] | None:
 def execution_arn(state_machine_arn: str, name: str) -> str:
     """The ARN of the state machine's execution of this name."""
     return f"{state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
+
+
+def console_url(execution_arn: str) -> str:
+    """The execution's page in the Step Functions console."""
+    partition, region = execution_arn.split(":")[1], execution_arn.split(":")[3]
+    page = f"#/v2/executions/details/{execution_arn}"
+    return f"https://{console_host(partition, region)}/states/home?region={region}{page}"
+
+
+def console_host(partition: str, region: str) -> str:
+    """The host name of the AWS console."""
+    domains = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
+    return f"{region}.{domains.get(partition, 'console.aws.amazon.com')}"

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from shared import keys, steps
+from shared.errors import Number, split_details
 from shared.executions import attempt_name
 
 
@@ -117,7 +118,7 @@ class Failure:
     """Why an execution failed: the error, the step, and the execution's redrive count at the time.
 
     `not_done` names the parts of the failure lane itself that failed: `dead_letter`,
-    `notification` or `record`.
+    `notification` or `record`. `details` are the error's numbers, such as a limit.
     """
 
     error: str
@@ -125,6 +126,7 @@ class Failure:
     state: str
     redrive_count: int
     not_done: tuple[str, ...] = ()
+    details: Mapping[str, Number] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -225,12 +227,14 @@ def _read_failure(document: Mapping[str, Any]) -> Failure | None:
         # Just caught: DescribeFailure has not added the execution yet.
         return None
     caught = failure["caught"]
+    cause, details = cause_and_details(str(caught.get("Cause", "")))
     return Failure(
         error=str(caught.get("Error", "Unknown")),
-        cause=readable_cause(str(caught.get("Cause", ""))),
+        cause=cause,
         state=steps.failed_state(document),
         redrive_count=Execution.from_context(failure["execution"]).redrive_count,
         not_done=tuple(name for name in steps.LANE_RESULTS if "Error" in failure.get(name, {})),
+        details=details,
     )
 
 
@@ -248,6 +252,15 @@ def readable_cause(cause: str) -> str:
     Example: `{"errorMessage": "The file is empty.", "errorType": "EmptyFile"}` gives
     `The file is empty.`; a cause without `errorMessage` is returned unchanged.
     """
+    return cause_and_details(cause)[0]
+
+
+def cause_and_details(cause: str) -> tuple[str, dict[str, Number]]:
+    """The message in a cause, as `readable_cause` gives it, and the error's numbers."""
+    return split_details(_message(cause))
+
+
+def _message(cause: str) -> str:
     before, marker, payload = cause.partition(_BEFORE_PAYLOAD)
     try:
         document = json.loads(payload if marker and not before.startswith("{") else cause)

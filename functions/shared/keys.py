@@ -77,6 +77,10 @@ class Work:
         # Five digits, so that keys sort like the splits: a file has at most 10,000 of them.
         return f"{self.parts}{split:05d}.{content}"
 
+    def notified(self, notification_id: str) -> str:
+        """The prefix of the marks of the channels that have accepted a failure's notification."""
+        return f"{self.prefix}notified/{notification_id}/"
+
     def map_results(self, state: str) -> str:
         """The prefix of the results that a Map state's ResultWriter writes.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ParamSpec, Self, TypeVar
 
-from shared.errors import InternalError, PipelineError
+from shared.errors import InternalError, Number, PipelineError, with_details
 from shared.job import Execution, Job
 from shared.keys import Work
 from shared.observability import logger, place_of
@@ -105,6 +105,8 @@ def step(
             except expected as error:
                 extra = {"error": type(error).__name__, "reason": str(error)}
                 logger().warning("step failed", extra=extra)
+                details: Mapping[str, Number] = getattr(error, "details", {})
+                error.args = (with_details(str(error), details),)
                 raise
             logger().info("step done", extra={"result": result})
             return result

@@ -1,14 +1,15 @@
 """Makes untrusted text, such as an object's key, safe to show.
 
-Use `printable` for terminals, e-mails and message attributes, `for_chat` for chats, and
-`exact_json` for programs. Apply them where text is shown, never where it is stored, so that keys
-remain exact.
+Use `printable` for terminals, e-mails and message attributes, `for_chat` for chats, `shell_word`
+for commands to paste, and `exact_json` for programs. Apply them where text is shown, never where it
+is stored, so that keys remain exact.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import shlex
 from typing import Any
 
 # Invisible characters that `str.isprintable` accepts: with them two different names look the same.
@@ -45,6 +46,26 @@ def for_chat(text: object) -> str:
     """
     escaped = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return "`" + (escaped.replace("`", "'") or " ") + "`"
+
+
+def shell_word(text: str) -> str:
+    r"""The text as one word of a shell command, in visible characters only.
+
+    Text with invisible characters becomes `$'...'`, which bash and zsh read back byte by byte.
+
+    Example: `a b` becomes `'a b'`, and a line break becomes `$'\x0a'`.
+    """
+    if text.isprintable() and not _INVISIBLE.search(text):
+        return shlex.quote(text)
+    return "$'" + "".join(map(_in_shell, text)) + "'"
+
+
+def _in_shell(character: str) -> str:
+    if character in "\\'":
+        return f"\\{character}"
+    if is_printable(character):
+        return character
+    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogatepass"))
 
 
 def exact_json(document: Any, *, indent: int | None = None, ascii_only: bool = False) -> str:

@@ -12,9 +12,11 @@ from shared.settings import from_environment
 from shared.step import Task, step
 from summarize import history
 from summarize.report.page import render
+from tabular.reading.drift import drift_of
 from tabular.reading.header import compare_columns
 from tabular.reading.layout import Layout
 from tabular.statistics.accumulator import UnlikePartials, merge, reject_examples
+from tabular.statistics.reasons import main_reasons
 from tabular.statistics.summary import summarize
 
 
@@ -29,7 +31,9 @@ class Settings:
 
 @step()
 def handler(task: Task) -> dict[str, Any]:
-    """Write summary and report to `reports/`; return their keys and the success rate.
+    """Write summary and report to `reports/`; return their keys and what notifications say.
+
+    That is the success rate, the main reasons of rejects, and the drift of the columns.
 
     Both are dated with the execution's start, and what the file is compared with is kept in the
     summary, so repeating the step writes the same bytes. Raises `MixedParts` if the statistics were
@@ -39,7 +43,9 @@ def handler(task: Task) -> dict[str, Any]:
     job = task.job
     bucket = settings.output_bucket
     statistics = _merged(task, bucket)
-    summary = _summary(task, settings, statistics)
+    plan = storage.read_document(bucket, job.results["parse"]["plan_key"])
+    layout = Layout.from_document(plan["layout"])
+    summary = _summary(task, settings, statistics, layout)
     key = keys.summary_key(job.source.dataset, job.file_id)
     entry = history.entry_of(summary)
     summary["usual"] = _usual(bucket, key, job.source.dataset, entry)
@@ -55,6 +61,8 @@ def handler(task: Task) -> dict[str, Any]:
         "summary_key": key,
         "report_key": report_key,
         "success_rate": summary["success_rate"],
+        "rejects": main_reasons(statistics, contract_names=layout.contract_names),
+        "drift": drift_of(layout),
     }
 
 
@@ -78,11 +86,12 @@ def _merged(task: Task, bucket: str) -> dict[str, Any]:
         ) from None
 
 
-def _summary(task: Task, settings: Settings, statistics: Mapping[str, Any]) -> dict[str, Any]:
+def _summary(
+    task: Task, settings: Settings, statistics: Mapping[str, Any], layout: Layout
+) -> dict[str, Any]:
     """The summary, all but the comparison with earlier files."""
     job, bucket = task.job, settings.output_bucket
     parse, output = job.results["parse"], job.results["output"]
-    layout = Layout.from_document(storage.read_document(bucket, parse["plan_key"])["layout"])
     part = storage.read_document(bucket, task.work.part(0, "report.json"))
     contract = layout.contract
     percent, most = contract.max_reject_percent, contract.max_reject_count

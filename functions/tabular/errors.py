@@ -24,11 +24,13 @@ MAX_MESSAGE = 4000
 class TabularError(Exception):
     """A file as a whole cannot be processed; trying the same file again changes nothing.
 
-    A message has at most `MAX_MESSAGE` characters.
+    A message has at most `MAX_MESSAGE` characters. `details` are the error's numbers, such as
+    `limit_bytes`, for programs.
     """
 
-    def __init__(self, message: str = "") -> None:
+    def __init__(self, message: str = "", **details: float) -> None:
         super().__init__(_bounded(message))
+        self.details = details
 
 
 def _bounded(message: str) -> str:
@@ -69,8 +71,10 @@ class InvalidContract(TabularError):
     """The contract is itself wrong; the message names the property and what it expects."""
 
     # `problems` pairs each wrong property's path in the document with what is wrong there.
-    def __init__(self, message: str, *, problems: Sequence[tuple[str, str]] = ()) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, *, problems: Sequence[tuple[str, str]] = (), **details: float
+    ) -> None:
+        super().__init__(message, **details)
         self.problems = tuple(problems)
 
 
@@ -79,8 +83,10 @@ class HeaderMismatch(TabularError):
 
     # `header` are the file's own labels where they are certainly a header; None where they may be a
     # record. They are for reports: the message never repeats them.
-    def __init__(self, message: str, *, header: Sequence[str] | None = None) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, *, header: Sequence[str] | None = None, **details: float
+    ) -> None:
+        super().__init__(message, **details)
         self.header = None if header is None else tuple(header)
 
 

@@ -82,7 +82,10 @@ class Uniqueness:
         """
         found: list[FaultColumn] = []
         if self._seen and len(rows) and int(rows[-1]) > _MAX_ROW:
-            raise FileTooLarge(f"A contract with unique fields can have {_MAX_ROW} rows at most.")
+            raise FileTooLarge(
+                f"A contract with unique fields can have {_MAX_ROW} rows at most.",
+                limit_records=_MAX_ROW,
+            )
         for key, seen in self._seen:
             texts = [_canonical(self._fields[n], values[n]) for n in key.columns]
             whole = texts[0] if len(texts) == 1 else _together(texts)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from shared.text import exact_json, for_chat, printable
+
+# Only this becomes a link. An execution that was started by hand has a name of somebody's choice.
+_CONSOLE_PAGE = re.compile(
+    r"https://[a-z0-9.-]+/states/home\?region=[a-z0-9-]+#/v2/executions/details/[\w:-]+", re.ASCII
+)
 
 
 def body_of(message: Mapping[str, Any]) -> bytes:
@@ -14,8 +20,8 @@ def body_of(message: Mapping[str, Any]) -> bytes:
 
     `text` is what the incoming webhooks of common chats show. Names and sentences in it are
     formatted as code, so that untrusted text can't mention anybody or become a link. `notification`
-    is the message's own JSON, from the pipeline or from a CloudWatch alarm; a message that isn't
-    JSON becomes `{"message": text}`.
+    is the message's own JSON, the pipeline's outcome document or a CloudWatch alarm; a message that
+    isn't JSON becomes `{"message": text}`.
     """
     notification = _notification(str(message["Message"]))
     subject = message.get("Subject") or "Notification"
@@ -41,19 +47,24 @@ def _details(notification: Mapping[str, Any]) -> list[str]:
         return _as_code(str(notification.get("NewStateReason", "")))
     if "file_id" not in notification:
         return _as_code(str(notification.get("message", "")))
-    lines = [
-        f"Source: {for_chat(notification['source'])}",
-        f"File ID: {for_chat(notification['file_id'])}",
-    ]
-    if "error" in notification:
-        error = notification["error"]
+    return [*_about_file(notification)]
+
+
+def _about_file(document: Mapping[str, Any]) -> Iterator[str]:
+    """The lines about a file, from its outcome document."""
+    yield f"Source: {for_chat(document['source']['uri'])}"
+    yield f"File ID: {for_chat(document['file_id'])}"
+    error, counts = document["error"], document["counts"]
+    if error:
         where = for_chat(f"{error['code']} in {error['state']}")
-        lines.append(f"{where}: {for_chat(error['message'])}")
-    else:
-        lines.append(
-            f"{notification['processed_count']} processed, {notification['error_count']} rejected"
-        )
-    return lines
+        yield f"{where}: {for_chat(error['message'])}"
+    elif document["superseded_by"]:
+        yield f"Superseded by: {for_chat(document['superseded_by']['file_id'])}"
+    elif counts:
+        yield f"{counts['processed']} processed, {counts['rejected']} rejected"
+    link = str(document["links"]["execution"])
+    if _CONSOLE_PAGE.fullmatch(link):
+        yield link
 
 
 def _as_code(text: str) -> list[str]:

@@ -146,6 +146,13 @@ def message_text(message: str) -> str:
     return message
 
 
+def message_document(message: str) -> Any:
+    """The outcome document in a published message; None if it has none."""
+    by_protocol = parsed(message)
+    document = parsed(str(by_protocol.get("default"))) if isinstance(by_protocol, dict) else None
+    return document if isinstance(document, dict) else None
+
+
 def _notification_of(
     file_id: str, notifications: Iterable[Mapping[str, Any]]
 ) -> dict[str, Any] | None:
@@ -157,6 +164,7 @@ def _notification_of(
         "subject": own[-1]["subject"],
         "message": message_text(own[-1]["message"]),
         "attributes": own[-1]["attributes"],
+        "document": message_document(own[-1]["message"]),
     }
 
 

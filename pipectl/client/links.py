@@ -9,15 +9,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from shared.executions import console_host
+
 # Log lines of an execution's last state may be written shortly after its end.
 _MARGIN = timedelta(minutes=1)
-
-
-def console_url(execution_arn: str) -> str:
-    """The execution's page in the Step Functions console."""
-    partition, region = execution_arn.split(":")[1], execution_arn.split(":")[3]
-    page = f"#/v2/executions/details/{execution_arn}"
-    return f"https://{_console(partition, region)}/states/home?region={region}{page}"
 
 
 def log_url(function_arn: str, text: str, *, start: datetime, end: datetime) -> str:
@@ -29,7 +24,7 @@ def log_url(function_arn: str, text: str, *, start: datetime, end: datetime) -> 
     first = round((start - _MARGIN).timestamp() * 1000)
     last = round((end + _MARGIN).timestamp() * 1000)
     return (
-        f"https://{_console(partition, region)}/cloudwatch/home?region={region}"
+        f"https://{console_host(partition, region)}/cloudwatch/home?region={region}"
         f"#logsV2:log-groups/log-group/{group}/log-events"
         f"$3FfilterPattern$3D{pattern}$26start$3D{first}$26end$3D{last}"
     )
@@ -53,11 +48,6 @@ def log_file(folder: Path, function_arn: str) -> str | None:
     """The log file of an embedded function; None if it has written nothing."""
     path = folder / f"{function_arn.rpartition(':')[2]}.log"
     return str(path) if path.exists() else None
-
-
-def _console(partition: str, region: str) -> str:
-    domains = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
-    return f"{region}.{domains.get(partition, 'console.aws.amazon.com')}"
 
 
 def _twice(text: str) -> str:

@@ -17,7 +17,7 @@ from pipectl.operate.failed_files import last_attempt_in
 from pipectl.operate.rerun_candidates import candidate_from_execution
 from pipectl.operate.rerun_options import RerunOptions
 from pipectl.operate.rerun_plan import RerunPlan, plan_rerun
-from shared.executions import attempt_name, attempt_of
+from shared.executions import attempt_name, attempt_of, console_url
 from shared.job import Source, iso
 from shared.versions import is_later
 
@@ -108,7 +108,7 @@ class ExecutionDetails:
 
     def console(self) -> str | None:
         """The execution's page in the Step Functions console; None on the embedded AWS."""
-        return None if self.stack.emulated else links.console_url(self.execution.arn)
+        return None if self.stack.emulated else console_url(self.execution.arn)
 
     def _log(self, visit: Visit, run_ended_at: datetime) -> str | None:
         arn = self.functions.get(visit.name)

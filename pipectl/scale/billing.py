@@ -31,6 +31,7 @@ ITEMS: Mapping[str, tuple[str, str]] = {
     "read_units": ("DynamoDB: read units", "units"),
     "publishes": ("SNS: publishes", "requests"),
     "emails": ("SNS: e-mails", "messages"),
+    "events": ("EventBridge: custom events", "events"),
     "sqs": ("SQS: requests", "requests"),
     "logs": ("CloudWatch Logs: ingestion", "GB"),
     "traces": ("X-Ray: traces recorded", "traces"),
@@ -129,6 +130,7 @@ def _quantities(deployed: Deployed, one: Estimate, traced: float) -> Iterator[tu
     yield "read_units", one.read_units
     yield "publishes", made["sns:Publish"]
     yield "emails", made["sns:Publish"] if deployed.emails else 0
+    yield "events", made["events:PutEvents"]
     yield "sqs", total(made, *SQS)
     yield "logs", one.log_bytes / 1e9
     yield "traces", traced

@@ -151,6 +151,13 @@ EVENTS = Quota(
     _EVENTBRIDGE,
     "Request an increase. EventBridge delays invocations beyond the quota.",
 )
+PUT_EVENTS = Quota(
+    "EventBridge: PutEvents",
+    10_000,
+    "a second",
+    _EVENTBRIDGE,
+    "Request an increase. Other regions start lower.",
+)
 LOG_REQUESTS = Quota(
     "CloudWatch Logs: PutLogEvents",
     5000,
@@ -190,8 +197,8 @@ MAP_CONCURRENCY = Quota(
 
 QUOTAS = (
     *(EMAIL, STARTS, TRANSITIONS, OPEN_EXECUTIONS, OPEN_MAP_RUNS, CONCURRENCY, S3_WRITE_RATE),
-    *(S3_READ_RATE, DAY_KEY, TABLE_WRITES, PUBLISHES, IN_FLIGHT, EVENTS, LOG_REQUESTS, SPLITS),
-    *(OBJECT_BYTES, HISTORY, MAP_CONCURRENCY),
+    *(S3_READ_RATE, DAY_KEY, TABLE_WRITES, PUBLISHES, IN_FLIGHT, EVENTS, PUT_EVENTS, LOG_REQUESTS),
+    *(SPLITS, OBJECT_BYTES, HISTORY, MAP_CONCURRENCY),
 )
 """All quotas of AWS that loads are compared with."""
 
@@ -227,6 +234,7 @@ def loads_of_many(
         PUBLISHES: rate * made["sns:Publish"],
         IN_FLIGHT: rate * handled,
         EVENTS: rate,
+        PUT_EVENTS: rate * made["events:PutEvents"],
         LOG_REQUESTS: rate * (one.lambda_invocations + 1),
     }
     loads = [Load(quota, load) for quota, load in used.items()]

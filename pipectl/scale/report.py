@@ -24,6 +24,7 @@ _SERVICES = {
     "DynamoDB": ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
     "SQS": SQS,
     "SNS": ("sns:Publish",),
+    "EventBridge": ("events:PutEvents",),
 }
 # X-Ray records one trace per second and 5 % of the others.
 # https://docs.aws.amazon.com/xray/latest/devguide/xray-console-sampling.html

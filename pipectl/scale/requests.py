@@ -128,7 +128,8 @@ def _record(_file: File) -> Requests:
 
 
 def _notify(_file: File) -> Requests:
-    return Counter({"dynamodb:GetItem": 1, "dynamodb:UpdateItem": 1, "sns:Publish": 1})
+    sent = {"sns:Publish": 1, "events:PutEvents": 1}
+    return Counter({"dynamodb:GetItem": 1, "dynamodb:UpdateItem": 1, **sent})
 
 
 def _archive(file: File) -> Requests:
@@ -188,7 +189,9 @@ _BY_STATE: dict[str, Callable[[File], Requests]] = {
     "ArchiveSource": _archive,
     "SplitFailure": lambda _file: Counter({"s3:ListObjectsV2": 1, "s3:GetObject": 1}),
     "SendToDeadLetterQueue": lambda _file: Counter({"sqs:SendMessage": 1}),
-    "NotifyFailure": lambda _file: Counter({"sns:Publish": 1}),
+    "NotifyFailure": lambda _file: Counter(
+        {"s3:ListObjectsV2": 1, "sns:Publish": 1, "events:PutEvents": 1}
+    ),
     "RecordFailure": _record,
 }
 

@@ -14,8 +14,9 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 from click.testing import CliRunner
@@ -27,6 +28,7 @@ from pipectl.scale.deployed import read_deployed
 from shared.remedies import REMEDIES, remedy_of
 from shared.steps import CHAIN
 from tabular import file_names
+from tests.documentation.outcome_examples import EXAMPLES, SCHEMA, text_of
 from tests.documentation.pages import PAGES
 from tests.infrastructure.deployed import ROOT, template
 
@@ -209,10 +211,28 @@ def _folder(logical_id: str) -> str:
     return f"functions/{words.lower()}"
 
 
+def _outcome() -> Table:
+    return ("field", "type", "meaning"), (
+        (f"`{path}`", kind, schema["description"]) for path, kind, schema in _leaves(SCHEMA, "")
+    )
+
+
+def _leaves(schema: Mapping[str, Any], place: str) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Every field of a JSON Schema, objects before their own fields: path, type and schema."""
+    for name, inner in schema.get("properties", {}).items():
+        path = f"{place}.{name}" if place else name
+        types = inner["type"] if isinstance(inner["type"], list) else [inner["type"]]
+        yield path, " or ".join(types), inner
+        yield from _leaves(inner, path)
+        if "properties" in inner.get("items", {}):
+            yield from _leaves(inner["items"], f"{path}[]")
+
+
 TABLES: dict[str, Callable[[], Table]] = {
     "errors": _errors,
     "file-names": _file_names,
     "ignored-names": _ignored_names,
+    "outcome": _outcome,
     "outputs": _outputs,
     "parameters": _parameters,
     "steps": _steps,
@@ -220,7 +240,11 @@ TABLES: dict[str, Callable[[], Table]] = {
 
 
 def main() -> None:
-    """Rewrite every page whose generated parts are stale; name those."""
+    """Rewrite every page whose generated parts are stale, and the example events; name those."""
+    for path, status in EXAMPLES.items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text_of(status):
+            path.write_text(text_of(status), encoding="utf-8")
+            sys.stdout.write(f"{path.relative_to(ROOT)}\n")
     for path in PAGES:
         page = path.read_text(encoding="utf-8")
         if page != (made := regenerated(page)):

@@ -18,6 +18,7 @@ from pipectl.client.step_functions import DescribedExecution, Executions
 from pipectl.embedded.process import StackProcess
 from shared.executions import execution_arn
 from shared.job import Location, Source
+from tests.documentation.outcome_examples import OUTCOME
 
 # A busy machine may take long; what fails, fails by what it finds.
 WAIT_SECONDS = 90
@@ -170,8 +171,13 @@ class Pipeline:
         return {name: plain(read(value)) for name, value in found.get("Item", {}).items()}
 
     def notifications(self, file_id: str) -> list[Mapping[str, Any]]:
-        """The notifications about a file, in order."""
-        return [n for n in self.stack.notifications() if n["attributes"].get("file_id") == file_id]
+        """The notifications about a file, in order; each has a valid outcome document."""
+        found: list[Mapping[str, Any]] = [
+            n for n in self.stack.notifications() if n["attributes"].get("file_id") == file_id
+        ]
+        for notification in found:
+            OUTCOME.validate(json.loads(json.loads(notification["message"])["default"]))
+        return found
 
     def dead_letters(self, file_id: str) -> list[Mapping[str, Any]]:
         """The state documents of a file in the dead-letter queue; they stay there."""

@@ -35,6 +35,7 @@ NOT_CALLED = {
         "s3:GetObjectVersionTagging": "CopyObject copies tags",
         "s3:PutObjectTagging": "CopyObject copies tags",
     },
+    "Notify": {"s3:PutObject": "a failure that only one of two channels accepted"},
     "Webhook": {"sqs:SendMessage": "Lambda sends to the failure destination by the role"},
 }
 FOREVER = ("logs:CreateLogStream", "logs:PutLogEvents")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from notify.message import DETAIL_TYPES, EVENT_SOURCE
 from tests.infrastructure import deployed
 
 # What the workflow's role needs besides invoking the functions, which test_workflow.py derives from
@@ -156,6 +157,25 @@ def test_only_this_alarm_of_this_account_may_publish_besides_the_roles() -> None
     source = allowed["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::Sub"]
     assert source.endswith(":alarm:pipeline-dlq-alarm-${Environment}")
     assert allowed["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+
+
+def test_notify_may_put_the_three_kinds_of_events_on_this_bus_alone() -> None:
+    (statement,) = [it for it in deployed.statements("NotifyRole") if it["Sid"] == "PutEvents"]
+    assert statement["Action"] == "events:PutEvents"
+    bus = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBusName}"
+    assert statement["Resource"] == {"Fn::Sub": bus}
+    assert statement["Condition"] == {
+        "StringEquals": {
+            "events:source": EVENT_SOURCE,
+            "events:detail-type": [*DETAIL_TYPES.values()],
+        }
+    }
+    granted = {
+        role
+        for role in deployed.template().resources("AWS::IAM::Role")
+        if any(it.startswith("events:") for it in deployed.grants(role))
+    }
+    assert granted == {"NotifyRole"}
 
 
 def _policy(logical_id: str) -> list[dict[str, Any]]:

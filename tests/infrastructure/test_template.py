@@ -340,6 +340,20 @@ class TestNotifications:
         pattern = deployed.template().document["Parameters"]["WebhookSecret"]["AllowedPattern"]
         assert bool(re.fullmatch(pattern, given)) is allowed
 
+    @pytest.mark.parametrize(
+        ("given", "allowed"),
+        [
+            ("default", True),
+            ("my-bus.v2/files_x", True),
+            ("", False),
+            ("arn:aws:events:eu-central-1:123456789012:event-bus/files", False),
+            ("*", False),
+        ],
+    )
+    def test_the_bus_is_given_by_its_name(self, given: str, allowed: bool) -> None:
+        pattern = deployed.template().document["Parameters"]["EventBusName"]["AllowedPattern"]
+        assert bool(re.fullmatch(pattern, given)) is allowed
+
     @pytest.mark.parametrize("step", ["Webhook", "Uncaught"])
     def test_an_event_that_could_not_be_handled_goes_to_the_dead_letter_queue(
         self, step: str

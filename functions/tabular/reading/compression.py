@@ -117,10 +117,12 @@ def check_expansion(
     if given > max_bytes:
         raise FileTooLarge(
             f"The {kind} expands to more than {max_bytes} bytes, which is the limit for "
-            "compressed files. Upload it uncompressed, or in several files."
+            "compressed files. Upload it uncompressed, or in several files.",
+            limit_bytes=max_bytes,
         )
     if given > max(RATIO_FREE_BYTES, max_ratio * taken):
         raise FileTooLarge(
             f"The {kind} expands to more than {max_ratio} times its size, which no ordinary "
-            "CSV file does. If it is what it should be, upload it uncompressed."
+            "CSV file does. If it is what it should be, upload it uncompressed.",
+            limit_ratio=max_ratio,
         )

@@ -131,6 +131,8 @@ def _check_matching(
             f"The header lacks {_names(missing)}, which the contract expects."
             f"{_lookalike(missing, extra, labels)} {_unmatched(labels, extra)}",
             header=header,
+            missing_fields=len(missing),
+            unknown_columns=len(extra),
         )
     if extra and match not in _EXTRA_ALLOWED and contract.extra_columns == "fail":
         raise HeaderMismatch(
@@ -138,11 +140,15 @@ def _check_matching(
             f"{len(labels)} columns in the header. Remove them, add them to the contract's "
             'fields, or set "extraColumns" in its pipeline settings to "drop" or "keep".',
             header=header,
+            missing_fields=len(missing),
+            unknown_columns=len(extra),
         )
     if match == "partial" and not known:
         raise HeaderMismatch(
             f"The header has none of the contract's fields: {_names(contract.fields)}. "
-            f"{_unmatched(labels, extra)}"
+            f"{_unmatched(labels, extra)}",
+            missing_fields=len(missing),
+            unknown_columns=len(extra),
         )
     keys = frozenset(contract.primary_key)
     required = [f for f in missing if f.constraints.required or f.name in keys]
@@ -151,6 +157,8 @@ def _check_matching(
             f"The header lacks {_names(required)}, which the contract requires."
             f"{_lookalike(required, extra, labels)}",
             header=header,
+            missing_fields=len(missing),
+            unknown_columns=len(extra),
         )
     if match == "exact":
         _check_order(labels, contract, header)

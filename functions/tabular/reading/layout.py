@@ -143,6 +143,17 @@ class Layout:
         return self.blank_rows == "skip-empty" and not any(cells)
 
     @property
+    def has_schema(self) -> bool:
+        """Whether the contract says which fields there are; otherwise the header does."""
+        return self.blank_rows != "skip-white"
+
+    @property
+    def contract_names(self) -> frozenset[str]:
+        """The names of fields that are the contract's own and no cells of the header."""
+        fields = self.contract.fields if self.has_schema else ()
+        return frozenset(name for field in fields for name in (field.name, field.output_name))
+
+    @property
     def has_uniqueness(self) -> bool:
         """Whether records must be compared with each other, so that splits cannot be used."""
         contract = self.contract
@@ -238,7 +249,7 @@ def read_layout(
         utf8 = encoding.to_utf8(text)[0] if encoding.byte_structured else text
         sample = Sample.of(utf8, complete=complete)
         advice = contract_advice(sample, named, dialect)
-        raise HeaderMismatch(f"{error}{advice}", header=error.header) from None
+        raise HeaderMismatch(f"{error}{advice}", header=error.header, **error.details) from None
     lines = count_lines(text[: reader.position])
     start = bom + _original_size(body, encoding, lines, reader.position)
     return Layout(
@@ -363,7 +374,9 @@ def _check_columns(count: int) -> None:
     if count > MAX_COLUMNS:
         raise FileTooLarge(
             f"The header has {count:,} columns, and the limit is {MAX_COLUMNS:,}. Upload the "
-            "columns as rows, or in several files."
+            "columns as rows, or in several files.",
+            columns=count,
+            limit_columns=MAX_COLUMNS,
         )
 
 

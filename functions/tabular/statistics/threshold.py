@@ -29,11 +29,14 @@ def check_rejects(
     passes only if `may_reject_all` is true. `whereabouts` is a sentence for the message
     that says where the rejects are.
     """
+    details: dict[str, float] = {"records": record_count, "rejected": error_count}
     if max_count is not None and 0 <= max_count < error_count:
         limit = f"the limit is {max_count}"
+        details["limit_count"] = max_count
     # As the fraction that was written: the double next to 0.57 is less than that.
     elif max_percent is not None and error_count * 100 > Fraction(str(max_percent)) * record_count:
         limit = f"the limit is {max_percent:g}%"
+        details["limit_percent"] = max_percent
     elif error_count and error_count == record_count and not may_reject_all:
         limit = 'only "maxRejectPercent": 100 in the dataset\'s contract allows that'
     else:
@@ -44,7 +47,7 @@ def check_rejects(
         whereabouts,
         "Fix the file or the contract, or raise the limit there, then rerun the file.",
     ]
-    raise TooManyRejects(" ".join(filter(None, sentences)))
+    raise TooManyRejects(" ".join(filter(None, sentences)), **details)
 
 
 def check_rejects_so_far(
@@ -56,14 +59,17 @@ def check_rejects_so_far(
     All unread records may be good.
     """
     percent, count = contract.max_reject_percent, contract.max_reject_count
+    details: dict[str, float] = {"rejected": error_count}
     if count is not None and 0 <= count < error_count:
         limit = f"the limit is {count}"
+        details["limit_count"] = count
     elif (
         percent is not None
         and most_records is not None
         and error_count * 100 > Fraction(str(percent)) * most_records
     ):
         limit = f"the limit is {percent:g}%, and the file has fewer than {most_records} records"
+        details["limit_percent"] = percent
     else:
         return
     sentences = [
@@ -71,7 +77,7 @@ def check_rejects_so_far(
         whereabouts,
         "Fix the file or the contract, or raise the limit there, then rerun the file.",
     ]
-    raise TooManyRejects(" ".join(filter(None, sentences)))
+    raise TooManyRejects(" ".join(filter(None, sentences)), **details)
 
 
 def may_reject_all(contract: Contract | None) -> bool:

@@ -13,6 +13,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from moto.events.models import Rule, events_backends
@@ -20,7 +21,8 @@ from moto.events.utils import EventTemplateParser
 from moto.s3 import notifications
 from moto.sns.exceptions import InvalidParameterValue
 from moto.sns.models import SNSBackend, Subscription
-from moto.sqs.models import SQSBackend
+from moto.sqs.exceptions import QueueDoesNotExist
+from moto.sqs.models import SQSBackend, sqs_backends
 from moto.stepfunctions.parser.backend.execution import (
     BaseExecutionWorkerCommunication,
     Execution,
@@ -151,19 +153,41 @@ def _sns_event(
 
 
 @replaces(Rule, "send_to_targets", "d034bb3d42f2")
-def _send_to_lambda(original: Callable[..., None], settings: PatchSettings) -> Any:
-    """Deliver a rule's events to functions."""
+def _send_as_it_is(original: Callable[..., None], settings: PatchSettings) -> Any:
+    """Deliver a rule's events to functions and queues, exactly as they are.
+
+    moto delivers to no function. For queues it puts the event into a text template, which changes
+    an event that contains `<time>`, and fails for a time that is not a number.
+    """
 
     def send(rule: Any, event: Any, transform_input: bool = True) -> None:
         if rule.state != "ENABLED" or not rule.event_pattern.matches_event(event):
             return
-        functions = [target for target in rule.targets if ":lambda:" in target["Arn"]]
-        for target in functions:
-            settings.invoke(target["Arn"], _target_input(target, event).encode())
-        if len(functions) < len(rule.targets):
-            original(_Others(rule, functions), event, transform_input)
+        shown = event
+        if isinstance(event["time"], int | float):
+            shown = {name: value for name, value in event.items() if name != "ingestion-time"}
+            shown["time"] = _iso(event["time"])
+        others = []
+        for target in rule.targets:
+            service = target["Arn"].split(":")[2]
+            # A target that doesn't exist: EventBridge drops the event too.
+            with suppress(ServiceError, QueueDoesNotExist):
+                if service == "lambda":
+                    settings.invoke(target["Arn"], _target_input(target, shown).encode())
+                elif service == "sqs":
+                    _send_to_queue(target, _target_input(target, shown))
+                else:
+                    others.append(target)
+        if others:
+            original(_WithTargets(rule, others), event, transform_input)
 
     return send
+
+
+def _send_to_queue(target: Mapping[str, Any], body: str) -> None:
+    _, _, _, region, account, name = target["Arn"].split(":")
+    group = target.get("SqsParameters", {}).get("MessageGroupId")
+    sqs_backends[account][region].send_message(name, body, group_id=group)
 
 
 def _target_input(target: Mapping[str, Any], event: Mapping[str, Any]) -> str:
@@ -181,12 +205,12 @@ def _target_input(target: Mapping[str, Any], event: Mapping[str, Any]) -> str:
     return json.dumps(event)
 
 
-class _Others:
-    """A rule without the targets that have been served."""
+class _WithTargets:
+    """A rule with some of its targets."""
 
-    def __init__(self, rule: Any, served: list[Any]) -> None:
+    def __init__(self, rule: Any, targets: list[Any]) -> None:
         self._rule = rule
-        self.targets = [target for target in rule.targets if target not in served]
+        self.targets = targets
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._rule, name)
@@ -259,11 +283,7 @@ def status_event(execution: Any) -> dict[str, Any]:
 def _deliver(execution: Any, event: Mapping[str, Any]) -> None:
     backend: Any = events_backends[execution.account_id][execution.region_name]
     for rule in list(backend.describe_event_bus("default").rules.values()):
-        try:
-            rule.send_to_targets(event)
-        except ServiceError:
-            # The rule names a function that doesn't exist: EventBridge drops the event too.
-            continue
+        rule.send_to_targets(event)
 
 
 def _milliseconds(date: Any) -> int | None:
@@ -271,4 +291,8 @@ def _milliseconds(date: Any) -> int | None:
 
 
 def _iso_now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return _iso(time.time())
+
+
+def _iso(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import uuid
 from typing import Any
@@ -142,3 +143,31 @@ def test_executions_tell_eventbridge_how_they_go(probe: StackProcess, notes: Not
     assert json.loads(details["SUCCEEDED"]["input"]) == {"do": "echo"}
     assert details["SUCCEEDED"]["stopDate"] >= details["SUCCEEDED"]["startDate"]
     assert events[0]["detail-type"] == "Step Functions Execution Status Change"
+
+
+def test_an_event_of_our_own_reaches_the_targets_of_the_rules_that_match_it(
+    probe: StackProcess, notes: Notes
+) -> None:
+    mark = str(uuid.uuid4())
+    events, functions = probe.client("events"), probe.client("lambda")
+    teller = functions.get_function(FunctionName="probe-teller")["Configuration"]["FunctionArn"]
+    targets = [
+        {"Id": "missing", "Arn": f"{teller}-that-is-gone"},
+        {"Id": "function", "Arn": teller},
+        {"Id": "queue", "Arn": QUEUE_ARN},
+    ]
+    for kind in ("wanted", "unwanted"):
+        pattern = {"source": ["probe"], "detail": {"kind": [kind], "mark": [mark]}}
+        events.put_rule(Name=f"probe-{kind}", EventPattern=json.dumps(pattern))
+    events.put_targets(Rule="probe-wanted", Targets=targets)
+    detail = json.dumps({"kind": "wanted", "mark": mark})
+    answer = events.put_events(
+        Entries=[{"Source": "probe", "DetailType": "A Kind", "Detail": detail}]
+    )
+    assert answer["FailedEntryCount"] == 0
+    (told,) = notes("told", mark)
+    assert (told["detail-type"], told["detail"]["kind"]) == ("A Kind", "wanted")
+    assert told["id"] == answer["Entries"][0]["EventId"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", told["time"])
+    (seen,) = notes("seen", mark)
+    assert json.loads(seen["body"])["detail"]["mark"] == mark

@@ -18,6 +18,7 @@ from moto import mock_aws
 
 from shared import clients, observability
 from shared.metadata import SOURCE_INDEX
+from tests.documentation.outcome_examples import OUTCOME
 from tests.unit.functions import documents
 
 if TYPE_CHECKING:
@@ -147,9 +148,12 @@ class Subscriber:
         self._queue_url = queue_url
 
     def messages(self) -> list[dict[str, Any]]:
-        """The notifications since the last call, as SNS wraps them."""
+        """The notifications since the last call, as SNS wraps them; each is a valid document."""
         answer = self._sqs.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=10)
-        return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+        found = [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+        for message in found:
+            OUTCOME.validate(json.loads(message["Message"]))
+        return found
 
 
 @pytest.fixture

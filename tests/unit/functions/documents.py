@@ -53,6 +53,26 @@ SUMMARY: dict[str, Any] = {
     "summary_key": f"reports/orders/{FILE_ID}_summary.json",
     "report_key": f"reports/orders/{FILE_ID}.html",
     "success_rate": 98.5,
+    "rejects": {
+        "faults": 4,
+        "reasons": [
+            {
+                "field": "price",
+                "code": "constraint-error",
+                "rule": "minimum",
+                "faults": 2,
+                "records": 2,
+            },
+            {"field": None, "code": "extra-cell", "rule": None, "faults": 1, "records": 1},
+        ],
+        "other_faults": 1,
+    },
+    "drift": {
+        "missing_fields": ["gift_note"],
+        "missing_count": 1,
+        "dropped_columns": 2,
+        "kept_columns": 0,
+    },
 }
 RESULTS: dict[str, Any] = {
     "parse": PARSE,

@@ -60,6 +60,7 @@ def pipeline(
     """Everything the steps use, with the template's default settings."""
     for name, value in {
         "ENVIRONMENT": "dev",
+        "EVENT_BUS_NAME": "default",
         "INPUT_BUCKET": INPUT_BUCKET,
         "OUTPUT_BUCKET": OUTPUT_BUCKET,
         "MAX_CONCURRENCY": "10",

@@ -7,12 +7,15 @@ import pytest
 
 from shared.errors import (
     InternalError,
+    KeyTooLong,
     PipelineError,
     SourceChanged,
     SourceNotFound,
     TransientError,
     aws_errors,
     error_code,
+    split_details,
+    with_details,
 )
 from tests.unit.functions.conftest import client_error
 
@@ -105,3 +108,28 @@ def test_an_error_that_is_not_of_aws_passes_as_it_is() -> None:
 
 def test_the_code_of_an_error_without_one_is_unknown() -> None:
     assert error_code(botocore_errors.ClientError({}, "GetObject")) == "Unknown"
+
+
+class TestDetails:
+    def test_travel_in_the_messages_last_line(self) -> None:
+        error = KeyTooLong("Too long.", bytes=1030, limit_bytes=1024)
+        message = with_details(str(error), error.details)
+        assert message == 'Too long.\nDetails: {"bytes": 1030, "limit_bytes": 1024}'
+        assert split_details(message) == ("Too long.", {"bytes": 1030, "limit_bytes": 1024})
+
+    def test_are_left_out_where_there_are_none(self) -> None:
+        assert with_details("Too long.", KeyTooLong("Too long.").details) == "Too long."
+
+    @pytest.mark.parametrize(
+        "message",
+        [
+            "a",
+            "a\nDetails: no JSON",
+            'a\nDetails: {"name": "a cell"}',
+            'a\nDetails: {"flag": true}',
+            "a\nDetails: [1]",
+            "a\nDetails: ",
+        ],
+    )
+    def test_are_numbers_or_nothing(self, message: str) -> None:
+        assert split_details(message) == (message, {})

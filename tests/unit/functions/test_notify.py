@@ -1,4 +1,4 @@
-"""Notify and NotifyFailure: what the topic's subscribers get, and how often."""
+"""Notify and NotifyFailure: what is sent to which channel, and how often."""
 
 from __future__ import annotations
 
@@ -6,179 +6,69 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from notify.app import handler
-from notify.message import CAUSE_LENGTH, Notification, failure_notification, success_notification
+from shared import clients, keys
 from shared.errors import InternalError, RecordOutdated, TransientError
-from shared.job import Execution, Job
 from shared.metadata import read_item, write_item
+from tests.documentation.outcome_examples import OUTCOME, document_of, state_document
 from tests.unit.functions import documents
 from tests.unit.functions.conftest import Fault, Logs, Subscriber, client_error
-from tests.unit.functions.documents import FILE_ID, METADATA_TABLE, OUTPUT_BUCKET, SOURCE
-from tests.unit.functions.properties import quickly
+from tests.unit.functions.documents import FILE_ID, METADATA_TABLE, OUTPUT_BUCKET
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
+    from mypy_boto3_s3 import S3Client
 
-# https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
-MESSAGE_BYTES = 256 * 1024
-
-
-def success(document: dict[str, Any] | None = None) -> Notification:
-    document = document or documents.recorded()
-    execution = Execution.from_context(documents.execution(document["attempt"]))
-    return success_notification(Job.from_document(document), execution, "dev", OUTPUT_BUCKET)
-
-
-def failed(message: str = "There is no header.", **source: Any) -> Notification:
-    failure = documents.failure("EmptyFile", message)
-    document = documents.job(source={**SOURCE, **source}, failure=failure)
-    execution = Execution.from_context(documents.execution())
-    return failure_notification(Job.from_document(document), execution, "dev")
-
-
-def test_a_success_tells_people_what_and_where() -> None:
-    text = success().text
-    assert f"File ID: {FILE_ID}\n" in text
-    assert f"Source: s3://{SOURCE['bucket']}/{SOURCE['key']}\n" in text
-    assert f"Output: s3://{OUTPUT_BUCKET}/{documents.OUTPUT['processed_key']}\n" in text
-    assert f"Summary: s3://{OUTPUT_BUCKET}/{documents.SUMMARY['summary_key']}\n" in text
-    assert f"Rejected: s3://{OUTPUT_BUCKET}/{documents.OUTPUT['rejected_key']}\n" in text
-    assert "- Records Processed: 197\n- Errors: 3\n- Status: succeeded\n" in text
-    assert "- Bytes Read: 34567\n- Bytes Written: 54321\n- Time: 7.5 s\n" in text
-    assert "Contract: contracts/orders.json, version v7\n" in text
-    assert "Processed At: 2026-03-01T08:00:02.114Z\n" in text
-    assert f"Execution: {documents.execution()['Id']}\n" in text
-
-
-def test_a_success_tells_machines_the_same() -> None:
-    document = success().document
-    assert document["status"] == "succeeded"
-    assert document["outputs"]["rejected"] == (
-        f"s3://{OUTPUT_BUCKET}/{documents.OUTPUT['rejected_key']}"
-    )
-    assert (document["record_count"], document["processed_count"]) == (200, 197)
-    assert document["error_count"] == 3
-    assert (document["source_bytes"], document["output_bytes"]) == (34567, 54321)
-    assert document["contract"] == {"key": "contracts/orders.json", "version": "v7"}
-    assert document["duration_ms"] == 7500
-
-
-def test_rejects_are_not_mentioned_where_there_are_none() -> None:
-    clean = {**documents.OUTPUT, "error_count": 0, "rejected_key": None}
-    notice = success(documents.recorded(output=clean))
-    assert "Rejected" not in notice.text
-    assert "correct a copy" not in notice.text
-    assert notice.document["outputs"]["rejected"] is None
-    assert notice.attributes["has_rejects"] == "false"
-    assert success().attributes["has_rejects"] == "true"
-
-
-def test_a_failure_tells_what_is_wrong_where_and_how_to_run_it_again() -> None:
-    notice = failed()
-    assert (
-        "Status: failed\nError: EmptyFile\nStep: ParseCsv\nCause: There is no header.\n"
-        in notice.text
-    )
-    assert "Correct the file and upload it again." in notice.text
-    assert "pipectl rerun" not in notice.text
-    assert "- Redrive" not in notice.text
-    assert notice.document["contract"] is None
-    assert notice.document["error"] == {
-        "code": "EmptyFile",
-        "message": "There is no header.",
-        "state": "ParseCsv",
-        "remedy": "upload",
-    }
-    assert notice.subject == "Data Pipeline: orders 2026-03.csv FAILED, EmptyFile"
-
-
-@pytest.mark.parametrize("error", ["InternalError", "HeaderMismatch", "States.Timeout"])
-def test_a_failure_that_a_rerun_can_help_says_how(error: str) -> None:
-    document = documents.job(failure=documents.failure(error))
-    execution = Execution.from_context(documents.execution())
-    text = failure_notification(Job.from_document(document), execution, "dev").text
-    assert f"- Run `pipectl rerun {FILE_ID}`\n" in text
-    assert "- Choose Redrive on the execution's page" in text
-    assert "upload it again" not in text
-
-
-def test_subscribers_can_filter_by_attributes() -> None:
-    assert success().attributes == {
-        "status": "succeeded",
-        "environment": "dev",
-        "dataset": "orders",
-        "file_id": FILE_ID,
-        "notification_id": f"{FILE_ID}.succeeded",
-        "has_rejects": "true",
-    }
-    assert failed().attributes["status"] == "failed"
-    assert failed().attributes["error"] == "EmptyFile"
-
-
-@pytest.mark.parametrize(
-    ("dataset", "attribute"),
-    [
-        ("orders\n\t\x00\x7f\x85", r"orders\n\t\x00\x7f\x85"),
-        ("a\ud800b\uffff", r"a\ud800b\uffff"),
-        ("Größe-日本 \u200b", r"Größe-日本 \u200b"),
-    ],
-)
-def test_an_attribute_has_no_character_that_sns_refuses(dataset: str, attribute: str) -> None:
-    assert failed(dataset=dataset).attributes["dataset"] == attribute
-
-
-@given(st.text(max_size=300))
-@quickly
-def test_a_subject_is_one_that_sns_takes(name: str) -> None:
-    for notice in (
-        failed(key=f"raw/orders/{name}.csv"),
-        success(documents.recorded(source={**SOURCE, "key": f"raw/orders/{name}.csv"})),
-    ):
-        assert len(notice.subject) < 100
-        assert all(" " <= character <= "~" for character in notice.subject)
-        assert notice.subject.startswith("Data Pipeline: ")
-
-
-def test_a_long_subject_keeps_its_outcome() -> None:
-    subject = failed(key=f"raw/orders/{'a' * 300}.csv").subject
-    assert len(subject) == 99
-    assert subject.endswith(".csv FAILED, EmptyFile")
-
-
-def test_people_get_text_and_machines_get_json() -> None:
-    notice = success()
-    by_protocol = notice.by_protocol()
-    assert by_protocol["default"] == notice.text
-    assert {json.dumps(json.loads(by_protocol[name])) for name in ("lambda", "sqs", "https")} == {
-        json.dumps(notice.document)
-    }
-
-
-@pytest.mark.parametrize("character", ["\x01", '"', "\\", "😀", "x"])
-def test_the_longest_cause_fits_into_a_message(character: str) -> None:
-    # A cause has at most 32,768 characters.
-    notice = failed(character * 32_768)
-    assert len(json.dumps(notice.by_protocol(), ensure_ascii=False).encode()) < MESSAGE_BYTES
-    assert len(notice.document["error"]["message"]) <= CAUSE_LENGTH
-
-
-def test_a_repeat_bears_the_same_id_and_another_attempt_another_one() -> None:
-    assert success().notification_id == success().notification_id == f"{FILE_ID}.succeeded"
-    assert success(documents.recorded(2)).notification_id == f"{FILE_ID}-r2.succeeded"
+BUS = "files"
 
 
 RECORDED: dict[str, Any] = {"file_id": FILE_ID, "revision": 1, "status": "succeeded"}
 
 
 @pytest.fixture
-def topic(monkeypatch: pytest.MonkeyPatch, subscriber: Subscriber, table: Table) -> Subscriber:
+def topic(
+    monkeypatch: pytest.MonkeyPatch, subscriber: Subscriber, table: Table, buckets: S3Client
+) -> Subscriber:
     monkeypatch.setenv("ENVIRONMENT", "dev")
+    monkeypatch.setenv("EVENT_BUS_NAME", BUS)
     monkeypatch.setenv("OUTPUT_BUCKET", OUTPUT_BUCKET)
     write_item(METADATA_TABLE, RECORDED, replaces=None)
+    clients.events().create_event_bus(Name=BUS)
     return subscriber
+
+
+class Events:
+    """A queue that a rule sends the bus's events to, those of a pattern."""
+
+    def __init__(self, name: str, pattern: dict[str, Any]) -> None:
+        self._queue = clients.sqs().create_queue(QueueName=name)["QueueUrl"]
+        attributes = clients.sqs().get_queue_attributes(
+            QueueUrl=self._queue, AttributeNames=["QueueArn"]
+        )
+        clients.events().put_rule(Name=name, EventBusName=BUS, EventPattern=json.dumps(pattern))
+        clients.events().put_targets(
+            Rule=name,
+            EventBusName=BUS,
+            Targets=[{"Id": "queue", "Arn": attributes["Attributes"]["QueueArn"]}],
+        )
+
+    def events(self) -> list[dict[str, Any]]:
+        """The events since the last call."""
+        answer = clients.sqs().receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10)
+        found = [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+        for event in found:
+            OUTCOME.validate(event["detail"])
+        return found
+
+    def ids(self) -> list[str]:
+        """The notification IDs of the events since the last call."""
+        return [event["detail"]["notification_id"] for event in self.events()]
+
+
+@pytest.fixture
+def bus(topic: Subscriber) -> Events:
+    return Events("all-files", {"source": ["data-pipeline"]})
 
 
 def notify(document: dict[str, Any], outcome: str, redrives: int | None = None) -> dict[str, Any]:
@@ -193,16 +83,47 @@ def ids(messages: list[dict[str, Any]]) -> list[str]:
     return [json.loads(message["Message"])["notification_id"] for message in messages]
 
 
-def test_a_success_is_published(topic: Subscriber, logs: Logs) -> None:
+def test_a_success_is_sent_to_every_channel(topic: Subscriber, bus: Events, logs: Logs) -> None:
     result = notify(documents.recorded(), "succeeded")
     (message,) = topic.messages()
     assert message["Subject"] == "Data Pipeline: orders 2026-03.csv processed, 3 rejected"
-    assert json.loads(message["Message"]) == success().document
+    document = document_of(documents.recorded(), "succeeded")
+    assert json.loads(message["Message"]) == document
     assert message["MessageAttributes"]["status"] == {"Type": "String", "Value": "succeeded"}
+    (event,) = bus.events()
+    assert event["detail"] == document
+    assert event["detail-type"] == "File Processed"
+    assert event["resources"] == [documents.execution()["Id"]]
     assert result == {
         "notification_id": f"{FILE_ID}.succeeded",
         "message_id": message["MessageId"],
+        "event_id": event["id"],
     }
+
+
+def test_a_failure_is_sent_to_every_channel(topic: Subscriber, bus: Events, logs: Logs) -> None:
+    notify(state_document("failed"), "failed")
+    (message,) = topic.messages()
+    (event,) = bus.events()
+    assert message["Subject"] == "Data Pipeline: orders 2026-03.csv FAILED, TooManyRejects"
+    assert event["detail-type"] == "File Failed"
+    assert json.loads(message["Message"]) == event["detail"]
+    assert event["detail"]["error"]["details"]["rejected"] == 16
+
+
+def test_a_superseded_file_is_sent_to_every_channel(
+    topic: Subscriber, bus: Events, logs: Logs, table: Table
+) -> None:
+    table.put_item(Item={**RECORDED, "status": "superseded"})
+    first = notify(state_document("superseded"), "superseded")
+    (message,) = topic.messages()
+    (event,) = bus.events()
+    assert message["Subject"] == "Data Pipeline: orders 2026-03.csv superseded"
+    assert message["MessageAttributes"]["status"]["Value"] == "superseded"
+    assert event["detail-type"] == "File Superseded"
+    assert json.loads(message["Message"]) == event["detail"]
+    assert notify(state_document("superseded"), "superseded", redrives=1) == first
+    assert (topic.messages(), bus.events()) == ([], [])
 
 
 def test_a_success_is_told_once_however_often_the_step_runs(topic: Subscriber, logs: Logs) -> None:
@@ -271,10 +192,143 @@ def test_each_execution_tells_its_success_once_whatever_another_one_does(
 @pytest.mark.parametrize(
     ("code", "error"), [("Throttled", TransientError), ("AuthorizationError", InternalError)]
 )
-def test_a_topic_that_does_not_take_it_leaves_no_mark(
+def test_a_topic_that_does_not_take_it_is_not_marked(
     topic: Subscriber, logs: Logs, fault: Fault, code: str, error: type[Exception]
 ) -> None:
     fault("Publish", client_error(code, "Publish", status=403))
     with pytest.raises(error):
         notify(documents.recorded(), "succeeded")
+    item = read_item(METADATA_TABLE, FILE_ID)
+    assert item is not None
+    assert item["notified"][FILE_ID].keys() == {"notification_id", "processed_at", "event_id"}
+
+
+@pytest.mark.parametrize("failing", ["Publish", "PutEvents"])
+def test_a_repeat_sends_only_to_the_channel_that_failed(
+    topic: Subscriber, bus: Events, logs: Logs, fault: Fault, failing: str
+) -> None:
+    fault(failing, client_error("InternalServerError", failing, status=500))
+    with pytest.raises(TransientError):
+        notify(documents.recorded(), "succeeded")
+    counts = (len(topic.messages()), len(bus.events()))
+    assert counts == ((0, 1) if failing == "Publish" else (1, 0))
+    notify(documents.recorded(), "succeeded")
+    counts = (len(topic.messages()), len(bus.events()))
+    assert counts == ((1, 0) if failing == "Publish" else (0, 1))
+
+
+@pytest.mark.parametrize("failing", ["Publish", "PutEvents"])
+def test_so_does_a_repeat_for_a_failure(
+    topic: Subscriber, bus: Events, logs: Logs, fault: Fault, failing: str
+) -> None:
+    fault(failing, client_error("InternalServerError", failing, status=500))
+    with pytest.raises(TransientError):
+        notify(failed_document(), "failed")
+    counts = (len(topic.messages()), len(bus.events()))
+    assert counts == ((0, 1) if failing == "Publish" else (1, 0))
+    result = notify(failed_document(), "failed")
+    counts = (len(topic.messages()), len(bus.events()))
+    assert counts == ((1, 0) if failing == "Publish" else (0, 1))
+    assert result.keys() == {"notification_id", "message_id", "event_id"}
+
+
+def test_a_failure_that_every_channel_accepts_needs_no_mark(
+    topic: Subscriber, logs: Logs, buckets: S3Client
+) -> None:
+    notify(failed_document(), "failed")
+    listed = buckets.list_objects_v2(
+        Bucket=OUTPUT_BUCKET, Prefix=keys.Work(FILE_ID, FILE_ID).notified("")
+    )
+    assert "Contents" not in listed
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("ThrottlingException", TransientError),
+        ("InternalFailure", TransientError),
+        ("InternalException", TransientError),
+        ("NotAuthorizedForSourceException", InternalError),
+    ],
+)
+def test_an_entry_that_eventbridge_refuses_is_an_error(
+    topic: Subscriber,
+    logs: Logs,
+    monkeypatch: pytest.MonkeyPatch,
+    code: str,
+    error: type[Exception],
+) -> None:
+    entry = {"ErrorCode": code, "ErrorMessage": "the service's words: secret-cell"}
+    answer = {"FailedEntryCount": 1, "Entries": [entry]}
+    monkeypatch.setattr(clients.events(), "put_events", lambda **_: answer)
+    with pytest.raises(error, match=code) as caught:
+        notify(documents.recorded(), "succeeded")
+    assert "secret-cell" not in str(caught.value)
+    # The other channel has it.
+    assert ids(topic.messages()) == [f"{FILE_ID}.succeeded"]
+
+
+def test_a_retry_is_asked_for_if_it_helps_one_of_two_failing_channels(
+    topic: Subscriber, logs: Logs, fault: Fault
+) -> None:
+    fault("Publish", client_error("AuthorizationError", "Publish", status=403))
+    fault("PutEvents", client_error("ThrottlingException", "PutEvents"))
+    with pytest.raises(TransientError):
+        notify(documents.recorded(), "succeeded")
     assert "notified" not in (read_item(METADATA_TABLE, FILE_ID) or {})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matched"),
+    [
+        ({"source": ["data-pipeline"], "detail-type": ["File Processed"]}, ["succeeded"]),
+        ({"detail": {"status": ["failed", "superseded"]}}, ["failed", "superseded"]),
+        (
+            {"detail": {"dataset": ["orders"], "environment": ["dev"]}},
+            ["succeeded", "failed", "superseded"],
+        ),
+        ({"detail": {"dataset": [{"anything-but": "orders"}]}}, []),
+        ({"detail": {"counts": {"rejected": [{"numeric": [">", 10]}]}}}, ["failed"]),
+        ({"detail": {"error": {"code": ["TooManyRejects"]}}}, ["failed"]),
+    ],
+)
+def test_rules_can_filter_by_every_field(
+    topic: Subscriber,
+    logs: Logs,
+    table: Table,
+    pattern: dict[str, Any],
+    matched: list[str],
+) -> None:
+    events = Events("some-files", pattern)
+    for status in ("succeeded", "failed", "superseded"):
+        notify(state_document(status), status)
+    assert [event["detail"]["status"] for event in events.events()] == matched
+
+
+@pytest.mark.parametrize(
+    ("policy", "matched"),
+    [
+        ({"status": ["failed"]}, ["failed"]),
+        ({"status": [{"anything-but": ["superseded"]}]}, ["succeeded", "failed"]),
+        ({"dataset": ["orders"], "has_rejects": ["true"]}, ["succeeded", "failed"]),
+        ({"environment": ["prod"]}, []),
+        ({"error": [{"exists": True}]}, ["failed"]),
+    ],
+)
+def test_subscriptions_can_filter_by_attributes(
+    topic: Subscriber,
+    logs: Logs,
+    policy: dict[str, Any],
+    matched: list[str],
+) -> None:
+    sns = clients.sns()
+    (subscription,) = sns.list_subscriptions()["Subscriptions"]
+    sns.set_subscription_attributes(
+        SubscriptionArn=subscription["SubscriptionArn"],
+        AttributeName="FilterPolicy",
+        AttributeValue=json.dumps(policy),
+    )
+    for status in ("succeeded", "failed", "superseded"):
+        notify(state_document(status), status)
+    received = [json.loads(message["Message"])["status"] for message in topic.messages()]
+    assert received == matched

@@ -18,6 +18,7 @@ from shared.errors import (
     SourceNotFound,
     TransientError,
 )
+from shared.job import Job
 from shared.settings import from_environment
 from shared.step import Task, guarded, step
 from tests.infrastructure import deployed
@@ -49,6 +50,23 @@ def test_the_task_is_what_the_workflow_sends(event: Event) -> None:
     assert task.execution.name == "9006f0067b929cd00488fb9b82e5fd9e"
     assert task.execution.start_time == "2026-03-01T08:00:02.114Z"
     assert task.execution.redrive_count == 0
+
+
+class EngineErrorWithNumbers(EngineError):
+    """An error like the engine's, with numbers."""
+
+    details = {"rejected": 16, "limit_percent": 1.5}  # noqa: RUF012
+
+
+def test_an_errors_numbers_reach_the_failure_lane() -> None:
+    error = EngineErrorWithNumbers("16 records were rejected.")
+    with pytest.raises(EngineErrorWithNumbers) as caught:
+        raising(error, EngineError)(documents.payload(documents.job()), None)
+    failure = documents.failure("EngineErrorWithNumbers", str(caught.value))
+    read = Job.from_document(documents.job(failure=failure)).failure
+    assert read is not None
+    assert read.cause == "16 records were rejected."
+    assert read.details == {"rejected": 16, "limit_percent": 1.5}
 
 
 def test_a_states_own_words_are_in_the_payload() -> None:

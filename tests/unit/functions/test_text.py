@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notify.message import Notification, failure_notification, success_notification
-from shared.job import Execution, Job
-from shared.text import exact_json, for_chat, printable, visible_json
+from notify.message import attributes_of, message_of, subject_of, text_of
+from notify.outcome import Document
+from shared.text import exact_json, for_chat, printable, shell_word, visible_json
+from tests.documentation.outcome_examples import STATUSES, document_of, state_document
 from tests.unit.functions import documents
 from webhook.post import body_of
 
@@ -90,57 +91,54 @@ def test_a_json_text_keeps_its_layout() -> None:
     )
 
 
-def hostile_notifications() -> list[Notification]:
-    """The notifications of a file whose key, dataset and error are a stranger's."""
+@given(ANY_TEXT.filter(lambda text: "\x00" not in text))
+def test_a_word_for_the_shell_is_one_visible_line(text: str) -> None:
+    word = shell_word(text)
+    assert word.isprintable()
+    assert not [c for c in word if unicodedata.category(c) in UNSEEN]
+
+
+def hostile_documents() -> list[Document]:
+    """The outcomes of a file whose key, dataset and error are a stranger's."""
     source = {**documents.SOURCE, "key": f"raw/{EVIL}/{EVIL}.csv", "dataset": EVIL}
-    execution = Execution.from_context(documents.execution())
-    failed = documents.job(failure=documents.failure("Odd", EVIL), source=source)
-    succeeded = {**documents.recorded(), "source": source}
+    failure = {"failed": {"failure": documents.failure("Odd", EVIL)}}
     return [
-        failure_notification(Job.from_document(failed), execution, "dev"),
-        success_notification(Job.from_document(succeeded), execution, "dev", "out"),
+        document_of({**state_document(it), "source": source, **failure.get(it, {})}, it)
+        for it in STATUSES
     ]
 
 
-@pytest.mark.parametrize("notice", hostile_notifications(), ids=["failed", "succeeded"])
-def test_a_mail_has_the_lines_that_the_pipeline_wrote_and_no_others(notice: Notification) -> None:
-    lines = notice.text.split("\n")
-    status = notice.attributes["status"]
-    stated = [line for line in lines if line.startswith(("Status: ", "- Status: "))]
-    assert [line.lstrip("- ") for line in stated] == [f"Status: {status}"]
+@pytest.mark.parametrize("document", hostile_documents(), ids=STATUSES)
+def test_a_mail_has_the_lines_that_the_pipeline_wrote_and_no_others(document: Document) -> None:
+    lines = text_of(document).split("\n")
+    assert not [line for line in lines if line.startswith("Status: ")]
     assert all(line.isprintable() for line in lines)
     assert any(r"a\nStatus: succeeded\r\x1b[31m" in line for line in lines)
 
 
-@pytest.mark.parametrize("notice", hostile_notifications(), ids=["failed", "succeeded"])
-def test_subject_and_attributes_are_what_sns_takes(notice: Notification) -> None:
-    assert notice.subject.isascii()
-    assert notice.subject.isprintable()
-    assert len(notice.subject) < 100
-    assert all(value and value.isprintable() for value in notice.attributes.values())
-    assert notice.attributes["dataset"].startswith(r"a\nStatus: succeeded")
+@pytest.mark.parametrize("document", hostile_documents(), ids=STATUSES)
+def test_subject_and_attributes_are_what_sns_takes(document: Document) -> None:
+    subject = subject_of(document)
+    assert subject.isascii()
+    assert subject.isprintable()
+    assert len(subject) < 100
+    attributes = attributes_of(document)
+    assert all(value and value.isprintable() for value in attributes.values())
+    assert attributes["dataset"].startswith(r"a\nStatus: succeeded")
 
 
-@pytest.mark.parametrize("notice", hostile_notifications(), ids=["failed", "succeeded"])
-def test_a_chat_mentions_nobody_and_links_nowhere(notice: Notification) -> None:
-    machine = notice.by_protocol()["lambda"]
+@pytest.mark.parametrize("document", hostile_documents(), ids=STATUSES)
+def test_a_chat_mentions_nobody_and_links_nowhere_else(document: Document) -> None:
+    machine = json.loads(message_of(document))["default"]
     body = json.loads(body_of({"Message": machine, "Subject": f"Subject {EVIL}"}))
     outside = [part for line in body["text"].split("\n") for part in line.split("`")[::2]]
-    assert {part.strip() for part in outside} <= {"", "Source:", "File ID:", ":"} | {
-        f"{notice.document.get('processed_count')} processed, {notice.document.get('error_count')}"
-        " rejected"
+    assert {part.strip() for part in outside} <= {
+        *("", "Source:", "File ID:", "Superseded by:", ":", "197 processed, 3 rejected"),
+        document["links"]["execution"],
     }
     assert not set("<>") & set(body["text"])
     assert all(line.isprintable() for line in body["text"].split("\n"))
     assert body["subject"].isprintable()
     # Programs get what it is.
-    assert body["notification"] == notice.document
-    assert body["notification"]["source"].endswith(f"raw/{EVIL}/{EVIL}.csv")
-
-
-@pytest.mark.parametrize("message", [EVIL, json.dumps({"AlarmName": "a", "NewStateReason": EVIL})])
-def test_what_is_no_notification_of_ours_is_powerless_too(message: str) -> None:
-    body = json.loads(body_of({"Message": message, "Subject": EVIL}))
-    assert not set("<>") & set(body["text"])
-    for line in body["text"].split("\n"):
-        assert (line[0], line[-1], line.count("`")) == ("`", "`", 2)
+    assert body["notification"] == document
+    assert body["notification"]["source"]["uri"].endswith(f"raw/{EVIL}/{EVIL}.csv")

@@ -17,10 +17,10 @@ from urllib.response import addinfourl
 import pytest
 
 import webhook.secret as secret_module
-from notify.message import failure_notification, success_notification
+from notify.message import message_of, subject_of
 from shared import clients
 from shared.errors import InternalError, SettingsError, TransientError
-from shared.job import Execution, Job
+from tests.documentation.outcome_examples import document_of, state_document
 from tests.unit.functions import documents
 from tests.unit.functions.conftest import Event, Fault, Logs, client_error
 from webhook.app import TIMEOUT_SECONDS, WebhookRefused, handler
@@ -119,30 +119,53 @@ def test_an_alarm_is_posted_as_json(event: Event, server: FakeServer, logs: Logs
     assert logs[-1]["status"] == 200
 
 
+def as_subscribed(document: dict[str, Any]) -> dict[str, Any]:
+    """The event of a document, as SNS sends it to functions."""
+    return sns(json.loads(message_of(document))["default"], subject_of(document))
+
+
+CONSOLE = (
+    "https://eu-central-1.console.aws.amazon.com/states/home?region=eu-central-1"
+    f"#/v2/executions/details/{documents.execution()['Id']}"
+)
+
+
 def test_a_success_is_posted_with_its_counts(server: FakeServer, logs: Logs) -> None:
-    notice = success_notification(
-        Job.from_document(documents.recorded()),
-        Execution.from_context(documents.execution()),
-        "dev",
-        documents.OUTPUT_BUCKET,
-    )
-    handler(sns(notice.by_protocol()["lambda"], notice.subject), None)
+    document = document_of(state_document("succeeded"), "succeeded")
+    handler(as_subscribed(document), None)
     (body,) = server.bodies
     assert body["text"].splitlines() == [
-        f"`{notice.subject}`",
+        f"`{subject_of(document)}`",
         f"Source: `s3://{documents.SOURCE['bucket']}/{documents.SOURCE['key']}`",
         f"File ID: `{documents.FILE_ID}`",
         "197 processed, 3 rejected",
+        CONSOLE,
     ]
-    assert body["notification"] == notice.document
+    assert body["notification"] == document
 
 
 def test_a_failure_is_posted_with_its_reason(server: FakeServer, logs: Logs) -> None:
-    document = documents.job(failure=documents.failure("EmptyFile", "There is no header."))
-    execution = Execution.from_context(documents.execution())
-    notice = failure_notification(Job.from_document(document), execution, "dev")
-    handler(sns(notice.by_protocol()["lambda"], notice.subject), None)
-    assert server.bodies[0]["text"].endswith("`EmptyFile in ParseCsv`: `There is no header.`")
+    state = documents.job(failure=documents.failure("EmptyFile", "There is no header."))
+    handler(as_subscribed(document_of(state, "failed")), None)
+    shown = server.bodies[0]["text"].splitlines()
+    assert shown[-2:] == ["`EmptyFile in ParseCsv`: `There is no header.`", CONSOLE]
+
+
+def test_a_superseded_file_is_posted_with_what_superseded_it(
+    server: FakeServer, logs: Logs
+) -> None:
+    document = document_of(state_document("superseded"), "superseded")
+    handler(as_subscribed(document), None)
+    later = document["superseded_by"]["file_id"]
+    assert server.bodies[0]["text"].splitlines()[-2] == f"Superseded by: `{later}`"
+
+
+def test_only_a_page_of_the_console_becomes_a_link() -> None:
+    document = document_of(state_document("succeeded"), "succeeded")
+    document["links"] = {**document["links"], "execution": f"{CONSOLE} <!channel>"}
+    text = json.loads(body_of({"Message": json.dumps(document)}))["text"]
+    assert "http" not in text
+    assert "channel" not in text
 
 
 @pytest.mark.parametrize("message", ["plain words", "[1, 2]", "12"])

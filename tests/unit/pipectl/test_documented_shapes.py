@@ -56,7 +56,7 @@ def test_run_prints_the_keys_that_the_page_shows() -> None:
         Run("failed"),
         ExecutionFailure("EmptyFile", "It is empty.", "ParseCsv"),
         {"file_id": "f1"},
-        {"subject": "s", "message": "m", "attributes": {}},
+        {"subject": "s", "message": "m", "attributes": {}, "document": {}},
         dict.fromkeys(("processed", "rejected", "summary", "report")),
     ).document()
     [shown] = documented("run")["files"]

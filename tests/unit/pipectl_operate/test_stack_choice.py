@@ -15,10 +15,11 @@ from botocore.exceptions import ClientError
 from pipectl.cli import pipectl
 from pipectl.client.aws_errors import explain, explained
 from pipectl.client.deployment import Deployment
-from pipectl.client.links import console_url, log_url
+from pipectl.client.links import log_url
 from pipectl.client.stack_choice import Place, Stack, StackChoice
 from pipectl.client.state_file import RunningStack
 from pipectl.errors import PipectlError, UsageError
+from shared.executions import console_url
 from tests.unit.pipectl.registry import commands_below
 
 ARN = "arn:aws:states:eu-central-1:123456789012:execution:data-pipeline-dev:abc"

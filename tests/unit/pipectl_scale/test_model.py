@@ -131,6 +131,8 @@ COUNTED = {
 }
 NOT_COUNTED = {
     "Environment",  # a name
+    "EventBusName",  # a name
+    "IgnoredNames",  # ignored files start nothing
     "LogRetentionDays",  # keeping logs is not estimated
     "MaxRejectCount",  # which files fail is an option of the command
     "MaxRejectPercent",

@@ -48,6 +48,20 @@ def test_one_more_than_the_limit_says_does_not(
         check_rejects(records, errors, **limits)
 
 
+@pytest.mark.parametrize(
+    ("limits", "details"),
+    [
+        ({"max_percent": 5.0}, {"limit_percent": 5.0}),
+        ({"max_count": 3}, {"limit_count": 3}),
+        ({}, {}),
+    ],
+)
+def test_the_error_has_its_numbers(limits: dict[str, Any], details: dict[str, float]) -> None:
+    with pytest.raises(TooManyRejects) as caught:
+        check_rejects(10, 10, **limits)
+    assert caught.value.details == {"records": 10, "rejected": 10, **details}
+
+
 def test_a_count_of_minus_one_is_no_limit() -> None:
     check_rejects(10, 0, max_count=-1)
     check_rejects(10, 9, max_count=-1)

@@ -1,0 +1,74 @@
+"""Every outcome is an event on the bus, with the same document as the topic's message."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from pipectl.embedded.template import ACCOUNT, REGION
+from tests.documentation.outcome_examples import OUTCOME
+from tests.end_to_end.pipeline import Pipeline
+
+FILE = b"name,amount\na,1\nb,x\nc,3\n"
+
+Received = Callable[[str], list[Mapping[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def received(pipeline: Pipeline) -> Received:
+    """Wait for the events of a file that a rule has sent to a queue."""
+    sqs, events = pipeline.deployment.client("sqs"), pipeline.deployment.client("events")
+    url = sqs.create_queue(QueueName="file-events")["QueueUrl"]
+    pattern = {"source": ["data-pipeline"], "detail": {"environment": ["dev"]}}
+    events.put_rule(Name="file-events", EventPattern=json.dumps(pattern))
+    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:file-events"
+    events.put_targets(Rule="file-events", Targets=[{"Id": "queue", "Arn": arn}])
+    seen: list[Mapping[str, Any]] = []
+
+    def wait(file_id: str, patience: float = 30) -> list[Mapping[str, Any]]:
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+            seen.extend(json.loads(message["Body"]) for message in answer.get("Messages", []))
+            found = [event for event in seen if event["detail"]["file_id"] == file_id]
+            if found:
+                return found
+            time.sleep(0.1)
+        return []
+
+    return wait
+
+
+def test_a_processed_file(pipeline: Pipeline, received: Received) -> None:
+    outcome = pipeline.run(FILE)
+    (event,) = received(outcome.file_id)
+    (notification,) = pipeline.notifications(outcome.file_id)
+    assert event["detail-type"] == "File Processed"
+    assert event["detail"] == json.loads(json.loads(notification["message"])["default"])
+    OUTCOME.validate(event["detail"])
+    for uri in filter(None, event["detail"]["outputs"].values()):
+        assert uri.removeprefix("s3://").partition("/")[2] in outcome.objects
+    assert event["detail"]["counts"]["records"] == outcome.item["record_count"]
+
+
+def test_a_failed_file(pipeline: Pipeline, received: Received) -> None:
+    outcome = pipeline.wait_for_failure(pipeline.drop(b"").file_id)
+    (event,) = received(outcome.file_id)
+    (notification,) = pipeline.notifications(outcome.file_id)
+    assert event["detail-type"] == "File Failed"
+    assert event["detail"] == json.loads(json.loads(notification["message"])["default"])
+    assert event["detail"]["error"]["code"] == "EmptyFile"
+
+
+def test_a_file_whose_execution_was_aborted(pipeline: Pipeline, received: Received) -> None:
+    """The failure lane never runs: the function `uncaught` has the same document sent."""
+    source = pipeline.drop(FILE * 20_000)
+    pipeline.stop(source.file_id)
+    pipeline.wait_for_failure(source.file_id)
+    (event,) = received(source.file_id)
+    OUTCOME.validate(event["detail"])
+    assert (event["detail-type"], event["detail"]["error"]["code"]) == ("File Failed", "Aborted")
