@@ -230,8 +230,10 @@ class _Reporter:
             return
         # Before reading it, so that an unreadable execution doesn't hide those after it.
         self._reported.add(key)
-        run = self._executions.run(execution)
-        why = f": {run.failure.code}: {run.failure.message}" if run.failure else ""
+        # Only a failure is worth reading the whole history.
+        failed = execution.status != "succeeded"
+        failure = self._executions.run(execution).failure if failed else None
+        why = f": {failure.code}: {failure.message}" if failure else ""
         _say(f"{execution.source.get('key', execution.name)} {execution.status}{why}")
 
     def _complain(self, problem: str) -> None:

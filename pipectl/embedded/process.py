@@ -164,6 +164,7 @@ class StackProcess:
         """
         executions = Executions(Stack(self.deployment))
         deadline = time.monotonic() + timeout
+        seen = 0
         while time.monotonic() < deadline:
             for execution in executions.all():
                 source = execution.source
@@ -175,7 +176,7 @@ class StackProcess:
                 if execution.status == "running" or execution.redrive_count < redrive_count:
                     break
                 return execution
-            time.sleep(_TICK)
+            seen = self.wait_for_change(seen, 1)
         raise TimeoutError(f"{uploaded.key} has no ended execution after {timeout} seconds.")
 
     def result(self, uploaded: Uploaded, execution: DescribedExecution, folder: Path) -> FileResult:
@@ -201,6 +202,13 @@ class StackProcess:
     def dead_letters(self) -> list[Any]:
         """The bodies of the messages in the dead-letter queue, parsed if they are JSON."""
         return [parsed(body) for body in self._ask("dead-letters")]
+
+    def wait_for_change(self, seen: int, seconds: float) -> int:
+        """Wait until executions have started or ended more than `seen` times; returns how often.
+
+        Returns after `seconds` at the latest.
+        """
+        return int(self._ask("changes", {"seen": seen, "seconds": seconds}))
 
     def calls(self) -> set[Call]:
         """The distinct calls of the functions so far."""

@@ -222,6 +222,7 @@ class EmbeddedStack:
     def _add_controls(self, gateway: Gateway) -> None:
         gateway.controls |= {
             "notifications": lambda _: self.notifications(),
+            "changes": lambda known: self.changes.wait(known["seen"], known["seconds"]),
             "calls": lambda _: sorted(gateway.calls),
             "dead-letters": lambda _: self.dead_letters(),
             "failed-deliveries": lambda _: self.failed_deliveries(),

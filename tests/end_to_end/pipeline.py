@@ -116,7 +116,10 @@ class Pipeline:
     def wait(self, name: str, patience: float = WAIT_SECONDS) -> DescribedExecution:
         """Wait until the execution of this name has ended."""
         arn = self._arn(name)
-        self._until(lambda: self._status(arn) not in {None, "RUNNING"}, patience)
+        deadline, seen = time.monotonic() + patience, 0
+        while self._status(arn) in {None, "RUNNING"}:
+            assert time.monotonic() < deadline, f"{name} has not ended after {patience} s"
+            seen = self.stack.wait_for_change(seen, 1)
         described = Executions(Stack(self.deployment)).describe(arn)
         assert described is not None
         return described

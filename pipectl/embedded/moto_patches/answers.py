@@ -83,19 +83,46 @@ def _only_keys_with_the_prefix(original: Callable[..., Any], _settings: PatchSet
 
     def list_objects(backend: Any, bucket: Any, prefix: str | None, *args: Any, **more: Any) -> Any:
         narrow = prefix and not isinstance(bucket, FakeTableStorageBucket)
-        seen = _Objects(bucket.keys, str(prefix)) if narrow else bucket
+        seen = _With(bucket, keys=_objects_under(bucket.keys, str(prefix))) if narrow else bucket
         return original(backend, seen, prefix, *args, **more)
 
     return list_objects
 
 
-class _Objects:
-    """The part of a bucket that one listing needs."""
+@replaces(S3Backend, "list_object_versions", "2ca7e04126a0")
+def _only_versions_with_the_prefix(original: Callable[..., Any], _settings: PatchSettings) -> Any:
+    """Let moto look only at the versions with the prefix that is listed; it copies them all."""
 
-    def __init__(self, objects: Any, prefix: str) -> None:
-        self.keys = _VersionedKeyStore()
-        for name in list(objects):  # a copy, since others write meanwhile
-            if name.startswith(prefix):
-                versions = objects.getlist(name)
-                if versions:
-                    self.keys.setlist(name, versions)
+    def list_versions(backend: Any, bucket_name: str, *args: Any, **more: Any) -> Any:
+        prefix = more.get("prefix")
+        # From a key on, moto skips the first version that it sees, whatever its prefix.
+        if not prefix or more.get("key_marker"):
+            return original(backend, bucket_name, *args, **more)
+        bucket = backend.get_bucket(bucket_name)
+        seen = _With(bucket, keys=_objects_under(bucket.keys, str(prefix)))
+        narrow = _With(backend, get_bucket=lambda _name: seen)
+        return original(narrow, bucket_name, *args, **more)
+
+    return list_versions
+
+
+class _With:
+    """An object of moto's with some attributes replaced."""
+
+    def __init__(self, original: Any, **replaced: Any) -> None:
+        self.__dict__.update(replaced)
+        self._original = original
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._original, name)
+
+
+def _objects_under(objects: Any, prefix: str) -> Any:
+    """The objects of a bucket whose keys start with the prefix."""
+    found = _VersionedKeyStore()
+    for name in list(objects):  # a copy, since others write meanwhile
+        if name.startswith(prefix):
+            versions = objects.getlist(name)
+            if versions:
+                found.setlist(name, versions)
+    return found

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -22,6 +23,7 @@ from moto.stepfunctions.parser.asl.component.common.error_name.failure_event imp
     FailureEvent,
 )
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.state_map import StateMap
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.lambda_eval_utils import (
     LambdaFunctionErrorException,
 )
@@ -29,9 +31,9 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
     StateTaskServiceLambda,
 )
 from moto.stepfunctions.parser.asl.eval.environment import Environment
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
-from moto.stepfunctions.parser.asl.parse.preprocessor import Preprocessor
 from moto.stepfunctions.parser.asl.utils import boto_client, json_path
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
@@ -89,9 +91,7 @@ def _executions_that_end_with_the_stack(_original: Any, settings: PatchSettings)
     return start
 
 
-# Reading a definition's text takes ten times as long as making a new program of its syntax tree,
-# so texts and paths are read once, not once per execution. Programs themselves are not shared:
-# their Map states keep what belongs to one execution.
+# Definitions and paths are read once, not once per execution.
 
 
 @replaces(AmazonStateLanguageParser, "parse", "c0c9edf9b3fd")
@@ -101,10 +101,37 @@ def _definitions_parsed_once(original: Any, _settings: PatchSettings) -> Any:
 
     def parse(definition: str) -> tuple[Any, Any]:
         with reading:
-            _, tree = read(definition)
-        return Preprocessor().visit(tree), tree
+            program, tree = read(definition)
+        return _own_program(program), tree
 
     return staticmethod(parse)
+
+
+def _own_program(program: Any) -> Any:
+    """A program for one execution, which shares all states with others but the Maps."""
+    own = copy.copy(program)
+    own.states = copy.copy(program.states)
+    own.states.states = _OwnMaps(program.states.states)
+    return own
+
+
+class _OwnMaps(dict[str, Any]):
+    """The states of a definition by name, with a copy of each Map that one execution enters.
+
+    A Map keeps what belongs to the execution. The other states keep that in its environment.
+    """
+
+    def __init__(self, states: Mapping[str, Any]) -> None:
+        super().__init__(states)
+        self._entered: dict[str, Any] = {}
+
+    def get(self, name: str, default: Any = None) -> Any:
+        state = super().get(name, default)
+        if not isinstance(state, StateMap):
+            return state
+        if name not in self._entered:
+            self._entered[name] = copy.deepcopy(state)
+        return self._entered[name]
 
 
 @replaces(RuleContext, "getText", "antlr4.RuleContext.RuleContext.getText")
@@ -117,6 +144,17 @@ def _node_texts_kept(original: Callable[[Any], str], _settings: PatchSettings) -
         return str(node.kept_text)
 
     return text
+
+
+@replaces(EventManager, "get_event_history", "8f8ee85ff0db")
+def _histories_not_copied(_original: Any, _settings: PatchSettings) -> Any:
+    """Give out the events themselves: nothing changes an event once it is in the history."""
+
+    def events(manager: Any) -> list[Any]:
+        with manager._mutex:
+            return list(manager._history_event_list)
+
+    return events
 
 
 @replaces(json_path, "parse", "jsonpath_ng.ext.parser.parse")

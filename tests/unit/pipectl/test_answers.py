@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from moto.core.serialize import ResponseSerializer, TimestampSerializer
-from moto.s3.models import s3_backends
+from moto.s3.models import S3Backend, s3_backends
 from moto.s3.utils import _VersionedKeyStore
 
 from pipectl.embedded.clock import StackClock
@@ -103,7 +103,8 @@ ORIGINALS = {
     "moto.core.serialize.TimestampSerializer._convert_timestamp_to_str": (
         TimestampSerializer._convert_timestamp_to_str
     ),
-    "moto.s3.models.S3Backend.list_objects": type(s3_backends[ACCOUNT]["aws"]).list_objects,
+    "moto.s3.models.S3Backend.list_objects": S3Backend.list_objects,
+    "moto.s3.models.S3Backend.list_object_versions": S3Backend.list_object_versions,
 }
 
 
@@ -183,6 +184,26 @@ class TestListings:
         slow = s3.list_objects(bucket, prefix, delimiter, marker=None, max_keys=None)
         with applied(SETTINGS):
             assert s3.list_objects(bucket, prefix, delimiter, marker=None, max_keys=None) == slow
+
+    @pytest.mark.parametrize("prefix", ["", "raw/", "raw/a", "raw/c", "nothing"])
+    @pytest.mark.parametrize("delimiter", [None, "/"])
+    @pytest.mark.parametrize("max_keys", [1, 1000])
+    def test_of_versions_are_the_same(
+        self, backend: Any, prefix: str, delimiter: str | None, max_keys: int
+    ) -> None:
+        s3, bucket = backend
+        request = {"prefix": prefix, "delimiter": delimiter, "max_keys": max_keys}
+
+        def listed() -> Any:
+            versions, prefixes, markers, *tokens = s3.list_object_versions(bucket.name, **request)
+            found = [
+                [(v.name, v.version_id, v.is_latest) for v in vs] for vs in (versions, markers)
+            ]
+            return found, prefixes, tokens
+
+        slow = listed()
+        with applied(SETTINGS):
+            assert listed() == slow
 
     def test_read_only_the_objects_under_the_prefix(
         self, backend: Any, monkeypatch: pytest.MonkeyPatch

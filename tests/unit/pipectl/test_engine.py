@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryContext
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramError, ProgramStopped
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 
 from pipectl.embedded.clock import StackClock
@@ -57,6 +59,23 @@ def test_an_execution_calls_nothing_after_the_end_of_the_stack() -> None:
         clock.close()
         with pytest.raises(SystemExit):
             boto_client_for("us-east-1", "lambda")
+
+
+def test_executions_share_the_states_of_their_definition_but_not_its_maps() -> None:
+    processor = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
+    states = {
+        "First": {"Type": "Pass", "Next": "Map"},
+        "Map": {"Type": "Map", "ItemProcessor": processor, "End": True},
+    }
+    definition = json.dumps({"StartAt": "First", "States": states})
+    with applied(SETTINGS):
+        programs: Any = [AmazonStateLanguageParser.parse(definition)[0] for _ in range(2)]
+    one, other = programs
+    assert one._get_state("First") is other._get_state("First")
+    assert one._get_state("Map") is one._get_state("Map")
+    assert one._get_state("Map") is not other._get_state("Map")
+    with pytest.raises(ValueError, match="No such state"):
+        one._get_state("Unknown")
 
 
 def test_an_execution_that_was_stopped_is_not_failed_by_the_end_of_its_last_state() -> None:
