@@ -25,7 +25,7 @@ SUBCOMMANDS = {
     "check": "Validate files against a contract, without running anything.",
     "head": "Show the first records of a file, as they are and as they are typed.",
     "stats": "Show statistics of a file's columns.",
-    "contract": "Draft and check contracts, and copy them to and from a stack.",
+    "contract": "Draft, check and compare contracts, and copy them to and from a stack.",
     "executions": "List executions and their files.",
     "show": "Show everything about one execution and its file.",
     "failures": "List failed files: error, state, since when, and how to rerun them.",

@@ -70,6 +70,8 @@ class Field:
     output_name: str
     type: str = "any"
     format: str = "default"
+    aliases: tuple[str, ...] = ()
+    """Further names that the column may have in a header."""
     missing_values: tuple[str, ...] = ("",)
     trim: bool = False
     decimal_char: str = "."
@@ -112,6 +114,12 @@ class Contract:
     versions: VersionPolicy = "latest"
     report_examples: bool = True
     """Whether summary and report may show cells: in examples, and as values in statistics."""
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """All names that columns of the contract's fields may have in a header."""
+        names = (label for field in self.fields for label in (field.name, *field.aliases))
+        return frozenset(names)
 
 
 def output_name(name: str, policy: NamePolicy) -> str:

@@ -9,7 +9,9 @@ from typing import Any
 import click
 
 from pipectl.client.stack_choice import StackChoice, changing_stack_options, stack_options
+from pipectl.commands.contract_diff import diff
 from pipectl.commands.contract_infer import infer
+from pipectl.commands.contract_test import try_out
 from pipectl.errors import PipectlError
 from pipectl.output import echo, echo_json, echo_json_text
 
@@ -18,7 +20,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 @click.group()
 def command() -> None:
-    """Draft and check contracts, and copy them to and from a stack.
+    """Draft, check and compare contracts, and copy them to and from a stack.
 
     A contract describes the files of a dataset. docs/contracts.md lists its properties.
     """
@@ -141,3 +143,5 @@ def _check(path: Path) -> _Verdict:
 
 
 command.add_command(infer)
+command.add_command(diff)
+command.add_command(try_out)

@@ -175,24 +175,21 @@ def _errors(rejects: Any, limit: int) -> tuple[list[dict[str, Any]], bool]:
 
 def _notes(layout: Layout, contract: Contract | None) -> list[str]:
     """What happens to columns that the contract doesn't know, or that the file lacks."""
+    from tabular.reading.header import compare_columns
+
     notes = []
     if layout.trailing_delimiter:
         notes.append("every line ends with a delimiter: the nameless last column is ignored")
     if contract is None or not contract.fields:
         return notes
-    positions = {column.position for column in layout.columns}
-    dropped = [label for place, label in enumerate(layout.labels) if place not in positions]
-    known = {field.name for field in contract.fields}
-    extra = [column.field.name for column in layout.columns if column.field.name not in known]
-    present = {column.field.name for column in layout.columns if column.position is not None}
-    missing = [field.name for field in contract.fields if field.name not in present]
-    if dropped:
-        notes.append(f"dropped, because the contract has no field for them: {_listed(dropped)}")
-    if extra:
-        notes.append(f"kept as text, because the contract has no field for them: {_listed(extra)}")
-    if missing:
+    columns = compare_columns(layout.labels, contract)
+    if columns["dropped"]:
+        notes.append(f"dropped, because the contract has no field: {_listed(columns['dropped'])}")
+    if columns["kept"]:
+        notes.append(f"kept as text, because the contract has no field: {_listed(columns['kept'])}")
+    if columns["missing"]:
         policy = "left out" if contract.missing_columns == "drop" else "null"
-        notes.append(f"missing in the file, so {policy} in the output: {_listed(missing)}")
+        notes.append(f"missing, so {policy} in the output: {_listed(columns['missing'])}")
     return notes
 
 

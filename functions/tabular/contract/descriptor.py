@@ -211,6 +211,13 @@ def _check_names_without_case(schema: Node, contract: Contract, dialect: Dialect
         if other != index and field.name != contract.fields[other].name:
             path = f"fields[{index}].name"
             schema.wrong(path, f"is, but for case, that of fields[{other}]: caseSensitiveHeader")
+    for index, field in enumerate(contract.fields):
+        for alias in field.aliases:
+            other = first.setdefault(alias.casefold(), index)
+            if other != index:
+                path = f"fields[{index}].pipeline.aliases"
+                message = f"{shown(alias)} is, but for case, a name or alias of fields[{other}]"
+                schema.wrong(path, f"{message}: caseSensitiveHeader")
 
 
 def _check_encodable(node: Node, dialect: Dialect, encoding: str) -> None:
@@ -347,6 +354,12 @@ def _check_unique_names(schema: Node, fields: list[Field]) -> None:
         first = seen.setdefault(field.name, index)
         if first != index:
             schema.wrong(f"fields[{index}].name", f"is the same as that of fields[{first}]")
+    for index, field in enumerate(fields):
+        for alias in field.aliases:
+            first = seen.setdefault(alias, index)
+            if first != index or alias == field.name:
+                path = f"fields[{index}].pipeline.aliases"
+                schema.wrong(path, f"{shown(alias)} is a name or alias of fields[{first}]")
 
 
 def _with_output_names(schema: Node, contract: Contract) -> Contract:

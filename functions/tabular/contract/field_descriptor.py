@@ -66,6 +66,7 @@ _REFUSED = {
     "arrayItem": "is not supported: the items of an array are not checked; use type list",
     "outputName": 'belongs into "pipeline": {"outputName": ...}',
     "trim": 'belongs into "pipeline": {"trim": ...}',
+    "aliases": 'belongs into "pipeline": {"aliases": [...]}',
 }
 _REFUSED_CONSTRAINTS = {
     **REFUSED_REFERENCE,
@@ -91,12 +92,13 @@ def read_field(node: Node, schema_missing: tuple[str, ...]) -> Field:
     properties = (*_COMMON_PROPERTIES, *_TYPE_PROPERTIES.get(kind, ()))
     node.check_names(properties, refused=_REFUSED, ignored=_IGNORED)
     settings = node.child("pipeline")
-    settings.check_names(("outputName", "trim"), refused={}, strict=True)
+    settings.check_names(("outputName", "trim", "aliases"), refused={}, strict=True)
     field = Field(
         name=name,
         output_name=settings.text("outputName", ""),
         type=kind,
         format=_read_format(node, kind),
+        aliases=settings.texts("aliases") or (),
         missing_values=read_missing_values(node, schema_missing),
         trim=settings.flag("trim", default=False),
     )

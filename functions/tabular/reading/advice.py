@@ -118,7 +118,7 @@ def _first_fitting(rows: Sequence[tuple[int, Row]]) -> int | None:
 
 def _matching(sample: Sample, contract: Contract, dialect: Dialect) -> Dialect | None:
     """The dialect with the header row that matches the contract; None if no row does."""
-    names = {field.name for field in contract.fields}
+    names = contract.labels
     for number, row in rows_of(sample, dialect)[:_TOP_ROWS]:
         if row is None or names.isdisjoint(row) or not _matches(row, contract):
             continue

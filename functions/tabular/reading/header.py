@@ -12,7 +12,7 @@ from tabular.errors import HeaderMismatch
 from tabular.model import Field, output_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from tabular.model import Contract
 
@@ -59,7 +59,8 @@ def match_columns(labels: Sequence[str], contract: Contract) -> tuple[Column, ..
     missing columns. Where `fieldsMatch` itself allows them, extra columns are dropped and missing
     ones are null unless a policy says otherwise. Raises HeaderMismatch.
     """
-    labels = _in_contract_case(labels, contract)
+    labels = as_fields(labels, contract)
+    _check_aliases(labels, contract)
     _check_twice(labels)
     names = {field.name for field in contract.fields}
     positions = {label: position for position, label in enumerate(labels)}
@@ -88,7 +89,7 @@ def compare_columns(labels: Sequence[str], contract: Contract) -> dict[str, list
     `matched` are in both. `dropped` and `kept` are only in the header, `missing` only in the
     contract.
     """
-    labels = _in_contract_case(labels, contract)
+    labels = as_fields(labels, contract)
     names, present = {field.name for field in contract.fields}, set(labels)
     extra = [label for label in labels if label not in names]
     keep = contract.extra_columns == "keep"
@@ -112,12 +113,29 @@ def _check_twice(labels: Sequence[str]) -> None:
         )
 
 
-def _in_contract_case(labels: Sequence[str], contract: Contract) -> list[str]:
-    """The labels, written as the contract's fields are where case does not matter."""
-    if contract.dialect is None or contract.dialect.case_sensitive_header:
-        return list(labels)
-    names = {field.name.casefold(): field.name for field in contract.fields}
-    return [names.get(label.casefold(), label) for label in labels]
+def _check_aliases(labels: Sequence[str], contract: Contract) -> None:
+    """Raise HeaderMismatch if two columns mean the same field, one of them by an alias."""
+    aliased = {field.name for field in contract.fields if field.aliases}
+    for name in aliased:
+        same = [number for number, label in enumerate(labels, 1) if label == name]
+        if len(same) > 1:
+            raise HeaderMismatch(
+                f"Columns {_numbers(same)} of the header are the same field of the contract, "
+                f"{name!r}, by its name and aliases. Leave one of them out."
+            )
+
+
+def as_fields(labels: Sequence[str], contract: Contract) -> list[str]:
+    """The labels, where one means a field as the name of that field.
+
+    A label means a field if it is its name or an alias of it, in any case if the dialect says that
+    case does not matter.
+    """
+    is_exact = contract.dialect is None or contract.dialect.case_sensitive_header
+    plain: Callable[[str], str] = str if is_exact else str.casefold
+    names = {plain(alias): field.name for field in contract.fields for alias in field.aliases}
+    names |= {plain(field.name): field.name for field in contract.fields}
+    return [names.get(plain(label), label) for label in labels]
 
 
 def _check_matching(

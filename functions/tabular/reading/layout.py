@@ -340,7 +340,7 @@ def _settle_dialect(
         return dialect
     if encoding.byte_structured and encoding.name != "utf-8":
         text = encoding.to_utf8(text)[0]
-    known = {field.name for field in contract.fields} if contract else ()
+    known = contract.labels if contract else ()
     return detect_dialect(text, complete=complete, known=known, preferred=preferred)
 
 

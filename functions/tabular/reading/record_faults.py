@@ -12,6 +12,7 @@ import polars as pl
 
 from tabular.faults import Fault, shown
 from tabular.reading.grammar import MAX_RECORD_BYTES, Grammar
+from tabular.reading.header import as_fields
 from tabular.values.fault_columns import DETAIL, FaultColumn, shown_texts
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class RecordFaults:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
+        self._fields_of_labels = as_fields(layout.labels, layout.contract)
 
     def find(
         self,
@@ -211,7 +213,7 @@ class RecordFaults:
         )
 
     def _missing_cells(self, count: int) -> tuple[Fault, ...]:
-        labels = self._layout.labels
+        labels = self._fields_of_labels
         message = f"the row has {count} of {len(labels)} cells"
         listed = labels[count : count + MOST_LISTED_CELLS]
         faults = [Fault(label, "missing-cell", None, message, None) for label in listed]

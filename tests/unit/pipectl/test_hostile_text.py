@@ -201,10 +201,17 @@ class World:
         return {"Versions": [version, {**version, "Key": f"raw/_ignored{EVIL}"}]}
 
     def _ListObjectsV2(self, request: Any) -> Any:  # noqa: N802
+        if request["Prefix"] == "raw/orders/":
+            key = f"raw/orders/march{EVIL.replace('/', '')}.csv"
+            found = {"Key": key, "Size": 10, "ETag": '"e1"', "LastModified": NOW}
+            return {"KeyCount": 1, "Contents": [found]}
         if not request["Prefix"].startswith("work/"):
             return {"KeyCount": 0}
         part = {"Key": f"{request['Prefix']}{EVIL}.rejected.jsonl", "Size": 1}
         return {"KeyCount": 1, "Contents": [part]}
+
+    def _HeadObject(self, _: Any) -> Any:  # noqa: N802
+        return {"ContentLength": 10, "ETag": '"e1"'}
 
     def _GetObject(self, request: Any) -> Any:  # noqa: N802
         fault = {"field": EVIL, "code": "type-error", "rule": "type", "message": EVIL}
@@ -300,6 +307,23 @@ def contract_check(place: Place) -> Lines:
     return [[place.file(f"{name}.json", json.dumps({"fields": fields}))]]
 
 
+def contract_diff(place: Place) -> Lines:
+    name = EVIL.replace("/", "")
+    fields = [{"name": f"a{EVIL}", "type": "string", "constraints": {"enum": [EVIL]}}]
+    old = place.file(f"old{name}.json", json.dumps({"fields": fields}))
+    new = place.file(f"new{name}.json", json.dumps({"fields": [{"name": f"b{EVIL}"}]}))
+    broken = place.file(f"x{name}.json", json.dumps({"fields": [{"name": EVIL, "type": EVIL}]}))
+    return [[old, new], [old, broken]]
+
+
+def contract_test(place: Place) -> Lines:
+    contract = place.file("orders.json", json.dumps({"fields": [{"name": "a"}]}))
+    return [
+        [contract, "--dataset", "orders", *place.stack],
+        [contract, "--dataset", EVIL, *place.stack],
+    ]
+
+
 def contract_push(place: Place) -> Lines:
     name = EVIL.replace("/", "")
     wrong = place.file(f"wrong{name}.json", json.dumps({"fields": [{"name": EVIL, "type": EVIL}]}))
@@ -378,6 +402,8 @@ CASES: dict[str, Callable[[Place], Lines]] = {
     "stats": one_file,
     "contract infer": infer,
     "contract check": contract_check,
+    "contract diff": contract_diff,
+    "contract test": contract_test,
     "contract push": contract_push,
     "contract pull": on_the_stack(("orders",), (EVIL,)),
     "executions": on_the_stack((), ("--status", EVIL)),

@@ -392,6 +392,9 @@ WRONG_FIELDS: list[tuple[dict[str, Any], str, str]] = [
     ({"missingValues": ["-", "-"]}, "missingValues", "differ from each other"),
     ({"missingValues": ["-", {"value": "?"}]}, "missingValues[0]", "expected an object"),
     ({"outputName": "b"}, "outputName", "belongs into"),
+    ({"aliases": ["b"]}, "aliases", "belongs into"),
+    ({"pipeline": {"aliases": "b"}}, "pipeline.aliases", "expected a list of texts"),
+    ({"pipeline": {"aliases": ["b", "b"]}}, "pipeline.aliases", "differ from each other"),
     ({"pipeline": {"outptName": "b"}}, "pipeline.outptName", "did you mean 'outputName'?"),
     ({"pipeline": {"colour": "b"}}, "pipeline.colour", "known are outputName, trim"),
     ({"type": "geojson"}, "type", "use type object"),
@@ -645,3 +648,20 @@ def test_a_schema_that_is_null_is_missing() -> None:
 def test_bytes_that_are_no_contract_are_refused(data: bytes, message: str) -> None:
     with pytest.raises(InvalidContract, match=message):
         read_contract(data, output_formats=())
+
+
+@pytest.mark.parametrize(
+    ("names", "dialect"),
+    [
+        ((("a", ["b"]), ("b", [])), {}),
+        ((("a", ["c"]), ("b", ["c"])), {}),
+        ((("a", ["a"]), ("b", [])), {}),
+        ((("a", ["B"]), ("b", [])), {"caseSensitiveHeader": False}),
+    ],
+)
+def test_an_alias_is_no_other_name(
+    names: tuple[tuple[str, list[str]], ...], dialect: dict[str, Any]
+) -> None:
+    fields = [{"name": name, "pipeline": {"aliases": aliases}} for name, aliases in names]
+    with pytest.raises(InvalidContract, match="aliases: "):
+        parse_contract({"schema": {"fields": fields}, "dialect": dialect})

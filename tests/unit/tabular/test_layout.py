@@ -367,3 +367,42 @@ def test_a_contract_without_a_schema_means_the_rules_for_datasets_without_contra
     assert layout.encoding == "cp1252"
     assert layout.contract.max_reject_count == 3
     assert layout_of(b"a,b\n1,2\n", parse_contract({})) == layout_of(b"a,b\n1,2\n")
+
+
+ORDER = {"name": "Order", "type": "integer", "pipeline": {"aliases": ["Order No", "Nr"]}}
+
+
+def aliased(**settings: Any) -> Any:
+    return contract_of(ORDER, {"name": "x"}, **settings)
+
+
+def test_a_column_may_have_any_of_its_fields_aliases_as_name() -> None:
+    for name in (b"Order", b"Order No", b"Nr"):
+        result = run(name + b",x\n1,a\ny,b\n2\n", aliased())
+        assert result.data == [{"order": 1, "x": "a"}]
+        assert [[fault["field"] for fault in reject["errors"]] for reject in result.rejects] == [
+            ["Order"],
+            ["x"],
+        ]
+    short = run(
+        b"x,Nr\na,1\nb\n",
+        contract_of(
+            {"name": "x"},
+            {"name": "Order", "pipeline": {"aliases": ["Nr"]}},
+        ),
+    )
+    assert [fault["field"] for fault in short.rejects[0]["errors"]] == ["Order"]
+
+
+def test_aliases_help_to_find_the_delimiter_and_ignore_case_as_names_do() -> None:
+    layout = layout_of(b"Nr;x,y\n1;a,b\n", contract_of(ORDER, fieldsMatch="subset"))
+    assert layout.dialect.delimiter == ";"
+    any_case = aliased(dialect={"caseSensitiveHeader": False})
+    assert run(b"NR,X\n1,a\n", any_case).data == [{"order": 1, "x": "a"}]
+
+
+def test_two_columns_that_are_the_same_field_are_refused() -> None:
+    contract = contract_of({"name": "Order", "pipeline": {"aliases": ["Nr"]}}, fieldsMatch="subset")
+    error = refused(b"Nr,x,Order\n1,2,3\n", contract)
+    assert isinstance(error, HeaderMismatch)
+    assert "Columns 1, 3 of the header are the same field of the contract, 'Order'" in str(error)

@@ -1,0 +1,179 @@
+"""`pipectl contract diff`: every kind of change, and for whom it breaks something."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from pipectl.commands.contract import command
+from pipectl.local.contract_diff import compare_contracts
+from tabular.contract.descriptor import parse_contract
+from tabular.writing.formats import FORMATS
+
+A = {"name": "a", "type": "integer"}
+B = {"name": "b", "type": "string"}
+
+
+def contract(*fields: dict[str, Any], **settings: Any) -> Any:
+    schema = {"fields": list(fields)}
+    for name in ("fieldsMatch", "primaryKey", "uniqueKeys", "missingValues"):
+        if name in settings:
+            schema[name] = settings.pop(name)
+    return parse_contract({"schema": schema, **settings}, output_formats=FORMATS)
+
+
+def field(**properties: Any) -> dict[str, Any]:
+    return {"name": "a", "type": "integer", **properties}
+
+
+def limited(**constraints: Any) -> Any:
+    return contract(field(constraints=constraints))
+
+
+def pipeline(**settings: Any) -> Any:
+    return contract(A, pipeline=settings)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path", "breaks"),
+    [
+        (contract(A, B), contract(A), "fields.b", ("files", "output")),
+        (contract(A, B), contract(A, fieldsMatch="subset"), "fields.b", ("output",)),
+        (contract(A), contract(A, B), "fields.b", ("files",)),
+        (contract(A), contract(A, B, fieldsMatch="superset"), "fields.b", ()),
+        (
+            contract(A, fieldsMatch="superset"),
+            contract(A, {**B, "constraints": {"required": True}}, fieldsMatch="superset"),
+            "fields.b",
+            ("files",),
+        ),
+        (
+            contract(A),
+            contract(field(name="c", pipeline={"aliases": ["a"], "outputName": "a"})),
+            "fields.a",
+            (),
+        ),
+        (contract(A, B), contract(B, A), "fields", ("files",)),
+        (contract(A), contract(field(type="number")), "fields.a.type", ("output",)),
+        (contract(A), contract(field(type="string")), "fields.a.type", ("output",)),
+        (contract(A), contract(field(type="date")), "fields.a.type", ("files", "output")),
+        (
+            contract(field(type="date")),
+            contract(field(type="date", format="%d.%m.%Y")),
+            "fields.a.format",
+            ("files",),
+        ),
+        (contract(A), contract(field(groupChar=",")), "fields.a.groupChar", ("files",)),
+        (contract(A), contract(field(missingValues=["", "-"])), "fields.a.missingValues", ()),
+        (contract(A), contract(field(missingValues=[])), "fields.a.missingValues", ("files",)),
+        (
+            contract(A),
+            contract(field(pipeline={"outputName": "x"})),
+            "fields.a.pipeline.outputName",
+            ("output",),
+        ),
+        (
+            contract(field(pipeline={"aliases": ["x"]})),
+            contract(A),
+            "fields.a.pipeline.aliases",
+            ("files",),
+        ),
+        (contract(A), limited(required=True), "fields.a.constraints.required", ("files",)),
+        (limited(required=True), contract(A), "fields.a.constraints.required", ()),
+        (limited(minimum=1), limited(minimum=2), "fields.a.constraints.minimum", ("files",)),
+        (limited(minimum=2), limited(minimum=1), "fields.a.constraints.minimum", ()),
+        (limited(maximum=1), limited(maximum=2), "fields.a.constraints.maximum", ()),
+        (contract(A), limited(maximum=2), "fields.a.constraints.maximum", ("files",)),
+        (limited(enum=[1, 2]), limited(enum=[1, 2, 3]), "fields.a.constraints.enum", ()),
+        (limited(enum=[1, 2]), limited(enum=[1]), "fields.a.constraints.enum", ("files",)),
+        (
+            contract({**B, "constraints": {"pattern": "a"}}),
+            contract({**B, "constraints": {"pattern": "b"}}),
+            "fields.b.constraints.pattern",
+            ("files",),
+        ),
+        (contract(A), contract(A, fieldsMatch="subset"), "fieldsMatch", ()),
+        (contract(A, fieldsMatch="equal"), contract(A), "fieldsMatch", ("files",)),
+        (contract(A), contract(A, primaryKey=["a"]), "primaryKey", ("files",)),
+        (contract(A, uniqueKeys=[["a"]]), contract(A), "uniqueKeys", ()),
+        (contract(A), contract(A, encoding="cp1252"), "encoding", ("files",)),
+        (contract(A), contract(A, dialect={"delimiter": ";"}), "dialect", ("files",)),
+        (
+            contract(A, dialect={"delimiter": ";"}),
+            contract(A, dialect={"delimiter": ";", "skipBlankRows": True}),
+            "dialect.skipBlankRows",
+            (),
+        ),
+        (
+            pipeline(maxRejectPercent=5),
+            pipeline(maxRejectPercent=1),
+            "pipeline.maxRejectPercent",
+            ("files",),
+        ),
+        (pipeline(maxRejectCount=5), pipeline(maxRejectCount=-1), "pipeline.maxRejectCount", ()),
+        (pipeline(), pipeline(outputFormat="parquet"), "pipeline.outputFormat", ("output",)),
+        (pipeline(), pipeline(record="flat"), "pipeline.record", ("output",)),
+    ],
+)
+def test_a_change_says_where_it_is_and_what_it_breaks(
+    old: Any, new: Any, path: str, breaks: tuple[str, ...]
+) -> None:
+    found = {change.path: change for change in compare_contracts(old, new)}
+
+    assert found[path].breaks == breaks
+    assert found[path].message
+
+
+def test_the_same_contract_has_no_changes() -> None:
+    same = contract(field(constraints={"minimum": 1, "enum": [1, 2]}), B, primaryKey=["a"])
+
+    assert compare_contracts(same, same) == []
+
+
+def run(tmp_path: Path, old: Any, new: Any, *options: str) -> Any:
+    paths = []
+    for name, document in (("old.json", old), ("new.json", new)):
+        (tmp_path / name).write_text(json.dumps(document))
+        paths.append(str(tmp_path / name))
+    return CliRunner().invoke(command, ["diff", *paths, *options])
+
+
+def test_breaking_changes_come_first_and_end_with_status_1(tmp_path: Path) -> None:
+    old = {"fields": [A, B]}
+    new = {"fields": [field(type="number"), {**B, "constraints": {"minLength": 2}}]}
+    result = run(tmp_path, old, new)
+
+    assert result.exit_code == 1
+    assert result.output.splitlines() == [
+        "breaks output            fields.a.type: number instead of integer; every value still fits",
+        "breaks files             fields.b.constraints.minLength: set to 2",
+        "2 changes, 2 of them breaking",
+    ]
+
+
+def test_the_changes_as_json(tmp_path: Path) -> None:
+    result = run(tmp_path, {"fields": [A]}, {"fields": [A], "fieldsMatch": "equal"}, "--json")
+
+    assert result.exit_code == 0
+    assert json.loads(result.output) == {
+        "breaking": False,
+        "changes": [
+            {
+                "path": "fieldsMatch",
+                "message": "now accepts columns in another order",
+                "breaking": False,
+                "breaks": [],
+            }
+        ],
+    }
+
+
+def test_an_invalid_contract_has_status_1(tmp_path: Path) -> None:
+    result = run(tmp_path, {"fields": [A]}, {"fields": 1})
+
+    assert result.exit_code == 1
+    assert "new.json: InvalidContract" in result.output
