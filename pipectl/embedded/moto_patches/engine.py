@@ -23,6 +23,7 @@ from moto.stepfunctions.parser.asl.component.common.error_name.failure_event imp
     FailureEvent,
 )
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.state_map import StateMap
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.lambda_eval_utils import (
     LambdaFunctionErrorException,
@@ -160,6 +161,17 @@ def _histories_not_copied(_original: Any, _settings: PatchSettings) -> Any:
 @replaces(json_path, "parse", "jsonpath_ng.ext.parser.parse")
 def _paths_parsed_once(original: Any, _settings: PatchSettings) -> Any:
     return lru_cache(1000)(original)
+
+
+@replaces(EvalComponent, "heap_key", "a317f0f787ac")
+def _one_key_per_component(_original: Any, _settings: PatchSettings) -> Any:
+    """Give each part of a definition one key under which executions keep its state.
+
+    moto makes a random key when the first execution asks for it. Two children of a Map that fail at
+    the same moment can each make one: the count of attempts is kept under the first key and then
+    looked for under the second, so a child gets one more retry than its state allows.
+    """
+    return property(lambda component: str(id(component)))
 
 
 @replaces(ErrorEqualsDecl, "_eval_body", "6f12821c847d")

@@ -76,6 +76,8 @@ def fingerprint_of(original: Any) -> str:
     Of a function it is a digest of its source without comments and blank lines; of a module, and
     of what moto only imports, it is the full name.
     """
+    if isinstance(original, property):
+        return fingerprint_of(original.fget)
     if isinstance(original, ModuleType):
         return original.__name__
     if not original.__module__.startswith("moto."):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from moto.stepfunctions.parser.asl.component import eval_component
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.component.common.retry.max_attempts_decl import MaxAttemptsDecl
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryContext
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramError, ProgramStopped
@@ -76,6 +80,24 @@ def test_executions_share_the_states_of_their_definition_but_not_its_maps() -> N
     assert one._get_state("Map") is not other._get_state("Map")
     with pytest.raises(ValueError, match="No such state"):
         one._get_state("Unknown")
+
+
+def test_a_retrier_counts_under_one_key_if_two_children_fail_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    both = threading.Barrier(2, timeout=10)
+    numbers = itertools.count()
+
+    def slowly() -> str:
+        both.wait()  # until both have found that there is no key yet
+        return str(next(numbers))
+
+    monkeypatch.setattr(eval_component, "long_uid", slowly)
+    attempts = MaxAttemptsDecl(1)
+    with applied(SETTINGS), ThreadPoolExecutor(2) as pool:
+        keys = set(pool.map(lambda _: attempts.heap_key, range(2)))
+        keys.add(attempts.heap_key)
+    assert len(keys) == 1
 
 
 def test_an_execution_that_was_stopped_is_not_failed_by_the_end_of_its_last_state() -> None:
