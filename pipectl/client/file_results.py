@@ -36,6 +36,15 @@ class FileResult:
         """Whether the execution succeeded."""
         return self.execution is not None and self.execution.status == "succeeded"
 
+    @property
+    def all_rejected(self) -> bool:
+        """Whether the execution succeeded although every record was rejected."""
+        return (
+            self.succeeded
+            and bool(self.count("error_count"))
+            and not (self.count("processed_count"))
+        )
+
     def count(self, name: str) -> int | None:
         """`record_count`, `processed_count` or `error_count`, if the pipeline recorded it."""
         value = (self.metadata or {}).get(name)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,11 +17,14 @@ from pipectl.output import echo, echo_json
 if TYPE_CHECKING:
     from tabular.file_names import IgnoredNames
 
+# The exit status if no file failed, but every record of a file was rejected.
+_ALL_REJECTED = 3
+
 
 @click.command(
     epilog="Example: pipectl run orders.csv returns.csv.gz --contract orders.json --out results"
 )
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--contract",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -38,6 +43,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="Folder for the outputs. It has the layout of the output bucket.",
 )
+@click.option(
+    "--watch",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="Process the files of this folder, and keep running: every file that appears or changes"
+    " there is processed until Ctrl-C.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @click.option(
     "--split-size",
@@ -54,6 +66,7 @@ def command(
     contract: Path | None,
     dataset: str | None,
     folder: Path,
+    watch: Path | None,
     as_json: bool,
     split_size: int | None,
     concurrency: int | None,
@@ -65,7 +78,8 @@ def command(
     Starts the stack of template.yaml on an embedded AWS, uploads the files to its input bucket, and
     copies the outputs to a folder.
 
-    Exit status: 0 if all files succeeded, 1 if a file failed, 2 on usage errors.
+    Exit status: 0 if all files succeeded, 1 if a file failed, 2 on usage errors, 3 if none failed
+    but every record of a file was rejected.
     """
     from rich.console import Console
 
@@ -76,7 +90,24 @@ def command(
     if split_size is not None:
         parameters = {**parameters, "SplitSizeBytes": str(split_size)}
     dataset = dataset_for(dataset, contract)
-    uploads = plan_uploads(files, dataset, _ignored_names(parameters))
+    ignored = _ignored_names(parameters)
+    if watch is not None:
+        if files or as_json:
+            raise UsageError("--watch can't be used together with FILES or --json.")
+        _watch(
+            watch,
+            dataset,
+            ignored,
+            contract=(contract, dataset) if contract and dataset else None,
+            folder=folder,
+            parameters=parameters,
+            template=template,
+            concurrency=concurrency,
+        )
+        return
+    if not files:
+        raise UsageError("Name at least one file, or a folder with --watch.")
+    uploads = plan_uploads(files, dataset, ignored)
     progress = Progress(Console(stderr=True), total=len(uploads))
     with progress.shown():
         finished = run_files(
@@ -98,6 +129,29 @@ def command(
         show_table(Console(), finished.results)
     if finished.logs is not None:
         echo(f"The functions' logs are in {finished.logs}", err=True)
+        raise SystemExit(1)
+    if any(result.all_rejected for result in finished.results):
+        raise SystemExit(_ALL_REJECTED)
+
+
+def _watch(watched: Path, dataset: str | None, ignored: IgnoredNames, **settings: Any) -> None:
+    """Process the files of a folder until Ctrl-C."""
+    from rich.console import Console
+
+    from pipectl.local.display import WatchedFolder
+    from pipectl.local.local_run import WatchedFiles, watch_folder
+
+    echo(f"Watching {watched}. Ctrl-C ends it.", err=True)
+    ended = threading.Event()
+    signal.signal(signal.SIGINT, lambda *_: ended.set())
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    succeeded = watch_folder(
+        WatchedFiles(watched, dataset, ignored),
+        progress=WatchedFolder(Console(), total=0),
+        ended=ended,
+        **settings,
+    )
+    if not succeeded:
         raise SystemExit(1)
 
 

@@ -20,7 +20,14 @@ from pipectl.output import printable, rich_text
 # More lines may not fit into a terminal.
 SHOWN_RUNNING = 12
 
-_MARKS = {True: "[green]succeeded[/]", False: "[red]failed[/]"}
+
+def _word(result: FileResult) -> tuple[str, str]:
+    """A result in words, and its colour."""
+    if not result.succeeded:
+        return "failed", "red"
+    if result.all_rejected:
+        return "succeeded, all records rejected", "red"
+    return "succeeded", "green"
 
 
 @dataclass
@@ -54,9 +61,9 @@ class Progress:
         self.running.pop(result.upload, None)
         self.done.append(result)
         if not self.console.is_terminal:
-            mark = "succeeded" if result.succeeded else "failed"
+            word, _ = _word(result)
             self.console.print(
-                printable(f"{len(self.done)}/{self.total} {result.upload.path} {mark}"),
+                printable(f"{len(self.done)}/{self.total} {result.upload.path} {word}"),
                 markup=False,
                 highlight=False,
                 soft_wrap=True,
@@ -77,6 +84,32 @@ class Progress:
         return Group(self._spinner, rows)
 
 
+@dataclass
+class WatchedFolder(Progress):
+    """Prints a line for each file of a watched folder, with its counts and outputs."""
+
+    def finish(self, result: FileResult) -> None:
+        """Print what became of a file."""
+        self.running.pop(result.upload, None)
+        self.done.append(result)
+        word, colour = _word(result)
+        line = Text.assemble(
+            time.strftime("%H:%M:%S "), rich_text(result.upload.path), " ", (word, colour)
+        )
+        records = result.count("record_count")
+        if records is not None:
+            processed, rejected = result.count("processed_count"), result.count("error_count")
+            line.append(f", {records} records, {processed} processed, {rejected} rejected")
+        if result.failure is not None:
+            line.append_text(rich_text(f": {result.failure.code}. {result.failure.message}"))
+        self.console.print(line, highlight=False, soft_wrap=True)
+        for name, path in result.outputs.items():
+            if path is not None:
+                self.console.print(
+                    rich_text(f"  {name:<9} {path}"), highlight=False, soft_wrap=True
+                )
+
+
 def show_table(console: Console, results: Sequence[FileResult]) -> None:
     """Print a table of all files, then the errors and the paths of the outputs."""
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -87,7 +120,7 @@ def show_table(console: Console, results: Sequence[FileResult]) -> None:
     for result in results:
         table.add_row(
             rich_text(result.upload.path),
-            _MARKS[result.succeeded],
+            Text(*_word(result)),
             _number(result.count("record_count")),
             _number(result.count("processed_count")),
             _number(result.count("error_count")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,10 +21,13 @@ from pipectl.client.stack_choice import Stack
 from pipectl.client.step_functions import Executions
 from pipectl.client.uploads import Upload, put_contract, put_file
 from pipectl.embedded.stack import EmbeddedStack
+from shared.keys import RAW_PREFIX
+from tabular.file_names import why_ignored
 
 if TYPE_CHECKING:
     from pipectl.embedded.moto_patches.backends import RunningOrEnded
     from pipectl.local.display import Progress
+    from tabular.file_names import IgnoredNames
 
 # Seconds between two looks at the executions, for what the terminal shows of them.
 TICK = 0.2
@@ -32,6 +36,9 @@ TICK = 0.2
 PATIENCE_SECONDS = 60
 
 _UPLOADS_AT_ONCE = 4
+
+# Seconds between two looks at a watched folder.
+LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -70,14 +77,92 @@ def run_files(
         progress.phase = "Running"
         if contract is not None:
             put_contract(stack.deployment, *contract)
-        follower = _Follower(stack, uploads, folder, progress)
-        with ThreadPoolExecutor(_UPLOADS_AT_ONCE) as pool:
-            for upload in uploads:
-                pool.submit(follower.upload, upload)
-            results = follower.wait()
+        results = _process(stack, uploads, folder, progress)
         letters = dead_letters(stack.deployment)
         logs.needed = not all(result.succeeded for result in results)
     return LocalRun(results, letters, logs.folder if logs.needed else None)
+
+
+def watch_folder(
+    watched: WatchedFiles,
+    *,
+    contract: tuple[Path, str] | None,
+    folder: Path,
+    parameters: Mapping[str, str],
+    template: Path,
+    concurrency: int | None,
+    progress: Progress,
+    ended: threading.Event,
+) -> bool:
+    """Start the stack, and process files whenever they appear in a folder, until `ended` is set.
+
+    Returns whether all files succeeded. The arguments are those of `run_files`.
+    """
+    with (
+        _kept_where_needed() as logs,
+        EmbeddedStack(
+            template, parameters, concurrency=concurrency, log_folder=logs.folder
+        ) as stack,
+    ):
+        if contract is not None:
+            put_contract(stack.deployment, *contract)
+        results: list[FileResult] = []
+        while not ended.is_set():
+            uploads = watched.new()
+            if uploads:
+                results += _process(stack, uploads, folder, progress)
+            ended.wait(LOOK_SECONDS)
+        logs.needed = not all(result.succeeded for result in results)
+        return not logs.needed
+
+
+class WatchedFiles:
+    """The files of a folder that are new or have changed since the last look, and are complete.
+
+    A file is complete if its size and time have not changed between two looks. Without a dataset,
+    the first folder below `folder` is the dataset, as under `raw/`.
+    """
+
+    def __init__(self, folder: Path, dataset: str | None, ignored: IgnoredNames) -> None:
+        self._folder = folder
+        self._prefix = f"{RAW_PREFIX}{dataset}/" if dataset else RAW_PREFIX
+        self._ignored = ignored
+        self._seen: dict[Path, tuple[int, int]] = {}
+        self._done: dict[Path, tuple[int, int]] = {}
+
+    def new(self) -> list[Upload]:
+        """The files to process now. Those that the pipeline ignores never are."""
+        before, self._seen = self._seen, self._look()
+        uploads = []
+        for path, state in self._seen.items():
+            if before.get(path) == state and self._done.get(path) != state:
+                self._done[path] = state
+                below = path.relative_to(self._folder).as_posix()
+                uploads.append(Upload(path, f"{self._prefix}{below}"))
+        return uploads
+
+    def _look(self) -> dict[Path, tuple[int, int]]:
+        found = {}
+        for path in sorted(self._folder.rglob("*")):
+            try:
+                state = path.stat()
+            except OSError:
+                continue  # it has just been moved away
+            below = path.relative_to(self._folder).as_posix()
+            if path.is_file() and not why_ignored(below, state.st_size, self._ignored):
+                found[path] = (state.st_mtime_ns, state.st_size)
+        return found
+
+
+def _process(
+    stack: EmbeddedStack, uploads: Sequence[Upload], folder: Path, progress: Progress
+) -> list[FileResult]:
+    """Upload files and wait until all have been processed."""
+    follower = _Follower(stack, uploads, folder, progress)
+    with ThreadPoolExecutor(_UPLOADS_AT_ONCE) as pool:
+        for upload in uploads:
+            pool.submit(follower.upload, upload)
+        return follower.wait()
 
 
 @dataclass

@@ -13,6 +13,7 @@ from pipectl.embedded.moto_patches import (  # noqa: F401
     engine,
     events,
     map_runs,
+    version_ids,
 )
 from pipectl.embedded.moto_patches.table import (
     REPLACEMENTS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from pipectl.client.file_results import FileResult
 from pipectl.client.history import ExecutionFailure, read_history
 from pipectl.client.step_functions import DescribedExecution
 from pipectl.client.uploads import Upload
-from pipectl.local.display import Progress, show_table
+from pipectl.local.display import Progress, WatchedFolder, show_table
 
 STARTED = datetime(2026, 3, 1, tzinfo=UTC)
 NOTHING = dict.fromkeys(("processed", "rejected", "summary", "report"))
@@ -46,6 +47,32 @@ def test_the_table_says_what_became_of_each_file() -> None:
     assert ["[b].csv", "failed", "-", "-", "-", "-"] in lines
     assert "  processed out/processed/default/f1.jsonl" in shown
     assert "  HeaderMismatch in ParseCsv: Column [id] is missing." in shown
+
+
+def test_a_file_without_any_good_record_is_no_plain_success() -> None:
+    nothing = {"record_count": 5, "processed_count": 0, "error_count": 5}
+    result = replace(succeeded("a.csv"), metadata=nothing)
+    console = Console(file=io.StringIO(), width=100, force_terminal=True, color_system="standard")
+    show_table(console, [result])
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert result.all_rejected
+    assert "\x1b[31msucceeded, all records rejected\x1b[0m" in shown
+    empty = {"record_count": 0, "processed_count": 0, "error_count": 0}
+    assert not replace(result, metadata=empty).all_rejected
+    assert not succeeded("b.csv").all_rejected
+
+
+def test_a_watched_file_is_a_line_with_its_counts() -> None:
+    console = Console(file=io.StringIO(), width=20)
+    progress = WatchedFolder(console, total=0)
+    progress.finish(succeeded("a.csv"))
+    progress.finish(failed("[b].csv"))
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert [line[9:] if line[:1].isdigit() else line for line in lines] == [
+        "a.csv succeeded, 1234 records, 1233 processed, 1 rejected",
+        "  processed out/processed/default/f1.jsonl",
+        "[b].csv failed: HeaderMismatch. Column [id] is missing.",
+    ]
 
 
 def test_without_a_terminal_each_file_is_a_line_when_it_is_done() -> None:

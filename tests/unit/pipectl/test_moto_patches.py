@@ -7,7 +7,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
 
 from pipectl.embedded.moto_patches import all_patches, table
 
@@ -40,6 +42,29 @@ def test_patches_replace_every_name_of_the_table_and_restore_it() -> None:
         during = [getattr(patch.owner, patch.name) for patch in table.REPLACEMENTS]
     assert all(new is not old for new, old in zip(during, before, strict=True))
     assert [getattr(patch.owner, patch.name) for patch in table.REPLACEMENTS] == before
+
+
+def version_ids(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Those of three uploads to one key in a new stack: one content twice, then another."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    settings: Any = SimpleNamespace(serve=lambda _: None, clock=None, endpoint=None, invoke=None)
+    with mock_aws(), all_patches.applied(settings):
+        s3 = boto3.client("s3", region_name="us-east-1")
+        s3.create_bucket(Bucket="input")
+        s3.put_bucket_versioning(Bucket="input", VersioningConfiguration={"Status": "Enabled"})
+        contents = (b"a", b"a", b"b")
+        answers = [s3.put_object(Bucket="input", Key="raw/x.csv", Body=body) for body in contents]
+        other = s3.put_object(Bucket="input", Key="raw/y.csv", Body=b"a")
+    return [answer["VersionId"] for answer in (*answers, other)]
+
+
+def test_the_same_content_has_the_same_version_id_in_every_stack(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = version_ids(monkeypatch), version_ids(monkeypatch)
+    assert first == second
+    assert len(set(first)) == 4
 
 
 def imports_moto(path: Path) -> bool:

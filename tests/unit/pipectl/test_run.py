@@ -1,0 +1,45 @@
+"""`pipectl run`: its exit statuses, and which options go together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from pipectl.commands.run import command
+from pipectl.local import local_run
+from tests.unit.pipectl.test_display import failed, succeeded
+
+NOTHING = {"record_count": 5, "processed_count": 0, "error_count": 5}
+
+
+@pytest.mark.parametrize(
+    ("results", "status"),
+    [
+        ([succeeded("a.csv")], 0),
+        ([succeeded("a.csv"), replace(succeeded("b.csv"), metadata=NOTHING)], 3),
+        ([failed("a.csv"), replace(succeeded("b.csv"), metadata=NOTHING)], 1),
+    ],
+)
+def test_the_exit_status_tells_failed_from_rejected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, results: list[Any], status: int
+) -> None:
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    logs = tmp_path if status == 1 else None
+    monkeypatch.setattr(
+        local_run, "run_files", lambda *_, **__: local_run.LocalRun(results, [], logs)
+    )
+    result = CliRunner().invoke(command, [str(tmp_path / "a.csv")])
+
+    assert result.exit_code == status
+    assert ("all records rejected" in result.output) == any(one.all_rejected for one in results)
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["--watch", "nowhere"], ["--watch", ".", "a.csv"], ["--watch", ".", "--json"]]
+)
+def test_files_or_a_folder_to_watch_are_needed(arguments: list[str]) -> None:
+    assert CliRunner().invoke(command, arguments).exit_code == 2
