@@ -75,6 +75,7 @@ def text_of(document: Document) -> str:
         [*_what_to_do(document)],
         [*_reasons(document)],
         [*_drift(document)],
+        [*_catalogue(document)],
         [*_outputs(document)],
         [*_facts(document)],
     ]
@@ -165,6 +166,19 @@ def _drift(document: Document) -> Iterator[str]:
         more = drift["missing_count"] - len(drift["missing_fields"])
         names = ", ".join(drift["missing_fields"]) + (f" and {more} others" if more else "")
         yield f"The file lacks {_number(drift['missing_count'], 'field')} of the contract: {names}."
+
+
+def _catalogue(document: Document) -> Iterator[str]:
+    catalogue = document["catalogue"]
+    if not catalogue:
+        return
+    if catalogue["error"] is not None:
+        yield f"The catalogue was not updated. {catalogue['error']}"
+        yield "The next file of the dataset tries again."
+    yield from catalogue["problems"]
+    more = catalogue["problem_count"] - len(catalogue["problems"])
+    if more > 0:
+        yield f"There are {_number(more, 'other problem')} with the table."
 
 
 def _outputs(document: Document) -> Iterator[str]:

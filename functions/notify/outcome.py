@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from shared.executions import console_url
-from shared.job import Execution, Failure, Job
+from shared.job import Execution, Failure, Job, readable_cause
 from shared.remedies import remedy_of
 from shared.text import printable, shell_word
 
@@ -88,7 +88,7 @@ def outcome_document(
         "corrections": output.get("corrections"),
         "error": _error(failure) if status == "failed" else None,
         "superseded_by": job.superseded_by if status == "superseded" else None,
-        "catalogue": job.results.get("catalogue"),
+        "catalogue": _catalogue(job),
         "links": _links(job, execution, status, outputs),
     }
 
@@ -142,6 +142,25 @@ def _error(failure: Failure) -> Document:
         "state": failure.state,
         "remedy": remedy_of(failure.error),
         "details": dict(failure.details),
+    }
+
+
+def _catalogue(job: Job) -> Document | None:
+    """What UpdateCatalogue did, or the error that became its result."""
+    result = job.results.get("catalogue")
+    if result is None:
+        return None
+    error = None
+    if "Error" in result:
+        cause = readable_cause(str(result.get("Cause", "")))
+        error = cut(printable(f"{result['Error']}: {cause}"), CAUSE_LENGTH)
+    return {
+        "database": result.get("database"),
+        "table": result.get("table"),
+        "action": result.get("action"),
+        "problems": result.get("problems", []),
+        "problem_count": result.get("problem_count", 0),
+        "error": error,
     }
 
 

@@ -13,6 +13,7 @@ import shared.observability  # noqa: F401  # before any client: it silences boto
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_glue import GlueClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -48,6 +49,12 @@ def events() -> EventBridgeClient:
 def s3() -> S3Client:
     """The S3 client."""
     return boto3.client("s3", config=_STORAGE)
+
+
+@cache
+def glue() -> GlueClient:
+    """The Glue client."""
+    return boto3.client("glue", config=_QUICK)
 
 
 @cache

@@ -127,6 +127,10 @@ def _is_misaligned(document: Document) -> bool:
     return "misaligned" in document and _is_several_splits(document)
 
 
+def _has_catalogue(document: Document) -> bool:
+    return _is_current(document) and bool(document["summary"]["glue_database"])
+
+
 @dataclass(frozen=True)
 class Step:
     """A step that a file passes on its way to success.
@@ -138,6 +142,8 @@ class Step:
 
     A redrive of an execution that failed in a `resumable` step continues at that step. After a
     failure in any other step it continues at the last resumable step.
+
+    The file succeeds without an `optional` step: the error becomes the step's result.
     """
 
     state: str
@@ -147,6 +153,7 @@ class Step:
     resumable: bool = True
     retries: tuple[Retry, ...] = STEP_RETRIES
     child: str | None = None
+    optional: bool = False
 
     def is_next(self, document: Document) -> bool:
         """Whether a document that has all earlier steps' results comes to this step."""
@@ -174,6 +181,7 @@ CHAIN = (
     Step("Transform", "transform", applies=_is_one_split),
     Step("WriteOutput", "output", applies=_is_current),
     Step("Summarize", "summary", applies=_is_current),
+    Step("UpdateCatalogue", "catalogue", applies=_has_catalogue, optional=True),
     # The failure lane records the file as failed, so a redrive records the success again, no matter
     # which of these steps failed.
     Step("RecordMetadata", "record"),

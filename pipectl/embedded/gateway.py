@@ -30,7 +30,7 @@ CONTROL_PATH = "/_embedded/"
 
 # On AWS, a conditional write or a StartExecution with a name is atomic. moto reads first and writes
 # afterwards, so requests to these services are handled one at a time.
-_ONE_AT_A_TIME = ("dynamodb", "stepfunctions")
+_ONE_AT_A_TIME = ("dynamodb", "glue", "stepfunctions")
 
 
 class Gateway:
@@ -179,7 +179,12 @@ def _called(environ: dict[str, Any], target: str) -> tuple[str, str]:
     return service, str(environ["REQUEST_METHOD"])
 
 
-_SERVICE_NAMES = {"AmazonSQS": "sqs", "AWSStepFunctions": "stepfunctions", "DynamoDB": "dynamodb"}
+_SERVICE_NAMES = {
+    "AWSGlue": "glue",
+    "AWSStepFunctions": "stepfunctions",
+    "AmazonSQS": "sqs",
+    "DynamoDB": "dynamodb",
+}
 
 
 def _refusal(service: str, kind: str) -> Answer:

@@ -150,7 +150,13 @@ class EmbeddedStack:
         from pipectl.embedded.direct import DirectCalls
         from pipectl.embedded.gateway import Gateway
         from pipectl.embedded.lambda_service import LambdaService
-        from pipectl.embedded.moto_patches import backends, message_move, redrive, start_execution
+        from pipectl.embedded.moto_patches import (
+            backends,
+            message_move,
+            redrive,
+            start_execution,
+            update_table,
+        )
         from pipectl.embedded.moto_patches.all_patches import applied
         from pipectl.embedded.moto_patches.table import PatchSettings
         from pipectl.embedded.server import Server
@@ -163,7 +169,7 @@ class EmbeddedStack:
         concurrency = Concurrency(self._concurrency)
         self._lambda = LambdaService(pool, self._clock.sleep, self.faults, concurrency)
         gateway = Gateway(server.moto, self._lambda, self.faults)
-        for extension in (start_execution, redrive, message_move):
+        for extension in (start_execution, redrive, message_move, update_table):
             extension.extend(gateway)
         self._add_controls(gateway)
         guarded = Guard(gateway, self.token)

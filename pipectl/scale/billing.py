@@ -33,6 +33,7 @@ ITEMS: Mapping[str, tuple[str, str]] = {
     "emails": ("SNS: e-mails", "messages"),
     "events": ("EventBridge: custom events", "events"),
     "sqs": ("SQS: requests", "requests"),
+    "glue": ("Glue Data Catalog: requests", "requests"),
     "logs": ("CloudWatch Logs: ingestion", "GB"),
     "traces": ("X-Ray: traces recorded", "traces"),
 }
@@ -132,5 +133,6 @@ def _quantities(deployed: Deployed, one: Estimate, traced: float) -> Iterator[tu
     yield "emails", made["sns:Publish"] if deployed.emails else 0
     yield "events", made["events:PutEvents"]
     yield "sqs", total(made, *SQS)
+    yield "glue", made["glue:GetTable"]
     yield "logs", one.log_bytes / 1e9
     yield "traces", traced

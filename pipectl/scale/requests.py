@@ -84,9 +84,8 @@ def _measure_all(file: File) -> Requests:
 
 
 def _number(file: File) -> Requests:
-    # The plan, a part's report, the file's summary of an earlier run, and the dataset's history
-    # before and after; summary, report and history.
-    return Counter({"s3:GetObject": 5 + len(file.splits), "s3:PutObject": 3})
+    # The splits and each one's counts; the numbered splits.
+    return Counter({"s3:GetObject": 1 + len(file.splits), "s3:PutObject": 1})
 
 
 def _transform_all(file: File) -> Requests:
@@ -121,6 +120,11 @@ def _summarize(file: File) -> Requests:
     # The plan, a part's report, the file's summary of an earlier run, and the dataset's history
     # before and after; summary, report and history.
     return Counter({"s3:GetObject": 5 + len(file.splits), "s3:PutObject": 3})
+
+
+def _update_catalogue(file: File) -> Requests:
+    # The plan; the dataset's table, and that of rejected records.
+    return Counter({"s3:GetObject": 1, "glue:GetTable": 1 + file.has_rejects})
 
 
 def _record(_file: File) -> Requests:
@@ -184,6 +188,7 @@ _BY_STATE: dict[str, Callable[[File], Requests]] = {
     "Transform": _transform,
     "WriteOutput": _write_output,
     "Summarize": _summarize,
+    "UpdateCatalogue": _update_catalogue,
     "RecordMetadata": _record,
     "Notify": _notify,
     "ArchiveSource": _archive,

@@ -15,7 +15,11 @@ SPLIT_SIZE_BYTES = 64 * 1024
 
 @pytest.fixture(scope="session")
 def pipeline() -> Iterator[Pipeline]:
-    # With the archive on, so that every state of the workflow is passed.
-    parameters = {"SplitSizeBytes": str(SPLIT_SIZE_BYTES), "ArchiveSource": "true"}
+    # With the archive and the catalogue on, so that every state of the workflow is passed.
+    parameters = {
+        "SplitSizeBytes": str(SPLIT_SIZE_BYTES),
+        "ArchiveSource": "true",
+        "GlueDatabase": "analytics",
+    }
     with StackProcess(parameters=parameters) as stack:
         yield Pipeline(stack)

@@ -44,6 +44,7 @@ FOREVER = ("logs:CreateLogStream", "logs:PutLogEvents")
 @pytest.fixture(scope="module")
 def pipeline() -> Iterator[Pipeline]:
     parameters = {"SplitSizeBytes": "65536", "ArchiveSource": "true", "WebhookSecret": "chat"}
+    parameters["GlueDatabase"] = "analytics"
     with StackProcess(parameters=parameters) as stack:
         yield Pipeline(stack)
 
@@ -63,6 +64,8 @@ def calls(pipeline: Pipeline) -> set[Call]:
     failed = pipeline.wait_for_failure(pipeline.drop(FILE, dataset="small").file_id)
     pipeline.send({"file_id": failed.file_id, "attempt": 1, "source": failed.execution.source})
     pipeline.outcome(failed.file_id, f"{failed.file_id}-r2")
+    for header in (b"name", b"name,note"):
+        pipeline.run(header + b"\nx\n", dataset="grows")
     large = pipeline.run(orders(5_000))
     # It is in the archive now.
     pipeline.send(

@@ -97,6 +97,11 @@ class Layout:
         return tuple(column.field for column in self.columns)
 
     @property
+    def has_named_fields(self) -> bool:
+        """Whether a contract names the fields; otherwise their names are the header's."""
+        return self.blank_rows != "skip-white"
+
+    @property
     def width(self) -> int:
         """How many cells a record has."""
         return len(self.labels)

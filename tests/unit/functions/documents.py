@@ -73,6 +73,7 @@ SUMMARY: dict[str, Any] = {
         "dropped_columns": 2,
         "kept_columns": 0,
     },
+    "glue_database": "",
 }
 RESULTS: dict[str, Any] = {
     "parse": PARSE,

@@ -339,3 +339,35 @@ class TestChannels:
         assert len((message_of(document) + attributes).encode()) < MESSAGE_BYTES
         assert len(json.dumps(event_of(document, "bus"), ensure_ascii=False).encode()) < ENTRY_BYTES
         assert len(document["error"]["message"]) <= CAUSE_LENGTH
+
+
+def test_a_catalogue_that_differs_is_reported_with_what_to_do() -> None:
+    problems = [f"In the table orders, the field f{number} has changed." for number in range(10)]
+    catalogue = {
+        "database": "analytics",
+        "table": "orders",
+        "action": "extended",
+        "problems": problems,
+        "problem_count": 12,
+    }
+    document = outcome(catalogue=catalogue)
+    OUTCOME.validate(document)
+    assert document["catalogue"] == {**catalogue, "error": None}
+    assert problems[0] in lines(document)
+    assert "There are 2 other problems with the table." in lines(document)
+
+
+def test_a_catalogue_that_failed_is_reported_as_an_error() -> None:
+    cause = {"errorMessage": "GetTable answered AccessDenied.", "errorType": "InternalError"}
+    document = outcome(catalogue={"Error": "InternalError", "Cause": json.dumps(cause)})
+    OUTCOME.validate(document)
+    assert document["catalogue"]["error"] == "InternalError: GetTable answered AccessDenied."
+    assert document["catalogue"]["table"] is None
+    assert "The catalogue was not updated. InternalError: GetTable answered AccessDenied." in lines(
+        document
+    )
+
+
+def test_without_a_database_there_is_no_catalogue() -> None:
+    assert outcome()["catalogue"] is None
+    assert "catalogue" not in text_of(outcome())

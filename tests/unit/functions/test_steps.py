@@ -21,17 +21,25 @@ SEVERAL = {"splits": 3}
 ONE = {"splits": 1}
 ARCHIVED = {"archive_source": "true"}
 SUPERSEDED = {"superseded_by": {"file_id": "later", "execution": "later"}}
+CATALOGUED = {"glue_database": "analytics"}
+WITHOUT_CATALOGUE = {"glue_database": ""}
 # Results and errors that decide which way a file goes; together they lead through every step.
 ROUTES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
-    "one split": ({"ParseCsv": ONE, "Notify": ARCHIVED}, {}),
-    "several splits": ({"ParseCsv": SEVERAL, "Notify": ARCHIVED}, {}),
+    "one split": ({"ParseCsv": ONE, "Summarize": CATALOGUED, "Notify": ARCHIVED}, {}),
+    "no catalogue": ({"ParseCsv": ONE, "Summarize": WITHOUT_CATALOGUE, "Notify": ARCHIVED}, {}),
+    "several splits": ({"ParseCsv": SEVERAL, "Summarize": CATALOGUED, "Notify": ARCHIVED}, {}),
     "superseded before it was read": ({"ParseCsv": {**ONE, **SUPERSEDED}, "Notify": ARCHIVED}, {}),
     "superseded while it was processed": (
         {"ParseCsv": SEVERAL, "WriteOutput": SUPERSEDED, "Notify": ARCHIVED},
         {},
     ),
     "misaligned splits": (
-        {"ParseCsv": SEVERAL, "PlanOneSplit": ONE, "Notify": ARCHIVED},
+        {
+            "ParseCsv": SEVERAL,
+            "PlanOneSplit": ONE,
+            "Summarize": CATALOGUED,
+            "Notify": ARCHIVED,
+        },
         {"NumberSplits": "MisalignedSplits"},
     ),
 }
@@ -96,7 +104,7 @@ def test_a_step_that_resume_at_does_not_know_is_found() -> None:
     assert {resumed_at(one, states) for one in failed} == {"WriteOutput"}
 
 
-@pytest.mark.parametrize("rule", range(1, 5))
+@pytest.mark.parametrize("rule", range(1, 6))
 def test_a_rule_that_is_missing_in_resume_at_is_found(rule: int) -> None:
     states = copy.deepcopy(workflow.STATES)
     del states["ResumeAt"]["Choices"][rule]
@@ -160,6 +168,17 @@ def test_the_gate_raises_nothing_that_it_would_retry(name: str) -> None:
     assert type(raised).__name__ not in GATE_ERRORS
 
 
+def test_a_file_succeeds_without_its_optional_steps() -> None:
+    optional = {step.state: step for step in CHAIN if step.optional}
+    assert optional.keys() == {"UpdateCatalogue"}
+    for name, step in optional.items():
+        state = workflow.STATES[name]
+        [caught] = state["Catch"]
+        assert caught["ErrorEquals"] == ["States.ALL"]
+        assert caught["ResultPath"] == f"$.{step.result}"
+        assert caught["Next"] == state["Next"]
+
+
 def test_starting_over_begins_with_the_first_step() -> None:
     assert workflow.STATES["StartOver"]["Next"] == CHAIN[0].state
 
@@ -188,6 +207,11 @@ LATE = {"output": documents.OUTPUT, "summary": documents.SUMMARY}
         ({**PLANNED, "transform": {}}, "WriteOutput"),
         ({**PLANNED, "transform": {}, "output": documents.OUTPUT}, "Summarize"),
         ({**PLANNED, "transform": {}, **LATE}, "RecordMetadata"),
+        ({**PLANNED, "transform": {}, **LATE, "summary": CATALOGUED}, "UpdateCatalogue"),
+        (
+            {**PLANNED, "transform": {}, **LATE, "summary": CATALOGUED, "catalogue": {}},
+            "RecordMetadata",
+        ),
         ({**MANY}, "MeasureSplits"),
         ({**MEASURED}, "NumberSplits"),
         ({**NUMBERED}, "TransformSplits"),

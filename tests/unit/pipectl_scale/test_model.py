@@ -122,6 +122,7 @@ def test_at_warn_only_lambda_itself_logs(deployed: Deployed) -> None:
 # The estimate changes with these parameters; the others change nothing that it shows.
 COUNTED = {
     "ArchiveSource",
+    "GlueDatabase",
     "LogLevel",
     "MaxConcurrency",
     "NotificationEmail",
@@ -152,6 +153,7 @@ def test_every_parameter_is_counted_or_known_not_to_count() -> None:
     ("name", "value"),
     [
         ("ArchiveSource", "true"),
+        ("GlueDatabase", "analytics"),
         ("LogLevel", "WARN"),
         ("MaxConcurrency", "1"),
         ("NotificationEmail", "a@example.com"),
