@@ -108,7 +108,7 @@ class Assembler:
     """
 
     excerpt: Callable[[int, Callable[[int, int], bytes]], bytes]
-    tail: Callable[[Iterable[Excerpt]], bytes | bytearray]
+    tail: Callable[[Iterable[Excerpt]], bytes]
     check: Callable[[int, int], None]
 
 

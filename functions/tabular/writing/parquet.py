@@ -1,4 +1,4 @@
-"""Processed records as Parquet: typed columns, compressed with Zstandard, one row group a block.
+"""Processed records as Parquet: typed columns, compressed with Zstandard.
 
 Column types follow from the contract alone, so that all splits of a file have one schema. Numbers
 are decimals of 38 digits, 18 of them after the point: what does not fit is rejected, visibly,
@@ -8,26 +8,26 @@ rather than rounded.
 from __future__ import annotations
 
 import re
-import tempfile
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import polars as pl
-from polars.io.plugins import register_io_source
 
 from tabular.faults import Fault
 from tabular.values.fault_columns import FaultColumn, shown_texts
 from tabular.writing.output_format import (
+    Excerpt,
     FileFacts,
     ProcessedRecords,
     Writer,
     check_origin_names,
 )
+from tabular.writing.parquet_footer import compose_footer, read_footer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tabular.model import Field, RecordShape
     from tabular.sink import Sink
@@ -60,6 +60,12 @@ _MISFIT = {
 }
 _FINER = re.compile(r"\.[0-9]{6}0*[1-9]")
 _CHUNK_BYTES = 1024 * 1024
+_GROUP_BYTES = 128 * 1024 * 1024
+"""Approximate size of a row group's records in memory, where all of them are before it is written.
+
+Large row groups make the footer short and the file small; small ones can be skipped by a filter.
+"""
+_GROUP_ROWS = 1024 * 1024
 _LEAST, _MOST = -(2**63), 2**63 - 1
 
 
@@ -106,38 +112,52 @@ def parquet_frame(
     return pl.DataFrame(series, schema=schema)
 
 
-def write_parquet(frames: Iterable[pl.DataFrame], fields: Sequence[Field], sink: Sink) -> None:
-    """Write one Parquet file of all frames into the sink, keeping one frame in memory at a time.
+def write_parquet(frames: Iterable[pl.DataFrame], facts: FileFacts, sink: Sink) -> None:
+    """Write one Parquet file of all frames into the sink, keeping one row group in memory.
 
-    It goes through a temporary file. What the frames' iterator raises is raised here.
+    Each row group is written as a file of its own, and a footer for all of them follows, as when
+    WriteOutput puts parts together. So a row group is limited in bytes, however long records are.
+
+    The file's metadata say which file and execution it is from: two attempts never write the same
+    bytes.
     """
-    failures: list[Exception] = []
+    excerpts = []
+    for frame in _row_groups(frames, facts.fields):
+        file = BytesIO()
+        frame.write_parquet(
+            file,
+            compression="zstd",
+            row_group_size=max(1, frame.height),
+            metadata={"file_id": facts.file_id, "processed_at": facts.processed_at},
+        )
+        content = file.getbuffer()
+        sink.write(content)
+        excerpts.append(Excerpt(len(content), read_footer(len(content), _reader(content))))
+    if len(excerpts) > 1:
+        sink.write(compose_footer(excerpts))
 
-    def batches(
-        with_columns: list[str] | None,
-        predicate: pl.Expr | None,
-        n_rows: int | None,
-        batch_size: int | None,
-    ) -> Iterator[pl.DataFrame]:
-        del with_columns, predicate, n_rows, batch_size  # all columns and rows are wanted
-        try:
-            yield from frames
-        except Exception as error:
-            failures.append(error)
-            raise
 
-    with tempfile.TemporaryDirectory(prefix="parquet-") as folder:
-        path = Path(folder) / "part.parquet"
-        source = register_io_source(batches, schema=parquet_schema(fields))
-        try:
-            source.sink_parquet(path, compression="zstd", engine="streaming")
-        except pl.exceptions.PolarsError:
-            if failures:
-                raise failures[0] from None
-            raise
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                sink.write(chunk)
+def _row_groups(frames: Iterable[pl.DataFrame], fields: Sequence[Field]) -> Iterator[pl.DataFrame]:
+    """The frames in groups of about `_GROUP_BYTES`; one without rows if there are no rows."""
+    empty = pl.DataFrame(schema=parquet_schema(fields))
+    group, size, rows = [empty], 0, 0
+    written = False
+    for frame in frames:
+        if not frame.height:
+            continue
+        group.append(frame)
+        size += int(frame.estimated_size())
+        rows += frame.height
+        if size >= _GROUP_BYTES or rows >= _GROUP_ROWS:
+            yield pl.concat(group)
+            group, size, rows = [empty], 0, 0
+            written = True
+    if rows or not written:
+        yield pl.concat(group)
+
+
+def _reader(content: memoryview) -> Callable[[int, int], bytes]:
+    return lambda at, length: bytes(content[at : at + length])
 
 
 def _typed(field: Field, texts: pl.Series) -> pl.Series:
@@ -205,7 +225,7 @@ def _write(batches: Iterable[ProcessedRecords], facts: FileFacts, sink: Sink) ->
     frames = (
         parquet_frame(facts.fields, facts.file_id, batch.rows, batch.values) for batch in batches
     )
-    write_parquet(frames, facts.fields, sink)
+    write_parquet(frames, facts, sink)
 
 
 def _check_fields(fields: Sequence[Field], _: RecordShape) -> None:

@@ -54,6 +54,7 @@ _MAX_DEPTH = 8
 """Structures of a footer are nested less deeply."""
 _LONG_LIST = 15
 _MAX_VARINT_BYTES = 10
+_MAX_OLD_OFFSET = 2**62
 
 
 class MalformedFooter(ValueError):
@@ -91,7 +92,7 @@ def read_footer(size: int, read: Callable[[int, int], bytes]) -> bytes:
     return end[len(end) - _ENDING - length : len(end) - _ENDING]
 
 
-def compose_footer(parts: Iterable[Excerpt]) -> bytearray:
+def compose_footer(parts: Iterable[Excerpt]) -> bytes:
     """What follows the bytes of all parts: the footer, its length and the magic.
 
     `parts` are the sizes of the parts and their footers, in order, at least one.
@@ -108,7 +109,7 @@ def compose_footer(parts: Iterable[Excerpt]) -> bytearray:
             raise MalformedFooter(f"part {number}: the footer ends too early") from None
         except (MalformedFooter, UnlikeParts) as error:
             raise type(error)(f"part {number}: {error}") from None
-    return whole.ending()
+    return bytes(whole.ending())
 
 
 def check_columns(parts: int, columns: int) -> None:
@@ -226,7 +227,10 @@ class _Composition:
 
 
 _COPIED, _OFFSET, _OLD_OFFSET, _ROWS, _ORDINAL, _META, _COLUMNS, _REFUSED = range(8)
-"""What is done with a field. Offsets of 0 mean none. Writers disagree about the deprecated ones."""
+"""What is done with a field. An offset of 0 means none.
+
+The deprecated one is read by nobody, and Polars writes values that may be beyond the file's end.
+"""
 
 _ROW_GROUP: Mapping[int, tuple[int, int]] = {
     1: (_LIST, _COLUMNS),
@@ -316,7 +320,7 @@ class _Copy:
         if action == _OFFSET:
             self._offset(self._data_end)
         elif action == _OLD_OFFSET:
-            self._offset(self._data_end + len(self._data) + _ENDING)
+            self._offset(_MAX_OLD_OFFSET)
         elif action == _META:
             self._struct(_COLUMN_METADATA)
         elif action == _COLUMNS:

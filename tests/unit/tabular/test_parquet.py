@@ -8,9 +8,11 @@ from decimal import Decimal
 from io import BytesIO
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 from tabular.errors import HeaderMismatch, UnreadableFile
+from tabular.writing import parquet
 from tests.unit.tabular.engine import Result, contract_of, layout_of, run
 
 CONTRACT = contract_of(
@@ -72,6 +74,35 @@ def test_many_blocks_are_one_file_in_order() -> None:
     frame = frame_of(run(HEADER + rows, CONTRACT, output_format="parquet", block_bytes=64))
     assert frame["n"].to_list() == list(range(500))
     assert frame["_row"].to_list() == list(range(1, 501))
+
+
+def test_row_groups_are_limited_in_bytes_and_one_file_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = b"".join(b"%d,,,,,,%s\n" % (number, b"x" * number) for number in range(200))
+    whole = run(HEADER + rows, CONTRACT, output_format="parquet", block_bytes=500)
+    monkeypatch.setattr(parquet, "_GROUP_BYTES", 5000)
+    result = run(HEADER + rows, CONTRACT, output_format="parquet", block_bytes=500)
+
+    groups = pq.read_metadata(BytesIO(result.processed))
+    sizes = [groups.row_group(number).num_rows for number in range(groups.num_row_groups)]
+    assert frame_of(result).equals(frame_of(whole))
+    assert pq.read_metadata(BytesIO(whole.processed)).num_row_groups == 1
+    assert len(sizes) > 3
+    assert sizes[0] > sizes[-2]  # of shorter records
+
+
+def test_the_metadata_say_which_file_and_execution_wrote_it() -> None:
+    result = run(HEADER + b"1,,,,,,x\n", CONTRACT, output_format="parquet")
+    metadata = pq.read_metadata(BytesIO(result.processed)).metadata
+    assert metadata[b"file_id"] == b"f"
+    assert metadata[b"processed_at"] == b"2024-01-01T00:00:00Z"
+
+
+def test_the_same_records_are_the_same_bytes() -> None:
+    content = HEADER + b"1,,,,,,x\n2,3,,,,,y\n" * 100
+    first = run(content, CONTRACT, output_format="parquet")
+    assert run(content, CONTRACT, output_format="parquet").processed == first.processed
 
 
 def test_what_reading_raises_is_raised_by_its_name() -> None:

@@ -314,10 +314,7 @@ REFUSED = {
     ),
     "an encrypted column": (changed(*COLUMN, 8, to=(thrift.STRUCT, {})), "can't be moved"),
     "an offset before the data": (changed(*COLUMN, 3, 9, to=(thrift.I64, 3)), "offset is outside"),
-    "an old offset behind the part": (
-        changed(*COLUMN, 2, to=(thrift.I64, 2 * len(PART))),
-        "offset is outside",
-    ),
+    "a negative old offset": (changed(*COLUMN, 2, to=(thrift.I64, -4)), "offset is outside"),
     "a negative offset": (changed(*COLUMN, 4, to=(thrift.I64, -4)), "offset is outside"),
     "an offset behind the data": (
         changed(*COLUMN, 6, to=(thrift.I64, len(PART))),
