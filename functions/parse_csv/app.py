@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, Literal
 
 from parse_csv.contracts import read_contract
-from parse_csv.limits import bytes_a_line, check_splits, why_one_split
+from parse_csv.limits import bytes_a_line, check_assembly, check_splits, why_one_split
 from parse_csv.names import check_dataset, check_keys
 from parse_csv.origin import locate
 from shared import keys, publication, storage
@@ -39,6 +39,7 @@ class Settings:
     split_size_bytes: int
     transform_timeout_seconds: int
     ignored_names: IgnoredNames
+    output_format: str = field(metadata={"choices": FORMATS})
 
 
 @step(TabularError)
@@ -153,7 +154,7 @@ def _plan(
     """The splits: a single one if the file is small, can't be cut, or was cut wrong before.
 
     `misaligned` is the error of the wrong cut. Raises `FileTooLarge` if a split is more than one
-    function can process.
+    function can process, or if there are too many for the output's format.
     """
     if misaligned:
         where = readable_cause(misaligned["Cause"])
@@ -167,4 +168,6 @@ def _plan(
         )
         reason = why_one_split(layout)
     check_splits(splits, layout, settings.transform_timeout_seconds, reason, line_bytes)
+    output_format = FORMATS[layout.contract.output_format or settings.output_format]
+    check_assembly(len(splits), layout, output_format)
     return splits

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from tabular.errors import FileTooLarge
 from tabular.reading.layout import Layout
 from tabular.reading.split import Split
+from tabular.writing.output_format import OutputFormat
 
 # Measured on one core: `make bench-shapes`, `make bench`, and "One-split limit" in docs/scale.md.
 # The slowest files are those in which every record is rejected: 8 MB/s for 10-byte records, while
@@ -72,6 +73,12 @@ def check_splits(
         bytes=end - start,
         limit_bytes=limit,
     )
+
+
+def check_assembly(splits: int, layout: Layout, output_format: OutputFormat) -> None:
+    """Raise `FileTooLarge` if the parts of the splits certainly can't become one object."""
+    if splits > 1 and output_format.load_assembler is not None:
+        output_format.load_assembler().check(splits, len(layout.fields))
 
 
 def _unique_keys(layout: Layout) -> int:

@@ -58,18 +58,21 @@ def handler(task: Task) -> dict[str, Any]:
         splits=parse["splits"],
         rank=Rank.of(job.source, task.execution),
     )
-    published: dict[str, Any] = {"processed_key": None, "rejected_key": None, "superseded_by": None}
+    published: dict[str, Any] = dict.fromkeys(RESULTS)
     try:
         published |= publish(publication, whole)
     except HigherRank as found:
         published["superseded_by"] = found.rank.to_document()
     return {
         **published,
-        "processed_bytes": whole.processed_bytes,
         "record_count": whole.record_count,
         "processed_count": whole.processed_count,
         "error_count": whole.error_count,
     }
+
+
+RESULTS = ("processed_key", "processed_bytes", "rejected_key", "superseded_by")
+"""What the handler returns of the publication: always all of them, null if there is none."""
 
 
 def _measured_records(results: Mapping[str, Mapping[str, Any]]) -> int | None:

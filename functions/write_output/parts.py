@@ -11,12 +11,11 @@ from shared.errors import InternalError, MixedParts
 
 @dataclass(frozen=True)
 class WholeFile:
-    """The totals of all parts of a file; `processed_bytes` is the size of the output."""
+    """The totals of all parts of a file."""
 
     record_count: int
     processed_count: int
     error_count: int
-    processed_bytes: int
     output_format: str
 
 
@@ -32,7 +31,7 @@ def add_up(
     started at `processed_at`; making them again helps. Raises `InternalError` if the counts don't
     agree with each other or with `expected_records`: publishing would mix attempts or lose records.
     """
-    records = processed = errors = size = 0
+    records = processed = errors = 0
     formats = set()
     starts = set()
     engines: list[Mapping[str, str]] = []
@@ -40,7 +39,6 @@ def add_up(
         records += report["record_count"]
         processed += report["processed_count"]
         errors += report["error_count"]
-        size += report["processed_bytes"]
         formats.add(str(report["format"]))
         starts.add(str(report["processed_at"]))
         # Older versions of this pipeline wrote reports without it.
@@ -55,7 +53,7 @@ def add_up(
             f"{records} records were read ({expected_records} expected), but {processed} processed "
             f"and {errors} rejected. Nothing was published. Start a new execution."
         )
-    return WholeFile(records, processed, errors, size, formats.pop())
+    return WholeFile(records, processed, errors, formats.pop())
 
 
 _REMEDY = "Nothing was published. Redrive the execution: it makes the parts again."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from shared.storage import Condition, Properties
 from shared.versions import Rank
 from tabular.writing.formats import FORMATS
 from tabular.writing.output_format import OutputFormat
+from write_output.assemble import assemble
 from write_output.parts import WholeFile
 
 
@@ -47,11 +48,12 @@ class Publication:
 
 
 def publish(file: Publication, whole: WholeFile) -> dict[str, Any]:
-    """Publish the rejected records, then the processed ones; returns their keys.
+    """Publish the rejected records, then the processed ones; returns their keys and the size.
 
     A reader who sees the processed records finds the rejected ones in place. Repeating it changes
     nothing. Raises `MixedParts`, before anything is published, if any part is missing, and
-    `HigherRank` if an output of a higher rank is published, which stays as it is.
+    `HigherRank` if an output of a higher rank is published, which stays as it is. What `assemble`
+    raises comes before anything is published, too.
     """
     prefix = file.work.parts
     parts = {part.key: part for part in storage.list_objects(file.bucket, prefix)}
@@ -61,14 +63,20 @@ def publish(file: Publication, whole: WholeFile) -> dict[str, Any]:
         _in_order(file, parts, content)
     processed_keys = [file.processed_key(one) for one in FORMATS.values()]
     _check(publication.higher_rank(file.bucket, processed_keys, file.rank))
+    sources = assemble(_in_order(file, parts, output_format.suffix), output_format)
     rejected_key = _publish_rejected(file, whole, parts)
     try:
-        processed_key = _publish_processed(file, output_format, parts)
+        processed_key = _publish_processed(file, output_format, sources)
     except HigherRank:
         # The higher rank's own rejected records, if it has any, are in place: they came first.
         publication.withdraw(file.bucket, file.rejected_key, file.rank)
         raise
-    return {"processed_key": processed_key, "rejected_key": rejected_key}
+    size = sum(len(one) if isinstance(one, bytes) else one.size for one in sources)
+    return {
+        "processed_key": processed_key,
+        "processed_bytes": size,
+        "rejected_key": rejected_key,
+    }
 
 
 def _publish_rejected(
@@ -85,12 +93,9 @@ def _publish_rejected(
 
 
 def _publish_processed(
-    file: Publication, output_format: OutputFormat, parts: dict[str, Location]
+    file: Publication, output_format: OutputFormat, sources: Sequence[Location | bytes]
 ) -> str:
     key = file.processed_key(output_format)
-    if output_format.assembly != "concatenate" and file.splits > 1:
-        raise NotImplementedError(f"{output_format.name} can't be put together from its parts.")
-    sources = _in_order(file, parts, output_format.suffix)
     _replace(file, key, sources, output_format.media_type)
     for other in _others(output_format):
         # The dataset's output format has changed. For a moment there are both.
@@ -101,7 +106,9 @@ def _publish_processed(
     return key
 
 
-def _replace(file: Publication, key: str, sources: list[Location], media_type: str) -> None:
+def _replace(
+    file: Publication, key: str, sources: Sequence[Location | bytes], media_type: str
+) -> None:
     properties = Properties(ContentType=media_type, Metadata=file.rank.to_metadata())
 
     def write(condition: Condition) -> None:

@@ -167,7 +167,7 @@ LOG_REQUESTS = Quota(
 )
 SPLITS = Quota(
     "S3: parts of an upload (and so splits of a file)",
-    MAX_SPLITS,
+    MAX_SPLITS + 1,  # one for what a format adds
     "parts",
     "https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html",
     "Nothing: splits grow with the file, so there are never more.",
@@ -177,7 +177,7 @@ OBJECT_BYTES = Quota(
     5e12,
     "bytes",
     None,
-    "Upload smaller files, or choose parquet: one object per split, listed in a manifest.",
+    "Upload smaller files, or choose parquet, whose objects are smaller.",
 )
 HISTORY = Quota(
     "Step Functions: events in a history",

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from tabular.reading.layout import Layout
     from tabular.sink import ReadRange
 
-MAX_SPLITS = 10_000
-"""The output is composed by a multipart upload, which can have this many parts."""
+MAX_SPLITS = 9_999
+"""The output is composed by a multipart upload, which can have this many parts and one more, for
+what a format adds after the parts of the splits."""
 _WINDOWS = (64 * 1024, 512 * 1024, MAX_RECORD_BYTES)
 """Bytes read near a mark, the next size where the smaller one does not decide."""
 _TRIED_RECORDS = 20

@@ -4,12 +4,13 @@ To add one, write a module beside `jsonl.py` that defines a `WRITER`, add the fo
 its name for the template's parameter `OutputFormat`. Nothing else names a format.
 
 Writers need Polars, which ParseCsv loads late and WriteOutput's package does not have. So a
-format's module is imported where the format is first written, not with this one.
+format's module is imported where the format is first written, not with this one. What puts parts
+together is in a module of its own, because WriteOutput needs it.
 """
 
 from __future__ import annotations
 
-from tabular.writing.output_format import OutputFormat, Writer
+from tabular.writing.output_format import Assembler, OutputFormat, Writer
 
 
 def _jsonl() -> Writer:
@@ -24,6 +25,12 @@ def _parquet() -> Writer:
     return WRITER
 
 
+def _parquet_assembler() -> Assembler:
+    from tabular.writing.parquet_footer import ASSEMBLER
+
+    return ASSEMBLER
+
+
 FORMATS = {
     output_format.name: output_format
     for output_format in (
@@ -31,15 +38,14 @@ FORMATS = {
             name="jsonl",
             suffix="jsonl",
             media_type="application/x-ndjson",
-            assembly="concatenate",
             load_writer=_jsonl,
         ),
         OutputFormat(
             name="parquet",
             suffix="parquet",
             media_type="application/vnd.apache.parquet",
-            assembly="manifest",
             load_writer=_parquet,
+            load_assembler=_parquet_assembler,
             columnar=True,
         ),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from tabular.errors import HeaderMismatch
 from tabular.model import ORIGIN_NAMES
@@ -78,8 +78,8 @@ class Writer:
     iterable, keep no block longer than it needs to, and let the iterable's errors through.
 
     `check_fields` raises HeaderMismatch where records of this shape have no column for a field.
-    `misfits`
-    returns the faults of a column's values that the format cannot hold without loss, or None.
+    `misfits` returns the faults of a column's values that the format cannot hold without loss, or
+    None.
     """
 
     write: Callable[[Iterable[ProcessedRecords], FileFacts, Sink], None]
@@ -104,7 +104,8 @@ class Assembler:
     all parts, in order, and reads them lazily. `check` raises FileTooLarge if a file of a number of
     parts and fields certainly has too long a tail.
 
-    The first two raise ValueError if the parts can't be put together.
+    The first two raise FileTooLarge if the tail would be too long, and ValueError if the parts
+    can't be put together.
     """
 
     excerpt: Callable[[int, Callable[[int, int], bytes]], bytes]
@@ -117,15 +118,15 @@ class OutputFormat:
     """A format of processed records. `tabular.writing.formats` lists all of them.
 
     `name` is the value of a contract's `outputFormat` and of the stack's parameter. `suffix` ends
-    the keys of its objects. `assembly` says how the parts of several splits become the output:
-    `concatenate` makes one object of their bytes, one after the other; `manifest` publishes one
-    object per split and a manifest that lists them. `load_writer` imports the format's module.
-    `columnar` formats compress each column: their size is a share of the file's.
+    the keys of its objects. `load_writer` imports the format's module. The parts of several splits
+    become one object: their bytes, one after the other, and what the assembler adds; without
+    `load_assembler` that is nothing. `columnar` formats compress each column: their size is a share
+    of the file's.
     """
 
     name: str
     suffix: str
     media_type: str
-    assembly: Literal["concatenate", "manifest"]
     load_writer: Callable[[], Writer]
+    load_assembler: Callable[[], Assembler] | None = None
     columnar: bool = False

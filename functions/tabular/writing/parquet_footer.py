@@ -21,11 +21,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tabular.errors import FileTooLarge
+from tabular.model import ORIGIN_NAMES
+from tabular.writing.output_format import Assembler, Excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-
-    from tabular.writing.output_format import Excerpt
 
 MAX_FOOTER_BYTES = 256 * 1024 * 1024
 """Maximum size of the composed footer. It is made in memory, and readers keep all of it in theirs.
@@ -112,12 +112,15 @@ def compose_footer(parts: Iterable[Excerpt]) -> bytes:
     return bytes(whole.ending())
 
 
-def check_columns(parts: int, columns: int) -> None:
-    """Raise FileTooLarge if a file of this many parts and columns certainly has too long a footer.
+def check_columns(parts: int, fields: int) -> None:
+    """Raise FileTooLarge if a file of this many parts and fields certainly has too long a footer.
 
     It is a lower bound: a part has at least one row group. `compose_footer` knows exactly.
     """
-    _check_size(parts * columns * MIN_COLUMN_BYTES)
+    _check_size(parts * (fields + len(ORIGIN_NAMES)) * MIN_COLUMN_BYTES)
+
+
+ASSEMBLER = Assembler(read_footer, compose_footer, check_columns)
 
 
 def _check_size(footer_bytes: int) -> None:

@@ -28,9 +28,7 @@ def _write_numbers(batches: Iterable[ProcessedRecords], facts: FileFacts, sink: 
 
 
 def _numbers() -> OutputFormat:
-    return OutputFormat(
-        "numbers", "num", "text/x-numbers", "concatenate", lambda: Writer(_write_numbers)
-    )
+    return OutputFormat("numbers", "num", "text/x-numbers", lambda: Writer(_write_numbers))
 
 
 @pytest.fixture

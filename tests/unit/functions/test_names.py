@@ -98,6 +98,7 @@ def test_parse_csv_refuses_before_it_calls_anything(
         monkeypatch.setenv(name, "1")
     monkeypatch.setenv("REQUIRE_CONTRACT", "false")
     monkeypatch.setenv("IGNORED_NAMES", "")
+    monkeypatch.setenv("OUTPUT_FORMAT", "jsonl")
     job = job_of(folder)
     document = {"file_id": job.file_id, "attempt": 1, "source": vars(job.source)}
     with pytest.raises(error):

@@ -42,7 +42,7 @@ def _no_fields(_: Sequence[Field], __: RecordShape) -> None:
 
 
 def _scratch(writer: Writer) -> OutputFormat:
-    return OutputFormat("scratch", "txt", "text/plain", "concatenate", lambda: writer)
+    return OutputFormat("scratch", "txt", "text/plain", lambda: writer)
 
 
 def test_a_format_is_listed_under_its_name() -> None:
