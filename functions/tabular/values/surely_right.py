@@ -65,6 +65,7 @@ _KNOWN_PROPERTIES = frozenset(
     {
         "name",
         "output_name",
+        "aliases",
         "type",
         "format",
         "missing_values",

@@ -11,6 +11,7 @@ import pytest
 from tabular.model import Constraints, Field
 from tabular.values import cells
 from tabular.values.columns import ColumnReader
+from tabular.values.surely_right import is_known
 
 TEXTS = pl.Series(["7", "+7", "10", "", "7", "7", "7", "7"])
 
@@ -84,3 +85,7 @@ def test_a_length_of_zero_is_a_limit() -> None:
     found = ColumnReader(field).read(pl.Series(["", "a"])).faults
     assert found is not None
     assert found.places.to_list() == [1]
+
+
+def test_every_property_that_fields_have_is_known() -> None:
+    assert is_known(Field("a", "a")), "no field takes the fast path: see _KNOWN_PROPERTIES"
