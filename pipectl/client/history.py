@@ -38,14 +38,32 @@ class ExecutionFailure:
 
 
 @dataclass
+class Try:
+    """One call that a state made, such as of its function; `failure` is its error."""
+
+    started_at: datetime
+    ended_at: datetime | None = None
+    failure: ExecutionFailure | None = None
+
+
+@dataclass
 class Visit:
-    """One pass through a state, its retries included; `failure` is the last call's error."""
+    """One pass through a state, its retries included; `failure` is the last call's error.
+
+    `run` is 0 for the execution's first run, 1 for the one after the first redrive. `given` and
+    `returned` are the state's input and output, JSON texts.
+    """
 
     name: str
     entered_at: datetime
     exited_at: datetime | None = None
     attempts: int = 0
     failure: ExecutionFailure | None = None
+    run: int = 0
+    tries: list[Try] = field(default_factory=list)
+    given: str | None = None
+    returned: str | None = None
+    map_run_arn: str | None = None
 
     def status(self, execution_status: str) -> str:
         """`succeeded` or `failed`; for a state that was not left, the execution's status."""
@@ -89,20 +107,28 @@ def read_history(events: Iterable[Mapping[str, Any]], status: str) -> Run:
     """
     run = Run(status)
     open_visits: dict[str, Visit] = {}
+    redrives = 0
     for event in events:
         kind = event["type"]
+        redrives += kind == "ExecutionRedriven"
         if kind.endswith("StateEntered"):
-            name = event["stateEnteredEventDetails"]["name"]
-            open_visits[name] = Visit(name, event["timestamp"])
+            details = event["stateEnteredEventDetails"]
+            name = details["name"]
+            open_visits[name] = Visit(name, event["timestamp"], run=redrives)
+            open_visits[name].given = details.get("input")
             run.visits.append(open_visits[name])
         elif kind.endswith("StateExited"):
-            visit = open_visits.pop(event["stateExitedEventDetails"]["name"], None)
+            details = event["stateExitedEventDetails"]
+            visit = open_visits.pop(details["name"], None)
             if visit is not None:
                 visit.exited_at = event["timestamp"]
+                visit.returned = details.get("output")
         elif kind.startswith("Execution"):
             _read_execution_event(run, kind, event)
         elif open_visits:
-            _read_attempt_event(next(reversed(open_visits.values())), kind, event)
+            visit = next(reversed(open_visits.values()))
+            _read_attempt_event(visit, kind, event)
+            _read_try(visit, kind, event)
     return run
 
 
@@ -141,6 +167,17 @@ def _read_attempt_event(visit: Visit, kind: str, event: Mapping[str, Any]) -> No
         visit.failure = ExecutionFailure(
             code, readable_cause(details.get("cause") or ""), visit.name
         )
+
+
+def _read_try(visit: Visit, kind: str, event: Mapping[str, Any]) -> None:
+    """Add the event to the state's tries, of which each is scheduled, and succeeds or fails."""
+    if kind == "MapRunStarted":
+        visit.map_run_arn = _details(event).get("mapRunArn")
+    elif kind.endswith("Scheduled"):
+        visit.tries.append(Try(event["timestamp"]))
+    elif visit.tries and kind.endswith(("Succeeded", "Failed", "TimedOut", "Aborted")):
+        visit.tries[-1].ended_at = event["timestamp"]
+        visit.tries[-1].failure = visit.failure
 
 
 def _origin(visits: list[Visit]) -> Visit | None:

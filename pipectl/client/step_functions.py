@@ -175,8 +175,12 @@ class Executions:
         if self._present_definition is None:
             machine = self._client.describe_state_machine(stateMachineArn=self._machine)
             self._present_definition = json.loads(machine["definition"])
-        own = self._client.describe_state_machine_for_execution(executionArn=arn)
-        return bool(json.loads(own["definition"]) == self._present_definition)
+        return bool(self.definition_of(arn) == self._present_definition)
+
+    def definition_of(self, arn: str) -> dict[str, Any]:
+        """The definition that the execution was started with."""
+        answer = self._client.describe_state_machine_for_execution(executionArn=arn)
+        return dict(json.loads(answer["definition"]))
 
     def redrive(self, arn: str) -> None:
         """Redrive an execution; raises ClientError if it can't be redriven."""

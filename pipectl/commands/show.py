@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipectl.client.stack_choice import StackChoice, stack_options
+from pipectl.errors import PipectlError
 from pipectl.output import echo, echo_json
 from pipectl.times import format_duration, format_time
 
 if TYPE_CHECKING:
+    from pipectl.client.stack_choice import Stack
     from pipectl.operate.details import ExecutionDetails
     from pipectl.operate.rerun_plan import RerunPlan
 
 
-@click.command(epilog="Example: pipectl show 5f0c2b7e9d1a4c3e8b6f7a9d0c1e2f3a")
+@click.command(
+    epilog="Example: pipectl show 5f0c2b7e9d1a4c3e8b6f7a9d0c1e2f3a --html run.html --open"
+)
 @click.argument("target", metavar="EXECUTION|FILE_ID")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@click.option(
+    "--html",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the execution's page: graph, timeline, events and the details of each step.",
+)
+@click.option("--open", "open_page", is_flag=True, help="Open the page in a browser.")
 @stack_options
-def command(*, choice: StackChoice, target: str, as_json: bool) -> None:
+def command(
+    *, choice: StackChoice, target: str, as_json: bool, html: Path | None, open_page: bool
+) -> None:
     """Show an execution: its states with times, tries and errors, its logs and its outputs.
 
     Name the execution by its name or ARN. A file's id means the last execution of the file, and
@@ -31,12 +45,36 @@ def command(*, choice: StackChoice, target: str, as_json: bool) -> None:
     from pipectl.client.targets import read_target
     from pipectl.operate.details import read_details
 
+    if open_page and html is None:
+        raise click.UsageError("--open needs --html FILE, the page to open.")
     wanted = read_target(target)
-    found = read_details(choice.open(), wanted)
+    stack = choice.open()
+    found = read_details(stack, wanted)
+    if html is not None:
+        _write_page(stack, found, html)
+    if open_page and html is not None:
+        click.launch(html.resolve().as_uri())
     if as_json:
         echo_json(found.to_document())
+    elif html is not None:
+        echo(f"Wrote {html}")
     else:
         _show(found)
+
+
+def _write_page(stack: Stack, found: ExecutionDetails, path: Path) -> None:
+    """Write the execution's page; raises `PipectlError` if the file can't be written."""
+    from pipectl.operate.execution_view import read_execution_view
+    from pipectl.views.execution_page import render
+
+    plan = found.rerun_plan
+    page = render(
+        read_execution_view(stack, found), rerun_with=_rerun_with(plan, found) if plan else None
+    )
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise PipectlError(f"The page can't be written to {path}: {error.strerror}.") from error
 
 
 def _show(found: ExecutionDetails) -> None:

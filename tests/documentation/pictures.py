@@ -1,13 +1,15 @@
-"""Pictures of the terminal for the documentation, recorded from real runs.
+"""Pictures for the documentation: the workflow, and terminals recorded from real runs.
 
-`make docs` runs the command behind `make demo` on a pseudo-terminal and draws what it prints as
-`docs/pictures/demo.svg`. File ids and seconds differ from run to run, so the picture is only
+`make docs` draws `docs/pictures/workflow.svg` from the workflow's definition. It also runs the
+command behind `make demo` on a pseudo-terminal and draws what it prints as
+`docs/pictures/demo.svg`. File ids and seconds differ from run to run, so that picture is only
 rewritten when something else has changed.
 """
 
 from __future__ import annotations
 
 import io
+import json
 import os
 import pty
 import re
@@ -19,9 +21,12 @@ from rich.console import Console
 from rich.terminal_theme import DIMMED_MONOKAI
 from rich.text import Text
 
+from pipectl.views.drawing import standalone
+from pipectl.views.graph import read_graph
 from tests.infrastructure.deployed import ROOT
 
 DEMO = ROOT / "docs" / "pictures" / "demo.svg"
+WORKFLOW = ROOT / "docs" / "pictures" / "workflow.svg"
 COLUMNS = 84
 _ARGUMENTS = (
     "run",
@@ -92,8 +97,18 @@ def content(svg: str) -> list[str]:
     return [_VARYING.sub("*", text) for text in _TEXT.findall(svg)]
 
 
+def workflow() -> str:
+    """The workflow, drawn from the definition that is deployed."""
+    path = ROOT / "statemachine" / "pipeline.asl.json"
+    definition = json.loads(path.read_text(encoding="utf-8"))
+    return standalone(read_graph(definition), "The workflow's states and the ways between them")
+
+
 def main() -> None:
-    """Record the demo; write the picture and print its name if it shows something new."""
+    """Draw the workflow and record the demo; write what is new, and print its name."""
+    if not WORKFLOW.exists() or WORKFLOW.read_text(encoding="utf-8") != workflow():
+        WORKFLOW.write_text(workflow(), encoding="utf-8")
+        sys.stdout.write(f"{WORKFLOW.relative_to(ROOT)}\n")
     with tempfile.TemporaryDirectory() as folder:
         output = recorded(*_ARGUMENTS, "--out", folder).replace(folder, "out")
     picture = drawn("make demo", output)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import html
 import re
+from xml.etree import ElementTree
 
-from tests.documentation.pictures import DEMO, content, drawn
+from tests.documentation.pictures import DEMO, WORKFLOW, content, drawn, workflow
 
 SHOWN = html.unescape(" ".join(content(DEMO.read_text(encoding="utf-8")))).replace("\xa0", " ")
 
@@ -21,6 +22,16 @@ def test_the_picture_loads_nothing_from_elsewhere() -> None:
     assert "@font-face" not in svg
     assert "url(http" not in svg
     assert "href" not in svg
+
+
+def test_the_picture_of_the_workflow_is_that_of_its_definition() -> None:
+    assert WORKFLOW.read_text(encoding="utf-8") == workflow(), "Run `make docs`."
+
+
+def test_the_picture_of_the_workflow_is_an_image_of_its_own() -> None:
+    root = ElementTree.fromstring(workflow())
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert not re.search(r"href|<script|url\((?!#)", workflow())
 
 
 def test_a_picture_with_other_ids_and_seconds_shows_nothing_new() -> None:

@@ -18,14 +18,15 @@ STEPS = {path.parent.name for path in (PROJECT / "functions").glob("*/app.py")}
 TABULAR_ROOMS = ("statistics", "values", "contract", "reading", "writing")
 TABULAR_TOP = {"uniqueness", "batch", "transform"}
 
-PIPECTL_ROOMS = ("client", "operate", "embedded", "scale", "local", "commands")
+PIPECTL_ROOMS = ("client", "operate", "views", "embedded", "scale", "local", "commands")
 PIPECTL_MAY_IMPORT = {
     "client": set(),
     "operate": {"client"},
+    "views": {"client", "operate"},
     "scale": {"embedded"},
     "embedded": {"client"},
     "local": {"client", "embedded"},
-    "commands": {"client", "operate", "embedded", "scale", "local"},
+    "commands": {"client", "operate", "views", "embedded", "scale", "local"},
 }
 
 

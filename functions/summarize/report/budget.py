@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from summarize.report.markup import Html, size_of
+from shared.markup import Html, size_of
 
 
 def within(room: int, items: Iterable[Html]) -> tuple[list[Html], bool]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from summarize.report.markup import Html, el
+from shared.markup import Html, el
 from summarize.report.numbers import percent
 
 _HEIGHT = 60

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from summarize.report.markup import Html, data, el, join
+from shared.markup import Html, data, el, join
 from summarize.report.numbers import count, counted, figure, moment, percent, size
 
 JUDGED_FROM = 5

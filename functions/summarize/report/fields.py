@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from shared.markup import Html, code, data, el, join
 from summarize.report.budget import within
 from summarize.report.charts import box, histogram, share
-from summarize.report.markup import Html, code, data, el, join
 from summarize.report.numbers import count, counted, figure, percent
 
 _MOST_CARDS = 1_000

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from shared.markup import Html, data, el, join, size_of
 from summarize.report import fields, rejects
 from summarize.report.budget import within
 from summarize.report.charts import share_of_limit
 from summarize.report.comparison import compared
-from summarize.report.markup import Html, data, el, join, size_of
 from summarize.report.numbers import count, counted, moment, percent, size
 from summarize.report.style import POLICY, STYLE
 from tabular.faults import RuleKey

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shared.markup import Html, code, data, el, join
 from summarize.report.budget import within
 from summarize.report.charts import share
-from summarize.report.markup import Html, code, data, el, join
 from summarize.report.numbers import count, counted, percent
 from tabular.faults import ADVICE, RuleKey
 from tabular.statistics.reject_examples import EXAMPLES_A_RULE, Example

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from pipectl.embedded.process import StackProcess
 from tests.integration.operate.conftest import Command, Dataset
@@ -93,6 +94,27 @@ def test_show_counts_tries_and_separates_redrives(
     assert again["FailureGate"]["status"] == "succeeded"
     gate = next(one for one in states if one["name"] == "FailureGate")
     assert (gate["redrive"], gate["status"]) == (0, "failed")
+
+
+def test_show_writes_the_page_of_an_execution(
+    embedded: StackProcess, dataset: Dataset, command: Command, tmp_path: Path
+) -> None:
+    [file_id] = broken(dataset, "file.csv")
+    page = tmp_path / "run.html"
+
+    assert f"Wrote {page}" in command("show", file_id, "--html", str(page)).stdout
+    failed = page.read_text(encoding="utf-8")
+    assert "The execution failed in ParseCsv." in failed
+    assert f"pipectl rerun {file_id}" in failed
+
+    dataset.set_contract(type_of_id="integer")
+    assert command("rerun", file_id).exit_code == 0
+    assert command("show", file_id, "--html", str(page)).exit_code == 0
+    redriven = page.read_text(encoding="utf-8")
+    assert "run 2, a redrive" in redriven
+    assert command("show", file_id, "--open").exit_code == 2
+    nowhere = command("show", file_id, "--html", str(tmp_path / "no" / "run.html"))
+    assert (nowhere.exit_code, "can't be written" in nowhere.stderr) == (1, True)
 
 
 def test_failures_say_why_a_file_failed_and_how_to_rerun_it(

@@ -50,7 +50,7 @@ class Page(HTMLParser):
         self.tags[tag] += 1
         self.attributes += [(tag, name, value or "") for name, value in attrs]
         if tag == "section":
-            self._section = dict(attrs)["id"] or ""
+            self._section = dict(attrs).get("id") or ""
         if tag == "tr":
             self.tables.setdefault(self._section, []).append([])
         if tag in {"td", "th"}:

@@ -14,7 +14,7 @@ from shared.text import is_printable, printable
 
 ELLIPSIS = "\u2026"
 _VOID = frozenset({"meta"})
-_DRAWN = frozenset({"rect", "path"})
+_DRAWN = frozenset({"rect", "path", "line", "circle"})
 # HTML lets their end tags out, which makes large tables a third smaller.
 # https://html.spec.whatwg.org/multipage/syntax.html#optional-tags
 _OPTIONAL_END = frozenset({"td", "th", "tr", "tbody", "thead", "dt", "dd", "li"})

@@ -1,0 +1,1 @@
+"""What people look at: the drawing of the workflow, the page of an execution, statuses in words."""
