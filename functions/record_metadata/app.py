@@ -80,12 +80,16 @@ def _metric_dataset(job: Job) -> str:
 
 
 def _count(outcome: Outcome, dataset: str) -> None:
-    """Write the business metrics, one set for each run of a file, by dataset."""
+    """Write the business metrics of a file's run, by dataset and as totals.
+
+    Alarms need the totals, because they can't add up metrics whose dimensions they don't know.
+    """
     meter = metrics()
     # CloudWatch drops metrics whose dimension value is not ASCII.
-    meter.add_dimension("dataset", dataset.encode("ascii", "backslashreplace").decode())
+    name = dataset.encode("ascii", "backslashreplace").decode()
+    meter.add_dimensions(service="record_metadata", dataset=name)
     meter.add_metric(f"Files{outcome.status.capitalize()}", "Count", 1)
-    for name, value in outcome.counts.items():
-        meter.add_metric(name, "Count", value)
+    for count, value in outcome.counts.items():
+        meter.add_metric(count, "Count", value)
     meter.add_metric("Duration", "Milliseconds", outcome.duration_ms)
     meter.flush_metrics()

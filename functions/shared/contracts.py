@@ -22,13 +22,13 @@ def deleted_contracts(input_bucket: str, dataset: str) -> list[str]:
 
 def contracts_among(dataset: str, keys_under: Callable[[str], Iterable[str]]) -> list[str]:
     """The keys of the dataset's contracts, sorted; `keys_under` lists the keys under a prefix."""
-    wanted = _folded(keys.contract_key(dataset))
+    wanted = folded(keys.contract_key(dataset))
     found = [key for prefix in _prefixes(dataset) for key in keys_under(prefix)]
-    return sorted({key for key in found if _folded(key) == wanted})
+    return sorted({key for key in found if folded(key) == wanted})
 
 
-def _folded(key: str) -> str:
-    """The key without differences that people overlook: case, and how accents are composed."""
+def folded(key: str) -> str:
+    """The key or name without what people overlook: case, and how accents are composed."""
     return normalize("NFC", normalize("NFC", key).casefold())
 
 

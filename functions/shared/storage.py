@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, Self, TypedDict
 
@@ -303,6 +304,27 @@ def list_objects(bucket: str, prefix: str) -> list[Location]:
             for page in pages
             for item in page.get("Contents", [])
         ]
+
+
+def list_modified(bucket: str, prefix: str) -> dict[str, datetime]:
+    """The keys under a prefix, and when each object was last written."""
+    with aws_errors(f"s3://{bucket}/{prefix}"):
+        pages = s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        return {
+            item["Key"]: item["LastModified"] for page in pages for item in page.get("Contents", [])
+        }
+
+
+def list_folders(bucket: str, prefix: str) -> list[str]:
+    """The names of the folders right below a prefix, which ends with a slash."""
+    with aws_errors(f"s3://{bucket}/{prefix}"):
+        pages = (
+            s3()
+            .get_paginator("list_objects_v2")
+            .paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+        )
+        found = [item["Prefix"] for page in pages for item in page.get("CommonPrefixes", [])]
+    return [folder.removeprefix(prefix).removesuffix("/") for folder in found]
 
 
 def list_deleted(bucket: str, prefix: str) -> list[str]:

@@ -112,6 +112,7 @@ class Contract:
     record: RecordShape = "envelope"
     output_names: NamePolicy = "cleaned"
     versions: VersionPolicy = "latest"
+    freshness: float | None = None
     report_examples: bool = True
     """Whether summary and report may show cells: in examples, and as values in statistics."""
 

@@ -228,7 +228,15 @@ def _leaves(schema: Mapping[str, Any], place: str) -> Iterator[tuple[str, str, M
             yield from _leaves(inner["items"], f"{path}[]")
 
 
+def _alarms() -> Table:
+    alarms = template().resources("AWS::CloudWatch::Alarm").values()
+    descriptions = [alarm["Properties"]["AlarmDescription"]["Fn::Sub"] for alarm in alarms]
+    parts = (text.rpartition(" Runbook: ${RunbookUrl}#") for text in descriptions)
+    return ("alarm", "when"), ((f"[{anchor}](#{anchor})", _text(when)) for when, _, anchor in parts)
+
+
 TABLES: dict[str, Callable[[], Table]] = {
+    "alarms": _alarms,
     "errors": _errors,
     "file-names": _file_names,
     "ignored-names": _ignored_names,

@@ -299,7 +299,6 @@ class TestNotifications:
             1,
             "GreaterThanOrEqualToThreshold",
         )
-        assert alarm["AlarmActions"] == [{"Ref": "NotificationTopic"}]
 
     def test_email_is_sent_only_if_an_address_is_given(self) -> None:
         assert deployed.resource("EmailSubscription")["Condition"] == "HasNotificationEmail"

@@ -22,11 +22,13 @@ _SETTINGS = (
     "record",
     "versions",
     "reportExamples",
+    "freshness",
 )
 _MAY_HAVE_EXTRA = ("subset", "partial")
 _MAY_LACK = ("superset", "partial")
 _COLUMN_POLICIES = ("fail", "drop", "keep")
 _PERCENT = 100
+_MAX_HOURS = 8784  # a leap year
 
 
 def with_settings(contract: Contract, node: Node, output_formats: Collection[str]) -> Contract:
@@ -50,6 +52,7 @@ def with_settings(contract: Contract, node: Node, output_formats: Collection[str
         ),
         record=cast("RecordShape", node.choice("record", ("envelope", "flat"), "envelope")),
         versions=cast("VersionPolicy", node.choice("versions", ("latest", "all"), "latest")),
+        freshness=_read_freshness(node),
         report_examples=node.choice("reportExamples", ("first", "none"), "first") == "first",
     )
 
@@ -58,14 +61,32 @@ def _read_percent(node: Node) -> float | None:
     if not node.has("maxRejectPercent"):
         return None
     value = node.properties["maxRejectPercent"]
-    try:
-        number = float(value) if not isinstance(value, bool | str) else -1.0
-    except (TypeError, ValueError):
-        number = -1.0
+    number = _number(value)
     if not 0 <= number <= _PERCENT:
         node.wrong("maxRejectPercent", f"expected a number from 0 to 100, found {shown(value)}")
         return None
     return number
+
+
+def _read_freshness(node: Node) -> float | None:
+    """Read the hours after which a dataset without a successful file is reported."""
+    if not node.has("freshness"):
+        return None
+    value = node.properties["freshness"]
+    number = _number(value)
+    if not 0 < number <= _MAX_HOURS:
+        expected = f"a number of hours, more than 0 and at most {_MAX_HOURS}"
+        node.wrong("freshness", f"expected {expected}, found {shown(value)}")
+        return None
+    return number
+
+
+def _number(value: object) -> float:
+    """The value as a float; -1 if it is no number."""
+    try:
+        return float(value) if not isinstance(value, bool | str) else -1.0  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return -1.0
 
 
 def _read_policy(

@@ -131,13 +131,16 @@ COUNTED = {
     "SplitSizeBytes",
 }
 NOT_COUNTED = {
+    "AlarmTopicArn",  # alarms are not files
     "Environment",  # a name
     "EventBusName",  # a name
     "IgnoredNames",  # ignored files start nothing
     "LogRetentionDays",  # keeping logs is not estimated
     "MaxRejectCount",  # which files fail is an option of the command
     "MaxRejectPercent",
+    "RejectShareAlarmPercent",
     "RequireContract",
+    "RunbookUrl",
     "TableDeletionProtection",
 }
 

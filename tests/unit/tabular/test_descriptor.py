@@ -352,7 +352,12 @@ def test_all_problems_are_told_at_once_with_their_paths() -> None:
                 ],
                 "primaryKey": ["z"],
             },
-            "pipeline": {"maxRejectPercent": 101, "outputFormat": "csv", "reportExamples": "all"},
+            "pipeline": {
+                "maxRejectPercent": 101,
+                "outputFormat": "csv",
+                "reportExamples": "all",
+                "freshness": 0,
+            },
         }
     )
 
@@ -369,6 +374,7 @@ def test_all_problems_are_told_at_once_with_their_paths() -> None:
         "pipeline.maxRejectPercent": "expected a number from 0 to 100, found 101",
         "pipeline.outputFormat": "expected one of jsonl, parquet, found 'csv'",
         "pipeline.reportExamples": "expected one of first, none, found 'all'",
+        "pipeline.freshness": "expected a number of hours, more than 0 and at most 8784, found 0",
     }
 
 
