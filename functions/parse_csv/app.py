@@ -47,10 +47,10 @@ def handler(task: Task) -> dict[str, Any]:
     """Read the file's head and the dataset's contract; write the plan and the splits to `work/`.
 
     Returns the keys of both, the file's location, and what was found out about the file. If a later
-    version of the file or a later attempt has published its output, there is nothing to do: the
-    result then has only `superseded_by`. Raises `InvalidDatasetName`, `KeyTooLong`,
-    `ContractMissing`, the `Source...` errors of `shared`, and the errors of `tabular` if the
-    contract is invalid or the file can't be read with it.
+    version of the file or a later attempt has published its output, there is nothing to read: the
+    result then has only `output_path` and `superseded_by`. Raises `InvalidDatasetName`,
+    `KeyTooLong`, `ContractMissing`, the `Source...` errors of `shared`, and the errors of `tabular`
+    if the contract is invalid or the file can't be read with it.
     """
     settings = from_environment(Settings)
     job = task.job
@@ -61,7 +61,8 @@ def handler(task: Task) -> dict[str, Any]:
     path = _output_path(job, contract.terms)
     higher = _higher_rank(task, path, settings.output_bucket)
     if higher:
-        return dict.fromkeys(RESULTS) | {"superseded_by": higher.to_document()}
+        found = {"output_path": path, "superseded_by": higher.to_document()}
+        return dict.fromkeys(RESULTS) | found
     location, head = locate(job, HEAD_BYTES)
     layout = _read_layout(head, location, contract.terms, settings, task.work)
     misaligned = task.payload["job"].get("misaligned") if task.payload.get("one_split") else None

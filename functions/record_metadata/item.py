@@ -166,7 +166,7 @@ def _counts(job: Job) -> dict[str, int]:
     """The counts of the last step that returned them; none if the file failed before that."""
     counted = job.results.get("output") or job.results.get("transform") or {}
     names = ("record_count", "processed_count", "error_count")
-    return {name: int(counted[name]) for name in names if name in counted}
+    return {name: int(counted[name]) for name in names if counted.get(name) is not None}
 
 
 def _failed(failure: Failure, recorded_at: datetime) -> Item:

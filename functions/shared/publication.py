@@ -45,6 +45,16 @@ def higher_rank(bucket: str, keys: Iterable[str], rank: Rank) -> Rank | None:
     return None
 
 
+def highest_rank(bucket: str, keys: Iterable[str]) -> Rank | None:
+    """The highest rank of these objects; None if there are none."""
+    highest: Rank | None = None
+    for key in keys:
+        there = look(bucket, key)
+        if there and there.rank and (highest is None or there.rank.is_above(highest)):
+            highest = there.rank
+    return highest
+
+
 def replace(bucket: str, key: str, rank: Rank, write: Callable[[Condition], None]) -> Rank | None:
     """Publish an object, unless one of a higher rank is there; returns the rank of that one.
 
@@ -69,14 +79,14 @@ def remove(bucket: str, key: str, rank: Rank) -> Rank | None:
     return _unless_higher(bucket, key, rank, attempt)
 
 
-def withdraw(bucket: str, key: str, rank: Rank) -> None:
-    """Remove an object if it is of exactly this rank: another execution has published a higher."""
+def remove_below(bucket: str, key: str, rank: Rank | None) -> None:
+    """Remove an object whose rank is below the one that is given; None removes nothing."""
     there = look(bucket, key)
-    if there and there.rank == rank:
+    if there and there.rank and rank and rank.is_above(there.rank):
         try:
             storage.delete_unchanged(there.location)
         except ObjectChanged:
-            return  # the other execution has replaced it
+            return  # it was replaced in the meantime, by a rank that is its own business
 
 
 def _unless_higher(

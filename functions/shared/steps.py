@@ -105,7 +105,7 @@ def _always(_document: Document) -> bool:
 def is_superseded(document: Document) -> bool:
     """Whether the output of a later version of the file, or of a later attempt, is published.
 
-    ParseCsv and WriteOutput find out. The file then goes on at RecordMetadata.
+    ParseCsv and WriteOutput find out. The file then goes on at WriteOutput and RecordMetadata.
     """
     return any(document.get(name, {}).get("superseded_by") for name in ("parse", "output"))
 
@@ -179,7 +179,8 @@ CHAIN = (
         child="TransformSplit",
     ),
     Step("Transform", "transform", applies=_is_one_split),
-    Step("WriteOutput", "output", applies=_is_current),
+    # After ParseCsv, if the file is superseded: an interrupted attempt may have left something.
+    Step("WriteOutput", "output"),
     Step("Summarize", "summary", applies=_is_current),
     Step("UpdateCatalogue", "catalogue", applies=_has_catalogue, optional=True),
     # The failure lane records the file as failed, so a redrive records the success again, no matter

@@ -15,7 +15,7 @@ from tabular.model import Contract
 from tabular.reading.layout import Layout
 from tabular.statistics.threshold import check_rejects, may_reject_all
 from write_output.parts import WholeFile, add_up
-from write_output.publish import HigherRank, Publication, publish
+from write_output.publish import HigherRank, Publication, clean_up, publish
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,16 @@ def handler(task: Task) -> dict[str, Any]:
 
     Returns the keys of the outputs and the file's counts. Nothing is published unless every check
     passes, or if a later version of the file or a later attempt has published its output:
-    `superseded_by` then names it. Raises `MixedParts` if parts are missing or of different engines,
-    and `TooManyRejects` if a reject limit is exceeded.
+    `superseded_by` then names it, as it does if ParseCsv has found that already. Raises
+    `MixedParts` if parts are missing or of different engines, and `TooManyRejects` if a reject
+    limit is exceeded.
     """
     settings = from_environment(Settings)
     job = task.job
+    publication = _publication(task, settings.output_bucket)
+    if job.superseded_by:
+        clean_up(publication)
+        return dict.fromkeys(RESULTS) | {"superseded_by": job.superseded_by}
     parse = job.results["parse"]
     plan = storage.read_document(settings.output_bucket, parse["plan_key"])
     reports = storage.read_documents(
@@ -50,19 +55,12 @@ def handler(task: Task) -> dict[str, Any]:
         expected_records=_measured_records(job.results),
     )
     _check_limits(whole, Layout.from_document(plan["layout"]).contract, settings, task)
-    publication = Publication(
-        bucket=settings.output_bucket,
-        dataset=job.source.dataset,
-        path=parse["output_path"],
-        work=task.work,
-        splits=parse["splits"],
-        rank=Rank.of(job.source, task.execution),
-    )
     published: dict[str, Any] = dict.fromkeys(RESULTS)
     try:
         published |= publish(publication, whole)
     except HigherRank as found:
         published["superseded_by"] = found.rank.to_document()
+        clean_up(publication)
     return {
         **published,
         "record_count": whole.record_count,
@@ -71,8 +69,28 @@ def handler(task: Task) -> dict[str, Any]:
     }
 
 
-RESULTS = ("processed_key", "processed_bytes", "rejected_key", "superseded_by")
-"""What the handler returns of the publication: always all of them, null if there is none."""
+RESULTS = (
+    "processed_key",
+    "rejected_key",
+    "superseded_by",
+    "processed_bytes",
+    "record_count",
+    "processed_count",
+    "error_count",
+)
+"""The names of what the handler returns: always all of them, because the workflow selects them."""
+
+
+def _publication(task: Task, output_bucket: str) -> Publication:
+    parse = task.job.results["parse"]
+    return Publication(
+        bucket=output_bucket,
+        dataset=task.job.source.dataset,
+        path=parse["output_path"],
+        work=task.work,
+        splits=parse["splits"] or 0,
+        rank=Rank.of(task.job.source, task.execution),
+    )
 
 
 def _measured_records(results: Mapping[str, Mapping[str, Any]]) -> int | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from shared import keys, publication, storage
 from shared.compose import compose
-from shared.errors import MixedParts
+from shared.errors import MixedParts, TransientError
 from shared.job import Location
 from shared.storage import Condition, Properties
 from shared.versions import Rank
@@ -46,14 +46,20 @@ class Publication:
         """The key of the processed records in this format."""
         return keys.processed_key(self.dataset, self.path, output_format.suffix)
 
+    @property
+    def processed_keys(self) -> list[str]:
+        """The keys of the processed records in all formats, one of which is in use."""
+        return [self.processed_key(output_format) for output_format in FORMATS.values()]
+
 
 def publish(file: Publication, whole: WholeFile) -> dict[str, Any]:
     """Publish the rejected records, then the processed ones; returns their keys and the size.
 
     A reader who sees the processed records finds the rejected ones in place. Repeating it changes
     nothing. Raises `MixedParts`, before anything is published, if any part is missing, and
-    `HigherRank` if an output of a higher rank is published, which stays as it is. What `assemble`
-    raises comes before anything is published, too.
+    `HigherRank` if processed records of a higher rank are published, which stay as they are. Raises
+    `TransientError` while a higher rank has published only its rejected records.
+    What `assemble` raises comes before anything is published, too.
     """
     prefix = file.work.parts
     parts = {part.key: part for part in storage.list_objects(file.bucket, prefix)}
@@ -61,16 +67,10 @@ def publish(file: Publication, whole: WholeFile) -> dict[str, Any]:
     # Everything that is published, and that Summarize reads afterwards, must exist before that.
     for content in (output_format.suffix, "rejected.jsonl", "statistics.json"):
         _in_order(file, parts, content)
-    processed_keys = [file.processed_key(one) for one in FORMATS.values()]
-    _check(publication.higher_rank(file.bucket, processed_keys, file.rank))
+    _check(publication.higher_rank(file.bucket, file.processed_keys, file.rank))
     sources = assemble(_in_order(file, parts, output_format.suffix), output_format)
     rejected_key = _publish_rejected(file, whole, parts)
-    try:
-        processed_key = _publish_processed(file, output_format, sources)
-    except HigherRank:
-        # The higher rank's own rejected records, if it has any, are in place: they came first.
-        publication.withdraw(file.bucket, file.rejected_key, file.rank)
-        raise
+    processed_key = _publish_processed(file, output_format, sources)
     size = sum(len(one) if isinstance(one, bytes) else one.size for one in sources)
     return {
         "processed_key": processed_key,
@@ -79,16 +79,35 @@ def publish(file: Publication, whole: WholeFile) -> dict[str, Any]:
     }
 
 
+def clean_up(file: Publication) -> None:
+    """Remove what lower ranks have left beside the published output, after `HigherRank`.
+
+    The highest rank's own rejected records came before its processed ones. So everything of a lower
+    rank is of an execution that was overtaken, or interrupted, while it published.
+    """
+    highest = publication.highest_rank(file.bucket, file.processed_keys)
+    for key in (file.rejected_key, *file.processed_keys):
+        publication.remove_below(file.bucket, key, highest)
+
+
 def _publish_rejected(
     file: Publication, whole: WholeFile, parts: dict[str, Location]
 ) -> str | None:
     key = file.rejected_key
-    if whole.error_count == 0:
-        # An earlier version, or an earlier attempt with another contract, may have published some.
-        _check(publication.remove(file.bucket, key, file.rank))
-        return None
-    sources = _in_order(file, parts, "rejected.jsonl")
-    _replace(file, key, sources, storage.content_type(key))
+    try:
+        if whole.error_count == 0:
+            # An earlier version, or an attempt with another contract, may have published some.
+            _check(publication.remove(file.bucket, key, file.rank))
+            return None
+        sources = _in_order(file, parts, "rejected.jsonl")
+        _replace(file, key, sources, storage.content_type(key))
+    except HigherRank as found:
+        # Only processed records decide: the other execution may have been interrupted before them.
+        _check(publication.higher_rank(file.bucket, file.processed_keys, file.rank))
+        raise TransientError(
+            f"The execution {found.rank.execution} of a later version is publishing its output, or "
+            "has failed amid it. Retry later; if it has failed, redrive it first."
+        ) from None
     return key
 
 
@@ -99,10 +118,7 @@ def _publish_processed(
     _replace(file, key, sources, output_format.media_type)
     for other in _others(output_format):
         # The dataset's output format has changed. For a moment there are both.
-        higher = publication.remove(file.bucket, file.processed_key(other), file.rank)
-        if higher:
-            publication.withdraw(file.bucket, key, file.rank)
-            raise HigherRank(higher)
+        _check(publication.remove(file.bucket, file.processed_key(other), file.rank))
     return key
 
 
