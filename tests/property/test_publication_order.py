@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from unittest.mock import patch
 
 import pytest
-from fake_s3 import Actor, FakeS3, StoredObject, take_turn
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from shared import compose, keys, storage
 from shared.errors import TransientError
 from shared.versions import Rank
 from tabular.writing.formats import FORMATS
+from tests.property.fake_s3 import Actor, FakeS3, StoredObject, take_turn
 from write_output.parts import WholeFile
 from write_output.publish import HigherRank, Publication, clean_up, publish
 

@@ -28,7 +28,10 @@ ROUTES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "one split": ({"ParseCsv": ONE, "Summarize": CATALOGUED, "Notify": ARCHIVED}, {}),
     "no catalogue": ({"ParseCsv": ONE, "Summarize": WITHOUT_CATALOGUE, "Notify": ARCHIVED}, {}),
     "several splits": ({"ParseCsv": SEVERAL, "Summarize": CATALOGUED, "Notify": ARCHIVED}, {}),
-    "superseded before it was read": ({"ParseCsv": {**ONE, **SUPERSEDED}, "Notify": ARCHIVED}, {}),
+    "superseded before it was read": (
+        {"ParseCsv": {**ONE, **SUPERSEDED}, "WriteOutput": SUPERSEDED, "Notify": ARCHIVED},
+        {},
+    ),
     "superseded while it was processed": (
         {"ParseCsv": SEVERAL, "WriteOutput": SUPERSEDED, "Notify": ARCHIVED},
         {},
