@@ -60,7 +60,7 @@ class Attempt:
 
     def run(self) -> str:
         """As WriteOutput does it, or a redrive that continues at WriteOutput."""
-        whole = WholeFile(3, 3 - self.error_count, self.error_count, 10, self.output_format)
+        whole = WholeFile(3, 3 - self.error_count, self.error_count, self.output_format)
         try:
             publish(self.file, whole)
         except HigherRank:
