@@ -210,7 +210,9 @@ def _complete_subscription(
 def _complete_alarm(
     deployment: Deployment, _physical_id: str, properties: Mapping[str, Any]
 ) -> None:
-    deployment.client("cloudwatch").put_metric_alarm(**properties)
+    # The value of a parameter is text, and CloudFormation converts it.
+    threshold = float(properties["Threshold"])
+    deployment.client("cloudwatch").put_metric_alarm(**{**properties, "Threshold": threshold})
 
 
 def _complete_state_machine(
