@@ -25,6 +25,7 @@ _TYPES = {
     "timestamp": "TIMESTAMP",
     "decimal(38,18)": "DECIMAL(38,18)",
 }
+_ZONE = " WITH TIME ZONE"
 
 
 def read_table(table: Mapping[str, Any], objects: Iterable[bytes]) -> list[dict[str, Any]]:
@@ -74,12 +75,19 @@ def _read_parquet(
     }
     columns = {column["Name"]: column["Type"] for column in storage["Columns"]}
     for name, kind in columns.items():
-        assert present.get(name, _duckdb_type(kind, {})) == _duckdb_type(kind, {}), name
+        found = present.get(name, _duckdb_type(kind, {}))
+        assert found.removesuffix(_ZONE) == _duckdb_type(kind, {}), name
     selected = ", ".join(
-        f'"{name}"' if name in present else f'NULL AS "{name}"' for name in columns
+        f'{_value(name, present[name])} AS "{name}"' if name in present else f'NULL AS "{name}"'
+        for name in columns
     )
     rows = connection.execute(f"SELECT {selected} FROM {source}").fetchall()
     return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _value(name: str, kind: str) -> str:
+    """A column's value: Athena's timestamps have no time zone and show instants in UTC."""
+    return f'make_timestamp(epoch_us("{name}"))' if kind.endswith(_ZONE) else f'"{name}"'
 
 
 def _duckdb_type(kind: str, mappings: Mapping[str, str]) -> str:

@@ -13,6 +13,7 @@ FieldsMatch = Literal["exact", "equal", "subset", "superset", "partial"]
 ColumnPolicy = Literal["fail", "drop", "keep"]
 RecordShape = Literal["envelope", "flat"]
 NamePolicy = Literal["cleaned", "original"]
+TimeZone = Literal["utc", "none"]
 VersionPolicy = Literal["latest", "all"]
 
 ORIGIN_NAMES = ("_file_id", "_row")
@@ -81,6 +82,7 @@ class Field:
     false_values: tuple[str, ...] = ("false", "False", "FALSE", "0")
     list_delimiter: str = ","
     list_item_type: str = "string"
+    time_zone: TimeZone = "utc"
     constraints: Constraints = Constraints()
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import typing
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from tabular.contract.problems import REFUSED_REFERENCE, Node, did_you_mean, shown
-from tabular.model import Constraints, Field
+from tabular.model import Constraints, Field, TimeZone
 from tabular.values.canonical import canonical, physical
 from tabular.values.cells import cast, expected, reader
-from tabular.values.dates import names_year, read_moment
+from tabular.values.dates import names_year, names_zone, read_moment
 from tabular.values.patterns import compile_pattern
 from tabular.values.string_formats import STRING_FORMATS
 
 _TEMPORAL = ("date", "datetime", "time")
+_TIME_ZONES = ("utc", "none")
 _LENGTHS = ("minLength", "maxLength")
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _EVERY_TYPE = ("required", "unique", "enum")
@@ -92,7 +94,8 @@ def read_field(node: Node, schema_missing: tuple[str, ...]) -> Field:
     properties = (*_COMMON_PROPERTIES, *_TYPE_PROPERTIES.get(kind, ()))
     node.check_names(properties, refused=_REFUSED, ignored=_IGNORED)
     settings = node.child("pipeline")
-    settings.check_names(("outputName", "trim", "aliases"), refused={}, strict=True)
+    more = ("timeZone",) if kind == "datetime" else ()
+    settings.check_names(("outputName", "trim", "aliases", *more), refused={}, strict=True)
     field = Field(
         name=name,
         output_name=settings.text("outputName", ""),
@@ -102,6 +105,8 @@ def read_field(node: Node, schema_missing: tuple[str, ...]) -> Field:
         missing_values=read_missing_values(node, schema_missing),
         trim=settings.flag("trim", default=False),
     )
+    if kind == "datetime":
+        field = replace(field, time_zone=_read_time_zone(settings, field.format))
     field = _READ_PROPERTIES.get(kind, _nothing_more)(node, field)
     return replace(field, constraints=_read_constraints(node, field))
 
@@ -145,6 +150,18 @@ def _read_format(node: Node, kind: str) -> str:
         node.wrong("format", f"expected one of {listed} for {kind}, found {shown(text)}{hint}")
         return "default"
     return text
+
+
+def _read_time_zone(settings: Node, form: str) -> TimeZone:
+    """Read whether values have a time zone; what the format says can only be repeated."""
+    if form in ("default", "any"):
+        return typing.cast("TimeZone", settings.choice("timeZone", _TIME_ZONES, "utc"))
+    stated: TimeZone = "utc" if names_zone(form) else "none"
+    chosen = settings.choice("timeZone", _TIME_ZONES, stated)
+    if chosen != stated:
+        what = "has a time zone (%z)" if stated == "utc" else "has no time zone (%z)"
+        settings.wrong("timeZone", f"expected {stated}, found {shown(chosen)}: the format {what}")
+    return stated
 
 
 def _pattern_problem(kind: str, pattern: str) -> str | None:

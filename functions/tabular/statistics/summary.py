@@ -79,8 +79,8 @@ def _notes(fields: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """What people should know about the values, although all of them are right."""
     return [
         f"{name}: {zoned} of {figures['count']} datetimes have a time zone, the others have none. "
-        "Compare them with care: in Parquet, those with a zone are written in UTC, the others as "
-        "they are."
+        "Compare them with care. Parquet output refuses one or the other: see timeZone in the "
+        "documentation of contracts."
         for name, figures in fields.items()
         if 0 < (zoned := figures.get("with_time_zone", 0)) < figures["count"]
     ]

@@ -160,6 +160,11 @@ def names_year(pattern: str) -> bool:
     return not _YEAR_DIRECTIVES.isdisjoint(re.findall("%(.)", pattern, re.DOTALL))
 
 
+def names_zone(pattern: str) -> bool:
+    """Whether a strptime pattern has the directive that says the time zone."""
+    return "z" in re.findall("%(.)", pattern, re.DOTALL)
+
+
 def any_reader(kind: str) -> Callable[[str], tuple[date | datetime | time, str] | None]:
     """Make the reader of a date, datetime or time field of format `any`.
 

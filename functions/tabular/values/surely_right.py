@@ -77,6 +77,7 @@ _KNOWN_PROPERTIES = frozenset(
         "false_values",
         "list_delimiter",
         "list_item_type",
+        "time_zone",  # which values have one matters to Parquet alone
         "constraints",
     }
 )

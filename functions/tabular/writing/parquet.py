@@ -2,7 +2,8 @@
 
 Column types follow from the contract alone, so that all splits of a file have one schema. Numbers
 are decimals of 38 digits, 18 of them after the point: what does not fit is rejected, visibly,
-rather than rounded.
+rather than rounded. Datetimes of a column either all have a time zone, and are instants in UTC, or
+none has one.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from tabular.writing.parquet_footer import compose_footer, read_footer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from tabular.model import Field, RecordShape
+    from tabular.model import Field, RecordShape, TimeZone
     from tabular.sink import Sink
     from tabular.values.columns import Values
 
@@ -41,22 +42,26 @@ _TYPES: dict[str, pl.DataType] = {
     "integer": pl.Int64(),
     "boolean": pl.Boolean(),
     "date": pl.Date(),
-    "datetime": pl.Datetime("us"),
     "year": pl.Int32(),
 }
 """The columns of all other types are plain text, which is JSON for structures."""
 _FITS = {
     "number": rf"^-?[0-9]{{1,{_WHOLE_DIGITS}}}(?:\.[0-9]{{1,{_SCALE}}})?$",
     "integer": r"^-?[0-9]{1,18}$",
-    "datetime": r"^[1-8][0-9]{3}-[0-9-]{5}T[0-9:]{8}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})?$",
 }
+_LOCAL_FITS = r"^[1-8][0-9]{3}-[0-9-]{5}T[0-9:]{8}(?:\.[0-9]{1,6})?"
+_DATETIME_FITS = {"none": _LOCAL_FITS + "$", "utc": _LOCAL_FITS + "(?:Z|[+-][0-9]{2}:[0-9]{2})$"}
 """Texts that surely fit as they are; every other text is checked one by one."""
 _MISFIT = {
     "number": f"in Parquet a number has {_WHOLE_DIGITS} digits before and {_SCALE} after the "
     "decimal point",
     "integer": "in Parquet an integer is one of 64 bits",
-    "datetime": "in Parquet a datetime has six digits after the second's point, "
-    "and in UTC a year from 1 to 9999",
+}
+_DATETIME_MISFIT = {
+    "none": "in Parquet a datetime of this field has no time zone, and six digits after the "
+    "second's point",
+    "utc": "in Parquet a datetime of this field has a time zone, six digits after the second's "
+    'point, and in UTC a year from 1 to 9999; for datetimes without, set "timeZone": "none"',
 }
 _FINER = re.compile(r"\.[0-9]{6}0*[1-9]")
 _CHUNK_BYTES = 1024 * 1024
@@ -76,12 +81,25 @@ def parquet_schema(fields: Sequence[Field]) -> dict[str, pl.DataType]:
     """
     check_origin_names(fields)
     own: dict[str, pl.DataType] = {"_file_id": pl.String(), "_row": pl.Int64()}
-    return own | {field.output_name: _TYPES.get(field.type, pl.String()) for field in fields}
+    return own | {field.output_name: _column_type(field) for field in fields}
+
+
+def _column_type(field: Field) -> pl.DataType:
+    if field.type == "datetime":
+        return pl.Datetime("us", "UTC" if field.time_zone == "utc" else None)
+    return _TYPES.get(field.type, pl.String())
+
+
+def _fits(field: Field) -> str | None:
+    """A pattern of texts that surely fit the field's column; None if all texts do."""
+    if field.type == "datetime":
+        return _DATETIME_FITS[field.time_zone]
+    return _FITS.get(field.type)
 
 
 def misfits(field: Field, values: Values) -> FaultColumn | None:
     """The faults of values, by row, that the field's column cannot hold without loss."""
-    pattern = _FITS.get(field.type)
+    pattern = _fits(field)
     if pattern is None:
         return None
     places = (~values.texts.str.contains(pattern).fill_null(value=True)).arg_true()
@@ -92,7 +110,8 @@ def misfits(field: Field, values: Values) -> FaultColumn | None:
     if not distinct:
         return None
     unfit = odd.is_in(distinct)
-    fault = Fault(field.name, "type-error", "outputFormat", _MISFIT[field.type], None)
+    message = _DATETIME_MISFIT[field.time_zone] if field.type == "datetime" else _MISFIT[field.type]
+    fault = Fault(field.name, "type-error", "outputFormat", message, None)
     return FaultColumn(places.filter(unfit), [(fault,)], values=shown_texts(odd.filter(unfit)))
 
 
@@ -162,19 +181,20 @@ def _reader(content: memoryview) -> Callable[[int, int], bytes]:
 
 def _typed(field: Field, texts: pl.Series) -> pl.Series:
     """A column of plain texts as the column's type."""
-    if field.type in _FITS:
-        texts = _plainly_written(field, texts)
+    pattern = _fits(field)
+    if pattern is not None:
+        texts = _plainly_written(field, pattern, texts)
     if field.type == "boolean":
         return texts == "true"
     if field.type == "date":
         return texts.str.to_date("%Y-%m-%d")
     if field.type == "datetime":
-        return _datetimes(texts)
-    return texts.cast(_TYPES.get(field.type, pl.String()))
+        return _datetimes(texts, field.time_zone)
+    return texts.cast(_column_type(field))
 
 
-def _plainly_written(field: Field, texts: pl.Series) -> pl.Series:
-    odd = ~texts.str.contains(_FITS[field.type]).fill_null(value=True)
+def _plainly_written(field: Field, pattern: str, texts: pl.Series) -> pl.Series:
+    odd = ~texts.str.contains(pattern).fill_null(value=True)
     if not odd.any():
         return texts
     written = [_written(field, text) for text in texts.filter(odd)]
@@ -184,7 +204,7 @@ def _plainly_written(field: Field, texts: pl.Series) -> pl.Series:
 def _written(field: Field, text: str) -> str | None:
     """A value as its column reads it, None if the column cannot hold it."""
     if field.type == "datetime":
-        return _in_utc(text)
+        return _plain_datetime(text, field.time_zone)
     if field.type == "integer":
         return text if _LEAST <= Decimal(text) <= _MOST else None
     return _without_exponent(text)
@@ -200,25 +220,25 @@ def _without_exponent(text: str) -> str | None:
     return f"{'-' if value < 0 else ''}{whole}.{part[:_SCALE] or '0'}"
 
 
-def _in_utc(text: str) -> str | None:
+def _plain_datetime(text: str, zone: TimeZone) -> str | None:
     if _FINER.search(text):
         return None
     value = datetime.fromisoformat(text)
+    if (value.tzinfo is not None) != (zone == "utc"):
+        return None
     try:
-        return (value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value).isoformat()
+        return (value.astimezone(UTC) if value.tzinfo else value).isoformat()
     except OverflowError:
         return None
 
 
-def _datetimes(texts: pl.Series) -> pl.Series:
-    """Points in time: those with a zone in UTC, those without as they are."""
-    text = pl.col("text").str.replace("Z$", "+00:00")
-    local = text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
-    zoned = text.str.to_datetime(
-        "%Y-%m-%dT%H:%M:%S%.f%:z", time_unit="us", time_zone="UTC", strict=False
+def _datetimes(texts: pl.Series, zone: TimeZone) -> pl.Series:
+    """Instants in UTC, or dates and times as they are."""
+    if zone == "none":
+        return texts.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us")
+    return texts.str.replace("Z$", "+00:00").str.to_datetime(
+        "%Y-%m-%dT%H:%M:%S%.f%:z", time_unit="us", time_zone="UTC"
     )
-    frame = texts.to_frame("text")
-    return frame.select(pl.coalesce(local, zoned.dt.replace_time_zone(None))).to_series()
 
 
 def _write(batches: Iterable[ProcessedRecords], facts: FileFacts, sink: Sink) -> None:

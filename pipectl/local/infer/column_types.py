@@ -173,14 +173,27 @@ def type_column(
     if missing:
         settings["missingValues"] = ["", *sorted(missing)]
         about_settings.append(f"missing values: {_listed(missing)}")
+    pipeline: dict[str, Any] = {}
     if any(text != text.strip() for text in column.texts):
-        settings["pipeline"] = {"trim": True}
+        pipeline["trim"] = True
         about_settings.append("white space around values is removed")
+    if _without_zone(typed.field, values.counts):
+        pipeline["timeZone"] = "none"
+        about_settings.append("no value has a time zone")
+    if pipeline:
+        settings["pipeline"] = pipeline
     facts, doubts = tuple(values.facts), tuple(values.doubts)
     if typed.field == {"type": "string"}:
         kept = (f"{_listed(missing)}: kept as text",) if missing and values.counts else ()
         return Typed(typed.field, facts + kept, doubts, typed.readings, settings)
     return Typed(typed.field | settings, (*facts, *about_settings), doubts)
+
+
+def _without_zone(field: Mapping[str, Any], texts: Iterable[str]) -> bool:
+    """Whether the format leaves the time zone open, and no value has one."""
+    if field["type"] != "datetime" or field.get("format", "default") not in ("default", "any"):
+        return False
+    return not any(cell.value.tzinfo for cell in map(reader_of(field), texts) if cell.value)
 
 
 def _typical(counts: Counter[str]) -> Counter[str]:

@@ -333,6 +333,24 @@ def test_the_settings_of_the_output_are_the_designs_unless_set() -> None:
         assert (one.record, one.output_names, one.versions) == ("flat", "original", "all")
 
 
+@pytest.mark.parametrize(
+    ("properties", "zone"),
+    [
+        ({}, "utc"),
+        ({"format": "any"}, "utc"),
+        ({"format": "any", "pipeline": {"timeZone": "none"}}, "none"),
+        ({"format": "%Y-%m-%d %H:%M"}, "none"),
+        ({"format": "%Y-%m-%d %H:%M%%z"}, "none"),
+        ({"format": "%Y-%m-%d %H:%M%z"}, "utc"),
+        ({"format": "%Y-%m-%d %H:%M%z", "pipeline": {"timeZone": "utc"}}, "utc"),
+    ],
+)
+def test_format_and_setting_say_whether_datetimes_have_a_time_zone(
+    properties: dict[str, Any], zone: str
+) -> None:
+    assert only_field(type="datetime", **properties).time_zone == zone
+
+
 def test_properties_of_others_are_left_alone() -> None:
     parse_contract({"fields": [{"name": "a", "unit": "kg"}], "x-owner": "sales", "contact": {}})
 
@@ -408,6 +426,18 @@ WRONG_FIELDS: list[tuple[dict[str, Any], str, str]] = [
     ({"type": "date", "format": "YYYY-MM-DD"}, "format", "strptime pattern such as"),
     ({"type": "date", "format": "%Q"}, "format", "is no strptime pattern"),
     ({"type": "date", "format": "%d.%m."}, "format", "has no year"),
+    ({"type": "date", "pipeline": {"timeZone": "utc"}}, "pipeline.timeZone", "unknown property"),
+    ({"type": "datetime", "pipeline": {"timeZone": "UTC"}}, "pipeline.timeZone", "utc, none"),
+    (
+        {"type": "datetime", "format": "%Y-%m-%d %H:%M", "pipeline": {"timeZone": "utc"}},
+        "pipeline.timeZone",
+        "expected none, found 'utc': the format has no time zone (%z)",
+    ),
+    (
+        {"type": "datetime", "format": "%Y-%m-%d %H%z", "pipeline": {"timeZone": "none"}},
+        "pipeline.timeZone",
+        "expected utc, found 'none': the format has a time zone (%z)",
+    ),
     ({"type": "integer", "format": "%d"}, "format", "expected one of default for integer"),
     ({"type": "number", "decimalChar": "7"}, "decimalChar", "numbers do not have"),
     ({"type": "number", "groupChar": "."}, "groupChar", "another character than decimalChar"),

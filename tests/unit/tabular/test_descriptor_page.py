@@ -84,6 +84,20 @@ def test_a_type_has_the_parquet_column_that_the_page_shows(
     assert run(content, contract, output_format="parquet").part.error_count == bool(refused)
 
 
+@pytest.mark.parametrize(("properties", "column", "cell", "refused"), rows(example("zones")))
+def test_datetimes_have_a_time_zone_in_parquet_or_none_as_the_page_shows(
+    properties: str, column: str, cell: str, refused: str
+) -> None:
+    field = {"name": "a", "type": "datetime", **json.loads(code(properties))}
+    contract = parse_contract({"fields": [field, {"name": "b"}]})
+    content = f"a,b\n{code(cell)},x\n" + (f"{code(refused)},x\n" if refused else "")
+
+    assert str(parquet_schema(contract.fields)["a"]) == column
+    assert run(content.encode(), contract, output_format="parquet").codes == (
+        {2: ["type-error"]} if refused else {}
+    )
+
+
 @pytest.mark.parametrize("fault_code", get_args(FaultCode))
 def test_every_code_of_a_fault_is_explained_as_in_the_report(fault_code: FaultCode) -> None:
     advice = ADVICE[fault_code]

@@ -45,6 +45,11 @@ def field_of(*values: str, **settings: Any) -> dict[str, Any]:
         (["0", "1"], {"type": "integer"}),
         (["2024-01-31", "2024-02-01"], {"type": "date"}),
         (["2024-01-31T10:00:00Z"], {"type": "datetime"}),
+        (["2024-01-31T10:00:00", "2024-01-31T10:00:00Z"], {"type": "datetime"}),
+        (
+            ["2024-01-31T10:00:00.5", "2024-01-31T10:00:00"],
+            {"type": "datetime", "pipeline": {"timeZone": "none"}},
+        ),
         (["2024-01-31 10:00:00"], {"type": "datetime", "format": "%Y-%m-%d %H:%M:%S"}),
         (["31/12/2024", "01/02/2024"], {"type": "date", "format": "%d/%m/%Y"}),
         (["12/31/2024", "01/02/2024"], {"type": "date", "format": "%m/%d/%Y"}),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import gzip
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import BytesIO
+from typing import Any
 
 import polars as pl
 import pyarrow.parquet as pq
@@ -42,7 +43,7 @@ def test_values_keep_their_types_and_digits() -> None:
         Decimal("100.5"),
         9223372036854775807,
         date(2024, 2, 29),
-        datetime(2024, 1, 1, 11),
+        datetime(2024, 1, 1, 11, tzinfo=UTC),
         True,
         '{"a":1}',
         "x",
@@ -125,7 +126,48 @@ def test_an_unusual_datetime_is_the_same_moment(
 ) -> None:
     contract = contract_of({"name": "t", "type": "datetime", "format": format_}, {"name": "s"})
     result = run(b"t,s\n" + cell + b",x\n", contract, output_format="parquet")
-    assert frame_of(result)["t"].to_list() == [moment]
+    assert frame_of(result)["t"].to_list() == [moment.replace(tzinfo=UTC)]
+
+
+MIXED = (
+    b"id,at\n1,2026-03-29T02:30:00\n2,2026-03-29T02:30:00+02:00\n"
+    b"3,2026-10-25T00:30:00Z\n4,2026-10-25T02:30:00\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("settings", "rejected", "zone", "kept"),
+    [
+        (
+            {},
+            [1, 4],
+            "UTC",
+            [datetime(2026, 3, 29, 0, 30, tzinfo=UTC), datetime(2026, 10, 25, 0, 30, tzinfo=UTC)],
+        ),
+        (
+            {"pipeline": {"timeZone": "none"}},
+            [2, 3],
+            None,
+            [datetime(2026, 3, 29, 2, 30), datetime(2026, 10, 25, 2, 30)],
+        ),
+    ],
+)
+def test_a_column_never_mixes_datetimes_with_and_without_time_zone(
+    settings: dict[str, Any], rejected: list[int], zone: str | None, kept: list[datetime]
+) -> None:
+    contract = contract_of({"name": "id"}, {"name": "at", "type": "datetime", **settings})
+    result = run(MIXED, contract, output_format="parquet")
+    schema = pq.read_schema(BytesIO(result.processed))
+    assert result.codes == {row: ["type-error"] for row in rejected}
+    assert schema.field("at").type.tz == zone
+    assert frame_of(result)["at"].to_list() == kept
+
+
+def test_the_fault_says_which_datetimes_the_column_has() -> None:
+    contract = contract_of({"name": "id"}, {"name": "at", "type": "datetime"})
+    result = run(MIXED, contract, output_format="parquet")
+    assert '"timeZone": "none"' in result.rejects[0]["errors"][0]["message"]
+    assert run(MIXED, contract).codes == {}
 
 
 @pytest.mark.parametrize(
