@@ -50,7 +50,8 @@ _TASKS: dict[str, Callable[..., dict[str, Any]]] = {
     "WriteOutput": write_output.app.handler,
     "Summarize": summarize.app.handler,
 }
-_END = "RecordMetadata"
+# What comes after Summarize needs more than S3.
+_ENDS = ("UpdateCatalogue", "RecordMetadata")
 _NUMBERS = itertools.count()
 
 
@@ -101,7 +102,7 @@ class Steps:
         execution = {"Id": "arn:aws:states:execution", "Name": EXECUTION_NAME, "StartTime": started}
         with self._environment():
             state = next_task(from_state, run.document)
-            while state != _END:
+            while state not in _ENDS:
                 run.visited.append(state)
                 state = self._step(state, run, execution)
         return run
