@@ -7,17 +7,7 @@ from collections.abc import Iterable, Sequence
 import click
 
 from pipectl.output import printable
-
-_COLOURS = {
-    "succeeded": "green",
-    "failed": "red",
-    "timed_out": "red",
-    "aborted": "red",
-    "refused": "red",
-    "not_started": "red",
-    "running": "cyan",
-    "started": "cyan",
-}
+from pipectl.views.status import terminal_colour
 
 
 def show(
@@ -34,14 +24,14 @@ def show(
         # No trailing spaces after the last column.
         cells[-1] = row[-1]
         if number and status is not None:
-            colour = _COLOURS.get(row[status])
+            colour = terminal_colour(row[status])
             cells[status] = click.style(cells[status], fg=colour) if colour else cells[status]
         click.echo("  ".join(cells))
 
 
 def line(name: str, text: str, *, status: str = "", after: str = "") -> None:
     """Print a named value, followed by a coloured status."""
-    colour = _COLOURS.get(status)
+    colour = terminal_colour(status)
     coloured = click.style(status, fg=colour) if colour else printable(status)
     parts = (printable(text), coloured, printable(after))
     click.echo(f"{name:<13} {'  '.join(part for part in parts if part)}")
