@@ -56,6 +56,7 @@ format: $(VENV)/.dev ## Format the code and fix what ruff can fix
 docs: $(VENV)/.dev ## Rewrite the generated parts of the documentation
 	$(BIN)/python -m tests.documentation.generated
 	$(BIN)/python -m tests.documentation.pictures
+	PYTHONPATH=functions $(BIN)/python -m tests.documentation.screens
 	$(BIN)/python -m tests.documentation.tutorial
 
 retries: $(VENV)/.dev ## Write the retriers of functions/shared/steps.py into the workflow

@@ -131,6 +131,8 @@ def in_words(rule: Mapping[str, Any]) -> str:
     name = _short(str(rule.get("Variable", "")))
     operator = next((key for key in rule if key not in ("Variable", "Next", "Comment")), "")
     value = rule.get(operator)
+    if operator == "StringEquals" and value == "":
+        return f"{name} is empty"
     if operator in _IS:
         return _IS[operator][0 if value else 1].format(name)
     written = _short(str(value)) if operator.endswith("Path") else _value(value)
@@ -142,6 +144,8 @@ def in_words(rule: Mapping[str, Any]) -> str:
 
 def _negated(rule: Mapping[str, Any]) -> str:
     operator = next((key for key in rule if key in _IS), None)
+    if rule.get("StringEquals") == "":
+        return f"{_short(str(rule['Variable']))} is not empty"
     if operator is None:
         return f"not ({in_words(rule)})"
     return in_words({**rule, operator: not rule[operator]})

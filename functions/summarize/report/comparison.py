@@ -48,7 +48,7 @@ def _table(usual: Mapping[str, Any], files: int) -> Html:
             el("th", "This file", scope="col", class_="n"),
             el("th", "Median", scope="col", class_="n"),
             el("th", "Range", scope="col", class_="n"),
-            el("th", "", scope="col") if files < JUDGED_FROM else el("th", "Verdict", scope="col"),
+            el("td") if files < JUDGED_FROM else el("th", "Verdict", scope="col"),
         ),
     )
     return el("table", head, el("tbody", *rows), class_="stack")

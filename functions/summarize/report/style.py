@@ -62,7 +62,7 @@ caption{text-align:left;color:var(--soft);padding:0 0 .35rem;font-size:.875rem}
 th,td{text-align:left;vertical-align:top;padding:.45rem .7rem .45rem 0;
 border-bottom:1px solid var(--line);overflow-wrap:anywhere}
 tr:last-child>*{border-bottom:0}
-thead th{color:var(--soft);font-weight:600;font-size:.875rem;vertical-align:bottom}
+thead th,thead td{color:var(--soft);font-weight:600;font-size:.875rem;vertical-align:bottom}
 tbody th{font-weight:600}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 thead th{overflow-wrap:normal}

@@ -93,7 +93,7 @@ def succeeded() -> History:
     history = History().call("ParseCsv", seconds=1.2).choose("IsSuperseded")
     history.choose("HowManySplits").call("Transform", seconds=6)
     history.call("WriteOutput").choose("IsOutputSuperseded").call("Summarize")
-    history.call("RecordMetadata", seconds=0.3).call("Notify", seconds=0.4)
+    history.choose("HasCatalogue").call("RecordMetadata", seconds=0.3).call("Notify", seconds=0.4)
     return history.choose("ShouldArchive").enter("Done", "Succeed").leave("Done", "Succeed").end()
 
 
@@ -113,7 +113,7 @@ def redriven() -> History:
     history.enter("StartOver", "Pass").leave("StartOver", "Pass").call("ParseCsv")
     history.choose("IsSuperseded").choose("HowManySplits").call("Transform", seconds=5)
     history.call("WriteOutput").choose("IsOutputSuperseded").call("Summarize")
-    history.call("RecordMetadata", seconds=0.3).call("Notify", seconds=0.4)
+    history.choose("HasCatalogue").call("RecordMetadata", seconds=0.3).call("Notify", seconds=0.4)
     return history.choose("ShouldArchive").enter("Done", "Succeed").leave("Done", "Succeed").end()
 
 

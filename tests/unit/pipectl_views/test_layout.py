@@ -179,6 +179,8 @@ def test_a_layout_is_always_the_same() -> None:
         ({"Variable": "$.a", "IsPresent": True}, "a is there"),
         ({"Not": {"Variable": "$.a", "IsPresent": True}}, "no a"),
         ({"Not": {"Variable": "$.a", "StringEquals": "x"}}, "not (a = x)"),
+        ({"Variable": "$.a", "StringEquals": ""}, "a is empty"),
+        ({"Not": {"Variable": "$.a", "StringEquals": ""}}, "a is not empty"),
         (
             {
                 "Or": [
