@@ -69,6 +69,19 @@ def replace(bucket: str, key: str, rank: Rank, write: Callable[[Condition], None
     return _unless_higher(bucket, key, rank, attempt)
 
 
+def replace_small(bucket: str, key: str, rank: Rank, body: bytes) -> Rank | None:
+    """Publish an object from memory, as `replace` does; its media type follows from its key."""
+    properties = storage.Properties(
+        ContentType=storage.content_type(key), Metadata=rank.to_metadata()
+    )
+
+    def write(condition: Condition) -> None:
+        with storage.ObjectWriter(bucket, key, properties, condition) as writer:
+            writer.write(body)
+
+    return replace(bucket, key, rank, write)
+
+
 def remove(bucket: str, key: str, rank: Rank) -> Rank | None:
     """Remove an object, unless one of a higher rank is there; returns the rank of that one."""
 

@@ -255,12 +255,6 @@ def write_document(bucket: str, key: str, document: Any, *, indent: int | None =
         s3().put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
 
 
-def write_page(bucket: str, key: str, page: bytes) -> None:
-    """Write a small object whose media type follows from its key."""
-    with aws_errors(f"s3://{bucket}/{key}"):
-        s3().put_object(Bucket=bucket, Key=key, Body=page, ContentType=content_type(key))
-
-
 def update_document(bucket: str, key: str, change: Callable[[Any], Any]) -> bool:
     """Replace a JSON document by what `change` makes of it; of None if there is none.
 

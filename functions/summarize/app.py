@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from shared import keys, storage
+from shared import keys, publication, storage
 from shared.errors import MixedParts
 from shared.settings import from_environment
 from shared.step import Task, step
+from shared.versions import Rank
 from summarize import history
 from summarize.report.page import render
 from tabular.reading.drift import drift_of
@@ -49,9 +51,13 @@ def handler(task: Task) -> dict[str, Any]:
     key = keys.summary_key(job.source.dataset, job.file_id)
     entry = history.entry_of(summary)
     summary["usual"] = _usual(bucket, key, job.source.dataset, entry)
-    storage.write_document(bucket, key, summary, indent=2)
     report_key = keys.report_key(job.source.dataset, job.file_id)
-    storage.write_page(bucket, report_key, render(summary, reject_examples(statistics)))
+    # A later attempt, which may have published its output since WriteOutput, keeps its reports.
+    rank = Rank.of(job.source, task.execution)
+    body = json.dumps(summary, indent=2, ensure_ascii=False).encode()
+    publication.replace_small(bucket, key, rank, body)
+    page = render(summary, reject_examples(statistics))
+    publication.replace_small(bucket, report_key, rank, page)
     storage.update_document(
         bucket,
         keys.history_key(job.source.dataset),

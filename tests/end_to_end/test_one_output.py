@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 from botocore.exceptions import ClientError
 
-from shared.job import Source
 from tests.end_to_end.pipeline import Pipeline
 
 RECORDS = 400
@@ -73,10 +72,8 @@ def test_readers_see_one_complete_output_while_versions_and_reruns_are_published
 ) -> None:
     dataset = "one-output"
     reader = Reader(pipeline, dataset)
-    uploaded: list[Source] = []
     with reader.reading():
-        for version in range(5):
-            uploaded.append(pipeline.drop(body(version), dataset=dataset))
+        uploaded = [pipeline.drop(body(version), dataset=dataset) for version in range(5)]
         for one in uploaded:
             pipeline.wait(one.file_id)
         for one in uploaded:
