@@ -30,6 +30,7 @@ MAX_LINE_BYTES = 64 * 1024 * 1024
 """Lines beyond MAX_RECORD_BYTES are rejected one by one; without any line end in this much, the
 file is not a CSV, and going on would only fill the memory."""
 _LINE_END_BYTES = 2
+_LINE_ENDS = (b"\n", b"\r")
 
 
 class Block(NamedTuple):
@@ -131,13 +132,27 @@ def read_blocks(
 
 
 def _with_most_lines(data: bytes, size: int, most: int) -> int:
-    """`size`, or less where `data[:size]` has more than `most` line ends, but 1 at least."""
-    while size > 1:
-        lines = max(data.count(b"\n", 0, size), data.count(b"\r", 0, size))
-        if lines <= most:
-            return size
-        size = max(1, min(size * most // lines, size - 1))
-    return size
+    """`size`, or less where `data[:size]` has more than `most` line ends, but 1 at least.
+
+    The place is found by bisection, which counts only what lies between two sizes that it has
+    tried. So the data is read about twice, whatever is in it. An example: three lines of one
+    character each have at most two line ends up to byte 5, since the third is byte 6.
+    """
+    if max(data.count(end, 0, size) for end in _LINE_ENDS) <= most:
+        return size
+    fits, before = 0, [0 for _ in _LINE_ENDS]
+    too_large = min(size, len(data))
+    while too_large - fits > 1:
+        middle = (fits + too_large) // 2
+        found = [
+            known + data.count(end, fits, middle)
+            for end, known in zip(_LINE_ENDS, before, strict=True)
+        ]
+        if max(found) <= most:
+            fits, before = middle, found
+        else:
+            too_large = middle
+    return max(1, fits)
 
 
 def _first_lines(block: Block, grammar: Grammar, encoding: Encoding, most: int) -> Block:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tabular.reading import blocks
@@ -14,7 +16,8 @@ TWO = contract_of({"name": "a"}, {"name": "b"})
 
 
 def lines_of_blocks(content: bytes) -> list[int]:
-    layout = layout_of(content, TWO)
+    # Not of all the content: detection would read each of its lines several times.
+    layout = layout_of(b"a,b\n", TWO)
     found = split_blocks([content[layout.data_start :]], layout, Split.whole(layout))
     return [block.spans.lines for block in found]
 
@@ -34,6 +37,33 @@ def test_a_block_has_a_bounded_number_of_lines(body: bytes) -> None:
     lines = lines_of_blocks(b"a,b\n" + body)
     assert max(lines) <= 2 * blocks.MOST_LINES
     assert sum(lines) == body.replace(b"\r\n", b"\n").replace(b"\r", b"\n").count(b"\n")
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
+@pytest.mark.parametrize("most", [1, 3, 50])
+def test_a_size_is_as_large_as_its_number_of_lines_allows(end: bytes, most: int) -> None:
+    data = b"".join(b"x" * (number % 7) + end for number in range(40))
+    for size in range(1, len(data) + 10):
+        lines = [data[:cut].count(end[-1:]) for cut in range(min(size, len(data)) + 1)]
+        fitting = [cut for cut, count in enumerate(lines) if count <= most]
+        expected = size if lines[-1] <= most else max(1, fitting[-1])
+        found = blocks._with_most_lines(data, size, most)
+        assert data[:found].count(end[:1]) <= most or found == 1
+        assert found == expected or end == b"\r\n"
+
+
+def test_lines_are_counted_once_however_they_are_spread() -> None:
+    counted = 0
+
+    class Data(bytes):
+        def count(self, end: Any, start: Any = 0, stop: Any = None) -> int:
+            nonlocal counted
+            counted += stop - start
+            return super().count(end, start, stop)
+
+    data = Data(b"x" * 1_000_000 + b"\n" * 100_000)
+    assert blocks._with_most_lines(data, len(data), 50_000) == 1_050_000
+    assert counted <= 4 * len(data)
 
 
 def test_a_block_of_a_wide_file_has_a_bounded_number_of_cells() -> None:
