@@ -17,7 +17,6 @@ from contextlib import suppress
 from typing import Any
 
 from moto.events.models import Rule, events_backends
-from moto.events.utils import EventTemplateParser
 from moto.s3 import notifications
 from moto.sns.exceptions import InvalidParameterValue
 from moto.sns.models import SNSBackend, Subscription
@@ -193,16 +192,49 @@ def _send_to_queue(target: Mapping[str, Any], body: str) -> None:
 def _target_input(target: Mapping[str, Any], event: Mapping[str, Any]) -> str:
     if "Input" in target:
         return str(target["Input"])
-    whole: Any = event
+    if "InputPath" in target:
+        return json.dumps(_value_at(target["InputPath"], event))
     transformer = target.get("InputTransformer")
     if transformer:
-        shaped = EventTemplateParser.parse(
-            input_template=transformer["InputTemplate"],
-            input_paths_map=transformer.get("InputPathsMap", {}),
-            event=whole,
-        )
-        return shaped if isinstance(shaped, str) else json.dumps(shaped)
+        values = {
+            name: _value_at(path, event)
+            for name, path in transformer.get("InputPathsMap", {}).items()
+        }
+        return filled(str(transformer["InputTemplate"]), values)
     return json.dumps(event)
+
+
+def filled(template: str, values: Mapping[str, Any]) -> str:
+    """An input template with its variables: bare ones as JSON, those within quotes as text.
+
+    moto puts texts into JSON without quotes. Variables without a value become null, or empty text.
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
+    """
+
+    def as_text(found: re.Match[str]) -> str:
+        value = values.get(found[1])
+        text = "" if value is None else value if isinstance(value, str) else json.dumps(value)
+        return json.dumps(text)[1:-1]
+
+    def replaced(found: re.Match[str]) -> str:
+        if found[0].startswith('"'):
+            return _VARIABLE.sub(as_text, found[0])
+        return json.dumps(values.get(found[1]))
+
+    return _TEXT_OR_VARIABLE.sub(replaced, template)
+
+
+def _value_at(path: str, event: Mapping[str, Any]) -> Any:
+    """The value at a path of names, such as `$.detail.file_id`; None if there is none."""
+    value: Any = event
+    for name in path.removeprefix("$").split("."):
+        if name:
+            value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+_VARIABLE = re.compile(r"<([^<>\"]+)>")
+_TEXT_OR_VARIABLE = re.compile(r'"(?:[^"\\]|\\.)*"|<([^<>"]+)>')
 
 
 class _WithTargets:

@@ -11,7 +11,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from pipectl.embedded.moto_patches import all_patches, table
+from pipectl.embedded.moto_patches import all_patches, events, table
 
 PIPECTL = Path(__file__).parents[3] / "pipectl"
 PATCHES = PIPECTL / "embedded" / "moto_patches"
@@ -83,3 +83,17 @@ def imports_moto(path: Path) -> bool:
 def test_only_the_patches_import_moto() -> None:
     importers = {path.parent for path in PIPECTL.rglob("*.py") if imports_moto(path)}
     assert importers == {PATCHES}
+
+
+@pytest.mark.parametrize(
+    ("template", "result"),
+    [
+        ('{"a": <text>, "b": <number>}', '{"a": "x \\"y\\"", "b": 7}'),
+        ('{"a": "is <text>", "b": "<number>"}', '{"a": "is x \\"y\\"", "b": "7"}'),
+        ('{"a": <list>, "b": <none>, "c": <missing>}', '{"a": [1], "b": null, "c": null}'),
+        ('"<number> of <text>"', '"7 of x \\"y\\""'),
+    ],
+)
+def test_variables_of_an_input_template_become_json(template: str, result: str) -> None:
+    values = {"text": 'x "y"', "number": 7, "list": [1], "none": None}
+    assert events.filled(template, values) == result
