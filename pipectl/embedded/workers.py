@@ -21,7 +21,7 @@ import threading
 import time
 import traceback
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
@@ -45,6 +45,13 @@ INIT_SECONDS = 10
 
 # The parent's variables that a worker keeps. The others are Lambda's or the template's.
 _KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "HOME", "VIRTUAL_ENV", "SSL_CERT_FILE")
+
+# Idle workers that are kept, of all functions together. Each takes 15 MB of its own, and more after
+# a large file. There are fewer functions than this, so each can keep one.
+MOST_IDLE = 20
+
+# A function's second idle worker, which only a burst of files needs, is ended after this long.
+SPARE_SECONDS = 30.0
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 
@@ -118,6 +125,7 @@ class Workers:
         self._lock = threading.Lock()
         self._idle: dict[str, list[_Worker]] = defaultdict(list)
         self._all: set[_Worker] = set()
+        self._ending_spares: threading.Timer | None = None
         self._closed = False
         self._scratch = Path(tempfile.mkdtemp(prefix="pipectl-"))
 
@@ -129,8 +137,7 @@ class Workers:
         worker = self._take(function)
         outcome = worker.invoke(payload, request_id)
         if worker.alive and not self._closed:
-            with self._lock:
-                self._idle[function.name].append(worker)
+            self._keep(worker)
         else:
             self._discard(worker)
         return outcome
@@ -141,7 +148,7 @@ class Workers:
         An invocation in the meantime takes the worker and waits for it.
         """
         with self._lock:
-            if self._closed or any(worker.serves(function) for worker in self._all):
+            if self._closed or any(worker.function == function.name for worker in self._all):
                 return
             worker = self._start(function)
             self._idle[function.name].append(worker)
@@ -152,6 +159,8 @@ class Workers:
         """Kill all workers, including those that run an invocation."""
         self._closed = True
         with self._lock:
+            if self._ending_spares is not None:
+                self._ending_spares.cancel()
             workers = list(self._all)
             self._idle.clear()
         for worker in workers:
@@ -159,6 +168,50 @@ class Workers:
         for worker in workers:
             worker.kill()
         shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _keep(self, worker: _Worker) -> None:
+        """Keep a worker for the next invocation, and end the one idle longest if there are many."""
+        with self._lock:
+            worker.idle_since = time.monotonic()
+            self._idle[worker.function].append(worker)
+            idle = self._idle_workers()
+            surplus = idle[: max(0, len(idle) - MOST_IDLE)]
+            self._forget(surplus)
+            if self._ending_spares is None and len(self._idle[worker.function]) > 1:
+                self._end_spares_later(SPARE_SECONDS)
+        for one in surplus:
+            one.kill()
+
+    def _end_spares_later(self, seconds: float) -> None:
+        self._ending_spares = threading.Timer(seconds, self._end_spares)
+        self._ending_spares.daemon = True
+        self._ending_spares.start()
+
+    def _end_spares(self) -> None:
+        """End the workers that have been idle for long, but for one of each function."""
+        with self._lock:
+            self._ending_spares = None
+            if self._closed:
+                return
+            spares = [one for workers in self._idle.values() for one in workers[:-1]]
+            limit = time.monotonic() - SPARE_SECONDS
+            ended = [one for one in spares if one.idle_since <= limit]
+            self._forget(ended)
+            if len(ended) < len(spares):
+                oldest = min(one.idle_since for one in spares if one not in ended)
+                self._end_spares_later(oldest - limit)
+        for one in ended:
+            one.kill()
+
+    def _idle_workers(self) -> list[_Worker]:
+        """All idle workers, the one idle longest first."""
+        idle = [worker for workers in self._idle.values() for worker in workers]
+        return sorted(idle, key=lambda worker: worker.idle_since)
+
+    def _forget(self, ended: Iterable[_Worker]) -> None:
+        for worker in ended:
+            self._idle[worker.function].remove(worker)
+            self._all.discard(worker)
 
     def _take(self, function: Function) -> _Worker:
         with self._lock:
@@ -191,6 +244,7 @@ class _Worker:
     ) -> None:
         self._function = function
         self._ready = False
+        self.idle_since = time.monotonic()
         self._connection, theirs = _CONTEXT.Pipe()
         variables = _variables(function, environment)
         self._scratch = tempfile.mkdtemp(prefix=f"{function.name}-", dir=scratch)
@@ -203,6 +257,11 @@ class _Worker:
         theirs.close()
 
     @property
+    def function(self) -> str:
+        """The name of its function."""
+        return self._function.name
+
+    @property
     def alive(self) -> bool:
         return self._process.is_alive()
 
@@ -213,10 +272,6 @@ class _Worker:
             return self._ready or self._connection.poll() or not self.alive
         except OSError:  # it was closed or used in the meantime
             return True
-
-    def serves(self, function: Function) -> bool:
-        """Whether it is a worker of this function."""
-        return self._function.name == function.name
 
     def initialize(self) -> InvocationResult | None:
         """Wait until the handler is imported; returns the error if it can't be.

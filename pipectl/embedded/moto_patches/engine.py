@@ -37,6 +37,7 @@ from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.utils import boto_client, json_path
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+from moto.stepfunctions.parser.utils import TMP_THREADS
 
 from pipectl.embedded.moto_patches.table import PatchSettings, replaces
 
@@ -88,6 +89,9 @@ def _executions_that_end_with_the_stack(_original: Any, settings: PatchSettings)
         except Exception:
             settings.clock.check()
             raise
+        finally:
+            # moto keeps every thread that it has ever started, for tests that wait for them.
+            TMP_THREADS.clear()
 
     return start
 
