@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +15,13 @@ from pipectl.options import concurrency_option, parameter_option, template_optio
 from pipectl.output import echo, echo_json
 
 if TYPE_CHECKING:
+    from pipectl.client.file_results import FileResult
     from tabular.file_names import IgnoredNames
 
 # The exit status if no file failed, but every record of a file was rejected.
 _ALL_REJECTED = 3
+# Tabs that are opened at once.
+_OPENED = 5
 
 
 @click.command(
@@ -50,6 +53,7 @@ _ALL_REJECTED = 3
     help="Process the files of this folder, and keep running: every file that appears or changes"
     " there is processed until Ctrl-C.",
 )
+@click.option("--open", "open_reports", is_flag=True, help="Open the reports in a browser.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @click.option(
     "--split-size",
@@ -67,6 +71,7 @@ def command(
     dataset: str | None,
     folder: Path,
     watch: Path | None,
+    open_reports: bool,
     as_json: bool,
     split_size: int | None,
     concurrency: int | None,
@@ -127,11 +132,22 @@ def command(
         echo_json(document)
     else:
         show_table(Console(), finished.results)
+    if open_reports:
+        _open(finished.results)
     if finished.logs is not None:
         echo(f"The functions' logs are in {finished.logs}", err=True)
         raise SystemExit(1)
     if any(result.all_rejected for result in finished.results):
         raise SystemExit(_ALL_REJECTED)
+
+
+def _open(results: Sequence[FileResult]) -> None:
+    """Open the files' reports, the first ones of many."""
+    reports = [path for one in results if (path := one.outputs.get("report")) is not None]
+    for path in reports[:_OPENED]:
+        click.launch(path.resolve().as_uri())
+    if len(reports) > _OPENED:
+        echo(f"The first {_OPENED} of {len(reports)} reports are open.", err=True)
 
 
 def _watch(watched: Path, dataset: str | None, ignored: IgnoredNames, **settings: Any) -> None:

@@ -15,10 +15,16 @@ from rich.text import Text
 
 from pipectl.client.file_results import FileResult
 from pipectl.client.uploads import Upload
+from pipectl.local.broken_rules import BrokenRule, broken_rules
 from pipectl.output import printable, rich_text
 
 # More lines may not fit into a terminal.
 SHOWN_RUNNING = 12
+SHOWN_FILES = 15
+SHOWN_DETAILS = 3
+SHOWN_OUTPUTS = ("processed", "rejected", "report")
+_VALUE_CHARACTERS = 60
+_FIELD_WIDTH = 26
 
 
 def _word(result: FileResult) -> tuple[str, str]:
@@ -111,28 +117,67 @@ class WatchedFolder(Progress):
 
 
 def show_table(console: Console, results: Sequence[FileResult]) -> None:
-    """Print a table of all files, then the errors and the paths of the outputs."""
+    """Print a table of the files with totals, then what was wrong and where the outputs are.
+
+    Of many files, those without a problem are only counted, so that the end fits into a screen.
+    """
+    noted = [one for one in results if not one.succeeded or one.count("error_count")]
+    many = len(results) > SHOWN_FILES
+    shown = noted[:SHOWN_FILES] if many else results
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("File", overflow="fold")
     table.add_column("Status", no_wrap=True)
     for name in ("Records", "Processed", "Rejected", "Seconds"):
         table.add_column(name, justify="right", no_wrap=True)
-    for result in results:
-        table.add_row(
-            rich_text(result.upload.path),
-            Text(*_word(result)),
-            _number(result.count("record_count")),
-            _number(result.count("processed_count")),
-            _number(result.count("error_count")),
-            _seconds(result.duration_ms()),
-        )
+    for result in shown:
+        _add_row(table, rich_text(result.upload.path), Text(*_word(result)), [result])
+    if len(results) > len(shown):
+        others = [one for one in results if one not in shown]
+        _add_row(table, Text(f"{len(others)} more files", "dim"), _words(others), others)
+    if len(results) > 1:
+        table.add_section()
+        _add_row(table, Text(f"{len(results)} files", "bold"), _words(results), results)
     console.print(table)
-    for result in results:
-        _show_details(console, result)
+    detailed = noted[:SHOWN_DETAILS] if many else results
+    for result in detailed:
+        _show_details(console, result, rules=len(noted) <= SHOWN_DETAILS)
+    if many:
+        _show_folders(console, results)
 
 
-def _show_details(console: Console, result: FileResult) -> None:
-    """Print a file's error and outputs; paths are not wrapped, so that they can be copied."""
+def _add_row(table: Table, name: Text, status: Text, results: Sequence[FileResult]) -> None:
+    """Add a file, or several together."""
+    counts = []
+    for count in ("record_count", "processed_count", "error_count"):
+        known = [value for one in results if (value := one.count(count)) is not None]
+        counts.append(_number(sum(known) if known else None))
+    took = results[0].duration_ms() if len(results) == 1 else None
+    table.add_row(name, status, *counts, _seconds(took) if len(results) == 1 else "")
+
+
+def _words(results: Sequence[FileResult]) -> Text:
+    """What became of several files together."""
+    failed = sum(not one.succeeded for one in results)
+    return Text(f"{failed} failed", "red") if failed else Text("succeeded", "green")
+
+
+def _show_folders(console: Console, results: Sequence[FileResult]) -> None:
+    """Print the folders of the outputs, instead of the paths of every file."""
+    folders = {
+        name: sorted({str(path.parent) for one in results if (path := one.outputs.get(name))})
+        for name in SHOWN_OUTPUTS
+    }
+    console.print()
+    for name, found in folders.items():
+        for folder in found[:SHOWN_DETAILS]:
+            console.print(rich_text(f"  {name:<9} {folder}"), highlight=False, soft_wrap=True)
+
+
+def _show_details(console: Console, result: FileResult, *, rules: bool = True) -> None:
+    """Print a file's error, what was wrong, and its outputs.
+
+    Paths are not wrapped, so that they can be copied.
+    """
     console.print()
     console.print(rich_text(result.upload.path.name, "bold"), highlight=False, soft_wrap=True)
     failure = result.failure
@@ -145,9 +190,43 @@ def _show_details(console: Console, result: FileResult) -> None:
             highlight=False,
             soft_wrap=True,
         )
-    for name, path in result.outputs.items():
+    if rules:
+        _show_rules(console, result)
+    for name in SHOWN_OUTPUTS:
+        path = result.outputs.get(name)
         if path is not None:
             console.print(rich_text(f"  {name:<9} {path}"), highlight=False, soft_wrap=True)
+
+
+def _show_rules(console: Console, result: FileResult) -> None:
+    """Print the rules that records break, one a line: how many do, and one example of each."""
+    rules, more = broken_rules(result.outputs)
+    rows = [(Text("FIELD"), Text("RULE"), Text("RECORDS"), Text("FOR EXAMPLE"))]
+    rows += [
+        (rich_text(rule.fields), rich_text(rule.rule), Text(_number(rule.failed)), _example(rule))
+        for rule in rules
+    ]
+    widths = [max(text.cell_len for text in column) for column in zip(*rows, strict=True)]
+    widths[0] = min(widths[0], _FIELD_WIDTH)
+    for number, (field_name, rule_name, count, example) in enumerate(rows if rules else []):
+        field_name.truncate(widths[0], overflow="ellipsis", pad=True)
+        rule_name.truncate(widths[1], pad=True)
+        count.align("right", widths[2])
+        line = Text("  ").join([Text(), field_name, rule_name, count, example])
+        line.truncate(console.width, overflow="ellipsis")
+        console.print(Text(line.plain, "dim") if not number else line, highlight=False)
+    if more:
+        console.print(Text(f"  and {more} more rules: see the report", "dim"), highlight=False)
+
+
+def _example(rule: BrokenRule) -> Text:
+    """The first record that breaks the rule: its row, and the cell or what is wrong with it."""
+    if rule.row is None:
+        return Text("-")
+    what = rich_text(rule.expected or "")
+    if rule.value is not None:
+        what = rich_text(repr(rule.value[:_VALUE_CHARACTERS]), "yellow")
+    return Text.assemble(f"row {rule.row}: ", what)
 
 
 def _cut(text: Text) -> Text:

@@ -11,6 +11,7 @@ from summarize.report.charts import share
 from summarize.report.numbers import count, counted, percent
 from tabular.faults import ADVICE, RuleKey
 from tabular.statistics.reject_examples import EXAMPLES_A_RULE, Example
+from tabular.statistics.rules import joined_rules
 
 _TABLE_BYTES = 120_000
 _EXAMPLES_BYTES = 220_000
@@ -24,7 +25,7 @@ Rule = Mapping[str, Any]
 
 def table(summary: Summary, examples: Examples) -> Html:
     """One row for each rule that records break, most frequent first."""
-    rules = _joined(summary["rejects"]["by_rule"])
+    rules = joined_rules(summary["rejects"]["by_rule"])
     if not rules:
         return el("p", "Nothing: every record follows every rule.")
     most = rules[0][0]["failure_rate"] or 1.0
@@ -57,7 +58,7 @@ def table(summary: Summary, examples: Examples) -> Html:
 
 def examples(summary: Summary, found: Examples) -> Html:
     """The first records that break each rule, and the command that shows all of them."""
-    rules = _joined(summary["rejects"]["by_rule"])
+    rules = joined_rules(summary["rejects"]["by_rule"])
     file_id = summary["file"]["file_id"]
     if not rules:
         return el("p", "No record was rejected.")
@@ -157,20 +158,6 @@ def _correction(summary: Summary) -> Html:
 
 def _sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}."
-
-
-def _joined(rules: Sequence[Rule]) -> list[tuple[Rule, list[str | None]]]:
-    """The rules with their fields. Rules that the same records break are one.
-
-    A short row lacks all cells after its last one: that is one problem, not one for each field.
-    """
-    found: dict[Any, tuple[Rule, list[str | None]]] = {}
-    for number, rule in enumerate(rules):
-        alike = (rule["code"], rule["failed"], *rule["first_rows"])
-        alone = rule["code"] != "missing-cell" or rule["field"] is None
-        _, names = found.setdefault(number if alone else alike, (rule, []))
-        names.append(rule["field"])
-    return list(found.values())
 
 
 def _row(rule: Rule, names: Sequence[str | None], found: Examples, most: float) -> Html:

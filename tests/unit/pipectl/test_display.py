@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -60,6 +62,92 @@ def test_a_file_without_any_good_record_is_no_plain_success() -> None:
     empty = {"record_count": 0, "processed_count": 0, "error_count": 0}
     assert not replace(result, metadata=empty).all_rejected
     assert not succeeded("b.csv").all_rejected
+
+
+def shown(results: list[FileResult], width: int = 80) -> str:
+    """What the table at the end of a run prints."""
+    console = Console(file=io.StringIO(), width=width)
+    show_table(console, results)
+    text: str = console.file.getvalue()  # type: ignore[attr-defined]
+    return text
+
+
+def with_rejects(folder: Path, *rules: dict[str, Any]) -> FileResult:
+    """A file with a summary of these rules, and one rejected record."""
+    folder.mkdir(exist_ok=True)
+    defaults = {"checked": 9, "failed": 3, "failure_rate": 33.33, "faults": 3, "first_rows": [7]}
+    summary, rejected = folder / "f_summary.json", folder / "f.jsonl"
+    by_rule = [defaults | rule for rule in rules]
+    summary.write_text(json.dumps({"rejects": {"by_rule": by_rule}}))
+    errors = [
+        {
+            "field": (rule["field"] or "").title() or None,
+            "code": rule["code"],
+            "rule": rule["rule"],
+            "message": f"not {rule['rule']}",
+            "value": rule.get("value"),
+        }
+        for rule in rules
+    ]
+    rejected.write_text(json.dumps({"row": 7, "errors": errors}) + "\n")
+    outputs = {**NOTHING, "summary": summary, "rejected": rejected, "report": folder / "f.html"}
+    return replace(succeeded("a.csv"), outputs=outputs)
+
+
+TYPE = {"field": "amount", "code": "type-error", "rule": "type", "value": "x\x1b[2J"}
+
+
+def test_what_was_wrong_is_a_line_for_each_rule_with_an_example(tmp_path: Path) -> None:
+    result = with_rejects(
+        tmp_path,
+        TYPE,
+        {"field": None, "code": "source-error", "rule": "quoteChar"},
+        *[
+            {"field": name, "code": "missing-cell", "rule": None}
+            for name in ("amount", "state", "note")
+        ],
+        {"field": "state", "code": "type-error", "rule": "type", "first_rows": []},
+    )
+    lines = [" ".join(line.split()) for line in shown([result]).splitlines()]
+    assert lines[lines.index("a.csv") + 1 :] == [
+        "FIELD RULE RECORDS FOR EXAMPLE",
+        "amount type 3 row 7: 'x\\x1b[2J'",
+        "whole record quoteChar 3 row 7: not quoteChar",
+        "amount and 2 more missing-cell 3 row 7: not None",
+        "state type 3 -",
+        f"rejected {tmp_path / 'f.jsonl'}",
+        f"report {tmp_path / 'f.html'}",
+    ]
+
+
+def test_long_examples_are_cut_to_the_terminal(tmp_path: Path) -> None:
+    result = with_rejects(tmp_path, TYPE | {"value": "x" * 300, "field": "f" * 90})
+    lines = shown([result], width=60).splitlines()
+    assert max(len(line) for line in lines if not line.lstrip().startswith("re")) <= 60
+
+
+def test_many_rules_are_counted(tmp_path: Path) -> None:
+    rules = [TYPE | {"field": f"f{n}", "rule": f"r{n}"} for n in range(14)]
+    assert "and 4 more rules: see the report" in shown([with_rejects(tmp_path, *rules)])
+
+
+def test_totals_are_the_last_row() -> None:
+    lines = [line.split() for line in shown([succeeded("a.csv"), succeeded("b.csv")]).splitlines()]
+    assert ["2", "files", "succeeded", "2,468", "2,466", "2"] in lines
+
+
+def test_sixty_files_end_in_one_screen(tmp_path: Path) -> None:
+    clean = replace(
+        succeeded("clean.csv"),
+        metadata={"record_count": 10, "processed_count": 10, "error_count": 0},
+    )
+    rejects = with_rejects(tmp_path, *[TYPE | {"rule": f"r{n}"} for n in range(20)])
+    text = shown([*[clean] * 50, rejects, rejects, *[failed(f"{n}.csv") for n in range(8)]])
+    assert len(text.splitlines()) <= 50
+    assert "50 more files" in text
+    assert ["60", "files", "8", "failed", "2,968", "2,966", "2"] in [
+        line.split() for line in text.splitlines()
+    ]
 
 
 def test_a_watched_file_is_a_line_with_its_counts() -> None:
