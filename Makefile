@@ -66,9 +66,10 @@ build: $(VENV)/.dev ## Build what sam deploy uploads, for arm64 and Python 3.13,
 	env -u MAKEFLAGS -u MAKELEVEL PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sam build
 	$(BIN)/python -m tests.infrastructure.packages
 
-bench: $(VENV)/.bench ## Measure the engine against others, and large files split by split
+bench: $(VENV)/.bench ## Measure the engine against others, large files split by split, and Parquet of many parts
 	nice $(BIN)/python -m tests.benchmarks
 	nice $(BIN)/python -m tests.benchmarks.splits
+	nice $(BIN)/python -m tests.benchmarks.parquet_parts
 
 bench-shapes: $(VENV)/.dev ## Measure files of all shapes, each under its function's own memory limit
 	nice $(BIN)/python -m tests.benchmarks.shapes

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-_PACKAGES = ("polars", "orjson", "duckdb", "pandas", "frictionless")
+_PACKAGES = ("polars", "orjson", "duckdb", "pyarrow", "pandas", "frictionless")
 
 
 def facts() -> dict[str, str]:
