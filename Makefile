@@ -12,7 +12,7 @@ export SAM_CLI_TELEMETRY := 0
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-faults test-throttling coverage fuzz lint types format docs retries build bench bench-shapes bench-infer lock upgrade clean
+.PHONY: help demo test test-long test-faults test-throttling coverage fuzz lint types format docs retries build dist bench bench-shapes bench-infer lock upgrade clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ build: $(VENV)/.dev ## Build what sam deploy uploads, for arm64 and Python 3.13,
 	env -u MAKEFLAGS -u MAKELEVEL PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sam build
 	$(BIN)/python -m tests.infrastructure.packages
 
+dist: $(VENV)/.dev ## Build the wheel of pipectl, and try it in clean environments
+	$(BIN)/python -m tests.infrastructure.distribution
+
 bench: $(VENV)/.bench ## Measure the engine against others, large files split by split, and Parquet of many parts
 	nice $(BIN)/python -m tests.benchmarks
 	nice $(BIN)/python -m tests.benchmarks.splits
@@ -78,9 +81,9 @@ bench-infer: $(VENV)/.dev ## Measure how many columns `pipectl contract infer` t
 	$(BIN)/python -m tests.benchmarks.infer
 
 lock: $(BIN)/uv ## Pin the requirement files after a change of pyproject.toml
-	$(COMPILE) pyproject.toml --group build --group dev $(UPGRADE) -o requirements/dev.txt
-	$(COMPILE) pyproject.toml --group build -c requirements/dev.txt $(UPGRADE) -o requirements/run.txt
-	$(COMPILE) pyproject.toml --group build --group bench -c requirements/dev.txt $(UPGRADE) -o requirements/bench.txt
+	$(COMPILE) pyproject.toml --extra local --group build --group dev $(UPGRADE) -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra local --group build -c requirements/dev.txt $(UPGRADE) -o requirements/run.txt
+	$(COMPILE) pyproject.toml --extra local --group build --group bench -c requirements/dev.txt $(UPGRADE) -o requirements/bench.txt
 	$(COMPILE) --group functions -c requirements/run.txt $(UPGRADE) -o functions/requirements.txt
 	$(COMPILE) --group engine -c requirements/run.txt $(UPGRADE) -o layers/engine/requirements.txt
 	$(COMPILE) --group bootstrap $(UPGRADE) -o requirements/uv.txt
@@ -89,7 +92,7 @@ upgrade: ## Pin the newest versions that pyproject.toml allows
 	$(MAKE) lock UPGRADE=--upgrade
 
 clean: ## Remove everything that the other targets create
-	rm -rf $(VENV) .aws-sam out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .aws-sam dist out .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # Universal: one file serves every Python from 3.11 and every platform. No index address gets in.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -32,7 +32,17 @@ SUBCOMMANDS = {
     "rejects": "Show the rejected records of a file, and why they were rejected.",
     "rerun": "Rerun failed files, or only the rows that were rejected.",
     "backfill": "Run objects in the bucket that have no successful run.",
+    "smoke": "Send a tiny file through a stack, check its outcome, and remove it.",
+    "doctor": "Check this machine, the credentials and the stack.",
     "estimate": "Estimate requests, time, cost and quotas of a load on AWS.",
+}
+
+
+# The distribution's name, and what each of its extras installs.
+DISTRIBUTION = "csv-step-pipeline"
+EXTRAS = {
+    "engine": ("polars", "orjson"),
+    "local": ("moto", "samtranslator", "yaml", "polars", "orjson"),
 }
 
 
@@ -58,7 +68,7 @@ class _Subcommands(click.Group):
 @click.group(
     cls=_Subcommands, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True
 )
-@click.version_option(package_name="data-pipeline")
+@click.version_option(package_name=DISTRIBUTION)
 def pipectl() -> None:
     """Run, watch and repair the data pipeline.
 
@@ -120,6 +130,14 @@ def _show(error: click.ClickException) -> None:
 
 def _explain(error: Exception) -> PipectlError:
     """An unexpected error as a sentence."""
+    if isinstance(error, ModuleNotFoundError):
+        missing = str(error.name).partition(".")[0]
+        extra = next((extra for extra, names in EXTRAS.items() if missing in names), None)
+        if extra is not None:
+            return PipectlError(
+                f"This needs {missing}, which is not installed. Install pipectl with its extra"
+                f" {extra}: pipx install '{DISTRIBUTION}[{extra}]'"
+            )
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return PipectlError(f"{error.filename}: {error.strerror}.")
     kind = type(error).__name__

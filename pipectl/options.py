@@ -6,8 +6,14 @@ from pathlib import Path
 
 import click
 
-# The root folder of the project.
-PROJECT = Path(__file__).parents[1]
+_INSTALLED = Path(__file__).parent / "project"
+
+# Whether pipectl was installed from a wheel. It then has no repository around it.
+IS_INSTALLED = _INSTALLED.is_dir()
+
+# The folder with template.yaml, the workflow and the functions: that of the repository, or the copy
+# that a wheel brings.
+PROJECT = _INSTALLED if IS_INSTALLED else Path(__file__).parents[1]
 
 
 def _read_parameters(

@@ -9,10 +9,17 @@ from pathlib import Path
 from typing import Self
 
 from pipectl.client.deployment import Deployment
-from pipectl.options import PROJECT
+from pipectl.options import IS_INSTALLED, PROJECT
 
-# One stack per project. The folder is in .gitignore.
-STATE_FOLDER = PROJECT / ".pipectl"
+
+def _state_folder() -> Path:
+    """Where an installed pipectl may write, by the XDG base directory specification."""
+    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(home) / "pipectl"
+
+
+# One stack per project, or per user of an installed pipectl. The project's folder is in .gitignore.
+STATE_FOLDER = _state_folder() if IS_INSTALLED else PROJECT / ".pipectl"
 STATE_FILE = STATE_FOLDER / "embedded.json"
 
 # The token in the file allows more than the API of AWS does.

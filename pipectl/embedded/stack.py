@@ -26,6 +26,7 @@ from pipectl.embedded.guard import Guard, new_token
 from pipectl.embedded.injected_faults import InjectedFaults
 from pipectl.embedded.template import REGION, Template, Translation
 from pipectl.errors import PipectlError
+from pipectl.options import PROJECT
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -40,7 +41,7 @@ STACK_NAME = "data-pipeline"
 HOST = "127.0.0.1"
 
 # The template of the project that this command belongs to.
-TEMPLATE = Path(__file__).parents[2] / "template.yaml"
+TEMPLATE = PROJECT / "template.yaml"
 
 
 class EmbeddedStack:

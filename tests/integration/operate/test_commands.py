@@ -393,3 +393,22 @@ def test_rejects_are_shown_whether_they_are_published_or_not(
     assert "Nothing is known of the file" in unknown.stderr
     assert command("rejects", "not-an-id").exit_code == 2
     assert command("rejects", published, "--csv", "--limit", "1").exit_code == 2
+
+
+def test_a_smoke_test_succeeds_and_leaves_nothing(dataset: Dataset, command: Command) -> None:
+    done = command("smoke", "--json")
+
+    assert (done.exit_code, done.document["problems"]) == (0, [])
+    s3 = dataset.stack.deployment.client("s3")
+    name = done.document["key"].split("/")[1]
+    found = [
+        one["Key"]
+        for bucket in ("InputBucketName", "OutputBucketName")
+        for page in s3.get_paginator("list_object_versions").paginate(
+            Bucket=dataset.stack.outputs[bucket]
+        )
+        for one in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
+        if name in one["Key"] or done.document["file_id"] in one["Key"]
+    ]
+    assert found == []
+    assert command("doctor", "--json").exit_code == 0

@@ -102,6 +102,7 @@ class World:
     """An AWS in which a file with a hostile name has failed with a hostile error."""
 
     redriven: int = 0
+    uploaded: bool = False
     messages: list[dict[str, Any]] = field(default_factory=list)
 
     def call(self, _client: BaseClient, operation: str, request: dict[str, Any]) -> Any:
@@ -168,6 +169,8 @@ class World:
     def _BatchGetItem(self, request: Any) -> Any:  # noqa: N802
         keys = [key["file_id"]["S"] for key in request["RequestItems"]["metadata"]["Keys"]]
         found = [item(SOURCE, "failed")] if SOURCE.file_id in keys else []
+        if self.uploaded:
+            found = [{**item(SOURCE, "failed"), "file_id": key} for key in keys]
         return {"Responses": {"metadata": [serialized(one) for one in found]}}
 
     def _Scan(self, _: Any) -> Any:  # noqa: N802
@@ -183,8 +186,22 @@ class World:
     def _nothing(self, _: Any) -> Any:
         return {}
 
-    _ChangeMessageVisibilityBatch = _SendMessage = _PutObject = _nothing
-    _GetQueueAttributes = _nothing
+    _ChangeMessageVisibilityBatch = _SendMessage = _DeleteItem = _nothing
+
+    def _GetQueueAttributes(self, _: Any) -> Any:  # noqa: N802
+        return {"Attributes": {"ApproximateNumberOfMessages": "3"}}
+
+    def _PutObject(self, _: Any) -> Any:  # noqa: N802
+        self.uploaded = True
+        return {"VersionId": f"v9{EVIL}", "ETag": '"e9"'}
+
+    def _DeleteObjects(self, _: Any) -> Any:  # noqa: N802
+        return {"Errors": [{"Key": f"key{EVIL}", "Message": f"Message{EVIL}"}]}
+
+    def _GetCallerIdentity(self, _: Any) -> Any:  # noqa: N802
+        return {"Arn": f"arn:aws:iam::1:user/{EVIL}", "Account": "1"}
+
+    _HeadBucket = _DescribeTable = _nothing
 
     def _SendMessageBatch(self, request: Any) -> Any:  # noqa: N802
         return {"Successful": [{"Id": entry["Id"]} for entry in request["Entries"]]}
@@ -419,6 +436,8 @@ CASES: dict[str, Callable[[Place], Lines]] = {
         ("--with", f"nowhere{EVIL}"),
     ),
     "backfill": on_the_stack(("--dry-run",), (), ("--since", EVIL)),
+    "smoke": on_the_stack(("--keep", "--yes"), ("--yes",), ("--timeout", EVIL)),
+    "doctor": on_the_stack((), ("--offline",)),
     "estimate": nothing_hostile,
 }
 

@@ -1,0 +1,190 @@
+"""What `pipectl doctor` looks at: this machine, the credentials, and the stack."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING, Any, Literal
+
+from pipectl.client.state_file import STATE_FILE, RunningStack
+from pipectl.errors import PipectlError
+from pipectl.options import IS_INSTALLED, PROJECT
+
+if TYPE_CHECKING:
+    from pipectl.client.stack_choice import Stack
+
+State = Literal["ok", "missing", "problem"]
+
+_LEAST_PYTHON = (3, 11)
+_OUTPUTS = (
+    *("InputBucketName", "OutputBucketName", "MetadataTableName", "StateMachineArn"),
+    *("ProcessingQueueUrl", "DeadLetterQueueUrl"),
+)
+_PROGRAMS = {
+    "aws": "the AWS CLI: copying files, queries of the documentation",
+    "sam": "the AWS SAM CLI: deploying the stack",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    `missing` is something that some commands need, `problem` something that must be fixed.
+    """
+
+    name: str
+    state: State
+    text: str
+
+    def to_document(self) -> dict[str, str]:
+        """The finding as `--json` prints it."""
+        return {"name": self.name, "state": self.state, "text": self.text}
+
+
+def examine_machine(distribution: str, extras: Mapping[str, tuple[str, ...]]) -> Iterator[Finding]:
+    """Look at Python, pipectl, its extras and the programs beside it. Needs no network."""
+    version = platform.python_version()
+    if sys.version_info < _LEAST_PYTHON:
+        yield Finding("Python", "problem", f"{version}; 3.11 or newer is needed")
+    else:
+        yield Finding("Python", "ok", version)
+    where = "installed" if IS_INSTALLED else f"in the repository {PROJECT}"
+    yield Finding("pipectl", "ok", f"{_version(distribution) or 'unknown version'}, {where}")
+    yield _stack_files()
+    for extra, modules in extras.items():
+        yield _extra(extra, modules, distribution)
+    for program, purpose in _PROGRAMS.items():
+        path = shutil.which(program)
+        yield Finding(program, "ok" if path else "missing", path or f"not on the PATH; {purpose}")
+    running = RunningStack.find(STATE_FILE)
+    where = running.endpoint if running else "not running; `pipectl up` starts it"
+    yield Finding("embedded stack", "ok" if running else "missing", where)
+
+
+def examine_stack(open_stack: Callable[[], Stack]) -> Iterator[Finding]:
+    """Look at credentials, region, and whether the stack's parts can be reached."""
+    try:
+        stack = open_stack()
+        identity = stack.client("sts").get_caller_identity()
+    except Exception as error:  # noqa: BLE001  # whatever is wrong is what is looked for
+        yield Finding("credentials", "problem", _sentence(error))
+        return
+    yield Finding("credentials", "ok", f"{identity['Arn']}, account {identity['Account']}")
+    yield Finding("region", "ok", stack.region)
+    try:
+        outputs = stack.deployment.outputs
+    except Exception as error:  # noqa: BLE001
+        yield Finding("stack", "problem", _sentence(error))
+        return
+    lacking = [name for name in _OUTPUTS if name not in outputs]
+    if lacking:
+        yield Finding(
+            "stack",
+            "problem",
+            f"{stack.deployment.stack_name} has no output {', '.join(lacking)}: it is another "
+            "stack, or an older version of this one",
+        )
+        return
+    yield Finding("stack", "ok", stack.deployment.stack_name)
+    for name, look in _PARTS.items():
+        yield _reached(name, stack, look)
+
+
+def _input_bucket(stack: Stack) -> str:
+    name = stack.output("InputBucketName")
+    stack.client("s3").head_bucket(Bucket=name)
+    return name
+
+
+def _output_bucket(stack: Stack) -> str:
+    name = stack.output("OutputBucketName")
+    stack.client("s3").head_bucket(Bucket=name)
+    return name
+
+
+def _table(stack: Stack) -> str:
+    name = stack.output("MetadataTableName")
+    stack.client("dynamodb").describe_table(TableName=name)
+    return name
+
+
+def _machine(stack: Stack) -> str:
+    arn = stack.output("StateMachineArn")
+    stack.client("stepfunctions").describe_state_machine(stateMachineArn=arn)
+    return arn
+
+
+def _dead_letters(stack: Stack) -> str:
+    attribute = "ApproximateNumberOfMessages"
+    answer = stack.client("sqs").get_queue_attributes(
+        QueueUrl=stack.output("DeadLetterQueueUrl"), AttributeNames=[attribute]
+    )
+    count = int(answer["Attributes"][attribute])
+    return "empty" if not count else f"about {count} messages; see `pipectl failures`"
+
+
+_PARTS: dict[str, Callable[[Any], str]] = {
+    "input bucket": _input_bucket,
+    "output bucket": _output_bucket,
+    "metadata table": _table,
+    "state machine": _machine,
+    "dead-letter queue": _dead_letters,
+}
+
+
+def _reached(name: str, stack: Stack, look: Callable[[Stack], str]) -> Finding:
+    from pipectl.client.aws_errors import explained
+
+    try:
+        with explained():
+            return Finding(name, "ok", look(stack))
+    except Exception as error:  # noqa: BLE001
+        return Finding(name, "problem", _sentence(error))
+
+
+def _stack_files() -> Finding:
+    if (PROJECT / "template.yaml").is_file():
+        return Finding("stack's files", "ok", str(PROJECT))
+    return Finding("stack's files", "problem", f"there is no template.yaml in {PROJECT}")
+
+
+def _extra(extra: str, modules: tuple[str, ...], distribution: str) -> Finding:
+    from importlib.util import find_spec
+
+    lacking = [module for module in modules if find_spec(module) is None]
+    name = f"extra {extra}"
+    if lacking:
+        install = f"pipx install '{distribution}[{extra}]'"
+        return Finding(name, "missing", f"{', '.join(lacking)} not installed: {install}")
+    found = [(module, _version(_DISTRIBUTIONS.get(module, module))) for module in modules]
+    return Finding(name, "ok", ", ".join(f"{module} {version}" for module, version in found))
+
+
+_DISTRIBUTIONS = {"samtranslator": "aws-sam-translator", "yaml": "pyyaml"}
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _sentence(error: Exception) -> str:
+    """An error as `pipectl` would print it, in one line."""
+    if isinstance(error, PipectlError):
+        return error.message
+    from pipectl.client.aws_errors import explained
+
+    try:
+        with explained():
+            raise error
+    except PipectlError as explanation:
+        return explanation.message
+    except Exception as unexplained:  # noqa: BLE001
+        return f"{type(unexplained).__name__}: {unexplained}"
