@@ -9,20 +9,6 @@ import click
 from pipectl.output import printable
 from pipectl.views.status import terminal_colour
 
-_COLOURS = {
-    "succeeded": "green",
-    "failed": "red",
-    "timed_out": "red",
-    "aborted": "red",
-    "refused": "red",
-    "ok": "green",
-    "missing": "yellow",
-    "problem": "red",
-    "not_started": "red",
-    "running": "cyan",
-    "started": "cyan",
-}
-
 
 def show(
     header: Sequence[str], rows: Iterable[Sequence[str]], *, status: int | None = None

@@ -37,6 +37,9 @@ _STATUSES = {
     "started": Status("started", "\u25cf", "busy"),
     "superseded": Status("superseded", "\u21b7", "warn"),
     "caught": Status("failed, caught", "\u2715", "bad"),
+    "ok": Status("ok", "\u2713", "good"),
+    "missing": Status("missing", "\u25cb", "warn"),
+    "problem": Status("problem", "\u2715", "bad"),
     "not_entered": Status("not entered", "\u25cb", "plain"),
 }
 
