@@ -21,6 +21,7 @@ from urllib.parse import unquote
 
 from pipectl.embedded.concurrency import Concurrency, ThrottledError
 from pipectl.embedded.injected_faults import REFUSALS, InjectedFaults
+from pipectl.embedded.metrics import Recorder
 from pipectl.embedded.workers import Function, InvocationResult, Workers, WorkersClosedError
 from shared.job import iso
 
@@ -97,6 +98,8 @@ class LambdaService:
         self._concurrency = concurrency
         self._functions: dict[str, Function] = {}
         self._on_failure: dict[str, Callable[[str], object]] = {}
+        self.metrics = Recorder()
+        """Invocations, errors and throttles, as CloudWatch counts them."""
         # One per core, and at least two, so that a long invocation doesn't block the others.
         # Invocations wait only for this process, so more of them would just start more workers.
         self._turns = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))
@@ -132,6 +135,18 @@ class LambdaService:
         Raises `ServiceError` if Lambda itself would refuse.
         """
         function = self._find(name_or_arn)
+        try:
+            outcome, request_id = self._invoke(function, payload)
+        except ServiceError as error:
+            if error.throttled:
+                self.metrics.count("AWS/Lambda", "Throttles", FunctionName=function.name)
+            raise
+        self.metrics.count("AWS/Lambda", "Invocations", FunctionName=function.name)
+        if outcome.failed:
+            self.metrics.count("AWS/Lambda", "Errors", FunctionName=function.name)
+        return outcome, request_id
+
+    def _invoke(self, function: Function, payload: bytes) -> tuple[InvocationResult, str]:
         if len(payload) > MAX_PAYLOAD_BYTES:
             raise ServiceError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

@@ -219,6 +219,11 @@ class StackProcess:
         notifications: list[dict[str, Any]] = self._ask("notifications")
         return notifications
 
+    def evaluate_alarms(self, *, ahead: float = 0) -> dict[str, str]:
+        """Evaluate all alarms as of `ahead` seconds from now; their states by name."""
+        states: dict[str, str] = self._ask("alarms", {"ahead": ahead})
+        return states
+
     def failed_deliveries(self) -> list[dict[str, str]]:
         """Messages that a function did not accept: body, code, message."""
         deliveries: list[dict[str, str]] = self._ask("failed-deliveries")

@@ -11,6 +11,7 @@ import logging
 import os
 import shutil
 import tempfile
+import time
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from pipectl.embedded.lambda_service import LambdaService
     from pipectl.embedded.moto_patches.backends import RunningOrEnded
     from pipectl.embedded.poller import Poller
+    from pipectl.embedded.watch import Watch
 
 STACK_NAME = "data-pipeline"
 HOST = "127.0.0.1"
@@ -85,6 +87,7 @@ class EmbeddedStack:
         self._pollers: list[Poller] = []
         self.deployment: Deployment
         self._lambda: LambdaService
+        self._watch: Watch
 
     def __enter__(self) -> Self:
         try:
@@ -133,6 +136,14 @@ class EmbeddedStack:
         from pipectl.embedded.moto_patches import backends
 
         return backends.executions()
+
+    def evaluate_alarms(self, *, ahead: float = 0) -> dict[str, str]:
+        """Evaluate all alarms as of `ahead` seconds from now; their states by name.
+
+        An alarm whose state becomes `ALARM` publishes its message, as on AWS. On AWS it would be
+        evaluated every minute; here, only when this is called.
+        """
+        return self._watch.evaluate(time.time() + ahead)
 
     def failed_deliveries(self) -> list[dict[str, str]]:
         """Messages that a function did not accept: body, and code and message of the error."""
@@ -193,6 +204,7 @@ class EmbeddedStack:
         from pipectl.embedded import apply
         from pipectl.embedded.moto_patches.backends import Arrivals
         from pipectl.embedded.poller import Poller
+        from pipectl.embedded.watch import Watch
 
         stack = apply.create_stack(self.deployment, template)
         for function in stack.functions():
@@ -201,6 +213,13 @@ class EmbeddedStack:
             self._lambda.on_failure(name, self._sender_to(queue_url))
         self._lambda.prepare()
         stack.complete()
+        self._watch = Watch(
+            [alarm for _, alarm in stack.resources("AWS::CloudWatch::Alarm")],
+            [one for _, one in stack.resources("AWS::Logs::MetricFilter")],
+            self._lambda,
+            self.log_folder,
+            self.deployment,
+        )
         self._pollers = [
             Poller(
                 source,
@@ -233,6 +252,7 @@ class EmbeddedStack:
             "calls": lambda _: sorted(gateway.calls),
             "dead-letters": lambda _: self.dead_letters(),
             "failed-deliveries": lambda _: self.failed_deliveries(),
+            "alarms": lambda options: self.evaluate_alarms(**(options or {})),
             "faults": lambda fault: self.faults.add(**fault),
             "clear-faults": lambda _: self.faults.clear(),
         }

@@ -78,6 +78,11 @@ def calls(pipeline: Pipeline) -> set[Call]:
     aborted = pipeline.drop(orders(60_000))
     pipeline.stop(aborted.file_id)
     pipeline.wait_for_failure(aborted.file_id)
+    pipeline.put_contract("fresh", {"pipeline": {"freshness": 24}})
+    pipeline.run(FILE, dataset="fresh")
+    pipeline.deployment.client("lambda").invoke(
+        FunctionName="data-pipeline-freshness-dev", Payload=b"{}"
+    )
     return pipeline.stack.calls()
 
 

@@ -55,6 +55,22 @@ def message_bodies(queue_name: str) -> list[str]:
     return [str(message.body) for message in list(queue._messages)]
 
 
+def queue_figures(now: float) -> Iterator[tuple[str, int, float]]:
+    """Each queue's name, number of messages, and the age in seconds of the oldest, or 0."""
+    for name, queue in list(sqs_backends[ACCOUNT][REGION].queues.items()):
+        sent = [(message.sent_timestamp or 0) / 1000 for message in list(queue._messages)]
+        yield name, len(sent), max(0.0, now - min(sent)) if sent else 0.0
+
+
+def ended_executions() -> Iterator[tuple[str, str, float]]:
+    """Each ended execution: the ARN of its state machine, its status, and when it ended."""
+    backend: Any = stepfunctions_parser_backends[ACCOUNT][REGION]
+    for state_machine in list(backend.state_machines):
+        for execution in list(state_machine.executions):
+            if execution.stop_date is not None:
+                yield state_machine.arn, execution.status, execution.stop_date.timestamp()
+
+
 class Arrivals:
     """Waits for messages of a queue that can be received, without asking again and again."""
 
