@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote
 
 # IAM's prefixes for services that boto3 names differently.
-_PREFIXES = {"stepfunctions": "states"}
+_PREFIXES = {"AWSEvents": "events", "stepfunctions": "states"}
 
 
 class Call(NamedTuple):

@@ -52,6 +52,11 @@ def pipeline() -> Iterator[Pipeline]:
 @pytest.fixture(scope="module")
 def calls(pipeline: Pipeline) -> set[Call]:
     """Files of every kind: rejects, splits, failures, repeats, an abort."""
+    pipeline.put_contract("fresh", {"pipeline": {"freshness": 24}})
+    pipeline.run(FILE, dataset="fresh")
+    pipeline.deployment.client("lambda").invoke(
+        FunctionName="data-pipeline-freshness-dev", Payload=b"{}"
+    )
     file = pipeline.run(FILE)
     # Another contract, under which nothing is rejected: the rejected records are removed.
     lenient = {"schema": {"fields": [{"name": "name"}, {"name": "amount"}]}}
@@ -78,11 +83,6 @@ def calls(pipeline: Pipeline) -> set[Call]:
     aborted = pipeline.drop(orders(60_000))
     pipeline.stop(aborted.file_id)
     pipeline.wait_for_failure(aborted.file_id)
-    pipeline.put_contract("fresh", {"pipeline": {"freshness": 24}})
-    pipeline.run(FILE, dataset="fresh")
-    pipeline.deployment.client("lambda").invoke(
-        FunctionName="data-pipeline-freshness-dev", Payload=b"{}"
-    )
     return pipeline.stack.calls()
 
 
