@@ -18,8 +18,10 @@ class Assumptions:
     """Bytes per record, if the number of records is not given."""
     envelope_bytes: float = 240
     """Bytes that JSON Lines adds to a record: names, quotes, ID, row and time."""
-    parquet_share: float = 0.27
+    parquet_share: float = 0.26
     """Size of the processed records as Parquet, as a share of the CSV's."""
+    footer_bytes: int = 5300
+    """What the footer of a Parquet output has for each split."""
     reject_bytes: float = 327
     """Bytes of a rejected record as JSON Lines. As CSV, it is as long as in the file."""
     merge_seconds: float = 0.005

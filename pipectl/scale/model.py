@@ -80,7 +80,8 @@ def file_of(
     good, bad = rows_a_byte * (1 - rejected), rows_a_byte * rejected
     length = 1 / rows_a_byte
     processed = good * (length + assumptions.envelope_bytes)
-    if FORMATS[deployed.output_format].columnar:
+    output_format = FORMATS[deployed.output_format]
+    if output_format.columnar:
         processed = (1 - rejected) * assumptions.parquet_share
     return File(
         splits=splits,
@@ -90,6 +91,7 @@ def file_of(
             int(one * bad * length) + (_HEAD_BYTES if index == 0 else 0)
             for index, one in enumerate(splits)
         ),
+        tail=count * assumptions.footer_bytes if count > 1 and output_format.load_assembler else 0,
     )
 
 

@@ -35,6 +35,8 @@ class File:
     rejected: tuple[int, ...]
     """The processed and the rejected records of each split, as JSON Lines."""
     rejected_csv: tuple[int, ...]
+    tail: int = 0
+    """What the output's format adds after the parts of the splits, which are read for that."""
 
     @property
     def size(self) -> int:
@@ -113,7 +115,9 @@ def _write_output(file: File) -> Requests:
         made["s3:HeadObject"] += 2
     else:
         made["s3:DeleteObject"] += 2
-    return made + _composing(file.output)
+    if file.tail:
+        made["s3:GetObject"] += splits
+    return made + _composing(file.output, file.tail)
 
 
 def _summarize(file: File) -> Requests:
@@ -162,11 +166,17 @@ def _writing(size: int) -> Requests:
     return _upload("s3:UploadPart", parts)
 
 
-def _composing(parts: tuple[int, ...]) -> Requests:
-    """Composing an object from parts: S3 copies them, the function joins small ones."""
-    pieces = list(plan_pieces([Location("", "", None, "", size) for size in parts]))
-    joined = [piece for piece in pieces if len(piece.slices) > 1]
-    made = Counter({"s3:GetObject": sum(len(piece.slices) for piece in joined)})
+def _composing(parts: tuple[int, ...], tail: int = 0) -> Requests:
+    """Composing an object from parts and bytes: S3 copies parts, the function joins small ones."""
+    sources: list[Location | bytes] = [Location("", "", None, "", size) for size in parts]
+    pieces = list(plan_pieces([*sources, bytes(tail)]))
+    joined = [
+        piece
+        for piece in pieces
+        if len(piece.slices) > 1 or isinstance(piece.slices[0].source, bytes)
+    ]
+    read = [slice_ for piece in joined for slice_ in piece.slices]
+    made = Counter({"s3:GetObject": sum(isinstance(slice_.source, Location) for slice_ in read)})
     if len(pieces) <= 1:
         made["s3:PutObject" if joined or not pieces else "s3:CopyObject"] += 1
         return +made

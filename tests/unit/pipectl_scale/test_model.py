@@ -111,6 +111,15 @@ def test_parquet_is_smaller_than_the_file_and_json_lines_larger(deployed: Deploy
     assert sum(parquet.output) < GB < sum(lines.output)
 
 
+def test_parquet_of_several_splits_reads_each_part_and_writes_a_footer(deployed: Deployed) -> None:
+    parquet = file_of(replace(deployed, output_format="parquet"), ASSUMPTIONS, size=GB)
+    made = requests_of("WriteOutput", parquet)
+    without = requests_of("WriteOutput", replace(parquet, tail=0))
+
+    assert made["s3:GetObject"] - without["s3:GetObject"] == len(parquet.splits)
+    assert made["s3:UploadPart"] - without["s3:UploadPart"] == 1
+
+
 def test_at_warn_only_lambda_itself_logs(deployed: Deployed) -> None:
     quiet = of_size(replace(deployed, log_level="WARN"), GB)
     usual = of_size(deployed, GB)
