@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import click
 
 from pipectl.output import printable
-from pipectl.views.status import terminal_colour
+from pipectl.views.status import status_of, terminal_colour
 
 
 def show(
@@ -17,8 +17,17 @@ def show(
 
     `status` is the index of the column that is coloured in a terminal.
     """
+    for line in lines(header, rows, status=status):
+        click.echo(line)
+
+
+def lines(
+    header: Sequence[str], rows: Iterable[Sequence[str]], *, status: int | None = None
+) -> list[str]:
+    """The lines that `show` prints, with the codes of colours."""
     table = [list(header), *([printable(cell) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    written = []
     for number, row in enumerate(table):
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         # No trailing spaces after the last column.
@@ -26,7 +35,17 @@ def show(
         if number and status is not None:
             colour = terminal_colour(row[status])
             cells[status] = click.style(cells[status], fg=colour) if colour else cells[status]
-        click.echo("  ".join(cells))
+        written.append("  ".join(cells))
+    return written
+
+
+def status_line(name: str, status: str, *more: str) -> str:
+    """A state with its status as a shape and a coloured word, and what else is known of it."""
+    shown = status_of(status)
+    colour = terminal_colour(status)
+    word = f"{shown.shape} {shown.word}"
+    parts = [f"{printable(name):<22}", click.style(word, fg=colour) if colour else word]
+    return "  ".join([*parts, *(printable(part) for part in more if part)])
 
 
 def line(name: str, text: str, *, status: str = "", after: str = "") -> None:

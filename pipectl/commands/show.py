@@ -13,6 +13,7 @@ from pipectl.output import echo, echo_json
 from pipectl.times import format_duration, format_time
 
 if TYPE_CHECKING:
+    from pipectl.client.history import Run
     from pipectl.client.stack_choice import Stack
     from pipectl.operate.details import ExecutionDetails
     from pipectl.operate.rerun_plan import RerunPlan
@@ -29,10 +30,17 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the execution's page: graph, timeline, events and the details of each step.",
 )
+@click.option("--follow", is_flag=True, help="Print the states of a running execution as they end.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in a browser.")
 @stack_options
 def command(
-    *, choice: StackChoice, target: str, as_json: bool, html: Path | None, open_page: bool
+    *,
+    choice: StackChoice,
+    target: str,
+    as_json: bool,
+    html: Path | None,
+    follow: bool,
+    open_page: bool,
 ) -> None:
     """Show an execution: its states with times, tries and errors, its logs and its outputs.
 
@@ -47,9 +55,14 @@ def command(
 
     if open_page and html is None:
         raise click.UsageError("--open needs --html FILE, the page to open.")
+    if follow and as_json:
+        raise click.UsageError("--follow can't be used together with --json.")
     wanted = read_target(target)
     stack = choice.open()
     found = read_details(stack, wanted)
+    if follow and found.execution.running:
+        _follow(stack, found)
+        found = read_details(stack, wanted)
     if html is not None:
         _write_page(stack, found, html)
     if open_page and html is not None:
@@ -60,6 +73,21 @@ def command(
         echo(f"Wrote {html}")
     else:
         _show(found)
+
+
+def _follow(stack: Stack, found: ExecutionDetails) -> None:
+    """Print the execution's states as they end, until it ends or Ctrl-C."""
+    from pipectl.client.step_functions import Executions
+    from pipectl.commands.following import follow_states, until_interrupted
+
+    executions = Executions(stack)
+
+    def read() -> Run:
+        return executions.run(executions.describe(found.execution.arn) or found.execution)
+
+    with until_interrupted() as ended:
+        follow_states(read, ended)
+    echo("")
 
 
 def _write_page(stack: Stack, found: ExecutionDetails, path: Path) -> None:
