@@ -66,6 +66,15 @@ def code(text: str) -> Html:
     return join(el("code", part) if number % 2 else part for number, part in enumerate(parts))
 
 
+def message(text: str, most: int = 4000) -> Html:
+    """An error's message, in which backticks surround commands. Nothing in it is trusted."""
+    parts = (text if len(text) <= most else text[: most - 1] + ELLIPSIS).split("`")
+    return join(
+        el("code", data(part, most)) if number % 2 else data(part, most)
+        for number, part in enumerate(parts)
+    )
+
+
 def size_of(markup: str) -> int:
     """The number of bytes that the markup takes in the page."""
     return len(markup.encode())

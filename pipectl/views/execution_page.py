@@ -23,7 +23,7 @@ from pipectl.times import format_duration, format_time
 from pipectl.views.drawing import COLOURS, GRAPH_STYLE, Mark, Path, draw
 from pipectl.views.graph import Graph, read_graph
 from pipectl.views.status import Status, status_of
-from shared.markup import Html, data, el, join
+from shared.markup import Html, data, el, join, message
 
 if TYPE_CHECKING:
     from pipectl.operate.execution_view import ExecutionView, MapProgress
@@ -109,7 +109,7 @@ def _header(view: ExecutionView, name: str, rerun_with: str | None) -> Html:
         el(
             "div",
             el("p", el("b", data(error.code)), f" in {error.state}" if error.state else None),
-            el("p", data(error.message, 2000)),
+            el("p", message(error.message, 2000)),
             el("p", "Rerun with: ", el("code", data(rerun_with, 400))) if rerun_with else None,
             class_="error",
         )
@@ -419,7 +419,7 @@ def _details(view: ExecutionView, number: int, selected: bool) -> Html:
         el(
             "div",
             el("p", el("b", data(failure.code))),
-            el("p", data(failure.message, 4000)),
+            el("p", message(failure.message)),
             class_="error",
         )
         if failure
