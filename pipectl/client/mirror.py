@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import shutil
 import unicodedata
 from pathlib import Path, PurePosixPath
@@ -55,19 +56,17 @@ class Mirror:
         """The place of a key's file, the same one each time."""
         parts: list[str] = []
         segments = key.split("/")
-        for number, segment in enumerate(segments):
-            below = "/".join(segments[: number + 1])
-            name = safe_name(segment)
-            if not self._is_free([*parts, name], below, is_file=number == len(segments) - 1):
-                name = _marked(name, below)
-                self._is_free([*parts, name], below, is_file=number == len(segments) - 1)
-            parts.append(name)
+        for number, segment in enumerate(segments, 1):
+            # A folder's name ends in a slash, because a file can have the same name.
+            owner = "/".join(segments[:number]) + ("" if number == len(segments) else "/")
+            names = (_marked(segment, f"{owner}{'/' * again}") for again in itertools.count(1))
+            candidates = itertools.chain([safe_name(segment)], map(safe_name, names))
+            parts.append(next(one for one in candidates if self._take([*parts, one], owner)))
         return self._folder.joinpath(*parts)
 
-    def _is_free(self, parts: list[str], below: str, *, is_file: bool) -> bool:
-        """Take the place for this beginning of a key, unless another key has it."""
+    def _take(self, parts: list[str], owner: str) -> bool:
+        """Take the place for this beginning of a key, unless another one has it."""
         place = unicodedata.normalize("NFC", "/".join(parts)).casefold()
-        owner = f"{below}{'' if is_file else '/'}"
         return self._taken.setdefault(place, owner) == owner
 
 
