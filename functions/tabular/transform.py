@@ -19,7 +19,6 @@ from tabular.statistics.accumulator import Accumulator
 from tabular.writing.corrections import correction_pieces, corrections_head
 from tabular.writing.formats import DEFAULT_FORMAT, FORMATS
 from tabular.writing.output_format import FileFacts
-from tabular.writing.rejects import csv_head
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -77,8 +76,7 @@ def transform(
     processed_at: str,
     processed: Sink | None,
     rejected: Sink | None,
-    rejected_csv: Sink | None,
-    corrections: Sink | None = None,
+    corrections: Sink | None,
     patches: Iterable[Patch] = (),
     output_format: str = DEFAULT_FORMAT,
     block_bytes: int = BLOCK_BYTES,
@@ -89,8 +87,8 @@ def transform(
     `chunks` are the stored file's bytes from `split.start` on, in pieces of any size, and are read
     lazily. They should continue beyond `split.end`, because what follows decides whether a quote
     is open there. `processed_at` is written into every record as it is. A sink that is None gets
-    nothing. In split 0, the CSV of rejects begins with the file's own head, and `corrections`, the
-    CSV in which rejected rows are corrected, with its header. `patches` are the corrected rows of
+    nothing. `corrections`, the CSV in which rejected rows are corrected, has its header in split 0.
+    `patches` are the corrected rows of
     the split or of the whole file, sorted by row; they are read lazily. `check` is called between
     blocks, and ends the split early if it returns true.
 
@@ -101,8 +99,8 @@ def transform(
     writer = FORMATS[output_format].load_writer() if processed is not None else None
     reader = BatchReader(layout, writer or contract_writer(layout))
     tally = Tally(layout)
-    if split.index == 0:
-        _write_heads(layout, rejected_csv, corrections)
+    if split.index == 0 and corrections is not None:
+        corrections.write(corrections_head(layout))
     queue = PatchQueue(patches, split.first_row)
 
     def batches() -> Iterator[Batch]:
@@ -113,7 +111,7 @@ def transform(
             batch = reader.read(queue.apply(Records(block, layout), layout, row), row)
             row += batch.record_count
             tally.add(batch, block)
-            _write_rejects(batch, rejected, rejected_csv, corrections)
+            _write_rejects(batch, rejected, corrections)
             yield batch
         if split.end is None:
             queue.check_end()
@@ -127,22 +125,10 @@ def transform(
     return tally.part()
 
 
-def _write_heads(layout: Layout, rejected_csv: Sink | None, corrections: Sink | None) -> None:
-    if rejected_csv is not None:
-        rejected_csv.write(csv_head(layout))
-    if corrections is not None:
-        corrections.write(corrections_head(layout))
-
-
-def _write_rejects(
-    batch: Batch, rejected: Sink | None, rejected_csv: Sink | None, corrections: Sink | None
-) -> None:
-    if rejected is not None or rejected_csv is not None:
-        for piece in batch.rejects.pieces():
-            if rejected is not None:
-                rejected.write(piece.lines)
-            if rejected_csv is not None:
-                rejected_csv.write(piece.csv)
+def _write_rejects(batch: Batch, rejected: Sink | None, corrections: Sink | None) -> None:
+    if rejected is not None:
+        for lines in batch.rejects.pieces():
+            rejected.write(lines)
     if corrections is not None:
         for lines in correction_pieces(batch.rejects):
             corrections.write(lines)

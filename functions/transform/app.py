@@ -58,7 +58,12 @@ def _is_whole(task: Task, settings: Settings, split: Split, output_format: Outpu
     """Whether all objects of the split's part exist, not only its report."""
     return all(
         storage.find(settings.output_bucket, task.work.part(split.index, content))
-        for content in (output_format.suffix, "rejected.jsonl", "rejected.csv", "statistics.json")
+        for content in (
+            output_format.suffix,
+            "rejected.jsonl",
+            "corrections.csv",
+            "statistics.json",
+        )
     )
 
 
@@ -90,12 +95,12 @@ def _transform(
         return bool(stopped)
 
     with ExitStack() as stack:
-        processed, rejected, rejected_csv = (
+        processed, rejected, corrections = (
             stack.enter_context(storage.ObjectWriter(settings.output_bucket, part(content), kind))
             for content, kind in (
                 (output_format.suffix, storage.Properties(ContentType=output_format.media_type)),
                 ("rejected.jsonl", None),
-                ("rejected.csv", None),
+                ("corrections.csv", None),
             )
         )
         result = transform(
@@ -106,7 +111,7 @@ def _transform(
             processed_at=task.execution.start_time,
             processed=processed,
             rejected=rejected,
-            rejected_csv=rejected_csv,
+            corrections=corrections,
             output_format=output_format.name,
             check=check,
         ).to_document()

@@ -100,8 +100,8 @@ def _records(file: Path, layout: Layout, most: int) -> list[dict[str, Any]]:
     batch = BatchReader(plain, contract_writer(plain)).read(records, 1)
     rejects = {
         reject["row"]: reject
-        for piece in batch.rejects.pieces()
-        for reject in map(json.loads, bytes(piece.lines).splitlines())
+        for lines in batch.rejects.pieces()
+        for reject in map(json.loads, bytes(lines).splitlines())
     }
     neutralise = plain.contract.neutralise_formulas
     readers = [

@@ -29,7 +29,7 @@ class Job:
     processed_at: str
     processed: str | None
     rejected: str | None
-    rejected_csv: str | None
+    corrections: str | None
     block_bytes: int = BLOCK_BYTES
 
 
@@ -48,7 +48,7 @@ class WriteToken(NamedTuple):
     block: int
     processed: int
     rejected: int
-    rejected_csv: int
+    corrections: int
 
 
 _TOKEN = struct.Struct("<4q")

@@ -31,7 +31,6 @@ from pipectl.local.channels import Channels, Job, ReadToken, WriteToken
 from tabular import errors
 from tabular.reading.blocks import BLOCK_BYTES
 from tabular.reading.split import Split
-from tabular.writing.rejects import csv_head
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +54,7 @@ def transform_file(
     processed_at: str,
     processed: Path | None = None,
     rejected: Path | None = None,
-    rejected_csv: Path | None = None,
+    corrections: Path | None = None,
     processes: int = 2,
     block_bytes: int = BLOCK_BYTES,
 ) -> Part:
@@ -73,7 +72,7 @@ def transform_file(
         processed_at=processed_at,
         processed=str(processed) if processed else None,
         rejected=str(rejected) if rejected else None,
-        rejected_csv=str(rejected_csv) if rejected_csv else None,
+        corrections=str(corrections) if corrections else None,
         block_bytes=block_bytes,
     )
     one = layout.compression or layout.has_uniqueness or layout.size < WORTHWHILE_BYTES
@@ -85,21 +84,20 @@ def transform_file(
 
 
 def _together(job: Job, processes: int) -> Part:
-    head = csv_head(job.layout) if job.rejected_csv else b""
-    for name, content in ((job.processed, b""), (job.rejected, b""), (job.rejected_csv, head)):
+    for name in (job.processed, job.rejected, job.corrections):
         if name:
-            Path(name).write_bytes(content)
+            Path(name).write_bytes(b"")
     channels = Channels.make(processes)
-    split = Split.whole(job.layout)
-    channels.give_read(ReadToken(0, split.start, split.first_line, split.first_row))
-    channels.give_write(WriteToken(0, 0, 0, len(head)))
     helpers: list[subprocess.Popen[bytes]] = []
     try:
         with _interrupts_held_back():
             for _ in range(processes - 1):
                 helpers.append(_start_helper(job, channels))  # noqa: PERF401  # each at once
-        from pipectl.local.worker import merged, work
+        from pipectl.local.worker import merged, work, write_head
 
+        split = Split.whole(job.layout)
+        channels.give_read(ReadToken(0, split.start, split.first_line, split.first_row))
+        channels.give_write(WriteToken(0, 0, 0, write_head(job)))
         parts = [work(job, channels, lambda: _check_helpers(helpers))]
         parts += [_result_of(helper) for helper in helpers]
     finally:

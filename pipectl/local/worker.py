@@ -21,6 +21,7 @@ from tabular.reading.records import Records
 from tabular.reading.split import Split
 from tabular.statistics.accumulator import merge
 from tabular.transform import Part, Tally, contract_writer, transform
+from tabular.writing.corrections import correction_pieces, corrections_head
 from tabular.writing.jsonl import WRITER, RecordLines
 from tabular.writing.output_format import FileFacts
 
@@ -75,7 +76,7 @@ def work_alone(job: Job) -> Part:
     with ExitStack() as stack:
         sinks = [
             stack.enter_context(Path(name).open("wb")) if name else None
-            for name in (job.processed, job.rejected, job.rejected_csv)
+            for name in (job.processed, job.rejected, job.corrections)
         ]
         file = stack.enter_context(Path(job.path).open("rb", buffering=0))
         return transform(
@@ -86,9 +87,16 @@ def work_alone(job: Job) -> Part:
             processed_at=job.processed_at,
             processed=sinks[0],
             rejected=sinks[1],
-            rejected_csv=sinks[2],
+            corrections=sinks[2],
             block_bytes=job.block_bytes,
         )
+
+
+def write_head(job: Job) -> int:
+    """Write what the CSV of rejected rows begins with, if there is one; returns its length."""
+    if not job.corrections:
+        return 0
+    return Path(job.corrections).write_bytes(corrections_head(job.layout))
 
 
 def merged(parts: Sequence[Part]) -> Part:
@@ -107,16 +115,15 @@ class Rendered(NamedTuple):
 
     processed: bytes | memoryview
     rejected: bytes
-    rejected_csv: bytes
+    corrections: bytes
 
 
 def _rendered(lines: RecordLines, batch: Batch, job: Job) -> Rendered:
     """All outputs of a block, whose sizes determine the offsets of the next block's."""
-    pieces = list(batch.rejects.pieces()) if job.rejected or job.rejected_csv else []
     return Rendered(
         lines.lines(batch.rows, batch.values, batch.escapable) if job.processed else b"",
-        b"".join(piece.lines for piece in pieces) if job.rejected else b"",
-        b"".join(piece.csv for piece in pieces) if job.rejected_csv else b"",
+        b"".join(batch.rejects.pieces()) if job.rejected else b"",
+        b"".join(correction_pieces(batch.rejects)) if job.corrections else b"",
     )
 
 
@@ -134,7 +141,7 @@ def _write(
             block + 1,
             token.processed + len(rendered.processed),
             token.rejected + len(rendered.rejected),
-            token.rejected_csv + len(rendered.rejected_csv),
+            token.corrections + len(rendered.corrections),
         )
     )
     outputs.write(rendered, token)
@@ -164,7 +171,7 @@ class _Outputs:
     """The output files, open for writing at any offset."""
 
     def __init__(self, job: Job) -> None:
-        self._names = (job.processed, job.rejected, job.rejected_csv)
+        self._names = (job.processed, job.rejected, job.corrections)
         self._descriptors: list[int | None] = []
 
     def __enter__(self) -> _Outputs:

@@ -70,7 +70,7 @@ def _waits(state: str, file: File, assumptions: Assumptions) -> float:
 def _transferred(state: str, file: File) -> float:
     """Bytes that one invocation reads from S3 or writes to it, whichever is more."""
     splits = len(file.splits)
-    written = sum(file.output) + sum(file.rejected) + sum(file.rejected_csv)
+    written = sum(file.output) + sum(file.rejected) + sum(file.corrections)
     match state:
         case "MeasureSplits":
             return file.size / splits
@@ -97,7 +97,7 @@ def _work(state: str, file: File, assumptions: Assumptions) -> float:
 def _composing(file: File, assumptions: Assumptions) -> float:
     """Seconds that S3 takes to copy the parts, `COPIES_AT_ONCE` at a time."""
     seconds = 0.0
-    for parts in (file.output, file.rejected, file.rejected_csv):
+    for parts in (file.output, file.rejected, file.corrections):
         pieces = list(plan_pieces([Location("", "", None, "", size) for size in parts]))
         lanes = max(1, min(len(pieces), COPIES_AT_ONCE))
         joined = sum(len(piece.slices) for piece in pieces if len(piece.slices) > 1)

@@ -87,7 +87,7 @@ def file_of(
         splits=splits,
         output=tuple(int(one * processed) for one in splits),
         rejected=tuple(-int(-one * bad * assumptions.reject_bytes // 1) for one in splits),
-        rejected_csv=tuple(
+        corrections=tuple(
             int(one * bad * length) + (_HEAD_BYTES if index == 0 else 0)
             for index, one in enumerate(splits)
         ),
@@ -178,7 +178,7 @@ def _logged_bytes(deployed: Deployed, assumptions: Assumptions) -> int:
 
 
 def _stored(file: File, *, published: bool) -> float:
-    outputs = sum(file.output) + sum(file.rejected) + sum(file.rejected_csv)
+    outputs = sum(file.output) + sum(file.rejected) + sum(file.corrections)
     if not published:
         return file.size / _GB
     return (file.size + outputs + outputs * _WORK_DAYS / _MONTH_DAYS) / _GB

@@ -34,7 +34,7 @@ class File:
     output: tuple[int, ...]
     rejected: tuple[int, ...]
     """The processed and the rejected records of each split, as JSON Lines."""
-    rejected_csv: tuple[int, ...]
+    corrections: tuple[int, ...]
     tail: int = 0
     """What the output's format adds after the parts of the splits, which are read for that."""
 
@@ -100,7 +100,7 @@ def _transform(file: File) -> Requests:
         made += _reading(size, last=index == len(file.splits) - 1)
         # The plan, and whether the part is there; statistics and report.
         made += Counter({"s3:GetObject": 2, "s3:PutObject": 2})
-        for written in (file.output[index], file.rejected[index], file.rejected_csv[index]):
+        for written in (file.output[index], file.rejected[index], file.corrections[index]):
             made += _writing(written)
     return made
 
@@ -111,7 +111,7 @@ def _write_output(file: File) -> Requests:
     # The plan and the reports; the parts, and what an earlier attempt has published.
     made = Counter({"s3:GetObject": 1 + splits, "s3:ListObjectsV2": -(-objects // _LIST_PAGE) + 1})
     if file.has_rejects:
-        made += _composing(file.rejected) + _composing(file.rejected_csv)
+        made += _composing(file.rejected) + _composing(file.corrections)
         made["s3:HeadObject"] += 2
     else:
         made["s3:DeleteObject"] += 2

@@ -96,7 +96,7 @@ def transform(folder: Path, output_format: Any) -> dict[str, Any]:
             processed_at="2026-01-01T00:00:00Z",
             processed=_Upload(),
             rejected=_Upload(),
-            rejected_csv=_Upload(),
+            corrections=_Upload(),
             output_format=output_format,
         )
         document = json.dumps(part.statistics, ensure_ascii=False).encode()

@@ -186,7 +186,7 @@ def _step_row(source: Path, layout: Path, split: Split, step: str) -> str:
     size = (split.end or source.stat().st_size) - split.start
     outputs = ""
     if step == "transform":
-        written = found["processed"] + found["rejected"] + found["rejected_csv"]
+        written = found["processed"] + found["rejected"] + found["corrections"]
         outputs = f"{written / size:.2f} | {found['statistics'] / 1e3:,.0f}"
     return (
         f"| {source.stat().st_size / 1e6:,.0f} | {split.index} | {step} "

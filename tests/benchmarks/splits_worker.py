@@ -92,10 +92,10 @@ def _transform(ranges: Ranges, layout: Layout, split: Split) -> dict[str, Any]:
         processed_at=_STARTED,
         processed=sinks[0],
         rejected=sinks[1],
-        rejected_csv=sinks[2],
+        corrections=sinks[2],
     ).to_document()
     statistics = json.dumps(part.pop("statistics"))
-    sizes = {"processed": sinks[0].size, "rejected": sinks[1].size, "rejected_csv": sinks[2].size}
+    sizes = {"processed": sinks[0].size, "rejected": sinks[1].size, "corrections": sinks[2].size}
     return {**part, **sizes, "statistics": len(statistics)}
 
 

@@ -31,7 +31,7 @@ class Expected:
 
     processed: bytes
     rejected: bytes
-    rejected_csv: bytes
+    corrections: bytes
     summary: dict[str, Any]
 
 
@@ -48,7 +48,7 @@ def expected(body: bytes, *, file_id: str, processed_at: str) -> Expected:
         processed_at=processed_at,
         processed=sinks[0],
         rejected=sinks[1],
-        rejected_csv=sinks[2],
+        corrections=sinks[2],
     )
     summary = summarize(
         merge([part.statistics]),

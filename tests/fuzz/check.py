@@ -26,6 +26,7 @@ from tabular.reading.splits import number_splits, plan_splits
 from tabular.statistics.accumulator import merge
 from tabular.values.cells import reader as cell_reader
 from tests.fuzz.reader import MAGIC, ReadCell, Rules, Table, read
+from tests.unit.tabular.correcting import patches_of, table_of
 from tests.unit.tabular.engine import Result, run
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def check(case: Case) -> None:
         raise Difference(f"the header is accepted, and is {table.labels}")
     whole = run(stored, layout=layout, block_bytes=8_000_000)
     _check_layout(layout, table)
-    _check_records(case.content, whole, table)
+    _check_records(whole, table)
     blocks = run(stored, layout=layout, block_bytes=case.block, chunk=case.chunk)
     _check_same("blocks", [blocks], whole)
     if case.split:
@@ -145,7 +146,7 @@ def _check_layout(layout: Layout, table: Table) -> None:
         raise Difference(f"the data begins {places}, should be {expected}")
 
 
-def _check_records(content: bytes, result: Result, table: Table) -> None:
+def _check_records(result: Result, table: Table) -> None:
     outcomes = table.outcomes
     rejects = [
         (r["row"], r["line"], r["byte_offset"], r["raw"], {e["code"] for e in r["errors"]})
@@ -161,26 +162,11 @@ def _check_records(content: bytes, result: Result, table: Table) -> None:
     fields = result.layout.fields
     good = [(o.row, _values(fields, o.record.cells or ())) for o in outcomes if not o.codes]
     _compare("processed", processed, good)
-    _compare("rejected CSV", result.rejected_csv, _rejected_csv(content, result, table))
+    rows = [int(row[0]) for row in table_of(result.corrections)[1:]]
+    _compare("rows to correct", rows, [row for row, *_ in expected])
+    _compare("corrections of nothing", patches_of(result, result.corrections), [])
     counts = (result.part.record_count, result.part.error_count, result.part.line_count)
     _compare("counts", counts, (len(outcomes), len(expected), table.lines))
-
-
-def _rejected_csv(content: bytes, result: Result, table: Table) -> bytes:
-    """The file's own bytes of its head and of the rejected records, each with a line end."""
-    encoding = result.layout.encoding
-    end = table.line_end.encode(encoding)
-    csv = content[: result.layout.data_start]
-    aligned = len(csv) % len("\n".encode(encoding)) == 0
-    is_ended = aligned and csv.endswith(("\n".encode(encoding), "\r".encode(encoding)))
-    if result.layout.dialect.header and not is_ended:
-        csv += end
-    for outcome in table.outcomes:
-        record = outcome.record
-        if outcome.codes:
-            csv += content[record.offset : record.offset + record.size]
-            csv += b"" if record.ended else end
-    return csv
 
 
 def _values(fields: tuple[Field, ...], cells: tuple[str, ...]) -> dict[str, Any]:
@@ -191,7 +177,7 @@ def _values(fields: tuple[Field, ...], cells: tuple[str, ...]) -> dict[str, Any]
 
 
 def _check_same(how: str, results: list[Result], whole: Result) -> None:
-    for kind, name in enumerate(("processed", "rejected", "rejected CSV")):
+    for kind, name in enumerate(("processed", "rejected", "corrections")):
         together = b"".join(result.outputs[kind] for result in results)
         _compare(f"{name} in {how}", together, whole.outputs[kind])
     statistics = merge(result.part.statistics for result in results)
@@ -229,7 +215,7 @@ def _check_processes(case: Case, layout: Layout, whole: Result) -> None:
         folder = Path(name)
         path = folder / case.name
         path.write_bytes(case.stored)
-        outputs = {kind: folder / kind for kind in ("processed", "rejected", "rejected_csv")}
+        outputs = {kind: folder / kind for kind in ("processed", "rejected", "corrections")}
         part = processes.transform_file(
             path,
             layout,

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tabular.reading import blocks
 from tests.property.slow_reader import SlowRecord, read_slowly
+from tests.unit.tabular.correcting import table_of
 from tests.unit.tabular.engine import Result, contract_of, run
 
 HEADER = b"x,y\n"
@@ -23,15 +24,15 @@ bodies = st.lists(pieces, max_size=60).map(b"".join)
 
 
 def expected_outcome(body: bytes) -> Any:
-    """(row, line, offset) of rejects; (row, cells) of the processed; the CSV of rejects."""
-    rejected, processed, csv = [], [], HEADER
+    """(row, line, offset) of rejects; (row, cells) of the processed; the rows to correct."""
+    rejected, processed, rows = [], [], []
     for row, record in enumerate(read_slowly(body), 1):
         if is_sound(record) and record.cells is not None:
             processed.append((row, [cell.decode() for cell in record.cells]))
         else:
             rejected.append((row, record.line + 1, record.offset + len(HEADER)))
-            csv += record.raw + (record.line_end or b"\n")
-    return rejected, processed, csv
+            rows.append(str(row))
+    return rejected, processed, rows
 
 
 def is_sound(record: SlowRecord) -> Any:
@@ -47,7 +48,7 @@ def actual_outcome(result: Result) -> Any:
     processed = [
         (row, list(data.values())) for row, data in zip(result.rows, result.data, strict=True)
     ]
-    return rejected, processed, result.rejected_csv
+    return rejected, processed, [row[0] for row in table_of(result.corrections)[1:]]
 
 
 @settings(max_examples=120, deadline=None)

@@ -59,7 +59,7 @@ def test_both_ways_find_the_same(
         processed_at="",
         processed=None,
         rejected=rejected,
-        rejected_csv=None,
+        corrections=None,
     )
     found = [json.loads(line) for line in rejected.getvalue().splitlines()]
     assert small.record_count == part.record_count

@@ -265,8 +265,6 @@ def _records(
         blank_rows="skip-white",
         data_start=start,
         data_line=line,
-        head=b"",
-        line_end="\n",
         size=0,
     )
     for block in read_blocks(

@@ -31,7 +31,7 @@ from tabular.reading.formats import binary_format, is_binary, refusal, text_form
 from tabular.reading.grammar import Grammar
 from tabular.reading.head import NO_CONTENT, HeadReader
 from tabular.reading.header import Column, check_labels, ends_with_delimiter, match_columns
-from tabular.reading.line_ends import count_lines, line_end, strip_line_end
+from tabular.reading.line_ends import count_lines, line_end
 from tabular.reading.sample import Sample
 from tabular.reading.zip_archive import Member
 
@@ -56,8 +56,8 @@ class Layout:
 
     `labels` are the header's names (the contract's where the file has no header): a record has as
     many cells. `data_start` is the byte offset, in the decompressed file, of the first data
-    record, and `data_line` its 1-based physical line. `head` are the bytes before it. `size` is
-    the object's size in bytes as stored. `blank_rows`: without a contract, rows of
+    record, and `data_line` its 1-based physical line. `size`
+    is the object's size in bytes as stored. `blank_rows`: without a contract, rows of
     nothing but white space are skipped; with one, rows whose cells are all empty are skipped or
     rejected, as its dialect says. `likely_encoding` is one that the head is valid in, where it is
     not in its own. `trailing_delimiter`: the header ends with a delimiter, so records may, too. The
@@ -74,8 +74,6 @@ class Layout:
     blank_rows: BlankRows
     data_start: int
     data_line: int
-    head: bytes
-    line_end: str
     size: int
     likely_encoding: str | None = None
     trailing_delimiter: bool = False
@@ -267,8 +265,6 @@ def read_layout(
         blank_rows=_blank_rows(named, dialect),
         data_start=start,
         data_line=lines + 1,
-        head=content[:start],
-        line_end=_line_end_of(text),
         size=size,
         likely_encoding=likely,
         trailing_delimiter=trailing,
@@ -390,9 +386,3 @@ def _original_size(body: bytes, encoding: Encoding, lines: int, text_size: int) 
     if encoding.byte_structured:
         return text_size
     return sum(map(len, encoding.split_lines(body)[:lines]))
-
-
-def _line_end_of(text: bytes) -> str:
-    """The first line end of the file, LF if it has none."""
-    first = text[: line_end(text, 0)]
-    return first[len(strip_line_end(first)) :].decode() or "\n"

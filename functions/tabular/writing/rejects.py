@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -23,13 +23,6 @@ if TYPE_CHECKING:
 _ROWS_A_PIECE = 16_384
 _CELLS_A_PIECE = 1 << 20
 """A piece has fewer rows where many columns have faults: it has a text for each of both."""
-
-
-class Piece(NamedTuple):
-    """Some rejected records as they are written: JSON Lines, and the file's own bytes."""
-
-    lines: memoryview
-    csv: bytes
 
 
 @dataclass(frozen=True)
@@ -79,7 +72,7 @@ class Rejects:
             row = self.first_row + place
             yield Example(fault.key, row, first_line + line, fault.message, fault.value, raw)
 
-    def pieces(self) -> Iterator[Piece]:
+    def pieces(self) -> Iterator[memoryview]:
         """The records as they are written, a bounded number at a time.
 
         A line has `row`, the record's 1-based number among the data records, `line`, the 1-based
@@ -89,15 +82,14 @@ class Rejects:
         rows = max(1, min(_ROWS_A_PIECE, _CELLS_A_PIECE // max(1, len(self.faults))))
         for start in range(0, len(self), rows):
             indexes = self.indexes.slice(start, rows)
-            starts, ends = self.records.places(indexes)
-            yield Piece(self._lines(indexes, starts), self._csv(starts, ends))
+            yield self._lines(indexes)
 
-    def _lines(self, indexes: pl.Series, starts: pl.Series) -> memoryview:
+    def _lines(self, indexes: pl.Series) -> memoryview:
         block = self.records.block
         columns = {
             "row": indexes.cast(pl.UInt64) + self.first_row,
             "line": self.records.lines.gather(indexes).cast(pl.UInt64) + block.first_line,
-            "offset": starts + block.offset,
+            "offset": self.records.places(indexes)[0] + block.offset,
             "errors": self.fault_texts(indexes, FaultColumn.jsons, ","),
             "raw": escaped(self.records.texts.gather(indexes)),
         }
@@ -133,25 +125,3 @@ class Rejects:
                 texts[str(number)] = nothing.clone().scatter(places, render(some))
         joined = pl.concat_str(pl.all(), separator=separator, ignore_nulls=True)
         return pl.DataFrame(texts).select(joined).to_series()
-
-    def _csv(self, starts: pl.Series, ends: pl.Series) -> bytes:
-        """The records' own bytes, each with a line end."""
-        data = self.records.block.original
-        # Records that follow each other are copied together.
-        breaks = (starts.slice(1) != ends.head(len(ends) - 1)).arg_true()
-        firsts = [0, *(breaks + 1).to_list()]
-        lasts = [*breaks.to_list(), len(ends) - 1]
-        runs = zip(starts.gather(firsts), ends.gather(lasts), strict=True)
-        # Only the file's last record may lack a line end.
-        return _terminated(b"".join([data[start:end] for start, end in runs]), self.layout)
-
-
-def csv_head(layout: Layout) -> bytes:
-    """What the CSV of rejects begins with: the file's own bytes up to its first data record."""
-    return _terminated(layout.head, layout) if layout.dialect.header else layout.head
-
-
-def _terminated(lines: bytes, layout: Layout) -> bytes:
-    if layout.codec.ends_line(lines):
-        return lines
-    return lines + layout.line_end.encode(layout.encoding)

@@ -513,8 +513,8 @@ def _read_columns(
             others[place] += _count(values.texts, counts[place])
         if len(batch.rows) and batch.rows[-1] == row - 1:
             last = [values.texts[-1] or "" for values in batch.values]
-        for piece in batch.rejects.pieces():
-            rejects += map(json.loads, bytes(piece.lines).splitlines())
+        for lines in batch.rejects.pieces():
+            rejects += map(json.loads, bytes(lines).splitlines())
     columns = tuple(
         Column(label, Counter({t: n for t, n in count.items() if t is not None}), count[None], more)
         for label, count, more in zip(layout.labels, counts, others, strict=True)
@@ -555,7 +555,7 @@ def faults_of(content: bytes, layout: Layout) -> tuple[list[dict[str, Any]], int
         processed_at="",
         processed=None,
         rejected=rejected,
-        rejected_csv=None,
+        corrections=None,
     )
     return list(map(json.loads, rejected.getvalue().splitlines())), part.record_count
 

@@ -18,7 +18,7 @@ _STARTED = "2024-02-01T00:00:00Z"
 
 
 def run(source: Path, contract: Path, out: Path, *, processes: int = 1) -> Result:
-    """Write `records.jsonl`, `rejected.jsonl`, `rejected.csv` and `summary.json`."""
+    """Write `records.jsonl`, `rejected.jsonl`, `corrections.csv` and `summary.json`."""
     with source.open("rb") as file:
         head = file.read(_HEAD_BYTES)
     layout = read_layout(
@@ -34,7 +34,7 @@ def run(source: Path, contract: Path, out: Path, *, processes: int = 1) -> Resul
         processed_at=_STARTED,
         processed=out / "records.jsonl",
         rejected=out / "rejected.jsonl",
-        rejected_csv=out / "rejected.csv",
+        corrections=out / "corrections.csv",
         processes=processes,
     )
     # Only now, so that all processes import Polars at the same time.

@@ -26,7 +26,6 @@ class Result:
     part: Part
     processed: bytes
     rejected: bytes
-    rejected_csv: bytes
     corrections: bytes
 
     @property
@@ -48,8 +47,8 @@ class Result:
         }
 
     @property
-    def outputs(self) -> tuple[bytes, bytes, bytes, bytes]:
-        return self.processed, self.rejected, self.rejected_csv, self.corrections
+    def outputs(self) -> tuple[bytes, bytes, bytes]:
+        return self.processed, self.rejected, self.corrections
 
 
 def contract_of(*fields: dict[str, Any], **descriptor: Any) -> Any:
@@ -97,7 +96,7 @@ def run(
     split = split or Split.whole(layout)
     rest = content[split.start :]
     size = chunk or max(1, len(rest))
-    processed, rejected, rejected_csv, corrections = (BytesIO() for _ in range(4))
+    processed, rejected, corrections = BytesIO(), BytesIO(), BytesIO()
     part = transform(
         (rest[i : i + size] for i in range(0, len(rest), size)),
         layout,
@@ -106,9 +105,8 @@ def run(
         processed_at="2024-01-01T00:00:00Z",
         processed=processed,
         rejected=rejected,
-        rejected_csv=rejected_csv,
         corrections=corrections,
         **options,
     )
-    outputs = (sink.getvalue() for sink in (processed, rejected, rejected_csv, corrections))
+    outputs = (sink.getvalue() for sink in (processed, rejected, corrections))
     return Result(layout, part, *outputs)

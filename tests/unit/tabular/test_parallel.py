@@ -26,7 +26,7 @@ def outputs_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def outputs(processes: int, block_bytes: int, contract: Any = CONTRACT) -> Any:
         folder = tmp_path / f"out-{processes}-{block_bytes}"
         folder.mkdir()
-        names = ("processed", "rejected", "rejected_csv")
+        names = ("processed", "rejected", "corrections")
         part = transform_file(
             source,
             layout_of(CONTENT, contract),
