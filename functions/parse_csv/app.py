@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Literal
 
 from parse_csv.contracts import read_contract
+from parse_csv.corrections import collect
 from parse_csv.limits import bytes_a_line, check_assembly, check_splits, why_one_split
 from parse_csv.names import check_dataset, check_keys
 from parse_csv.origin import locate
@@ -66,6 +67,7 @@ def handler(task: Task) -> dict[str, Any]:
     location, head = locate(job, HEAD_BYTES)
     layout = _read_layout(head, location, contract.terms, settings, task.work)
     misaligned = task.payload["job"].get("misaligned") if task.payload.get("one_split") else None
+    corrections = collect(task, layout, settings.output_bucket)
     splits = _plan(layout, location, settings, misaligned, bytes_a_line(head, layout))
 
     plan = {"layout": layout.to_document(), "split": asdict(splits[0])}
@@ -86,6 +88,7 @@ def handler(task: Task) -> dict[str, Any]:
         "contract_key": contract.key,
         "contract_version": contract.version,
         "output_path": path,
+        "corrections": asdict(corrections) if corrections else None,
         "superseded_by": None,
     }
 
@@ -103,6 +106,7 @@ RESULTS = (
     "contract_key",
     "contract_version",
     "output_path",
+    "corrections",
     "superseded_by",
 )
 """The names of what the handler returns: always all of them, because the workflow selects them."""

@@ -70,6 +70,8 @@ def outcome_of(
         "output_bucket": output_bucket if output.get("processed_key") else None,
         "output_key": output.get("processed_key"),
         "rejected_key": output.get("rejected_key"),
+        "corrections_key": output.get("corrections_key"),
+        "corrected_count": (output.get("corrections") or {}).get("rows"),
         "superseded_by": dict(job.superseded_by) if job.superseded_by else None,
         "summary_key": job.results.get("summary", {}).get("summary_key"),
         "report_key": job.results.get("summary", {}).get("report_key"),

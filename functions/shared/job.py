@@ -131,12 +131,16 @@ class Failure:
 
 @dataclass(frozen=True)
 class Job:
-    """One file in the workflow: its identity and the results of the steps so far, by name."""
+    """One file in the workflow: its identity and the results of the steps so far, by name.
+
+    `corrections` is the uploaded file of corrected rows that this attempt applies, or None.
+    """
 
     file_id: str
     attempt: int
     source: Source
     replay_of: str | None = None
+    corrections: Location | None = None
     results: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     failure: Failure | None = None
 
@@ -149,6 +153,7 @@ class Job:
             attempt=int(document["attempt"]),
             source=Source.from_document(document["source"]),
             replay_of=document.get("replay_of"),
+            corrections=_read_location(document.get("corrections")),
             results=results,
             failure=_read_failure(document),
         )
@@ -188,6 +193,7 @@ class Job:
             "attempt": self.attempt,
             "replay_of": self.replay_of,
             "source": asdict(self.source),
+            "corrections": asdict(self.corrections) if self.corrections else None,
         }
         return json.dumps(document, sort_keys=True, ensure_ascii=False)
 
@@ -219,6 +225,18 @@ def new_job(
         dataset=keys.dataset_of(key),
     )
     return Job(file_id=source.file_id, attempt=1, source=source)
+
+
+def _read_location(document: Mapping[str, Any] | None) -> Location | None:
+    if document is None:
+        return None
+    return Location(
+        bucket=str(document["bucket"]),
+        key=str(document["key"]),
+        version_id=document["version_id"],
+        etag=str(document["etag"]),
+        size=int(document["size"]),
+    )
 
 
 def _read_failure(document: Mapping[str, Any]) -> Failure | None:

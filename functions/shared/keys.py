@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -16,6 +17,9 @@ DEFAULT_DATASET = "default"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 MAX_KEY_BYTES = 1024
 FILE_ID_LENGTH = 32
+_CORRECTIONS = re.compile(
+    rf"{CORRECTIONS_PREFIX}([^/]+)/([0-9a-f]{{{FILE_ID_LENGTH}}})\.csv", re.DOTALL
+)
 
 
 def dataset_of(source_key: str) -> str:
@@ -66,6 +70,16 @@ class Work:
     def numbered_splits(self) -> str:
         """The splits with their first rows and lines: the input of TransformSplits."""
         return f"{self.prefix}numbered_splits.json"
+
+    @property
+    def corrections(self) -> str:
+        """What the execution's corrections correct, a JSON document: written by ParseCsv."""
+        return f"{self.prefix}corrections.json"
+
+    @property
+    def patches(self) -> str:
+        """All corrected rows that the execution applies, as JSON Lines sorted by row."""
+        return f"{self.prefix}patches.jsonl"
 
     @property
     def parts(self) -> str:
@@ -146,6 +160,17 @@ def corrections_key(dataset: str, file_id: str) -> str:
     return f"{CORRECTIONS_PREFIX}{dataset}/{file_id}.csv"
 
 
+def applied_key(dataset: str, file_id: str) -> str:
+    """The corrected rows that the published output has, of all attempts, in the output bucket."""
+    return f"{CORRECTIONS_PREFIX}{dataset}/{file_id}.applied.jsonl"
+
+
+def file_of_corrections(key: str) -> tuple[str, str] | None:
+    """The dataset and the file ID in the key of an uploaded correction; None in any other key."""
+    found = _CORRECTIONS.fullmatch(key)
+    return (found[1], found[2]) if found else None
+
+
 def summary_key(dataset: str, file_id: str) -> str:
     """The summary report of the file."""
     return f"{REPORTS_PREFIX}{dataset}/{file_id}_summary.json"
@@ -173,6 +198,7 @@ def derived_keys(dataset: str, file_id: str, source_key: str) -> list[str]:
         processed_key(dataset, path, "parquet"),
         rejected_key(dataset, path),
         corrections_key(dataset, file_id),
+        applied_key(dataset, file_id),
         summary_key(dataset, file_id),
         archive_key(dataset, file_id, source_key),
     ]

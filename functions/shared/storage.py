@@ -175,6 +175,16 @@ def stream(source: Location, start: int = 0, end: int | None = None) -> Iterator
         yield read_range(source, offset, LOOKAHEAD_BYTES)
 
 
+def stream_lines(source: Location) -> Iterator[bytes]:
+    """The lines of an object, without line ends; each range is read while the last one is used."""
+    rest = b""
+    for piece in stream(source, 0, None):
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from whole
+    if rest:
+        yield rest
+
+
 def read_document(bucket: str, key: str, *, missing: type[PipelineError] | None = None) -> Any:
     """A JSON document from S3; raises `missing` (by default `InternalError`) if there is none."""
     with _reading(bucket, key, missing=missing or InternalError):
@@ -385,6 +395,14 @@ def find(bucket: str, key: str) -> Location | None:
     """The current version of an object, or None if there is none."""
     found = find_with_metadata(bucket, key)
     return found[0] if found else None
+
+
+def locate(bucket: str, key: str) -> Location:
+    """The current version of an object of the pipeline's own; raises `InternalError` if missing."""
+    found = find(bucket, key)
+    if found is None:
+        raise InternalError(f"s3://{bucket}/{key} is missing. Start a new execution.")
+    return found
 
 
 def find_with_metadata(bucket: str, key: str) -> tuple[Location, Mapping[str, str]] | None:

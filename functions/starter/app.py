@@ -19,7 +19,7 @@ from shared.observability import logger, metrics, place_of
 from shared.settings import from_environment
 from shared.step import guarded
 from starter.dead_letters import set_aside
-from starter.launch import TooManyAttempts, launch
+from starter.launch import TooManyAttempts, UnknownFile, launch
 from starter.messages import Entry, Ignored, UnknownMessage, entries_of
 from tabular.file_names import IgnoredNames
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 MAX_RECEIVES = 3
 
 # Errors that are raised on purpose. Their messages have no data of a file, so they may be logged.
-_EXPLAINED = (PipelineError, TooManyAttempts, UnknownMessage)
+_EXPLAINED = (PipelineError, TooManyAttempts, UnknownFile, UnknownMessage)
 
 
 @dataclass(frozen=True)

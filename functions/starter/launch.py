@@ -14,7 +14,8 @@ from shared.errors import TransientError, aws_errors, error_code
 from shared.executions import execution_arn
 from shared.job import Job, iso
 from shared.metadata import Item, read_item
-from starter.messages import Replay, Upload
+from starter.corrections import source_of_item
+from starter.messages import Correction, Replay, Upload
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.type_defs import DescribeExecutionOutputTypeDef
@@ -25,6 +26,10 @@ Launch = Literal["started", "duplicate"]
 # attempt takes two calls, and all of them must fit in the starter's timeout.
 MAX_ATTEMPTS = 100
 
+# Duplicates of an event arrive within minutes: further back there is no attempt of the same upload,
+# and none that is running.
+_CORRECTIONS_LOOKED_BACK = 20
+
 # The statuses of an execution that ended without success. Every other status except SUCCEEDED is
 # of one that is still running.
 _FAILED = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})
@@ -32,6 +37,10 @@ _FAILED = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})
 
 class TooManyAttempts(Exception):
     """A file has failed so often that no further attempt is started automatically."""
+
+
+class UnknownFile(Exception):
+    """Corrected rows were uploaded for a file that the pipeline does not know."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +51,9 @@ class Launched:
     job: Job
 
 
-def launch(request: Upload | Replay, state_machine_arn: str, metadata_table: str) -> Launched:
+def launch(
+    request: Upload | Correction | Replay, state_machine_arn: str, metadata_table: str
+) -> Launched:
     """Start the request's execution; returns whether it was started, and which attempt it is.
 
     An execution's name is derived from the file's identity, so the name of a duplicate is taken.
@@ -55,13 +66,31 @@ def launch(request: Upload | Replay, state_machine_arn: str, metadata_table: str
     nothing. Example: if `<file_id>` and `<file_id>-r2` have failed, a replay starts `<file_id>-r3`
     with `replay_of` set to `<file_id>-r2`.
 
-    Raises `TransientError` if Step Functions or DynamoDB is busy, or if Step Functions still shows
-    an execution as it was before it failed, and `TooManyAttempts` after `MAX_ATTEMPTS` attempts.
+    A correction starts the next attempt of its file, once no attempt of it runs. It is a duplicate
+    if an attempt with the same corrections was started before. A replay of such an attempt starts
+    another one, unless one of them has succeeded.
+
+    Raises `UnknownFile` if the file of a correction is not recorded, and `TooManyAttempts` after
+    `MAX_ATTEMPTS` attempts. Raises `TransientError` if Step Functions or DynamoDB is busy, if a
+    correction has to wait for a running attempt, or if Step Functions still shows an execution as
+    it was before it failed.
     """
+    if isinstance(request, Correction):
+        item = read_item(metadata_table, request.file_id)
+        if item is None or item["dataset"] != request.dataset:
+            raise UnknownFile(
+                f"No file {request.file_id} of the dataset in the key is recorded, so its rows "
+                "can't be corrected. The key is corrections/<dataset>/<file_id>.csv."
+            )
+        source = source_of_item(item)
+        job = Job(request.file_id, 1, source, corrections=request.upload)
+        return _correct(job, state_machine_arn, item, again=False)
     if not isinstance(request, Replay):
         started = _start(request.job, state_machine_arn)
         return Launched("started" if started else "duplicate", request.job)
     item = read_item(metadata_table, request.job.file_id)
+    if request.job.corrections is not None:
+        return _correct(request.job, state_machine_arn, item, again=True)
     # The name is no proof of success: an execution that was started by hand has any name, and names
     # can be used again 90 days after the end. The item covers both.
     if item is not None and item["status"] == "succeeded" and not request.force:
@@ -95,6 +124,43 @@ def _replay(request: Replay, state_machine_arn: str, item: Item | None) -> Launc
     raise TooManyAttempts(
         f"The file {request.job.file_id} has failed {MAX_ATTEMPTS} times, which is the limit. "
         "Start it by hand in the Step Functions console, or upload it again."
+    )
+
+
+def _correct(job: Job, state_machine_arn: str, item: Item | None, *, again: bool) -> Launched:
+    """Start the next attempt with the job's corrections, unless there is one already.
+
+    `again` is true if a failed attempt with the same corrections is to be repeated. The attempt is
+    linked to the execution whose rejected rows people see: that of the item.
+    """
+    recorded = int(item["attempt"]) if item else 0
+    previous = str(item["execution_name"]) if item else None
+    first = max(1, recorded - _CORRECTIONS_LOOKED_BACK)
+    for attempt in range(first, first + MAX_ATTEMPTS):
+        job = replace(job, attempt=attempt, replay_of=previous)
+        described = _describe(job, state_machine_arn)
+        if described is not None:
+            given = json.loads(described.get("input", "null")) or {}
+            mine = json.loads(job.execution_input())
+            is_running = described["status"] not in {*_FAILED, "SUCCEEDED"}
+            has_failed = described["status"] in _FAILED
+            if given.get("corrections") == mine["corrections"] and not (again and has_failed):
+                return Launched("duplicate", job)
+            if is_running:
+                raise TransientError(
+                    f"The corrections wait until the execution {job.execution_name} has ended."
+                )
+        # An attempt that is recorded but not found was removed, 90 days after its end.
+        elif attempt > recorded:
+            if _start(job, state_machine_arn):
+                return Launched("started", job)
+            raise TransientError(
+                f"The name of the execution {job.execution_name} is taken, but Step Functions does "
+                "not show it yet. Retry later."
+            )
+    raise TooManyAttempts(
+        f"The file {job.file_id} has had {MAX_ATTEMPTS} attempts that are not recorded. "
+        "Upload it again."
     )
 
 

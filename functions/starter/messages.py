@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared import keys
-from shared.job import Execution, Job, Source
+from shared.job import Execution, Job, Location, Source
 from shared.sources import source_of_record
 from tabular.file_names import IgnoredNames, why_ignored
 
@@ -34,6 +34,15 @@ class Ignored:
 
 
 @dataclass(frozen=True)
+class Correction:
+    """An S3 event: corrected rows of a file were uploaded."""
+
+    dataset: str
+    file_id: str
+    upload: Location
+
+
+@dataclass(frozen=True)
 class Replay:
     """A state document: rerun this file, with `force` even if it has succeeded.
 
@@ -45,7 +54,7 @@ class Replay:
     failed: Execution | None
 
 
-Request = Upload | Replay | Ignored
+Request = Upload | Correction | Replay | Ignored
 
 
 @dataclass(frozen=True)
@@ -114,11 +123,13 @@ def _explained() -> Iterator[None]:
 
 def _upload(
     record: Mapping[str, Any], input_bucket: str, ignored: IgnoredNames
-) -> Upload | Ignored:
+) -> Upload | Correction | Ignored:
     name = str(record["eventName"])
     if not name.startswith("ObjectCreated:"):
         raise UnknownMessage(f"The event {name[:64]} is not an upload.")
     source = source_of_record(record)
+    if source.bucket == input_bucket and source.key.startswith(keys.CORRECTIONS_PREFIX):
+        return _correction(source)
     _check_place(source.bucket, source.key, input_bucket)
     reason = why_ignored(source.key, source.size, ignored)
     if reason is not None:
@@ -126,14 +137,33 @@ def _upload(
     return Upload(Job(file_id=source.file_id, attempt=1, source=source))
 
 
+def _correction(source: Source) -> Correction | Ignored:
+    if source.key.endswith("/"):
+        return Ignored(source, "it marks a folder")
+    found = keys.file_of_corrections(source.key)
+    if found is None:
+        raise UnknownMessage(
+            f"The key of corrected rows is not {keys.CORRECTIONS_PREFIX}<dataset>/<file_id>.csv, "
+            "with a file ID of 32 hex digits."
+        )
+    return Correction(*found, source.location)
+
+
 def _replay(document: Mapping[str, Any], input_bucket: str) -> Replay:
     """Read a state document; keep only identity, source and attempt, so that it never grows."""
-    given = Job.from_document({name: document[name] for name in ("file_id", "attempt", "source")})
+    names = ("file_id", "attempt", "source")
+    given = Job.from_document(
+        {name: document[name] for name in names} | {"corrections": document.get("corrections")}
+    )
     _check_place(given.source.bucket, given.source.key, input_bucket)
     if given.file_id != given.source.file_id:
         raise UnknownMessage("The state document's file_id doesn't match its source.")
     if given.source.dataset != keys.dataset_of(given.source.key):
         raise UnknownMessage("The state document's dataset doesn't match its key.")
+    upload = given.corrections
+    place = keys.corrections_key(given.source.dataset, given.file_id)
+    if upload is not None and (upload.bucket, upload.key) != (input_bucket, place):
+        raise UnknownMessage("The state document's corrections are not those of its file.")
     if given.attempt < 1:
         raise UnknownMessage("The state document's attempt is less than 1.")
     failure = document.get("failure") or {}

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared import storage
+from shared.job import Location
 from shared.observability import logger
 from shared.settings import from_environment
 from shared.step import Task, step
 from tabular.errors import TabularError, TooManyRejects
 from tabular.reading.layout import Layout
+from tabular.reading.patches import Patch
 from tabular.reading.split import Split
 from tabular.statistics.threshold import check_rejects_so_far
 from tabular.transform import Progress, transform
@@ -42,13 +44,17 @@ def handler(task: Task) -> dict[str, Any]:
     # A Map passes each Transform its split. The only split of a file is in the plan.
     split = Split(**task.payload.get("split", plan["split"]))
     output_format = FORMATS[layout.contract.output_format or settings.output_format]
-    stamp = stamp_of(task, plan["layout"], split, output_format.name)
+    patches = _patches_of(task, settings)
+    stamp = stamp_of(
+        task, plan["layout"], split, output_format.name, patches.etag if patches else None
+    )
     report_key = task.work.part(split.index, "report.json")
     report = storage.read_optional_document(settings.output_bucket, report_key)
     if report and report["stamp"] == stamp and _is_whole(task, settings, split, output_format):
         logger().info("the part exists already", extra={"split": split.index})
     else:
-        report = _transform(task, settings, layout, split, output_format) | {"stamp": stamp}
+        report = _transform(task, settings, layout, split, output_format, patches=patches)
+        report["stamp"] = stamp
         # Written last: a part without a report is incomplete.
         storage.write_document(settings.output_bucket, report_key, report)
     return {name: report[name] for name in ("record_count", "processed_count", "error_count")}
@@ -67,8 +73,22 @@ def _is_whole(task: Task, settings: Settings, split: Split, output_format: Outpu
     )
 
 
+def _patches_of(task: Task, settings: Settings) -> Location | None:
+    """The corrected rows of the file, if it has any."""
+    corrections = task.job.results["parse"]["corrections"]
+    if corrections is None:
+        return None
+    return storage.locate(settings.output_bucket, corrections["key"])
+
+
 def _transform(
-    task: Task, settings: Settings, layout: Layout, split: Split, output_format: OutputFormat
+    task: Task,
+    settings: Settings,
+    layout: Layout,
+    split: Split,
+    output_format: OutputFormat,
+    *,
+    patches: Location | None,
 ) -> dict[str, Any]:
     """Write the split's part; returns its report, whose size doesn't depend on the split's."""
     job = task.job
@@ -112,6 +132,7 @@ def _transform(
             processed=processed,
             rejected=rejected,
             corrections=corrections,
+            patches=map(Patch.from_line, storage.stream_lines(patches)) if patches else (),
             output_format=output_format.name,
             check=check,
         ).to_document()

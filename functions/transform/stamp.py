@@ -21,11 +21,14 @@ from tabular.reading.split import Split
 from tabular.statistics.sketches import hash_fingerprint
 
 
-def stamp_of(task: Task, layout: dict[str, Any], split: Split, output_format: str) -> str:
+def stamp_of(
+    task: Task, layout: dict[str, Any], split: Split, output_format: str, patches: str | None
+) -> str:
     """A digest of everything that a part depends on.
 
     That is the file's content, the layout (which includes the contract), the split, the format, the
-    engine, and the execution's start, which every record carries. So a redrive reuses its parts,
+    corrected rows (`patches` is their ETag), the engine, and the execution's start, which every
+    record carries. So a redrive reuses its parts,
     and a new attempt makes its own.
     """
     facts = {
@@ -33,6 +36,7 @@ def stamp_of(task: Task, layout: dict[str, Any], split: Split, output_format: st
         "layout": layout,
         "split": asdict(split),
         "format": output_format,
+        "patches": patches,
         "processed_at": task.execution.start_time,
         "engine": engine(),
     }

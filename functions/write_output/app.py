@@ -15,7 +15,7 @@ from tabular.model import Contract
 from tabular.reading.layout import Layout
 from tabular.statistics.threshold import check_rejects, may_reject_all
 from write_output.parts import WholeFile, add_up
-from write_output.publish import HigherRank, Publication, clean_up, publish
+from write_output.publish import AppliedCorrections, HigherRank, Publication, clean_up, publish
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ def handler(task: Task) -> dict[str, Any]:
     Returns the keys of the outputs and the file's counts. Nothing is published unless every check
     passes, or if a later version of the file or a later attempt has published its output:
     `superseded_by` then names it, as it does if ParseCsv has found that already. Raises
-    `MixedParts` if parts are missing or of different engines, and `TooManyRejects` if a reject
-    limit is exceeded.
+    `MixedParts` if parts are missing or of different engines, `TooManyRejects` if a reject limit is
+    exceeded, and `InvalidCorrections` if corrections were published that the parts lack.
     """
     settings = from_environment(Settings)
     job = task.job
@@ -72,6 +72,8 @@ def handler(task: Task) -> dict[str, Any]:
 RESULTS = (
     "processed_key",
     "rejected_key",
+    "corrections_key",
+    "corrections",
     "superseded_by",
     "processed_bytes",
     "record_count",
@@ -90,6 +92,7 @@ def _publication(task: Task, output_bucket: str) -> Publication:
         work=task.work,
         splits=parse["splits"] or 0,
         rank=Rank.of(task.job.source, task.execution),
+        corrections=AppliedCorrections.of(parse["corrections"], output_bucket),
     )
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from shared import keys, publication, storage
 from shared.compose import compose
 from shared.errors import MixedParts, TransientError
 from shared.job import Location
-from shared.storage import Condition, Properties
+from shared.storage import Condition, ObjectChanged, Properties
 from shared.versions import Rank
+from tabular.errors import InvalidCorrections
 from tabular.writing.formats import FORMATS
 from tabular.writing.output_format import OutputFormat
 from write_output.assemble import assemble
@@ -27,6 +28,31 @@ class HigherRank(Exception):
 
 
 @dataclass(frozen=True)
+class AppliedCorrections:
+    """The corrected rows that the parts have: where they are, how many, and the last attempt.
+
+    `published` is the ETag of the published sum that they include, None if there was none.
+    """
+
+    patches: Location
+    rows: int
+    attempt: int
+    published: str | None
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any] | None, bucket: str) -> Self | None:
+        """The corrections that ParseCsv found; None if there are none."""
+        if document is None:
+            return None
+        patches = storage.locate(bucket, document["key"])
+        return cls(patches, document["count"], document["attempt"], document["published"])
+
+    def to_document(self) -> dict[str, int]:
+        """What the outcome document says of them."""
+        return {"rows": self.rows, "attempt": self.attempt}
+
+
+@dataclass(frozen=True)
 class Publication:
     """The file whose parts are published, where they are, and the outputs' name and rank."""
 
@@ -36,6 +62,17 @@ class Publication:
     work: keys.Work
     splits: int
     rank: Rank
+    corrections: AppliedCorrections | None = None
+
+    @property
+    def corrections_key(self) -> str:
+        """The key of the rejected records to correct."""
+        return keys.corrections_key(self.dataset, self.work.file_id)
+
+    @property
+    def applied_key(self) -> str:
+        """The key of the corrected records, of all attempts."""
+        return keys.applied_key(self.dataset, self.work.file_id)
 
     @property
     def rejected_key(self) -> str:
@@ -56,7 +93,8 @@ def publish(file: Publication, whole: WholeFile) -> dict[str, Any]:
     """Publish the rejected records, then the processed ones; returns their keys and the size.
 
     A reader who sees the processed records finds the rejected ones in place. Repeating it changes
-    nothing. Raises `MixedParts`, before anything is published, if any part is missing, and
+    nothing. Raises `MixedParts`, before anything is published, if any part is missing,
+    `InvalidCorrections` if another attempt has published corrections that this one lacks, and
     `HigherRank` if processed records of a higher rank are published, which stay as they are. Raises
     `TransientError` while a higher rank has published only its rejected records.
     What `assemble` raises comes before anything is published, too.
@@ -65,17 +103,19 @@ def publish(file: Publication, whole: WholeFile) -> dict[str, Any]:
     parts = {part.key: part for part in storage.list_objects(file.bucket, prefix)}
     output_format = FORMATS[whole.output_format]
     # Everything that is published, and that Summarize reads afterwards, must exist before that.
-    for content in (output_format.suffix, "rejected.jsonl", "statistics.json"):
+    for content in (output_format.suffix, "rejected.jsonl", "corrections.csv", "statistics.json"):
         _in_order(file, parts, content)
     _check(publication.higher_rank(file.bucket, file.processed_keys, file.rank))
     sources = assemble(_in_order(file, parts, output_format.suffix), output_format)
-    rejected_key = _publish_rejected(file, whole, parts)
+    rejected_key, corrections_key = _publish_rejected(file, whole, parts)
     processed_key = _publish_processed(file, output_format, sources)
     size = sum(len(one) if isinstance(one, bytes) else one.size for one in sources)
     return {
         "processed_key": processed_key,
         "processed_bytes": size,
         "rejected_key": rejected_key,
+        "corrections_key": corrections_key,
+        "corrections": file.corrections.to_document() if file.corrections else None,
     }
 
 
@@ -86,21 +126,25 @@ def clean_up(file: Publication) -> None:
     rank is of an execution that was overtaken, or interrupted, while it published.
     """
     highest = publication.highest_rank(file.bucket, file.processed_keys)
-    for key in (file.rejected_key, *file.processed_keys):
+    for key in (file.rejected_key, file.corrections_key, *file.processed_keys):
         publication.remove_below(file.bucket, key, highest)
 
 
 def _publish_rejected(
     file: Publication, whole: WholeFile, parts: dict[str, Location]
-) -> str | None:
-    key = file.rejected_key
+) -> tuple[str | None, str | None]:
+    """Publish the rejected records, and the same to correct; returns their keys."""
+    contents = {file.rejected_key: "rejected.jsonl", file.corrections_key: "corrections.csv"}
     try:
-        if whole.error_count == 0:
-            # An earlier version, or an attempt with another contract, may have published some.
-            _check(publication.remove(file.bucket, key, file.rank))
-            return None
-        sources = _in_order(file, parts, "rejected.jsonl")
-        _replace(file, key, sources, storage.content_type(key))
+        # First, so that no correction is lost once its row is no longer among the rejected ones.
+        _publish_applied(file)
+        for key, content in contents.items():
+            if whole.error_count:
+                sources = _in_order(file, parts, content)
+                _replace(file, key, sources, storage.content_type(key))
+            else:
+                # An earlier version, or an attempt with another contract, may have published some.
+                _check(publication.remove(file.bucket, key, file.rank))
     except HigherRank as found:
         # Only processed records decide: the other execution may have been interrupted before them.
         _check(publication.higher_rank(file.bucket, file.processed_keys, file.rank))
@@ -108,7 +152,41 @@ def _publish_rejected(
             f"The execution {found.rank.execution} of a later version is publishing its output, or "
             "has failed amid it. Retry later; if it has failed, redrive it first."
         ) from None
-    return key
+    if not whole.error_count:
+        return None, None
+    return file.rejected_key, file.corrections_key
+
+
+def _publish_applied(file: Publication) -> None:
+    """Publish the corrected records; they replace exactly those that they include.
+
+    Raises `InvalidCorrections` if others are there, and `HigherRank` if a later attempt's are.
+    """
+    there = publication.look(file.bucket, file.applied_key)
+    corrections = file.corrections
+    if there and there.rank and there.rank.is_above(file.rank):
+        raise HigherRank(there.rank)
+    if there and there.rank == file.rank:
+        return  # they were published before an interruption
+    etag = there.location.etag if there else None
+    if etag != (corrections.published if corrections else None):
+        raise InvalidCorrections(_OTHER_CORRECTIONS)
+    if corrections is None:
+        return
+    condition: Condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
+    properties = Properties(
+        ContentType=storage.content_type(file.applied_key), Metadata=file.rank.to_metadata()
+    )
+    try:
+        compose([corrections.patches], file.bucket, file.applied_key, properties, condition)
+    except ObjectChanged:
+        raise InvalidCorrections(_OTHER_CORRECTIONS) from None
+
+
+_OTHER_CORRECTIONS = (
+    "Other corrections were published while this execution ran, and its output lacks them. Nothing "
+    "was published. Redrive the execution: it starts over and applies both."
+)
 
 
 def _publish_processed(

@@ -88,6 +88,8 @@ def _together(job: Job, processes: int) -> Part:
         if name:
             Path(name).write_bytes(b"")
     channels = Channels.make(processes)
+    split = Split.whole(job.layout)
+    channels.give_read(ReadToken(0, split.start, split.first_line, split.first_row))
     helpers: list[subprocess.Popen[bytes]] = []
     try:
         with _interrupts_held_back():
@@ -95,8 +97,6 @@ def _together(job: Job, processes: int) -> Part:
                 helpers.append(_start_helper(job, channels))  # noqa: PERF401  # each at once
         from pipectl.local.worker import merged, work, write_head
 
-        split = Split.whole(job.layout)
-        channels.give_read(ReadToken(0, split.start, split.first_line, split.first_row))
         channels.give_write(WriteToken(0, 0, 0, write_head(job)))
         parts = [work(job, channels, lambda: _check_helpers(helpers))]
         parts += [_result_of(helper) for helper in helpers]

@@ -16,7 +16,7 @@ from pipectl.client.metadata_items import plain
 from pipectl.client.stack_choice import Stack
 from pipectl.client.step_functions import DescribedExecution, Executions
 from pipectl.embedded.process import StackProcess
-from shared.executions import execution_arn
+from shared.executions import attempt_name, execution_arn
 from shared.job import Location, Source
 from tests.documentation.outcome_examples import OUTCOME
 
@@ -79,6 +79,19 @@ class Pipeline:
         etag = put["ETag"].strip('"')
         location = Location(bucket, key, put["VersionId"], etag, len(body))
         return Source(**vars(location), sequencer="", event_time="", dataset=folder)
+
+    def upload_corrections(self, file: Outcome, body: bytes) -> None:
+        """Upload corrected rows of a file, as `pipectl correct` or a person in a console does."""
+        self.deployment.client("s3").put_object(
+            Bucket=self.outputs["InputBucketName"],
+            Key=f"corrections/{file.item['dataset']}/{file.file_id}.csv",
+            Body=body,
+        )
+
+    def correct(self, file: Outcome, body: bytes, attempt: int = 2) -> Outcome:
+        """Upload corrected rows, and wait for the outcome of the attempt that they start."""
+        self.upload_corrections(file, body)
+        return self.outcome(file.file_id, attempt_name(file.file_id, attempt))
 
     def run(self, body: bytes, name: str = "file.csv", dataset: str | None = None) -> Outcome:
         """Upload a file and wait for its outcome."""

@@ -67,6 +67,14 @@ def read_corrected_rows(
     problems.check()
 
 
+def too_large(size: int) -> InvalidCorrections:
+    """The error of a corrected file of this size in bytes, beyond MAX_CORRECTED_BYTES."""
+    return InvalidCorrections(
+        f"The corrected file has {size:,} bytes, and the limit is {MAX_CORRECTED_BYTES:,}. Remove "
+        "the rows that you have not changed: they need not be in the file."
+    )
+
+
 class _Problems:
     """What is wrong with the uploaded rows."""
 
@@ -140,11 +148,7 @@ def _read_upload(uploaded: bytes, layout: Layout, problems: _Problems) -> _Uploa
 def _decoded(uploaded: bytes) -> tuple[bytes, str | None]:
     """The file in UTF-8 without byte order mark, and its encoding if that may not be Unicode."""
     if len(uploaded) > MAX_CORRECTED_BYTES:
-        raise InvalidCorrections(
-            f"The corrected file has {len(uploaded):,} bytes, and the limit is "
-            f"{MAX_CORRECTED_BYTES:,}. Remove the rows that you have not changed: they need not be "
-            "in the file."
-        )
+        raise too_large(len(uploaded))
     what = binary_format(uploaded)
     if what is not None:
         raise InvalidCorrections(

@@ -39,6 +39,7 @@ PARSE: dict[str, Any] = {
     "contract_key": "contracts/orders.json",
     "contract_version": "v7",
     "output_path": "orders 2026-03.csv",
+    "corrections": None,
     "superseded_by": None,
 }
 TRANSFORM: dict[str, Any] = {"record_count": 200, "processed_count": 197, "error_count": 3}
@@ -46,6 +47,8 @@ OUTPUT: dict[str, Any] = {
     **TRANSFORM,
     "processed_key": "processed/orders/orders 2026-03.csv.jsonl",
     "rejected_key": "rejected/orders/orders 2026-03.csv.jsonl",
+    "corrections_key": f"corrections/orders/{FILE_ID}.csv",
+    "corrections": None,
     "superseded_by": None,
     "processed_bytes": 54321,
 }
@@ -85,7 +88,13 @@ RESULTS: dict[str, Any] = {
 
 def job(attempt: int = 1, **results: Any) -> dict[str, Any]:
     """The state document of one attempt, with the results that are given."""
-    document = {"file_id": FILE_ID, "attempt": attempt, "replay_of": None, "source": SOURCE}
+    document = {
+        "file_id": FILE_ID,
+        "attempt": attempt,
+        "replay_of": None,
+        "source": SOURCE,
+        "corrections": None,
+    }
     return {**document, **results}
 
 

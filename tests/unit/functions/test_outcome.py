@@ -170,7 +170,7 @@ class TestEmail:
         assert "- 1 other fault" in lines(outcome())
 
     def test_without_corrections_it_names_the_rejected_records(self) -> None:
-        shown = lines(outcome(output=documents.OUTPUT))
+        shown = lines(outcome(output={**documents.OUTPUT, "corrections_key": None}))
         assert shown[2] == "To get the rejected records with the reasons:"
         key = documents.OUTPUT["rejected_key"]
         assert shown[3] == f"aws s3 cp 's3://{OUTPUT_BUCKET}/{key}' ."
@@ -181,6 +181,7 @@ class TestEmail:
             "error_count": 0,
             "processed_count": 200,
             "rejected_key": None,
+            "corrections_key": None,
         }
         document = outcome(output=output)
         assert lines(document)[0] == "orders 2026-03.csv was processed: 200 records, none rejected."

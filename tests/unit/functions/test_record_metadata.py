@@ -87,6 +87,7 @@ def test_a_success_is_told_whole() -> None:
         "output_bucket": OUTPUT_BUCKET,
         "output_key": documents.OUTPUT["processed_key"],
         "rejected_key": documents.OUTPUT["rejected_key"],
+        "corrections_key": documents.OUTPUT["corrections_key"],
         "output_bytes": 54321,
         "summary_key": documents.SUMMARY["summary_key"],
         "report_key": documents.SUMMARY["report_key"],

@@ -109,6 +109,7 @@ def test_an_uploaded_file_is_started(event: Event, machine: FakeStepFunctions) -
         "attempt": 1,
         "replay_of": None,
         "source": SOURCE,
+        "corrections": None,
     }
 
 
