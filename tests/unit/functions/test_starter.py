@@ -18,7 +18,7 @@ from shared.job import Source
 from shared.metadata import Item
 from starter.app import MAX_RECEIVES, Settings, UnstartedRecords, _start_all, handler
 from starter.launch import MAX_ATTEMPTS
-from starter.messages import Entry, Ignored, UnknownMessage, entries_of
+from starter.messages import Correction, Entry, Ignored, UnknownMessage, entries_of
 from tabular.file_names import NO_IGNORED_NAMES
 from tests.unit.functions.conftest import Event, Fault, Logs, client_error
 from tests.unit.functions.documents import (
@@ -73,7 +73,7 @@ def record(**changes: Any) -> dict[str, Any]:
 
 def source(entry: Entry) -> Source:
     """The source of an entry about an object."""
-    assert not isinstance(entry.request, UnknownMessage)
+    assert not isinstance(entry.request, UnknownMessage | Correction)
     return entry.request.source if isinstance(entry.request, Ignored) else entry.request.job.source
 
 
