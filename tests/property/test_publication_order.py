@@ -54,7 +54,8 @@ class Attempt:
 
     def store_parts(self, s3: FakeS3) -> None:
         """What its Transform has left."""
-        for kind in (FORMATS[self.output_format].suffix, "rejected.jsonl", "statistics.json"):
+        suffix = FORMATS[self.output_format].suffix
+        for kind in (suffix, "rejected.jsonl", "corrections.csv", "statistics.json"):
             key = self.file.work.part(0, kind)
             s3.objects[key] = StoredObject(self.content(kind), {})
 
@@ -127,8 +128,9 @@ class World:
             if key.startswith("processed/")
         }
 
-    def rejected(self) -> bytes | None:
-        stored = self.s3.objects.get(keys.rejected_key("orders", PATH))
+    def body(self, key: str) -> bytes | None:
+        """The bytes of an object, None if there is none."""
+        stored = self.s3.objects.get(key)
         return stored.body if stored else None
 
     def _ended(self, attempt: Attempt, actor: Actor) -> None:
@@ -164,7 +166,9 @@ def test_the_latest_versions_output_stays(planned: list[Attempt], data: st.DataO
     assert owner == highest
     assert key == keys.processed_key("orders", PATH, FORMATS[highest.output_format].suffix)
     expected = highest.content("rejected.jsonl") if highest.error_count else None
-    assert world.rejected() == expected
+    assert world.body(keys.rejected_key("orders", PATH)) == expected
+    to_correct = highest.content("corrections.csv") if highest.error_count else None
+    assert world.body(highest.file.corrections_key) == to_correct
 
 
 def _run_in_any_order(world: World, data: st.DataObject) -> None:
