@@ -27,7 +27,7 @@ def test_a_processed_file_is_moved_and_a_forced_attempt_reads_it_from_its_new_pl
 
     assert second.execution.status == "succeeded"
     assert _archived(pipeline, dataset) == [archived]
-    assert second.published("processed/") == [f"processed/{dataset}/{first.file_id}.jsonl"]
+    assert second.published("processed/") == [f"processed/{dataset}/file.csv.jsonl"]
 
 
 def test_a_file_that_fails_stays_where_it_is(pipeline: Pipeline) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import gzip
+import io
 import json
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,9 +19,9 @@ CORPUS = Path(__file__).with_name("corpus")
 class Case:
     """`content` is the file before compression into `members` gzip members (0: none).
 
-    `contract` is its descriptor, None for a dataset without one. The file is read whole, in blocks
-    of `block` bytes that come in pieces of `chunk`, in splits of about `split` bytes (0: not at
-    all), and by `processes` processes.
+    With -1 members it is the only file of a ZIP archive. `contract` is its descriptor, None for a
+    dataset without one. The file is read whole, in blocks of `block` bytes that come in pieces of
+    `chunk`, in splits of about `split` bytes (0: not at all), and by `processes` processes.
     """
 
     content: bytes
@@ -35,6 +37,8 @@ class Case:
         """The file as it would be uploaded."""
         if not self.members:
             return self.content
+        if self.members < 0:
+            return _archive(self.content)
         size = -(-len(self.content) // self.members) or 1
         parts = [self.content[at : at + size] for at in range(0, len(self.content), size)]
         return b"".join(gzip.compress(part, mtime=0) for part in parts or [b""])
@@ -42,6 +46,8 @@ class Case:
     @property
     def name(self) -> str:
         """The file's name."""
+        if self.members < 0:
+            return "file.zip"
         return "file.csv.gz" if self.members else "file.csv"
 
     def with_content(self, content: bytes) -> Case:
@@ -68,3 +74,12 @@ class Case:
         document = json.loads(text)
         del document["shown"]
         return cls(**document | {"content": base64.b64decode(document["content"])})
+
+
+def _archive(content: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("__MACOSX/._file.csv", b"not the file")
+        # A fixed time, so that the same case has the same bytes.
+        archive.writestr(zipfile.ZipInfo("folder/file.csv"), content, zipfile.ZIP_DEFLATED)
+    return file.getvalue()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import traceback
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -225,7 +226,8 @@ def _check_processes(case: Case, layout: Layout, whole: Result) -> None:
             block_bytes=case.block,
             **outputs,
         )
-        result = Result(layout, part, *(output.read_bytes() for output in outputs.values()))
+        written = {kind: output.read_bytes() for kind, output in outputs.items()}
+        result = replace(whole, part=part, **written)
     _check_same(f"{case.processes} processes", [result], whole)
 
 

@@ -67,7 +67,7 @@ def draw(random: Random) -> Case:
         block=random.choice(BLOCKS),
         chunk=random.choice(CHUNKS),
         split=random.choice(SPLITS),
-        members=random.choice((0, 0, 0, 0, 1, 2, 5)),
+        members=random.choice((0, 0, 0, 0, 1, 2, 5, -1)),
         processes=2 if random.random() < 0.02 else 1,
     )
 

@@ -67,7 +67,7 @@ _REFUSED_IN_RESOURCE = {
 _KNOWN_PROFILES = ("data-resource", "tabular-data-resource", "default", "table-schema")
 _OFFICIAL_PROFILES = ("https://datapackage.org/profiles/", "https://specs.frictionlessdata.io/")
 _FILE_FORMATS = ("csv", "tsv", "txt")
-_COMPRESSIONS = ("gz", "no")
+_COMPRESSIONS = ("gz", "no", "zip")
 _FIELDS_MATCH = ("exact", "equal", "subset", "superset", "partial")
 _LISTED_PROBLEMS = 50
 """Maximum number of problems in a message: it travels in a state document of at most 256 KiB."""

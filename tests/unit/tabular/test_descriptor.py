@@ -583,7 +583,7 @@ WRONG_RESOURCES: list[tuple[dict[str, Any], str, str]] = [
     ({"primaryKey": "a"}, "primaryKey", 'belongs into "schema"'),
     ({"format": "xlsx"}, "format", "expected csv"),
     ({"type": "json"}, "type", "expected table"),
-    ({"compression": "zip"}, "compression", "expected one of gz, no"),
+    ({"compression": "bz2"}, "compression", "expected one of gz, no, zip"),
     ({"data": []}, "data", "is not supported"),
     ({"dialect": {"delimiter": ""}}, "dialect.delimiter", "expected one character"),
     ({"encoding": "cp1252", "dialect": {"delimiter": "☃"}}, "dialect.delimiter", "cp1252 has"),
