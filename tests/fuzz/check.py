@@ -226,7 +226,7 @@ def _check_processes(case: Case, layout: Layout, whole: Result) -> None:
             block_bytes=case.block,
             **outputs,
         )
-        written = {kind: output.read_bytes() for kind, output in outputs.items()}
+        written: Any = {kind: output.read_bytes() for kind, output in outputs.items()}
         result = replace(whole, part=part, **written)
     _check_same(f"{case.processes} processes", [result], whole)
 
