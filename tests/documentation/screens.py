@@ -69,9 +69,14 @@ def report() -> bytes:
     return render_report(summary, examples)
 
 
+def find_browser() -> str | None:
+    """The path of Chromium; None if it is not installed."""
+    return next(filter(None, map(shutil.which, _BROWSERS)), None)
+
+
 def main() -> None:
     """Take all pictures, or say why not."""
-    browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    browser = find_browser()
     if browser is None:
         sys.stderr.write("Chromium is not installed, so the pictures of pages stay as they are.\n")
         return
