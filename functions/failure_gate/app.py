@@ -29,7 +29,13 @@ def handler(payload: Mapping[str, Any], _context: object) -> dict[str, Any]:
     execution = Execution.from_context(payload["execution"])
     if job.failure is None:
         raise InternalError("FailureGate was called with a document that has no failure.")
-    log = {"file_id": job.file_id, "error": job.failure.error, "state": job.failure.state}
+    log = {
+        "file_id": job.file_id,
+        "attempt": job.attempt,
+        "execution": execution.name,
+        "error": job.failure.error,
+        "state": job.failure.state,
+    }
     if execution.redrive_count > job.failure.redrive_count:
         logger().info("redriven: continuing at the failed step", extra=log)
         return resumed(document, job.failure)

@@ -116,7 +116,8 @@ def _launch(entry: Entry, settings: Settings, log: Mapping[str, str]) -> None:
         _ignore(entry.request, log)
         return
     launched = launch(entry.request, settings.state_machine_arn, settings.metadata_table)
-    found = {"file_id": launched.job.file_id, "attempt": launched.job.attempt}
+    job = launched.job
+    found = {"file_id": job.file_id, "attempt": job.attempt, "execution": job.execution_name}
     logger().info(launched.outcome, extra={**log, **found})
 
 

@@ -53,6 +53,8 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """
     settings = from_environment(Settings)
     detail = event["detail"]
+    # In a warm environment the logger still has the previous execution's keys.
+    logger().remove_keys(["file_id", "attempt"])
     logger().append_keys(execution=detail["name"], status=detail["status"])
     described = _describe(detail["executionArn"])
     history = _history(detail["executionArn"])
@@ -63,6 +65,7 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     if document is None:
         document = json.loads(detail["input"])
     execution = _execution(described)
+    logger().append_keys(file_id=document["file_id"], attempt=document.get("attempt"))
     undone = left_undone(document, execution)
     if undone == list(LANE) and _is_recorded(settings, document, execution):
         logger().info("the event was already handled")

@@ -16,7 +16,7 @@ from typing import Any
 from shared.observability import logger
 from shared.settings import from_environment
 from shared.step import guarded
-from webhook.post import body_of
+from webhook.post import about, body_of
 from webhook.secret import address_of, forget
 
 # A slow webhook must not block the function for its whole timeout.
@@ -49,7 +49,8 @@ def handler(event: Mapping[str, Any], _context: object) -> None:
         except WebhookRefused:
             forget(secret)
             raise
-        logger().info("posted", extra={"message_id": message["MessageId"], "status": status})
+        log = {"message_id": message["MessageId"], "status": status}
+        logger().info("posted", extra={**log, **about(message)})
 
 
 def _post(url: str, body: bytes) -> int:

@@ -33,6 +33,18 @@ def body_of(message: Mapping[str, Any]) -> bytes:
     return exact_json(body).encode()
 
 
+def about(message: Mapping[str, Any]) -> dict[str, str]:
+    """The file, execution and notification that an SNS message is about, for the log."""
+    notification = _notification(str(message["Message"]))
+    if "execution" not in notification:
+        return {}
+    return {
+        "file_id": notification["file_id"],
+        "execution": notification["execution"]["name"],
+        "notification_id": notification["notification_id"],
+    }
+
+
 def _notification(message: str) -> dict[str, Any]:
     try:
         document = json.loads(message)
@@ -44,7 +56,8 @@ def _notification(message: str) -> dict[str, Any]:
 def _details(notification: Mapping[str, Any]) -> list[str]:
     """A few lines for people: about a file, about an alarm, or the message's text."""
     if "AlarmName" in notification:
-        return _as_code(str(notification.get("NewStateReason", "")))
+        texts = (notification.get("AlarmDescription"), notification.get("NewStateReason"))
+        return [line for text in texts for line in _as_code(str(text or ""))]
     if "file_id" not in notification:
         return _as_code(str(notification.get("message", "")))
     return [*_about_file(notification)]

@@ -14,8 +14,9 @@ from tests.documentation.outcome_examples import OUTCOME
 from tests.end_to_end.pipeline import Pipeline
 
 FILE = b"name,amount\na,1\nb,x\nc,3\n"
+REJECTS = b"name,amount\na,1\nb,x\nc,y\nd,3\n"
 
-Received = Callable[[str], list[Mapping[str, Any]]]
+Received = Callable[..., list[Mapping[str, Any]]]
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +30,13 @@ def received(pipeline: Pipeline) -> Received:
     events.put_targets(Rule="file-events", Targets=[{"Id": "queue", "Arn": arn}])
     seen: list[Mapping[str, Any]] = []
 
-    def wait(file_id: str, patience: float = 30) -> list[Mapping[str, Any]]:
+    def wait(file_id: str, count: int = 1, patience: float = 30) -> list[Mapping[str, Any]]:
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
             seen.extend(json.loads(message["Body"]) for message in answer.get("Messages", []))
             found = [event for event in seen if event["detail"]["file_id"] == file_id]
-            if found:
+            if len(found) >= count:
                 return found
             time.sleep(0.1)
         return []
@@ -72,3 +73,16 @@ def test_a_file_whose_execution_was_aborted(pipeline: Pipeline, received: Receiv
     (event,) = received(source.file_id)
     OUTCOME.validate(event["detail"])
     assert (event["detail-type"], event["detail"]["error"]["code"]) == ("File Failed", "Aborted")
+
+
+def test_a_superseded_file(pipeline: Pipeline, received: Received) -> None:
+    first = pipeline.run(FILE, "one.csv", "superseding")
+    second = pipeline.run(REJECTS, "one.csv", "superseding")
+    document = {"file_id": first.file_id, "attempt": 1, "source": first.execution.source}
+    pipeline.send({**document, "force": True, "superseded": True})
+    again = pipeline.outcome(first.file_id, f"{first.file_id}-r2")
+    (event,) = [it for it in received(first.file_id, count=2) if it["detail"]["attempt"] == 2]
+    OUTCOME.validate(event["detail"])
+    assert again.execution.status == "succeeded"
+    assert event["detail-type"] == "File Superseded"
+    assert event["detail"]["superseded_by"]["file_id"] == second.file_id

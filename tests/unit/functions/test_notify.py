@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,7 @@ from shared import clients, keys
 from shared.errors import InternalError, RecordOutdated, TransientError
 from shared.metadata import read_item, write_item
 from tests.documentation.outcome_examples import OUTCOME, document_of, state_document
+from tests.infrastructure.deployed import ROOT
 from tests.unit.functions import documents
 from tests.unit.functions.conftest import Fault, Logs, Subscriber, client_error
 from tests.unit.functions.documents import FILE_ID, METADATA_TABLE, OUTPUT_BUCKET
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 BUS = "files"
+PAGE = (ROOT / "docs" / "outputs.md").read_text("utf-8")
 
 
 RECORDED: dict[str, Any] = {"file_id": FILE_ID, "revision": 1, "status": "succeeded"}
@@ -278,9 +281,16 @@ def test_a_retry_is_asked_for_if_it_helps_one_of_two_failing_channels(
     assert "notified" not in (read_item(METADATA_TABLE, FILE_ID) or {})
 
 
+def documented_filters() -> list[dict[str, Any]]:
+    """The filter policy and the event pattern that docs/outputs.md shows."""
+    section = PAGE.partition("### Filters\n")[2].partition("\n## ")[0]
+    return [json.loads(block) for block in re.findall(r"```json\n(.+?)\n```", section, re.DOTALL)]
+
+
 @pytest.mark.parametrize(
     ("pattern", "matched"),
     [
+        (documented_filters()[1], ["succeeded"]),
         ({"source": ["data-pipeline"], "detail-type": ["File Processed"]}, ["succeeded"]),
         ({"detail": {"status": ["failed", "superseded"]}}, ["failed", "superseded"]),
         (
@@ -308,6 +318,7 @@ def test_rules_can_filter_by_every_field(
 @pytest.mark.parametrize(
     ("policy", "matched"),
     [
+        (documented_filters()[0], ["succeeded", "failed"]),
         ({"status": ["failed"]}, ["failed"]),
         ({"status": [{"anything-but": ["superseded"]}]}, ["succeeded", "failed"]),
         ({"dataset": ["orders"], "has_rejects": ["true"]}, ["succeeded", "failed"]),

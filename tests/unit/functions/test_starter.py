@@ -102,6 +102,16 @@ def run(event: dict[str, Any]) -> list[str]:
     return [str(failed["itemIdentifier"]) for failed in response["batchItemFailures"]]
 
 
+def test_the_log_names_the_file_and_its_execution(
+    event: Event, machine: FakeStepFunctions, logs: Logs
+) -> None:
+    run(event("starter-upload"))
+    (execution,) = machine.started
+    assert logs[-1]["execution"] == execution
+    assert logs[-1]["file_id"] == execution
+    assert logs[-1]["attempt"] == 1
+
+
 def test_an_uploaded_file_is_started(event: Event, machine: FakeStepFunctions) -> None:
     assert run(event("starter-upload")) == []
     assert machine.document(FILE_ID) == {

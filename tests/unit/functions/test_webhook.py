@@ -115,6 +115,7 @@ def test_an_alarm_is_posted_as_json(event: Event, server: FakeServer, logs: Logs
     assert body["subject"] == 'ALARM: "pipeline-dlq-alarm-dev" in EU (Frankfurt)'
     assert body["text"].startswith('`ALARM: "pipeline-dlq-alarm-dev"')
     assert "Threshold Crossed" in body["text"]
+    assert "Runbook: docs/runbook.md#dead-letters" in body["text"]
     assert body["notification"]["AlarmName"] == "pipeline-dlq-alarm-dev"
     assert logs[-1]["status"] == 200
 
@@ -142,6 +143,14 @@ def test_a_success_is_posted_with_its_counts(server: FakeServer, logs: Logs) -> 
         CONSOLE,
     ]
     assert body["notification"] == document
+
+
+def test_the_log_names_the_file_and_its_execution(server: FakeServer, logs: Logs) -> None:
+    document = document_of(state_document("succeeded"), "succeeded")
+    handler(as_subscribed(document), None)
+    assert logs[-1]["file_id"] == documents.FILE_ID
+    assert logs[-1]["execution"] == documents.execution()["Name"]
+    assert logs[-1]["notification_id"] == document["notification_id"]
 
 
 def test_a_failure_is_posted_with_its_reason(server: FakeServer, logs: Logs) -> None:
