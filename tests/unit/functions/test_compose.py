@@ -118,6 +118,18 @@ def test_the_object_is_the_bytes_of_its_sources(buckets: S3Client, sizes: list[i
     assert head["ContentType"] == "application/x-ndjson"
 
 
+@pytest.mark.parametrize(
+    ("sizes", "tail"),
+    [([], 3), ([3], 2), ([3, 4], 0), ([6 * MIB], 2), ([2, 6 * MIB], 6 * MIB), ([6 * MIB], 6 * MIB)],
+    ids=str,
+)
+def test_bytes_in_memory_follow_the_sources(buckets: S3Client, sizes: list[int], tail: int) -> None:
+    bodies = [bytes([65 + index]) * size for index, size in enumerate(sizes)]
+    sources = [part(buckets, *body) for body in enumerate(bodies)]
+    compose([*sources, b"t" * tail], OUTPUT_BUCKET, TARGET)
+    assert composed(buckets) == b"".join(bodies) + b"t" * tail
+
+
 def test_composing_again_replaces_the_object(buckets: S3Client) -> None:
     compose([part(buckets, 0, b"old")], OUTPUT_BUCKET, TARGET)
     compose([part(buckets, 0, b"new")], OUTPUT_BUCKET, TARGET)

@@ -395,7 +395,7 @@ def test_a_footer_that_is_cut_anywhere_is_refused() -> None:
 
 
 def test_damaged_bytes_are_refused_or_harmless() -> None:
-    """Whatever the bytes, the answer is a footer or one of the errors; and it takes no time."""
+    """Damaged footers give a footer or one of the two errors, never another one."""
     chance = random.Random(12)
     footer = excerpt(PART).content
     outcomes = {"composed": 0, "refused": 0}
