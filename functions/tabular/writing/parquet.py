@@ -56,13 +56,14 @@ _MISFIT = {
     "number": f"in Parquet a number has {_WHOLE_DIGITS} digits before and {_SCALE} after the "
     "decimal point",
     "integer": "in Parquet an integer is one of 64 bits",
+    "datetime": "in Parquet a datetime has six digits after the second's point, "
+    "and in UTC a year from 1 to 9999",
 }
-_DATETIME_MISFIT = {
-    "none": "in Parquet a datetime of this field has no time zone, and six digits after the "
-    "second's point",
-    "utc": "in Parquet a datetime of this field has a time zone, six digits after the second's "
-    'point, and in UTC a year from 1 to 9999; for datetimes without, set "timeZone": "none"',
+_ZONE_MISFIT = {
+    "utc": 'in Parquet a datetime of this field has a time zone, unless "timeZone" is "none"',
+    "none": 'in Parquet a datetime of this field has no time zone, unless "timeZone" is "utc"',
 }
+"""For values that have a time zone where their column has none, or the other way round."""
 _FINER = re.compile(r"\.[0-9]{6}0*[1-9]")
 _CHUNK_BYTES = 1024 * 1024
 _GROUP_BYTES = 128 * 1024 * 1024
@@ -110,9 +111,24 @@ def misfits(field: Field, values: Values) -> FaultColumn | None:
     if not distinct:
         return None
     unfit = odd.is_in(distinct)
-    message = _DATETIME_MISFIT[field.time_zone] if field.type == "datetime" else _MISFIT[field.type]
-    fault = Fault(field.name, "type-error", "outputFormat", message, None)
-    return FaultColumn(places.filter(unfit), [(fault,)], values=shown_texts(odd.filter(unfit)))
+    texts = odd.filter(unfit)
+    of_zone = texts.is_in([text for text in distinct if _is_of_other_zone(field, text)])
+    messages = (_MISFIT[field.type], _ZONE_MISFIT[field.time_zone])
+    faults = [Fault(field.name, "type-error", "outputFormat", one, None) for one in messages]
+    return FaultColumn(
+        places.filter(unfit),
+        [(fault,) for fault in faults],
+        kinds=of_zone.cast(pl.UInt32),
+        values=shown_texts(texts),
+    )
+
+
+def _is_of_other_zone(field: Field, text: str) -> bool:
+    return field.type == "datetime" and _has_zone(text) != (field.time_zone == "utc")
+
+
+def _has_zone(text: str) -> bool:
+    return datetime.fromisoformat(text).tzinfo is not None
 
 
 def parquet_frame(
@@ -221,11 +237,9 @@ def _without_exponent(text: str) -> str | None:
 
 
 def _plain_datetime(text: str, zone: TimeZone) -> str | None:
-    if _FINER.search(text):
+    if _FINER.search(text) or _has_zone(text) != (zone == "utc"):
         return None
     value = datetime.fromisoformat(text)
-    if (value.tzinfo is not None) != (zone == "utc"):
-        return None
     try:
         return (value.astimezone(UTC) if value.tzinfo else value).isoformat()
     except OverflowError:

@@ -89,6 +89,8 @@ def read_footer(size: int, read: Callable[[int, int], bytes]) -> bytes:
     if length > len(end) - _ENDING:
         missing = length + _ENDING - len(end)
         end = read(start - missing, missing) + end
+        if len(end) != length + _ENDING:
+            raise MalformedFooter("it is shorter than its size")
     return end[len(end) - _ENDING - length : len(end) - _ENDING]
 
 

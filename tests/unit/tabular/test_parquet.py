@@ -165,8 +165,14 @@ def test_a_column_never_mixes_datetimes_with_and_without_time_zone(
 
 def test_the_fault_says_which_datetimes_the_column_has() -> None:
     contract = contract_of({"name": "id"}, {"name": "at", "type": "datetime"})
-    result = run(MIXED, contract, output_format="parquet")
-    assert '"timeZone": "none"' in result.rejects[0]["errors"][0]["message"]
+    row = b"5,2026-03-29T02:30:00.1234567Z\n6,2026-03-29T02:30:00.1234567\n"
+    result = run(MIXED + row, contract, output_format="parquet")
+    messages = [reject["errors"][0]["message"] for reject in result.rejects]
+    zone = 'in Parquet a datetime of this field has a time zone, unless "timeZone" is "none"'
+    assert [reject["row"] for reject in result.rejects] == [1, 4, 5, 6]
+    assert messages[:2] == [zone, zone]
+    assert "six digits after the second's point" in messages[2]
+    assert messages[3] == zone
     assert run(MIXED, contract).codes == {}
 
 

@@ -364,6 +364,9 @@ def test_bytes_behind_a_footer_are_refused() -> None:
 def test_a_shortened_part_is_refused() -> None:
     with pytest.raises(MalformedFooter, match="shorter than its size"):
         read_footer(len(PART), lambda at, length: PART[at : at + length - 1])
+    long = written(range(150), row_group_size=1)
+    with pytest.raises(MalformedFooter, match="shorter than its size"):
+        read_footer(len(long), lambda at, length: long[max(at, len(long) - 65536) : at + length])
 
 
 @pytest.mark.parametrize(
