@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tabular.model import Contract
 
 _DEFAULT_LIMIT = 1000
+# From this size on a file takes seconds, so its name is shown before.
+_TAKES_SECONDS_BYTES = 50 * 1024 * 1024
 _FORMATS = ("text", "json", "github", "sarif", "junit", "csv")
 
 
@@ -131,10 +133,13 @@ def _verdicts(
     except InvalidContract as error:
         file_error = {"code": "InvalidContract", "message": str(error)}
         return [Verdict(file.source, file_error=file_error) for file in inputs.files]
-    return [
-        check_file(file.path, contract, ignored, limit=limit, source=file.source)
-        for file in inputs.files
-    ]
+    verdicts = []
+    for file in inputs.files:
+        size = file.path.stat().st_size
+        if size > _TAKES_SECONDS_BYTES:
+            echo(f"Checking {file.source}, {size / 1024 / 1024:,.0f} MiB", err=True)
+        verdicts.append(check_file(file.path, contract, ignored, limit=limit, source=file.source))
+    return verdicts
 
 
 def _read_contract(path: Path | None) -> Contract | None:

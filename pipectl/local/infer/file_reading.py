@@ -231,7 +231,7 @@ def _settle_dialect(rows: Sample, wishes: Wishes, preferred: str | None, said: _
             ) from None
         _say_advice(rows, error.advice, str(error), said)
         return error.advice
-    first = rows_of(rows, dialect)[0][0]
+    first = next((number for number, _ in rows_of(rows, dialect)), 1)
     return replace(dialect, header_rows=(first,)) if first > 1 else dialect
 
 

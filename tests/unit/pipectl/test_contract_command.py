@@ -184,7 +184,7 @@ def test_infer_takes_what_the_file_cannot_tell_from_options(tmp_path: Path) -> N
     assert [field["name"] for field in document["schema"]["fields"]] == ["Größe", "n"]
 
 
-@pytest.mark.parametrize("content", ["a;b,c\n1;2,3\n", "", "\n", 'a,"b\n1,2\n', "%PDF-1.7\n"])
+@pytest.mark.parametrize("content", ["a;b,c\n1;2,3\n", "", "\n", '"', 'a,"b\n1,2\n', "%PDF-1.7\n"])
 def test_what_infer_refuses_names_the_options_that_go_on(tmp_path: Path, content: str) -> None:
     file = tmp_path / "in.csv"
     file.write_text(content)
