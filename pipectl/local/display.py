@@ -62,6 +62,11 @@ class Progress:
         ):
             yield
 
+    @property
+    def is_live(self) -> bool:
+        """Whether the states of running files are shown."""
+        return self.console.is_terminal
+
     def finish(self, result: FileResult) -> None:
         """Mark a file as done."""
         self.running.pop(result.upload, None)

@@ -22,6 +22,7 @@ from pipectl.client.step_functions import Executions
 from pipectl.client.uploads import Upload, put_contract, put_file
 from pipectl.embedded.stack import EmbeddedStack
 from shared.keys import RAW_PREFIX
+from shared.steps import CHAIN
 from tabular.file_names import why_ignored
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ TICK = 0.2
 PATIENCE_SECONDS = 60
 
 _UPLOADS_AT_ONCE = 4
+
+_MAPS = frozenset(step.state for step in CHAIN if step.child)
 
 # Seconds between two looks at a watched folder.
 LOOK_SECONDS = 0.5
@@ -246,8 +249,16 @@ class _Follower:
         if running:
             self._last_news = time.monotonic()
         self._progress.running = {
-            upload: execution.state or "starting" for upload, execution in running.items()
+            upload: self._state(execution) for upload, execution in running.items()
         }
+
+    def _state(self, execution: RunningOrEnded) -> str:
+        """The state that an execution is in; in a Map, with the number of splits that are done."""
+        state = execution.state or "starting"
+        if state not in _MAPS or not self._progress.is_live:
+            return state
+        done = self._executions.splits_done(execution.arn)
+        return f"{state}, {done[0]} of {done[1]} splits" if done else state
 
     def _give_up_on(self, waiting: Iterable[Upload]) -> None:
         """Fail those that will never start: refused by the starter, or waiting for too long."""
