@@ -20,3 +20,20 @@ assert len(number_splits(splits, [Measure(1, 1)] * len(splits))) > 2
 
 def test_a_files_head_is_read_and_its_splits_are_planned_without_polars() -> None:
     subprocess.run([sys.executable, "-c", PLAN_WITHOUT_POLARS], check=True)
+
+
+PARTS_WITHOUT_THE_ENGINE = f"""
+import sys
+sys.path[:0] = {sys.path!r}
+for missing in ("polars", "orjson", "pyarrow"):
+    sys.modules[missing] = None  # importing it fails
+import write_output.app
+from tabular.writing.formats import FORMATS
+for output_format in FORMATS.values():
+    if output_format.load_assembler:
+        output_format.load_assembler().check(10, 10)
+"""
+
+
+def test_parts_are_put_together_without_the_engine_which_write_output_does_not_have() -> None:
+    subprocess.run([sys.executable, "-c", PARTS_WITHOUT_THE_ENGINE], check=True)
