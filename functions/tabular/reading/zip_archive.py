@@ -33,6 +33,9 @@ MAX_DIRECTORY_BYTES = 1024 * 1024
 """Of an archive's directory, which is read into memory: about 10,000 members. An archive of one
 CSV file has a few, and `zipfile` needs far more memory for a directory than its size."""
 
+_SLICE_BYTES = 64 * 1024
+"""How much zlib is given at once: it copies what it leaves of its input for the next call."""
+
 _TAIL_BYTES = 128 * 1024
 """Read at once: the end record with the longest comment, and the directory of most archives."""
 
@@ -166,6 +169,10 @@ class _Content:
             for start in range(0, len(data), PIECE_BYTES):
                 yield data[start : start + PIECE_BYTES]
             return
+        for start in range(0, len(data), _SLICE_BYTES):
+            yield from self._inflated(inflate, data[start : start + _SLICE_BYTES])
+
+    def _inflated(self, inflate: zlib._Decompress, data: bytes) -> Iterator[bytes]:
         # What follows the end of the deflated data is not content: nothing of it is expanded.
         # A full piece may leave output behind although all input was taken.
         pending = bool(data)

@@ -248,6 +248,19 @@ def test_no_more_is_expanded_than_the_directory_states() -> None:
     assert peak < 5_000_000
 
 
+@pytest.mark.parametrize("method", [DEFLATED, STORED])
+def test_memory_does_not_grow_with_the_content(method: int) -> None:
+    data = packed(("a.csv", bytes(60_000_000)), method=method)
+    member = member_of(data)
+    chunks = (data[start : start + 65_536] for start in range(member.start, len(data), 65_536))
+    tracemalloc.start()
+    size = sum(map(len, unzip(chunks, member)))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert size == 60_000_000
+    assert peak < 4_000_000
+
+
 def bomb(size: int) -> bytes:
     """An archive whose member of zeros expands to `size` bytes, a thousand times its own size."""
     file = io.BytesIO()
