@@ -54,7 +54,7 @@ svg{display:block;width:100%;overflow:visible}
 svg text{font:600 13px system-ui,sans-serif;fill:var(--ink)}
 .track{fill:var(--fill)}.bar{fill:var(--bar)}.badbar{fill:var(--badbar)}.mark{fill:var(--ink)}
 .thin{fill:var(--bar);opacity:.45}
-.limit{height:3.4rem;margin:.25rem 0 0}.share{height:.5rem}
+.limit{height:56px;margin:.25rem 0 0}.share{height:.5rem}
 .hist{height:3.75rem}.box{height:.75rem;margin-top:.2rem}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:.9375rem}
@@ -63,7 +63,7 @@ th,td{text-align:left;vertical-align:top;padding:.45rem .7rem .45rem 0;
 border-bottom:1px solid var(--line);overflow-wrap:anywhere}
 tr:last-child>*{border-bottom:0}
 thead th,thead td{color:var(--soft);font-weight:600;font-size:.875rem;vertical-align:bottom}
-tbody th{font-weight:600}
+tbody th{font-weight:600;min-width:7rem}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 thead th{overflow-wrap:normal}
 td.w{width:7rem}td.w svg{margin-top:.5rem}td.q{min-width:7rem}td.r{width:38%}
@@ -100,14 +100,15 @@ section{padding:1rem .9rem}h1{font-size:1.375rem}.say{font-size:1.0625rem}
 .stack thead{position:absolute;clip-path:inset(50%);height:1px;width:1px;overflow:hidden}
 .stack tr{display:block;border-bottom:1px solid var(--line);padding:.45rem 0}
 .stack tr:last-child{border:0}
-.stack th,.stack td{display:block;border:0;padding:.1rem 0;text-align:left;width:auto;
+.stack th,.stack td{display:block;border:0;min-width:0;padding:.1rem 0;text-align:left;width:auto;
 max-width:none}
 .stack td[data-l]{position:relative;padding-left:7.5rem;white-space:normal}
 .stack td[data-l]::before{content:attr(data-l);color:var(--soft);position:absolute;left:0}
 .stack td.w{padding-left:7.5rem}
 .stack td:empty{display:none}.stack .pill{white-space:normal;border-radius:.7rem}}
 @media print{:root{--bg:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#bbb;--fill:#f0f0f0}
-body{font-size:10pt}section{border:0;padding:.5rem 0;margin:0}nav{display:none}
+html{font-size:9pt}body,table,.say,p{font-size:9pt}td.w{width:3rem}
+section{border:0;padding:.5rem 0;margin:0}nav{display:none}
 .card,tr{break-inside:avoid}h2,h3{break-after:avoid}.scroll{overflow:visible}
 details::details-content{content-visibility:visible;block-size:auto}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
