@@ -100,9 +100,12 @@ def infer(
         proposals=propose,
         dataset=dataset_for(dataset, None),
     )
-    samples = [_sample(path, whole=whole) for path in files]
+    names = [path.name if len(files) == 1 else str(path) for path in files]
+    samples = [_sample(path, name, whole=whole) for path, name in zip(files, names, strict=True)]
     inference = _infer(samples, update, options)
-    _print(inference, files, out, as_json=as_json)
+    _print(inference, names, out, as_json=as_json)
+    if inference.unread:
+        raise SystemExit(1)
 
 
 def _infer(samples: Sequence[FileSample], update: Path | None, options: Options) -> Inference:
@@ -119,7 +122,7 @@ def _infer(samples: Sequence[FileSample], update: Path | None, options: Options)
         raise PipectlError(f"{name}{error}{hint}") from None
 
 
-def _print(inference: Inference, files: Sequence[Path], out: Path | None, *, as_json: bool) -> None:
+def _print(inference: Inference, names: Sequence[str], out: Path | None, *, as_json: bool) -> None:
     from pipectl.local.infer.explanation import lines_of, report
 
     if out is not None:
@@ -127,7 +130,7 @@ def _print(inference: Inference, files: Sequence[Path], out: Path | None, *, as_
     if as_json:
         echo_json(report(inference))
         return
-    for line in lines_of(inference, [path.name for path in files]):
+    for line in lines_of(inference, names):
         echo(line, err=True)
     if out is None:
         echo_json(inference.document)
@@ -135,7 +138,7 @@ def _print(inference: Inference, files: Sequence[Path], out: Path | None, *, as_
         echo(f"Wrote {out}.", err=True)
 
 
-def _sample(path: Path, *, whole: bool) -> FileSample:
+def _sample(path: Path, name: str, *, whole: bool) -> FileSample:
     from pipectl.local.infer.file_reading import FileSample
     from pipectl.local.ranges import ranges_of
 
@@ -144,7 +147,7 @@ def _sample(path: Path, *, whole: bool) -> FileSample:
         echo(f"Reading {size / 1024 / 1024:,.0f} MiB of {path}", err=True)
     with path.open("rb") as content:
         head = content.read(-1 if whole else _SAMPLE_BYTES)
-    return FileSample(path.name, head, size, ranges_of(path))
+    return FileSample(name, head, size, ranges_of(path))
 
 
 def _document(path: Path) -> dict[str, Any]:

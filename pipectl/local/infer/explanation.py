@@ -30,9 +30,9 @@ def lines_of(inference: Inference, files: Sequence[str]) -> Iterator[str]:
         yield f"  check: {text}"
     for column in inference.columns:
         yield from _column(column, several=len(files) > 1)
-    yield from _failures(inference.failures)
+    yield from _failures(inference.failures, several=len(files) > 1)
     for name, reason in inference.unread:
-        yield f"  {name} can't be read with this contract: {reason}"
+        yield f"  {name} can't be read: {reason}"
 
 
 def report(inference: Inference) -> dict[str, Any]:
@@ -102,11 +102,19 @@ def _place(failure: Failure, several: bool) -> str:
     return f"{value!r} ({file}line {failure.line})"
 
 
-def _failures(failures: Sequence[Failure]) -> Iterator[str]:
-    """Say which records are rejected as a whole, by the reason."""
+def _failures(failures: Sequence[Failure], *, several: bool) -> Iterator[str]:
+    """Say which values of known fields are rejected, and which records as a whole."""
+    whole = {(one.file, one.row) for one in failures if one.field is None or one.value is None}
+    values = [one for one in failures if (one.file, one.row) not in whole]
+    for field in dict.fromkeys(one.field for one in values):
+        rejected = [one for one in values if one.field == field]
+        listed = ", ".join(_place(one, several) for one in rejected[:_SHOWN])
+        more = f" and {len(rejected) - _SHOWN} more" if len(rejected) > _SHOWN else ""
+        yield f"  {field}: {_count(len(rejected), 'value')} rejected: {listed}{more}"
     lines: dict[str, Counter[int]] = {}
     for failure in failures:
-        lines.setdefault(failure.code, Counter())[failure.line] += 1
+        if failure.field is None or failure.value is None:
+            lines.setdefault(failure.code, Counter())[failure.line] += 1
     for code, places in lines.items():
         listed = ", ".join(map(str, list(places)[:_SHOWN]))
         more = f" and {len(places) - _SHOWN} more" if len(places) > _SHOWN else ""

@@ -100,10 +100,10 @@ class Options:
 def infer_contract(samples: Sequence[FileSample], options: Options | None = None) -> Inference:
     """Infer one contract from samples of one or several files of a dataset.
 
-    Raises a TabularError if no file can be read, or CannotDecide.
+    Raises the first file's TabularError or CannotDecide if no file can be read.
     """
     options = options or Options()
-    readings = [read_file(sample, options.wishes) for sample in samples]
+    readings, unread = _read_all(samples, options.wishes)
     first = readings[0]
     labels, match, differences = _common_labels(readings)
     columns = [_merged(label, readings) for label in labels]
@@ -130,7 +130,13 @@ def infer_contract(samples: Sequence[FileSample], options: Options | None = None
             "the output keeps the column names as they are: cleaned, some would be the same",
         )
     return _checked(
-        document, readings, columns, typed, proposals=options.proposals, differences=differences
+        document,
+        readings,
+        columns,
+        typed,
+        proposals=options.proposals,
+        differences=differences,
+        unread=unread,
     )
 
 
@@ -153,7 +159,7 @@ def update_contract(
         raise TabularError(
             "Files of this contract have no header, so new columns have no names. Add them by hand."
         )
-    readings = [read_file(sample, wishes) for sample in samples]
+    readings, unread = _read_all(samples, wishes)
     labels, _, differences = _common_labels(readings)
     new = [label for label in labels if label not in known]
     columns = [_merged(label, readings) for label in new]
@@ -179,7 +185,24 @@ def update_contract(
         typed,
         proposals=options.proposals,
         differences=(*differences, *notes),
+        unread=unread,
     )
+
+
+def _read_all(
+    samples: Sequence[FileSample], wishes: Wishes
+) -> tuple[list[FileReading], list[tuple[str, str]]]:
+    """The files that can be read, and the names of the others with the reasons."""
+    readings: list[FileReading] = []
+    problems: list[tuple[str, TabularError]] = []
+    for sample in samples:
+        try:
+            readings.append(read_file(sample, wishes))
+        except TabularError as error:
+            problems.append((sample.name, error))
+    if not readings:
+        raise problems[0][1]
+    return readings, [(name, str(error)) for name, error in problems]
 
 
 def _sets_dialect(wishes: Wishes) -> bool:
@@ -338,6 +361,7 @@ def _checked(
     *,
     proposals: bool,
     differences: Sequence[str],
+    unread: list[tuple[str, str]],
 ) -> Inference:
     """The inference, with every fault that the contract finds in the samples."""
     facts = {column.name: list(found.facts) for column, found in zip(columns, typed, strict=True)}
@@ -349,7 +373,6 @@ def _checked(
             facts[name].append(evidence)
     contract = parse_contract(document, output_formats=_formats())
     failures: list[Failure] = []
-    unread: list[tuple[str, str]] = []
     records = 0
     for reading in readings:
         try:
@@ -361,10 +384,10 @@ def _checked(
         records += count
     several = len(readings) > 1
     of_columns = {column.name for column in columns}
+    # The cells of a record that is rejected as a whole say nothing about their columns.
+    whole = {(one.file, one.row) for one in failures if one.code not in _OF_VALUES}
     about_values = [
-        failure
-        for failure in failures
-        if failure.field in of_columns and failure.code in _OF_VALUES
+        one for one in failures if one.field in of_columns and (one.file, one.row) not in whole
     ]
     return Inference(
         document,

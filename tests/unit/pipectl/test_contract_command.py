@@ -160,14 +160,29 @@ def test_infer_updates_a_contract(tmp_path: Path) -> None:
     contract.write_text(json.dumps(CONTRACT))
 
     result = run("infer", file, "--update", contract)
+    file.write_text("id,day\nx,2025-01-02\n")
+    said = run("infer", file, "--update", contract).output
     wrong = run("infer", file, "--update", file)
 
     assert printed(result) == {
         "name": "orders",
         "schema": {"fields": [{"name": "id", "type": "integer"}, {"name": "day", "type": "date"}]},
     }
+    assert "  id: 1 value rejected: 'x' (line 2)\n" in said
     assert wrong.exit_code == 1
     assert "expected JSON" in wrong.output
+
+
+def test_infer_names_files_that_cannot_be_read_and_ends_with_status_1(tmp_path: Path) -> None:
+    good, empty = tmp_path / "a.csv", tmp_path / "b.csv"
+    good.write_text("id\n1\n")
+    empty.write_text("")
+
+    result = run("infer", good, empty, "--out", tmp_path / "c.json")
+
+    assert result.exit_code == 1
+    assert f"  {empty} can't be read: The file {empty} is empty." in result.output
+    assert (tmp_path / "c.json").exists()
 
 
 def test_infer_takes_what_the_file_cannot_tell_from_options(tmp_path: Path) -> None:

@@ -457,6 +457,15 @@ def test_a_file_that_the_common_contract_cannot_read_is_named() -> None:
     assert "2.csv is written differently from 1.csv" in inference.statements[0]
 
 
+def test_a_file_that_cannot_be_read_does_not_keep_the_others_from_being_read() -> None:
+    inference = infer_contract(samples("id\n1\n", "", "id\n2\n"))
+
+    assert inference.records == 2
+    assert [name for name, _ in inference.unread] == ["2.csv"]
+    with pytest.raises(EmptyFile):
+        infer_contract(samples("", "a\n1\n")[:1])
+
+
 def test_an_update_adds_what_the_contract_lacks_and_nothing_else() -> None:
     contract = {
         "name": "orders",
