@@ -10,6 +10,7 @@ import click
 
 from pipectl.client.stack_choice import StackChoice, changing_stack_options, stack_options
 from pipectl.commands.contract_diff import diff
+from pipectl.commands.contract_import import import_document
 from pipectl.commands.contract_infer import infer
 from pipectl.commands.contract_test import try_out
 from pipectl.errors import PipectlError
@@ -144,4 +145,5 @@ def _check(path: Path) -> _Verdict:
 
 command.add_command(infer)
 command.add_command(diff)
+command.add_command(import_document)
 command.add_command(try_out)

@@ -333,6 +333,22 @@ def contract_diff(place: Place) -> Lines:
     return [[old, new], [old, broken]]
 
 
+def contract_import(place: Place) -> Lines:
+    name = EVIL.replace("/", "")
+    fields = [{"name": EVIL, "type": "string"}]
+    package = {"resources": [{"name": EVIL, "schema": {"fields": fields}}]}
+    odcs = {
+        "kind": "DataContract",
+        "schema": [{"name": EVIL, "properties": [{"name": EVIL, "logicalType": EVIL}]}],
+    }
+    broken = {"resources": [{"name": EVIL, "schema": {"fields": [{"name": EVIL, "type": EVIL}]}}]}
+    files = [
+        place.file(f"{number}{name}.json", json.dumps(document))
+        for number, document in enumerate((package, odcs, broken, {}))
+    ]
+    return [[file] for file in files] + [[files[0], "--resource", EVIL.upper()]]
+
+
 def contract_test(place: Place) -> Lines:
     contract = place.file("orders.json", json.dumps({"fields": [{"name": "a"}]}))
     return [
@@ -420,6 +436,7 @@ CASES: dict[str, Callable[[Place], Lines]] = {
     "contract infer": infer,
     "contract check": contract_check,
     "contract diff": contract_diff,
+    "contract import": contract_import,
     "contract test": contract_test,
     "contract push": contract_push,
     "contract pull": on_the_stack(("orders",), (EVIL,)),

@@ -1,0 +1,175 @@
+"""`pipectl contract import`: Data Packages and ODCS data contracts become contracts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pipectl.commands.contract import command
+from pipectl.local.contract_import import _strptime
+
+ODCS = """
+apiVersion: v3.0.2
+kind: DataContract
+id: 53581432-6c55-4ba2-a65f-72344a91553a
+name: sales
+schema:
+  - name: Orders
+    physicalType: table
+    properties:
+      - name: order_id
+        physicalName: Order ID
+        logicalType: string
+        required: true
+        unique: true
+        primaryKey: true
+        logicalTypeOptions: {pattern: "O-[0-9]{6}", maxLength: 8}
+        description: Number of the order
+      - name: ordered_on
+        logicalType: date
+        logicalTypeOptions: {format: dd.MM.yyyy, minimum: 01.01.2020}
+      - name: shipped_at
+        logicalType: timestamp
+        logicalTypeOptions: {format: "yyyy-MM-dd'T'HH:mm:ss"}
+      - name: total
+        logicalType: number
+        logicalTypeOptions: {minimum: 0}
+        quality: [{rule: nullCheck}]
+      - name: shape
+        logicalType: geometry
+"""
+
+
+def run(path: Path, *options: str) -> Result:
+    return CliRunner().invoke(command, ["import", str(path), *options])
+
+
+def printed(result: Result) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(result.output[result.output.index("{\n") :])
+    return document
+
+
+def test_an_odcs_table_becomes_a_contract(tmp_path: Path) -> None:
+    path = tmp_path / "orders.odcs.yaml"
+    path.write_text(ODCS)
+    result = run(path)
+
+    assert result.exit_code == 0, result.output
+    document = printed(result)
+    assert document["name"] == "orders"
+    assert document["schema"] == {
+        "fields": [
+            {
+                "name": "Order ID",
+                "type": "string",
+                "description": "Number of the order",
+                "pipeline": {"outputName": "order_id"},
+                "constraints": {
+                    "maxLength": 8,
+                    "pattern": "O-[0-9]{6}",
+                    "required": True,
+                    "unique": True,
+                },
+            },
+            {
+                "name": "ordered_on",
+                "type": "date",
+                "format": "%d.%m.%Y",
+                "constraints": {"minimum": "01.01.2020"},
+            },
+            {"name": "shipped_at", "type": "datetime"},
+            {"name": "total", "type": "number", "constraints": {"minimum": 0}},
+            {"name": "shape", "type": "any"},
+        ],
+        "primaryKey": ["Order ID"],
+    }
+    assert "note: shape: the type geometry is not known" in result.output
+    assert "note: quality rules are left out" in result.output
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A package of two resources, one of which has its schema in a file of its own."""
+    schema = {
+        "fields": [{"name": "id", "type": "integer"}],
+        "foreignKeys": [{"fields": ["id"], "reference": {"resource": "b", "fields": ["id"]}}],
+    }
+    (tmp_path / "a.schema.json").write_text(json.dumps(schema))
+    resources = [
+        {"name": "a", "path": "a.csv", "schema": "a.schema.json", "dialect": {"delimiter": ";"}},
+        {"name": "b", "path": "b.csv", "schema": {"fields": [{"name": "id"}]}},
+        {"name": "far", "schema": "https://example.com/schema.json"},
+        {"name": "out", "schema": "../schema.json"},
+    ]
+    path = tmp_path / "datapackage.json"
+    path.write_text(json.dumps({"name": "p", "resources": resources}))
+    return path
+
+
+def test_a_resource_of_a_package_becomes_a_contract(package: Path) -> None:
+    result = run(package, "--resource", "a", "--out", str(package.parent / "a.json"))
+
+    assert result.exit_code == 0, result.output
+    assert "note: foreignKeys is left out" in result.output
+    assert json.loads((package.parent / "a.json").read_text()) == {
+        "name": "a",
+        "path": "a.csv",
+        "schema": {"fields": [{"name": "id", "type": "integer"}]},
+        "dialect": {"delimiter": ";"},
+    }
+    again = run(package, "--resource", "a", "--out", str(package.parent / "a.json"))
+    assert again.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ((), "There are 4 of them. Name one with --resource: a, b, far, out."),
+        (("--resource", "c"), "There is no resource 'c'."),
+        (("--resource", "far"), "is not a file in the package's folder"),
+        (("--resource", "out"), "is not a file in the package's folder"),
+    ],
+)
+def test_what_is_not_clear_or_not_there_is_an_error(
+    package: Path, options: tuple[str, ...], words: str
+) -> None:
+    result = run(package, *options)
+
+    assert result.exit_code == 1
+    assert words in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("a.json", "{}", "is neither a Frictionless Data Package"),
+        ("a.json", "[]", "expected an object"),
+        ("a.json", "{", "expected JSON"),
+        ("a.yaml", "a: [", "expected YAML"),
+        ("a.json", '{"fields": [{"name": "a", "type": "x"}]}', "fields[0].type: expected one of"),
+    ],
+)
+def test_other_documents_are_refused(tmp_path: Path, name: str, text: str, words: str) -> None:
+    (tmp_path / name).write_text(text)
+    result = run(tmp_path / name)
+
+    assert result.exit_code == 1
+    assert words in result.output
+
+
+@pytest.mark.parametrize(
+    ("java", "strptime"),
+    [
+        ("yyyy-MM-dd", "%Y-%m-%d"),
+        ("d MMM yy", "%d %b %y"),
+        ("yyyy-MM-dd'T'HH:mm:ssXXX", "%Y-%m-%dT%H:%M:%S%z"),
+        ("hh:mm a", "%I:%M %p"),
+        ("YYYY-ww", None),
+    ],
+)
+def test_patterns_of_java_are_translated(java: str, strptime: str | None) -> None:
+    assert _strptime(java) == strptime
