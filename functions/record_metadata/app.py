@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from record_metadata.item import Outcome, Status, has_outcome, next_item, outcome_of
-from shared import keys
+from shared import keys, publication
 from shared.contracts import present_contracts
 from shared.errors import PipelineError
 from shared.job import Job
@@ -15,6 +16,8 @@ from shared.metadata import read_item, write_item
 from shared.observability import logger, metrics
 from shared.settings import from_environment
 from shared.step import Task, step
+from shared.versions import Rank
+from tabular.writing.formats import FORMATS
 
 # The dimension's value for all datasets without a contract.
 OTHER_DATASETS = "other"
@@ -32,16 +35,22 @@ class Settings:
 def handler(task: Task) -> dict[str, Any]:
     """Update the file's item with this execution's outcome, and count it in the metrics.
 
-    The payload's `outcome` is `succeeded` or `failed`; a success that published nothing, because a
-    later version or attempt had, is recorded as `superseded`. The item keeps the outcome of another
-    execution if that one takes precedence (see `next_item`). Returns the status and the time of
-    recording. Raises `TransientError` if someone else writes the item at the same time.
+    The payload's `outcome` is `succeeded` or `failed`; a success whose output is not the published
+    one, because that of a later version or attempt is, is recorded as `superseded`. The item keeps
+    the outcome of another execution if that one takes precedence (see `next_item`). Returns the
+    status, the time of recording, and what superseded the file. Raises `TransientError` if someone
+    else writes the item at the same time.
     """
     settings = from_environment(Settings)
+    status: Status = task.payload["outcome"]
+    superseded_by = None
+    if status == "succeeded":
+        superseded_by = task.job.superseded_by or _published_since(task, settings.output_bucket)
     outcome = outcome_of(
         task.job,
         task.execution,
-        status=_status(task),
+        status="superseded" if superseded_by else status,
+        superseded_by=superseded_by,
         output_bucket=settings.output_bucket,
         recorded_at=datetime.now(UTC),
     )
@@ -54,12 +63,20 @@ def handler(task: Task) -> dict[str, Any]:
         logger().info("kept another execution's outcome; only the history was extended")
     if not has_outcome(before, outcome):
         _count(outcome, dataset)
-    return {"status": outcome.status, "recorded_at": outcome.recorded_at}
+    recorded = {"status": outcome.status, "recorded_at": outcome.recorded_at}
+    return recorded if status == "failed" else {**recorded, "superseded_by": superseded_by}
 
 
-def _status(task: Task) -> Status:
-    outcome: Status = task.payload["outcome"]
-    return "superseded" if outcome == "succeeded" and task.job.superseded_by else outcome
+def _published_since(task: Task, output_bucket: str) -> Mapping[str, str] | None:
+    """What has superseded the file since WriteOutput; None if its output is the published one.
+
+    Above all after a redrive: it continues here days after the output was published.
+    """
+    dataset, path = task.job.source.dataset, task.job.results["parse"]["output_path"]
+    outputs = (keys.processed_key(dataset, path, one.suffix) for one in FORMATS.values())
+    rank = Rank.of(task.job.source, task.execution)
+    higher = publication.higher_rank(output_bucket, outputs, rank)
+    return higher.to_document() if higher else None
 
 
 def _metric_dataset(job: Job) -> str:

@@ -47,9 +47,18 @@ class Outcome:
 
 
 def outcome_of(
-    job: Job, execution: Execution, *, status: Status, output_bucket: str, recorded_at: datetime
+    job: Job,
+    execution: Execution,
+    *,
+    status: Status,
+    superseded_by: Mapping[str, str] | None = None,
+    output_bucket: str,
+    recorded_at: datetime,
 ) -> Outcome:
-    """The outcome given by the job's results, or by its failure, as of `recorded_at`."""
+    """The outcome given by the job's results, or by its failure, as of `recorded_at`.
+
+    `superseded_by` names the file and execution whose output is published in place of this one's.
+    """
     started = datetime.fromisoformat(execution.start_time)
     duration_ms = max(0, int((recorded_at - started).total_seconds() * 1000))
     parse = job.results.get("parse", {})
@@ -72,7 +81,7 @@ def outcome_of(
         "rejected_key": output.get("rejected_key"),
         "corrections_key": output.get("corrections_key"),
         "corrected_count": (output.get("corrections") or {}).get("rows"),
-        "superseded_by": dict(job.superseded_by) if job.superseded_by else None,
+        "superseded_by": dict(superseded_by) if superseded_by else None,
         "summary_key": job.results.get("summary", {}).get("summary_key"),
         "report_key": job.results.get("summary", {}).get("report_key"),
         "output_bytes": output.get("processed_bytes"),

@@ -169,7 +169,8 @@ class Job:
     @property
     def superseded_by(self) -> Mapping[str, str] | None:
         """The file ID and execution whose output superseded this file's; None if none did."""
-        found = (self.results.get(name, {}).get("superseded_by") for name in ("parse", "output"))
+        names = ("parse", "output", "record")
+        found = (self.results.get(name, {}).get("superseded_by") for name in names)
         return next(filter(None, found), None)
 
     @property

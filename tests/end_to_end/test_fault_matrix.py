@@ -134,6 +134,31 @@ def test_a_new_attempt_gives_the_same_apart_from_its_time(pipeline: Pipeline, st
     _check_succeeded(pipeline, outcome, body, notices=2 if state == "ArchiveSource" else 1)
 
 
+@pytest.mark.parametrize("state", [_sampled(state, QUICK_STATES) for state in FUNCTIONS])
+def test_a_version_that_fails_is_superseded_by_the_next(pipeline: Pipeline, state: str) -> None:
+    body = LARGE if state.endswith("Splits") else SMALL
+    dataset = f"versions-{state}"
+    pipeline.stack.add_fault(f"data-pipeline-{FUNCTIONS[state]}-dev", "SourceChanged")
+    failed = pipeline.wait_for_failure(pipeline.drop(body, dataset=dataset).file_id)
+
+    later = pipeline.run(SMALL + SMALL.splitlines(keepends=True)[1], dataset=dataset)
+    outcome = pipeline.redrive(failed)
+
+    assert outcome.execution.status == "succeeded"
+    assert outcome.item["status"] == "superseded"
+    assert outcome.item["superseded_by"]["file_id"] == later.file_id
+    [key] = pipeline.stack.output_keys(f"processed/{dataset}/")
+    alone = expected(
+        SMALL + SMALL.splitlines(keepends=True)[1],
+        file_id=later.file_id,
+        processed_at=later.item["processed_at"],
+    )
+    assert pipeline.stack.output(key) == alone.processed
+    statuses = [n["attributes"]["status"] for n in pipeline.notifications(failed.file_id)]
+    assert statuses[0] == ("succeeded" if state == "ArchiveSource" else "failed")
+    assert statuses[-1] == "superseded"
+
+
 LANE = {
     "dead_letter": "sqs:SendMessage",
     "notification": "data-pipeline-notify-dev",

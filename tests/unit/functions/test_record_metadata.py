@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from boto3.dynamodb.types import TypeSerializer
@@ -17,13 +17,23 @@ from record_metadata.item import Outcome, Status, next_item, outcome_of
 from shared.errors import InternalError, TransientError
 from shared.job import Execution, Job
 from shared.metadata import Item, read_item
-from shared.versions import SEQUENCER_LENGTH
+from shared.versions import SEQUENCER_LENGTH, Rank
 from tests.unit.functions import documents
 from tests.unit.functions.conftest import Fault, Logs, client_error
 from tests.unit.functions.documents import FILE_ID, METADATA_TABLE, OUTPUT_BUCKET, SOURCE
 from tests.unit.functions.properties import quickly
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
 NOON = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def output_bucket(request: pytest.FixtureRequest) -> None:
+    """The step looks at the published output, too."""
+    if "table" in request.fixturenames:
+        request.getfixturevalue("buckets")
 
 
 def outcome(
@@ -314,7 +324,8 @@ def test_the_outcome_is_written(environment: None, logs: Logs) -> None:
     item = read_item(METADATA_TABLE, FILE_ID)
     assert item is not None
     assert item["status"] == "succeeded"
-    assert result == {"status": "succeeded", "recorded_at": item["recorded_at"]}
+    expected = {"status": "succeeded", "recorded_at": item["recorded_at"], "superseded_by": None}
+    assert result == expected
 
 
 def test_a_failure_after_a_success_of_another_attempt_grows_the_history_only(
@@ -490,3 +501,52 @@ def test_of_two_successes_that_of_the_execution_that_started_later_stands() -> N
     assert after(first, second)["attempt"] == 2
     assert after(second, first)["attempt"] == 2
     assert after(second, last)["execution_arn"] == last.execution_arn
+
+
+def test_a_success_whose_output_was_replaced_meanwhile_is_superseded(
+    table: Any, buckets: S3Client, logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTPUT_BUCKET", OUTPUT_BUCKET)
+    later = Rank(
+        "later", "0056AED6DCD90281E5", SOURCE["event_time"], "later", "2026-03-09T08:00:00.000Z"
+    )
+    buckets.put_object(
+        Bucket=OUTPUT_BUCKET,
+        # In another format, which the dataset has had since.
+        Key=f"processed/orders/{documents.PARSE['output_path']}.parquet",
+        Body=b"",
+        Metadata=later.to_metadata(),
+    )
+    payload = documents.payload(documents.finished(), outcome="succeeded")
+    recorded = handler(payload, None)
+    assert recorded["superseded_by"] == {"file_id": "later", "execution": "later"}
+    item = read_item(METADATA_TABLE, FILE_ID)
+    assert item is not None
+    assert (item["status"], item["superseded_by"]) == ("superseded", recorded["superseded_by"])
+
+
+def superseded(by: str, attempt: int = 1) -> Outcome:
+    """An execution that found the output of this file and its present attempt."""
+    return outcome_of(
+        Job.from_document(documents.finished(attempt)),
+        Execution.from_context(documents.execution(attempt)),
+        status="superseded",
+        superseded_by={"file_id": by, "execution": "later"},
+        output_bucket=OUTPUT_BUCKET,
+        recorded_at=NOON,
+    )
+
+
+def test_a_superseded_file_needs_nothing_more() -> None:
+    item = after(outcome("failed"), superseded("later", attempt=2))
+    assert item["status"] == "superseded"
+    assert not item.keys() & {"error", "failed_on", "failed_at"}
+    assert after(superseded("later"), outcome("failed", attempt=2))["status"] == "superseded"
+    assert after(superseded("later"), outcome(attempt=2))["status"] == "succeeded"
+
+
+def test_an_attempt_that_a_later_one_overtook_does_not_replace_its_success() -> None:
+    item = after(outcome(attempt=2), superseded(FILE_ID, attempt=1))
+    assert (item["status"], item["attempt"]) == ("succeeded", 2)
+    # Another version is current instead of both.
+    assert after(outcome(), superseded("later", attempt=2))["status"] == "superseded"
