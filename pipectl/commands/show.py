@@ -186,6 +186,8 @@ def _show_others(found: ExecutionDetails) -> None:
 
 
 def _show_result(found: ExecutionDetails) -> None:
+    from pipectl.operate.details import catalogue_problems
+
     item: Any = found.item or {}
     echo("")
     if "record_count" in item:
@@ -196,6 +198,8 @@ def _show_result(found: ExecutionDetails) -> None:
         _line("Records", counts)
     for name, address in found.outputs().items():
         _line(_OUTPUT_NAMES[name], address)
+    for problem in catalogue_problems(found.run):
+        _line("Catalogue", problem)
     for state, log in dict(_logs(found)).items():
         _line("Log", f"{log}  ({state})")
 

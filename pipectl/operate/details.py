@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -24,6 +25,8 @@ from shared.versions import is_later
 if TYPE_CHECKING:
     from pipectl.client.stack_choice import Stack
     from pipectl.client.targets import Target
+
+CATALOGUE_STATE = "UpdateCatalogue"
 
 # The files that a file gives, and the attributes of its item with their keys.
 OUTPUTS = {
@@ -129,6 +132,21 @@ class ExecutionDetails:
             "uploaded_at": item["uploaded_at"],
             "later": later,
         }
+
+
+def catalogue_problems(run: Run) -> list[str]:
+    """How the Glue tables differ from the file's contract, with what to do about each.
+
+    Empty if they don't, or if the step did not run, or failed: then the visit has its error.
+    """
+    returned = next(
+        (visit.returned for visit in reversed(run.visits) if visit.name == CATALOGUE_STATE), None
+    )
+    try:
+        result = json.loads(returned or "{}").get("catalogue", {})
+    except ValueError:  # Step Functions cuts off documents that are too long for the history
+        return []
+    return [str(problem) for problem in result.get("problems", [])]
 
 
 def read_details(stack: Stack, target: Target) -> ExecutionDetails:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pipectl.operate.details import catalogue_problems
 from tabular.writing.athena_columns import members_of
 from tests.athena import read_table
 from tests.end_to_end.pipeline import Pipeline
@@ -113,3 +115,6 @@ def test_a_retyped_column_is_reported(pipeline: Pipeline) -> None:
     found = result(pipeline, outcome.file_id)
     assert found["problem_count"] == 1
     assert "the field id has the type bigint, and now it should be string" in found["problems"][0]
+    assert catalogue_problems(outcome.run) == found["problems"]
+    [notification] = pipeline.notifications(outcome.file_id)
+    assert found["problems"][0] in json.dumps(notification["message"])
