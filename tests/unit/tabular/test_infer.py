@@ -40,6 +40,8 @@ def field_of(*values: str, **settings: Any) -> dict[str, Any]:
     [
         (["1", "-20", "0"], {"type": "integer"}),
         (["1", "2.50"], {"type": "number"}),
+        (["0.125", "1.250", "2.500"], {"type": "number"}),
+        (["4006381333931", "4006381333932", "4006381333933", "4"], {"type": "integer"}),
         (["1e-5", "2"], {"type": "number"}),
         (["true", "False"], {"type": "boolean"}),
         (["0", "1"], {"type": "integer"}),
@@ -136,6 +138,10 @@ def test_codes_and_what_may_be_something_else_stay_text(values: list[str]) -> No
         (["12E4", "13E5"], "'12E4' may be a code"),
         (["+49301234567"], "'+49301234567' looks like a telephone number"),
         (["1234567890123456"], "more digits than a double can hold"),
+        (
+            ["4006381333931", "9783161484100", "9780306406157", "5901234123457"],
+            "'4006381333931' is an article number",
+        ),
         (["(5.00)", "7.00"], "'(5.00)' is how accountants write a negative number"),
         (["16-Jul-68", "02-Feb-55"], "would give years up to 2068"),
         (["€5", "$5"], "numbers with different signs: '$', '€'"),
