@@ -22,20 +22,30 @@ _SHOWN_CHARACTERS = 160
 
 @click.command(epilog="Example: pipectl rejects 5f0c2b7e9d1a4c3e8b6f7a9d0c1e2f3a --limit 20")
 @click.argument("file_id", metavar="FILE_ID")
-@click.option("--csv", "as_csv", is_flag=True, help="Print the rejected rows unchanged, as CSV.")
+@click.option(
+    "--csv",
+    "csv_file",
+    metavar="[FILE]",
+    is_flag=False,
+    flag_value="-",
+    help="Write the rejected rows as CSV, to be corrected, to FILE or standard output.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document per record.")
 @click.option(
     "--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N rejected records."
 )
 @stack_options
 def command(
-    *, choice: StackChoice, file_id: str, as_csv: bool, as_json: bool, limit: int | None
+    *, choice: StackChoice, file_id: str, csv_file: str | None, as_json: bool, limit: int | None
 ) -> None:
     """Show the rejected records of a file: their position, what is wrong, and their text.
 
     The rejected records of a file that succeeded are published under rejected/. Those of a file
     that failed, for example with TooManyRejects, are not published, but kept for 15 days and shown
     here, too.
+
+    With --csv the rows are written for a spreadsheet, in UTF-8, with what is wrong in each.
+    Correct cells, and send the file with `pipectl correct`.
 
     The output contains data from the file.
 
@@ -48,35 +58,36 @@ def command(
     target = read_target(file_id)
     if target.file_id is None or target.execution is not None:
         raise UsageError(f"'{file_id}' is not a file id (32 hex digits).")
+    as_csv = csv_file is not None
     if as_csv and as_json:
         raise UsageError("--csv and --json can't be combined.")
     if as_csv and limit is not None:
         raise UsageError(
             "--csv prints all rows, to be corrected. It can't be combined with --limit."
         )
-    if as_csv and sys.stdout.isatty():
+    if csv_file == "-" and sys.stdout.isatty():
         # A terminal would execute control characters that a sender put into a cell.
         raise UsageError(
-            "--csv prints the rows unchanged, including control characters. Redirect it to a file:"
-            f" pipectl rejects {target.file_id} --csv > rejected.csv"
+            "--csv writes the rows as they are, including control characters. Name a file:"
+            f" pipectl rejects {target.file_id} --csv rows.csv"
         )
     stack = choice.open()
     found = find_rejects(stack, target.file_id, "csv" if as_csv else "jsonl")
     echo(found.about, err=True)
-    if as_csv:
-        # The rows are in the encoding of the source file.
-        _write(read_bytes(stack, found))
+    if csv_file is not None:
+        if found.keys:
+            _write(read_bytes(stack, found), csv_file)
     else:
         chosen = itertools.islice(read_lines(stack, found), limit)
         for line in chosen:
             echo_json_text(line.decode()) if as_json else _show(line)
 
 
-def _write(data: Iterable[bytes]) -> None:
-    output = click.get_binary_stream("stdout")
-    for piece in data:
-        output.write(piece)
-    output.flush()
+def _write(data: Iterable[bytes], name: str) -> None:
+    with click.open_file(name, "wb") as output:
+        for piece in data:
+            output.write(piece)
+        output.flush()
 
 
 def _show(line: bytes) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pipectl.client.stack_choice import Stack
 
 RejectsFormat = Literal["jsonl", "csv"]
+_PARTS: dict[RejectsFormat, str] = {"jsonl": ".rejected.jsonl", "csv": ".corrections.csv"}
 
 # The template's lifecycle rule for work/.
 WORK_EXPIRES_AFTER = timedelta(days=15)
@@ -30,6 +32,8 @@ _PIECE_BYTES = 1024 * 1024
 class Rejects:
     """Where a file's rejected records are: all of them, in the objects `keys`, in this order.
 
+    `head` comes before them: the header of a CSV whose first part is missing.
+
     `about` says for people whether they are published, and if not, why. If `keys` is empty, it says
     why there are none.
     """
@@ -37,6 +41,7 @@ class Rejects:
     bucket: str
     keys: Sequence[str]
     about: str
+    head: bytes = b""
 
 
 def find_rejects(
@@ -47,14 +52,18 @@ def find_rejects(
     Raises `PipectlError` if nothing is known of the file or its rejected records have expired.
     """
     item = MetadataItems(stack).get([file_id]).get(file_id)
-    if item is not None and item["status"] == "succeeded" and kind == "jsonl":
-        return _published(item)
+    if item is not None and item["status"] == "succeeded":
+        return _published(item, kind)
     bucket = stack.output("OutputBucketName")
     work = Work(file_id, _last_execution(stack, file_id, item))
     parts = _parts(stack, bucket, work, kind)
+    if not parts and kind == "csv":
+        parts = _uncorrected(stack, bucket, work)
     if parts:
-        place = f"s3://{bucket}/{work.parts}"
-        return Rejects(bucket, parts, f"From the last run, {place}: {_outcome(item)}.")
+        place = f"s3://{bucket}/{parts[0].rpartition('/')[0]}/"
+        about = f"From the last run, {place}: {_outcome(item)}."
+        head = _missing_head(stack, bucket, parts[0]) if kind == "csv" else b""
+        return Rejects(bucket, parts, about, head)
     if item is None:
         return Rejects(bucket, (), _without_item(stack, file_id))
     if item["status"] != "failed":
@@ -71,6 +80,8 @@ def find_rejects(
 
 def read_bytes(stack: Stack, rejects: Rejects) -> Iterator[bytes]:
     """The bytes of the rejected records, in pieces; raises `PipectlError` if an object is gone."""
+    if rejects.head:
+        yield rejects.head
     s3 = stack.client("s3")
     for key in rejects.keys:
         try:
@@ -102,9 +113,12 @@ def _last_execution(stack: Stack, file_id: str, item: MetadataItem | None) -> st
     return attempts[-1].name if attempts else file_id
 
 
-def _published(item: MetadataItem) -> Rejects:
-    key = item.get("rejected_key")
+def _published(item: MetadataItem, kind: RejectsFormat) -> Rejects:
+    key = item.get("rejected_key" if kind == "jsonl" else "corrections_key")
     counts = f"{item['error_count']} of {item['record_count']} records"
+    if key is None and "rejected_key" in item:
+        about = f"{counts} were rejected, but not written as CSV. Rerun the file to get it, with"
+        return Rejects("", (), f"{about}: pipectl rerun --force {item['file_id']}")
     if key is None:
         return Rejects("", (), f"No records of the file were rejected: {counts}.")
     bucket = str(item["output_bucket"])
@@ -122,7 +136,33 @@ def _parts(stack: Stack, bucket: str, work: Work, kind: RejectsFormat) -> list[s
     # A CSV part may be a header only. Whether there are records is decided by the other format.
     if not any(size for key, size in sizes.items() if key.endswith(".rejected.jsonl")):
         return []
-    return sorted(key for key, size in sizes.items() if size and key.endswith(f".rejected.{kind}"))
+    return sorted(key for key, size in sizes.items() if size and key.endswith(_PARTS[kind]))
+
+
+def _uncorrected(stack: Stack, bucket: str, work: Work) -> list[str]:
+    """The rows that a failed execution with corrections was to correct, of an earlier one."""
+    document = _document(stack, bucket, work.corrections)
+    return list(document["generated"]) if document else []
+
+
+def _missing_head(stack: Stack, bucket: str, first: str) -> bytes:
+    """The header of the CSV, if the part of the first split, which has it, is missing."""
+    folder, _, name = first.rpartition("/parts/")
+    if not name or name.startswith("00000."):
+        return b""
+    from tabular.correction_format import head as corrections_head
+
+    plan = _document(stack, bucket, f"{folder}/plan.json")
+    return corrections_head(plan["layout"]["labels"]) if plan else b""
+
+
+def _document(stack: Stack, bucket: str, key: str) -> Any:
+    try:
+        return json.loads(stack.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+    except ClientError as error:
+        if is_missing(error):
+            return None
+        raise
 
 
 def _outcome(item: MetadataItem | None) -> str:

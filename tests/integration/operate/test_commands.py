@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipectl.embedded.process import StackProcess
 from tests.integration.operate.conftest import Command, Dataset
+from tests.unit.tabular.correcting import table_of
 
 
 def broken(dataset: Dataset, *names: str) -> list[str]:
@@ -378,12 +379,13 @@ def test_rejects_are_shown_whether_they_are_published_or_not(
     assert dataset.item(unpublished)["error"]["code"] == "TooManyRejects"
     message = dataset.item(unpublished)["error"]["message"]
     assert f"`pipectl rejects {unpublished}`" in message
-    assert f"work/{unpublished}/parts/" in message
+    assert f"work/{unpublished}/{unpublished}/parts/" in message
     assert "Row 2, line 3\n" in command("rejects", published).stdout
     for file_id in (published, unpublished):
         found = [json.loads(it) for it in command("rejects", file_id, "--json").stdout.splitlines()]
         assert [one["raw"] for one in found] == ["x", "y"]
-        assert command("rejects", file_id, "--csv").stdout == "id\nx\ny\n"
+        rows = table_of(command("rejects", file_id, "--csv").stdout.encode())
+        assert [row[2] for row in rows] == ["id", "x", "y"]
         assert len(command("rejects", file_id, "--json", "--limit", "1").stdout.splitlines()) == 1
     none = command("rejects", clean)
     assert (none.exit_code, none.stdout) == (0, "")
@@ -393,6 +395,49 @@ def test_rejects_are_shown_whether_they_are_published_or_not(
     assert "Nothing is known of the file" in unknown.stderr
     assert command("rejects", "not-an-id").exit_code == 2
     assert command("rejects", published, "--csv", "--limit", "1").exit_code == 2
+
+
+def test_rejected_rows_are_corrected_from_the_command_line(
+    dataset: Dataset, command: Command, tmp_path: Path
+) -> None:
+    dataset.set_contract(type_of_id="integer")
+    file_id = dataset.run(b"id\n1\nx\n2\ny\n", "some.csv")
+    rows = tmp_path / "rows.csv"
+    assert command("rejects", file_id, "--csv", str(rows)).exit_code == 0
+
+    unchanged = command("correct", file_id, str(rows))
+    assert (unchanged.exit_code, unchanged.stdout) == (
+        0,
+        "No row is changed, so there is nothing to correct.\n",
+    )
+    rows.write_bytes(rows.read_bytes().replace(b",x,", b",3,").replace(b",y,", b",z,"))
+    dry = command("correct", file_id, str(rows), "--dry-run")
+    assert dry.exit_code == 0, dry.stderr
+    assert dry.stdout == (
+        "Row 2: id: 'x' -> '3'\n"
+        "Row 4: id: 'y' -> 'z'\n"
+        "  still wrong: id: expected an integer\n"
+        "2 rows are changed; 1 of them will be rejected again."
+        " Keys are compared when the file is processed.\n"
+    )
+    assert dataset.statuses(file_id) == {"1.0": "succeeded"}
+
+    done = command("correct", file_id, str(rows))
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.endswith(f"{file_id}-r2 succeeded: 3 of 4 records processed, 1 rejected.\n")
+    again = command("correct", file_id, str(rows), "--json")
+    assert again.exit_code == 1
+    assert "Line 2: its `_row` is not that of a rejected row." in again.stderr
+    assert command("rejects", file_id, "--csv", str(rows)).exit_code == 0
+    rows.write_bytes(rows.read_bytes().replace(b",z,", b",4,"))
+    last = command("correct", file_id, str(rows), "--json").document
+    assert (last["status"], last["error_count"], last["corrected_count"]) == ("succeeded", 0, 2)
+    assert last["rows"] == [
+        {"row": 4, "changes": [{"column": "id", "before": "z", "after": "4"}], "errors": []}
+    ]
+    unknown = command("correct", "0" * 32, str(rows))
+    assert unknown.exit_code == 1
+    assert "Nothing is known of the file" in unknown.stderr
 
 
 def test_a_smoke_test_succeeds_and_leaves_nothing(dataset: Dataset, command: Command) -> None:

@@ -32,6 +32,7 @@ from pipectl.client.state_file import RunningStack
 from pipectl.commands import up
 from pipectl.local import local_run
 from shared.job import Source
+from tabular.correction_format import head
 from tests.unit.pipectl.registry import commands_below
 
 # An end of line that forges another one, terminal escapes (C0 and C1), an overwritten line, bidi
@@ -225,7 +226,8 @@ class World:
         if not request["Prefix"].startswith("work/"):
             return {"KeyCount": 0}
         part = {"Key": f"{request['Prefix']}{EVIL}.rejected.jsonl", "Size": 1}
-        return {"KeyCount": 1, "Contents": [part]}
+        rows = {"Key": f"{request['Prefix']}00000.corrections.csv", "Size": 1}
+        return {"KeyCount": 2, "Contents": [part, rows]}
 
     def _HeadObject(self, _: Any) -> Any:  # noqa: N802
         return {"ContentLength": 10, "ETag": '"e1"'}
@@ -233,11 +235,20 @@ class World:
     def _GetObject(self, request: Any) -> Any:  # noqa: N802
         fault = {"field": EVIL, "code": "type-error", "rule": "type", "message": EVIL}
         reject = {"row": 1, "line": 2, "errors": [{**fault, "value": EVIL}], "raw": EVIL}
+        if request["Key"].endswith(".corrections.csv"):
+            return {"Body": StreamingBody(io.BytesIO(ROWS), len(ROWS))}
+        if request["Key"] == KEY:
+            return {"Body": StreamingBody(io.BytesIO(CONTENT), len(CONTENT))}
         if request["Key"].startswith("work/"):
             line = json.dumps(reject, ensure_ascii=False).encode() + b"\n"
             return {"Body": StreamingBody(io.BytesIO(line), len(line))}
         text = json.dumps({"title": EVIL}, ensure_ascii=False, indent=2) + "\r\n"
         return {"Body": StreamingBody(io.BytesIO(text.encode()), len(text.encode()))}
+
+
+CELL = EVIL.replace("\x00", "")
+CONTENT = f'id,"x{CELL}"\n1,2\n'.encode()
+ROWS = head(("id", f"x{CELL}")) + f'1,why,"{CELL}",2,\r\n'.encode()
 
 
 def serialized(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -268,6 +279,17 @@ CHECK_FORMATS = ("github", "junit", "csv")
 def on_the_stack(*lines: tuple[str, ...]) -> Callable[[Place], Lines]:
     """Cases of a command that works on a stack."""
     return lambda place: [[*line, *place.stack] for line in lines]
+
+
+def correct(place: Place) -> Lines:
+    name = EVIL.replace("/", "")
+    fixed = place.file(f"fixed{name}.csv", ROWS.decode().replace(",2,", f',"3{CELL}",'))
+    wrong = place.file(f"wrong{name}.csv", ROWS.decode().replace("1,why", f'"{CELL}",why'))
+    return [
+        [SOURCE.file_id, file, *options, *place.stack]
+        for file in (fixed, wrong, EVIL)
+        for options in (["--dry-run"], ["--json", "--dry-run"])
+    ]
 
 
 def check(place: Place) -> Lines:
@@ -443,6 +465,7 @@ CASES: dict[str, Callable[[Place], Lines]] = {
     "executions": on_the_stack((), ("--status", EVIL)),
     "show": on_the_stack((SOURCE.file_id,), (EVIL,), (ARN,)),
     "failures": on_the_stack((), ("--since", EVIL)),
+    "correct": correct,
     "rejects": on_the_stack((SOURCE.file_id,), (EVIL,)),
     "rerun": on_the_stack(
         (SOURCE.file_id,),
@@ -580,7 +603,7 @@ def test_rows_as_they_were_are_not_printed_on_a_terminal(
     place.monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     code, output, problems = outcome(place, capsys, words)
     assert (code, output) == (2, "")
-    assert "--csv > rejected.csv" in problems
+    assert f"rejects {SOURCE.file_id} --csv rows.csv" in problems
 
 
 def test_a_command_line_of_a_stranger_is_quoted_safely(

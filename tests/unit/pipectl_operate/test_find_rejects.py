@@ -59,11 +59,14 @@ class World:
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
 
     def part(self, split: int, jsonl: bytes, csv: bytes) -> None:
-        for kind, body in (("jsonl", jsonl), ("csv", csv)):
-            self.put(f"work/{FILE_ID}/{FILE_ID}/parts/{split:05d}.rejected.{kind}", body)
+        for kind, body in (("rejected.jsonl", jsonl), ("corrections.csv", csv)):
+            self.put(f"work/{FILE_ID}/{FILE_ID}/parts/{split:05d}.{kind}", body)
 
     def find(self, kind: find_rejects.RejectsFormat = "jsonl") -> find_rejects.Rejects:
         return find_rejects.find_rejects(self.stack, FILE_ID, kind, now=NOW)
+
+    def csv(self) -> bytes:
+        return b"".join(find_rejects.read_bytes(self.stack, self.find("csv")))
 
     def lines(self) -> list[bytes]:
         return list(find_rejects.read_lines(self.stack, self.find()))
@@ -91,8 +94,41 @@ def test_rejects_of_a_failed_file_are_its_parts_in_order(world: World) -> None:
     world.part(0, b'{"row": 1}\n', b"id\nx\n")
     world.part(2, b"", b"")
     assert world.lines() == [b'{"row": 1}', b'{"row": 2}']
-    assert b"".join(find_rejects.read_bytes(world.stack, world.find("csv"))) == b"id\nx\ny\n"
+    assert world.csv() == b"id\nx\ny\n"
     assert "the file failed with TooManyRejects in WriteOutput" in world.find().about
+
+
+def test_rows_to_correct_are_published_beside_the_rejects(world: World) -> None:
+    world.item = succeeded(rejected_key="rejected/a.jsonl", corrections_key="corrections/a.csv")
+    world.put("corrections/a.csv", b"_row,id\n")
+    assert world.csv() == b"_row,id\n"
+
+
+def test_rejects_of_an_older_version_say_how_to_get_rows_to_correct(world: World) -> None:
+    world.item = succeeded(rejected_key="rejected/a.jsonl") | {"file_id": FILE_ID}
+    assert f"pipectl rerun --force {FILE_ID}" in world.find("csv").about
+
+
+def test_rows_to_correct_have_the_header_though_the_first_split_failed(world: World) -> None:
+    world.item = failed()
+    world.part(1, b'{"row": 2}\n', b"2,e,y,\r\n")
+    plan = {"layout": {"labels": ["id"]}}
+    world.put(f"work/{FILE_ID}/{FILE_ID}/plan.json", json.dumps(plan).encode())
+    assert world.csv() == "\ufeff_row,_errors,id,_raw\r\n2,e,y,\r\n".encode()
+
+
+def test_after_corrections_that_failed_the_rows_are_those_that_they_should_correct(
+    world: World,
+) -> None:
+    world.item = failed(code="InvalidCorrections", state="ParseCsv") | {
+        "execution_name": f"{FILE_ID}-r2"
+    }
+    world.part(0, b'{"row": 1}\n', b"_row,id\n1,x\n")
+    first = f"work/{FILE_ID}/{FILE_ID}/parts/00000.corrections.csv"
+    document = {"generated": [first], "applied": None, "upload": None}
+    world.put(f"work/{FILE_ID}/{FILE_ID}-r2/corrections.json", json.dumps(document).encode())
+    assert world.csv() == b"_row,id\n1,x\n"
+    assert world.find("csv").about.startswith(f"From the last run, s3://out/work/{FILE_ID}/")
 
 
 def test_a_line_that_is_cut_between_two_pieces_is_whole(
