@@ -50,7 +50,7 @@ awslocal() {
 }
 pipectl() {
     case "$1 $2" in
-        "contract push" | executions* | failures* | rejects* | rerun*)
+        "contract push" | executions* | failures* | rejects* | correct* | rerun*)
             until [ "$(ended)" -ge "$uploads" ]; do sleep 0.2; done
             command pipectl "$@" --state-file "$STATE_FILE" ;;
         *) command pipectl "$@" ;;
