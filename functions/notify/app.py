@@ -44,9 +44,11 @@ def handler(task: Task) -> dict[str, Any]:
     )
     notification_id = document["notification_id"]
     marks = _marks(task, settings, status, notification_id)
+    # E-mails last: a bus that is slow to answer must not let the function time out between an
+    # e-mail and its mark, because people would get it twice.
     channels = {
-        "message_id": to_topic(settings.notification_topic_arn),
         "event_id": to_bus(settings.event_bus_name),
+        "message_id": to_topic(settings.notification_topic_arn),
     }
     if channels.keys() <= marks.sent.keys():
         logger().info("already notified", extra=dict(marks.sent))
