@@ -145,11 +145,13 @@ def _reasons(document: Document) -> Iterator[str]:
         return
     yield "Reasons of the rejected records:"
     for reason in rejects["reasons"]:
-        where = f"{reason['field']}, " if reason["field"] is not None else ""
+        where = f"column {reason['column']}, " if reason["column"] is not None else ""
         rule = f" ({reason['rule']})" if reason["rule"] else ""
         yield f"- {where}{reason['code']}{rule}: {_number(reason['records'], 'record')}"
     if rejects["other_faults"]:
         yield f"- {_number(rejects['other_faults'], 'other fault')}"
+    if document["outputs"]["report"]:
+        yield "The report names the columns."
 
 
 def _drift(document: Document) -> Iterator[str]:

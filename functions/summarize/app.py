@@ -67,7 +67,7 @@ def handler(task: Task) -> dict[str, Any]:
         "summary_key": key,
         "report_key": report_key,
         "success_rate": summary["success_rate"],
-        "rejects": main_reasons(statistics, contract_names=layout.contract_names),
+        "rejects": main_reasons(statistics, column_numbers=layout.column_numbers),
         "drift": drift_of(layout),
     }
 

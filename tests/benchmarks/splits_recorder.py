@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-_SERVICES = {"AmazonSQS": "sqs", "AWSStepFunctions": "states", "DynamoDB": "dynamodb"}
+_SERVICES = {
+    "AWSEvents": "events",
+    "AWSStepFunctions": "states",
+    "AmazonSQS": "sqs",
+    "DynamoDB": "dynamodb",
+}
 
 
 class Recorder:

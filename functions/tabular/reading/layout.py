@@ -151,10 +151,13 @@ class Layout:
         return self.blank_rows != "skip-white"
 
     @property
-    def contract_names(self) -> frozenset[str]:
-        """The names of fields that are the contract's own and no cells of the header."""
-        fields = self.contract.fields if self.has_schema else ()
-        return frozenset(name for field in fields for name in (field.name, field.output_name))
+    def column_numbers(self) -> dict[str, int]:
+        """The number of each output field's column in the file, from 1, by output name."""
+        return {
+            column.field.output_name: column.position + 1
+            for column in self.columns
+            if column.position is not None
+        }
 
     @property
     def has_uniqueness(self) -> bool:

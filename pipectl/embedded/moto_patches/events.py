@@ -160,7 +160,11 @@ def _send_as_it_is(original: Callable[..., None], settings: PatchSettings) -> An
     """
 
     def send(rule: Any, event: Any, transform_input: bool = True) -> None:
-        if rule.state != "ENABLED" or not rule.event_pattern.matches_event(event):
+        # Without a pattern it is a schedule, which no event matches.
+        pattern = rule.event_pattern
+        if rule.state != "ENABLED" or not pattern.get_pattern():
+            return
+        if not pattern.matches_event(event):
             return
         shown = event
         if isinstance(event["time"], int | float):

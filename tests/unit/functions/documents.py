@@ -60,13 +60,13 @@ SUMMARY: dict[str, Any] = {
         "faults": 4,
         "reasons": [
             {
-                "field": "price",
+                "column": 8,
                 "code": "constraint-error",
                 "rule": "minimum",
                 "faults": 2,
                 "records": 2,
             },
-            {"field": None, "code": "extra-cell", "rule": None, "faults": 1, "records": 1},
+            {"column": None, "code": "extra-cell", "rule": None, "faults": 1, "records": 1},
         ],
         "other_faults": 1,
     },

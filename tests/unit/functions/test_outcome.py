@@ -166,7 +166,7 @@ class TestEmail:
             "To process the rejected records, correct them and upload the corrected file:",
             download,
         ]
-        assert "- price, constraint-error (minimum): 2 records" in lines(outcome())
+        assert "- column 8, constraint-error (minimum): 2 records" in lines(outcome())
         assert "- 1 other fault" in lines(outcome())
 
     def test_without_corrections_it_names_the_rejected_records(self) -> None:
@@ -321,7 +321,7 @@ class TestChannels:
                     "report_key": long,
                     "rejects": {
                         "faults": 20,
-                        "reasons": [{**reason, "field": name}] * 20,
+                        "reasons": [reason] * 20,
                         "other_faults": 0,
                     },
                     "drift": {

@@ -51,9 +51,8 @@ def earlier(name: str, rows: int) -> dict[str, Any]:
 
 def test_summary_and_report_are_written_side_by_side(published: Document, get: Get) -> None:
     result = run("Summarize", published)["summary"]
-    # Without a contract a column's name is a cell of the header.
     assert result["rejects"]["reasons"] == [
-        {"field": None, "code": "type-error", "rule": "type", "faults": 1, "records": 1}
+        {"column": 2, "code": "type-error", "rule": "type", "faults": 1, "records": 1}
     ]
     assert result["drift"] is None
     own = ("summary_key", "report_key", "success_rate")
