@@ -7,13 +7,13 @@ import io
 import json
 from typing import Any
 
-from fields_and_texts import SEEDS, VARIANTS, texts_near
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tabular.contract.descriptor import parse_contract
 from tabular.writing.formats import FORMATS
 from tests.athena import read_table
+from tests.property.fields_and_texts import SEEDS, VARIANTS, texts_near
 from tests.unit.tabular.engine import Result, run
 from update_catalogue.table_input import new_table
 from update_catalogue.wanted_table import records_table
