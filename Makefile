@@ -22,7 +22,7 @@ demo: $(VENV)/.run ## Run the pipeline on the sample files in events/, on this m
 		--dataset orders --contract events/orders.contract.json --out out
 
 test: $(VENV)/.dev ## Run the quick tests
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 test-long: $(VENV)/.dev ## Run the tests that take minutes
 	$(BIN)/pytest -n 2 --dist worksteal -m long

@@ -3,10 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from pipectl.embedded.process import StackProcess
+
+# Fixtures with a stack of their own, which takes seconds to come up. `make test` runs all tests
+# that use one in the same worker (`--dist loadgroup`).
+STACKS = ("pipeline", "embedded", "probe")
+
+# In this order, so that no worker is left with a long test at the end. The unit tests are the
+# shortest. Those of one module share its fixtures, so they stay together too.
+FOLDERS = ("end_to_end", "integration", "documentation", "infrastructure", "property", "unit")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort the tests by what they take, and group those that share something."""
+    items.sort(key=_place)
+    for item in items:
+        group = _stack(item) or (None if _folder(item) == "property" else str(item.path))
+        if group is not None:
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+def _place(item: pytest.Item) -> tuple[int, int]:
+    stack, folder = _stack(item), _folder(item)
+    return (
+        STACKS.index(stack) if stack else len(STACKS),
+        FOLDERS.index(folder) if folder in FOLDERS else len(FOLDERS),
+    )
+
+
+def _stack(item: pytest.Item) -> str | None:
+    names = () if _folder(item) == "unit" else getattr(item, "fixturenames", ())
+    return next((stack for stack in STACKS if stack in names), None)
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(Path(__file__).parent).parts[0]
 
 
 @pytest.fixture(scope="session")

@@ -107,6 +107,10 @@ def test_a_contract_without_a_schema_is_the_absence_of_rules_on_purpose(buckets:
     assert found.key == "contracts/orders.json"
 
 
-def test_contracts_are_found_on_every_page(buckets: S3Client) -> None:
-    put(buckets, *(f"o{number:04}.json" for number in range(1001)), "orders.json")
+def test_contracts_are_found_on_every_page(
+    buckets: S3Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "5")  # a page, which has 1,000 keys on AWS
+    put(buckets, *(f"o{number:04}.json" for number in range(11)), "orders.json")
+    assert buckets.list_objects_v2(Bucket=INPUT_BUCKET)["KeyCount"] == 5
     assert present_contracts(INPUT_BUCKET, "orders") == ["contracts/orders.json"]
