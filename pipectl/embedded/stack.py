@@ -270,9 +270,9 @@ def _import_moto() -> None:
     with warnings.catch_warnings():
         # requests warns about versions of its own dependencies that work well.
         warnings.simplefilter("ignore")
-        from pipectl.embedded.moto_patches.light_imports import without_ec2_data
+        from pipectl.embedded.moto_patches.light_imports import without_what_is_not_used
 
-        with without_ec2_data():
+        with without_what_is_not_used():
             import pipectl.embedded.moto_patches.all_patches
             import pipectl.embedded.moto_patches.application
             import pipectl.embedded.moto_patches.created  # noqa: F401

@@ -7,6 +7,7 @@ item, that takes several times as long as everything else.
 
 from __future__ import annotations
 
+import string
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,7 @@ from moto.core.serialize import (
     TimestampSerializer,
     XFormedAttributePicker,
 )
+from moto.moto_api._internal.moto_random import MotoRandom
 from moto.s3.models import FakeTableStorageBucket, S3Backend
 from moto.s3.utils import _VersionedKeyStore
 
@@ -71,6 +73,20 @@ def _times_read_quickly(original: Callable[..., Any], _settings: PatchSettings) 
         return original(serializer, value, timestamp_format)
 
     return convert
+
+
+@replaces(MotoRandom, "get_random_string", "8a41446162d6")
+def _random_texts_made_quickly(_original: Callable[..., str], _settings: PatchSettings) -> Any:
+    """Draw all characters of a random text at once; each answer has one of 52."""
+
+    def draw(
+        random: Any, length: int = 20, include_digits: bool = True, lower_case: bool = False
+    ) -> str:
+        pool = string.ascii_letters + (string.digits if include_digits else "")
+        drawn = "".join(random.choices(pool, k=length))
+        return drawn.lower() if lower_case else drawn
+
+    return draw
 
 
 @replaces(S3Backend, "list_objects", "0a414b50b54c")

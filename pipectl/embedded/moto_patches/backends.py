@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
 
@@ -117,7 +117,12 @@ class RunningOrEnded:
     status: str
     redrive_count: int
     document: Any
-    state: str | None
+    _execution: Any = field(repr=False)
+
+    @property
+    def state(self) -> str | None:
+        """Its current state."""
+        return _state_of(self._execution)
 
 
 def executions() -> list[RunningOrEnded]:
@@ -132,7 +137,7 @@ def executions() -> list[RunningOrEnded]:
             status=execution.status,
             redrive_count=getattr(execution, "redrive_count", 0),
             document=execution.input_data,
-            state=_state_of(execution),
+            _execution=execution,
         )
         for state_machine in list(backend.state_machines)
         for execution in list(state_machine.executions)

@@ -162,6 +162,26 @@ def _histories_not_copied(_original: Any, _settings: PatchSettings) -> Any:
     return events
 
 
+@replaces(Environment, "program_state", "df17a884ef14")
+def _program_states_copied_once(_original: Any, _settings: PatchSettings) -> Any:
+    """Copy an execution's state without what it refers to, which nobody changes."""
+    return lambda environment: copy.copy(environment._program_state)
+
+
+# These only log, and moto's loggers are silent here. Each would write out the state, with the whole
+# workflow of a Map, for every attempt that fails.
+
+
+@replaces(EvalComponent, "_log_failure_event_exception", "a50123ab90ab")
+def _failures_not_written_out(_original: Any, _settings: PatchSettings) -> Any:
+    return lambda _component, failure_event_exception: None  # noqa: ARG005  # moto's own name
+
+
+@replaces(EvalComponent, "_log_exception", "fb026847955d")
+def _errors_not_written_out(_original: Any, _settings: PatchSettings) -> Any:
+    return lambda _component, exception: None  # noqa: ARG005  # moto's own name
+
+
 @replaces(json_path, "parse", "jsonpath_ng.ext.parser.parse")
 def _paths_parsed_once(original: Any, _settings: PatchSettings) -> Any:
     return lru_cache(1000)(original)

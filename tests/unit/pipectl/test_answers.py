@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from moto.core.serialize import ResponseSerializer, TimestampSerializer
-from moto.s3.models import S3Backend, s3_backends
+from moto.core.serialize import TimestampSerializer
+from moto.moto_api._internal import mock_random
+from moto.s3.models import s3_backends
 from moto.s3.utils import _VersionedKeyStore
 
 from pipectl.embedded.clock import StackClock
@@ -99,12 +100,8 @@ def twice(api: Api, monkeypatch: pytest.MonkeyPatch, target: str, **request: Any
 
 
 ORIGINALS = {
-    "moto.core.serialize.ResponseSerializer.get_value": ResponseSerializer.get_value,
-    "moto.core.serialize.TimestampSerializer._convert_timestamp_to_str": (
-        TimestampSerializer._convert_timestamp_to_str
-    ),
-    "moto.s3.models.S3Backend.list_objects": S3Backend.list_objects,
-    "moto.s3.models.S3Backend.list_object_versions": S3Backend.list_object_versions,
+    replacement.full_name: getattr(replacement.owner, replacement.name)
+    for replacement in REPLACEMENTS
 }
 
 
@@ -227,3 +224,17 @@ def test_a_member_with_a_datetime_is_the_same() -> None:
     serializer = TimestampSerializer("iso8601")
     with applied(SETTINGS):
         assert serializer._convert_timestamp_to_str(moment, "iso8601") == "2026-03-01T08:00:00Z"
+
+
+@pytest.mark.parametrize("lower_case", [True, False])
+@pytest.mark.parametrize("include_digits", [True, False])
+def test_a_random_text_has_the_length_and_the_characters(
+    lower_case: bool, include_digits: bool
+) -> None:
+    with applied(SETTINGS):
+        text = mock_random.get_random_string(500, include_digits, lower_case)
+    assert len(text) == 500
+    assert text.isascii()
+    assert text.isalnum()
+    assert any(map(str.isdigit, text)) == include_digits
+    assert any(map(str.isupper, text)) != lower_case
