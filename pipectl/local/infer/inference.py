@@ -106,7 +106,7 @@ def infer_contract(samples: Sequence[FileSample], options: Options | None = None
     readings, unread = _read_all(samples, options.wishes)
     first = readings[0]
     labels, match, differences = _common_labels(readings)
-    columns = [_merged(label, readings) for label in labels]
+    columns = _merged(labels, readings)
     typed = _type_columns(columns, options, first)
     fields = [_field(column, found) for column, found in zip(columns, typed, strict=True)]
     schema: dict[str, Any] = {"fields": fields}
@@ -162,7 +162,7 @@ def update_contract(
     readings, unread = _read_all(samples, wishes)
     labels, _, differences = _common_labels(readings)
     new = [label for label in labels if label not in known]
-    columns = [_merged(label, readings) for label in new]
+    columns = _merged(new, readings)
     typed = _type_columns(columns, options, readings[0])
     added = {
         column.name: _field(column, found) for column, found in zip(columns, typed, strict=True)
@@ -225,16 +225,19 @@ def _common_labels(
 ) -> tuple[list[str], str, tuple[str, ...]]:
     """The columns of all files, the `fieldsMatch` that lets them pass, and the differences."""
     labels = list(readings[0].labels)
+    known = set(labels)
     differences: list[str] = []
     for reading in readings[1:]:
         for place, label in enumerate(reading.labels):
-            if label not in labels:
+            if label not in known:
+                known.add(label)
                 # Where it is in its own file: after the column that is before it there.
                 before = labels.index(reading.labels[place - 1]) + 1 if place else 0
                 labels.insert(before, label)
     match = "exact"
+    names = {reading.name: frozenset(reading.labels) for reading in readings}
     for label in labels:
-        lacking = [reading.name for reading in readings if label not in reading.labels]
+        lacking = [name for name, own in names.items() if label not in own]
         if lacking:
             match = "superset"
             differences.append(
@@ -242,8 +245,8 @@ def _common_labels(
                 f"{lacking[0]}"
             )
     for reading in readings:
-        known = [label for label in labels if label in reading.labels]
-        if known != list(reading.labels):
+        own = names[reading.name]
+        if [label for label in labels if label in own] != list(reading.labels):
             match = "equal" if match == "exact" else match
             differences.append(f"{reading.name} has its columns in another order")
     differences += _different_settings(readings)
@@ -267,16 +270,19 @@ def _different_settings(readings: Sequence[FileReading]) -> list[str]:
     return found
 
 
-def _merged(label: str, readings: Iterable[FileReading]) -> Column:
-    texts: Counter[str] = Counter()
-    empty = others = 0
+def _merged(labels: Sequence[str], readings: Iterable[FileReading]) -> list[Column]:
+    """The columns of these names, each with its texts in all files."""
+    merged = {label: Column(label, Counter()) for label in labels}
     for reading in readings:
         for column in reading.columns:
-            if column.name == label:
-                texts += column.texts
-                empty += column.empty
-                others += column.others
-    return Column(label, texts, empty, others)
+            if (found := merged.get(column.name)) is not None:
+                merged[column.name] = Column(
+                    column.name,
+                    found.texts + column.texts,
+                    found.empty + column.empty,
+                    found.others + column.others,
+                )
+    return list(merged.values())
 
 
 def _type_columns(columns: Sequence[Column], options: Options, first: FileReading) -> list[Typed]:
@@ -386,26 +392,31 @@ def _checked(
     of_columns = {column.name for column in columns}
     # The cells of a record that is rejected as a whole say nothing about their columns.
     whole = {(one.file, one.row) for one in failures if one.code not in _OF_VALUES}
-    about_values = [
-        one for one in failures if one.field in of_columns and (one.file, one.row) not in whole
-    ]
+    exceptions: dict[str, list[Failure]] = {}
+    others: list[Failure] = []
+    for one in failures:
+        if one.field in of_columns and (one.file, one.row) not in whole:
+            exceptions.setdefault(one.field, []).append(one)
+        else:
+            others.append(one)
+    fields = {one["name"]: one for one in document.get("schema", document)["fields"]}
     return Inference(
         document,
         records,
         tuple(
             ColumnReport(
                 column.name,
-                words_of(_field_of(document, column.name)),
+                words_of(fields[column.name]),
                 column.texts.total(),
                 tuple(facts[column.name]),
                 tuple(doubts[column.name]),
-                tuple(failure for failure in about_values if failure.field == column.name),
+                tuple(exceptions.get(column.name, ())),
             )
             for column in columns
         ),
         (*differences, *_of_files(readings, several, lambda reading: reading.statements)),
         _of_files(readings, several, lambda reading: reading.doubts),
-        tuple(failure for failure in failures if failure not in about_values),
+        tuple(others),
         tuple(unread),
         all(reading.whole for reading in readings),
     )
@@ -417,11 +428,6 @@ def _of_files(readings: Sequence[FileReading], several: bool, get: Any) -> tuple
         for reading in readings
         for text in get(reading)
     )
-
-
-def _field_of(document: Mapping[str, Any], name: str) -> dict[str, Any]:
-    fields = document.get("schema", document)["fields"]
-    return next(field for field in fields if field["name"] == name)
 
 
 def _failures(reading: FileReading, contract: Contract) -> tuple[list[Failure], int]:
