@@ -2,6 +2,7 @@
 # hashed requirement files into .venv, by the target that first needs it.
 
 PYTHON ?= python3
+PYTHON313 ?= python3.13
 MINUTES ?= 5
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,10 +13,10 @@ export SAM_CLI_TELEMETRY := 0
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-faults test-throttling coverage fuzz lint types format docs retries build dist bench bench-shapes bench-infer lock upgrade clean
+.PHONY: help demo test test-313 test-long test-faults test-throttling coverage fuzz lint types format docs retries build dist bench bench-shapes bench-infer lock upgrade clean
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.run ## Run the pipeline on the sample files in events/, on this machine
 	$(BIN)/pipectl run events/orders-2026-02.csv events/orders-2026-03.csv \
@@ -23,6 +24,9 @@ demo: $(VENV)/.run ## Run the pipeline on the sample files in events/, on this m
 
 test: $(VENV)/.dev ## Run the quick tests
 	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
+
+test-313: ## Run the quick tests on Lambda's Python: PYTHON313=python3.13
+	$(MAKE) test PYTHON=$(PYTHON313) VENV=.venv-3.13
 
 test-long: $(VENV)/.dev ## Run the tests that take minutes
 	$(BIN)/pytest -n 2 --dist worksteal -m long
@@ -92,7 +96,7 @@ upgrade: ## Pin the newest versions that pyproject.toml allows
 	$(MAKE) lock UPGRADE=--upgrade
 
 clean: ## Remove everything that the other targets create
-	rm -rf $(VENV) .aws-sam dist out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-3.13 .aws-sam dist out .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # Universal: one file serves every Python from 3.11 and every platform. No index address gets in.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

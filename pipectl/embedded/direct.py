@@ -50,7 +50,7 @@ class DirectCalls:
         if isinstance(body, str):
             body = body.encode()
         if isinstance(body, io.BytesIO):
-            body = body.getbuffer()[body.tell() :].tobytes()
+            body = body.getvalue()[body.tell() :]
         if not isinstance(body, bytes | bytearray):
             return None  # a stream, which may be encoded in chunks
         headers = {name: _text(value) for name, value in request.headers.items()}
