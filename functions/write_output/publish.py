@@ -150,7 +150,7 @@ def _publish_rejected(
         _check(publication.higher_rank(file.bucket, file.processed_keys, file.rank))
         raise TransientError(
             f"The execution {found.rank.execution} of a later version is publishing its output, or "
-            "has failed amid it. Retry later; if it has failed, redrive it first."
+            "has failed while publishing it. Retry later; if it has failed, redrive it first."
         ) from None
     if not whole.error_count:
         return None, None
