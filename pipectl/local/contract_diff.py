@@ -7,7 +7,7 @@ program that reads it may fail.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -34,12 +34,24 @@ _BOUNDS = (
     ("exclusive_minimum", "exclusiveMinimum", True),
     ("exclusive_maximum", "exclusiveMaximum", False),
 )
+_COMPARED_FIELD = {
+    *("name", "output_name", "type", "format", "aliases", "missing_values", "constraints"),
+    *("true_values", "false_values", "time_zone", *(attribute for attribute, _ in _NOTATION)),
+}
 _OUTPUT_SETTINGS = (
     ("output_format", "outputFormat"),
     ("record", "record"),
     ("versions", "versions"),
     ("neutralise_formulas", "neutraliseFormulas"),
 )
+_HARMLESS_SETTINGS = (("report_examples", "reportExamples"), ("freshness", "freshness"))
+_COMPARED_CONTRACT = {
+    *("fields", "fields_match", "primary_key", "unique_keys", "dialect", "encoding"),
+    *("max_reject_percent", "max_reject_count", "extra_columns", "missing_columns"),
+    *(attribute for attribute, _ in (*_OUTPUT_SETTINGS, *_HARMLESS_SETTINGS)),
+    # It is compared as the output names of the fields.
+    "output_names",
+}
 
 
 @dataclass(frozen=True)
@@ -135,6 +147,10 @@ def _compare_field(path: str, old: Field, new: Field) -> Iterator[Change]:
             if before != after:
                 message = f"{_written(after)} instead of {_written(before)}"
                 yield Change(f"{path}.{name}", message, ("files",))
+        if old.time_zone != new.time_zone:
+            message = f"{_written(new.time_zone)} instead of {_written(old.time_zone)}"
+            yield Change(f"{path}.pipeline.timeZone", message, ("output",))
+        yield from _compare_others(path, old, new, _COMPARED_FIELD)
         if new.type == "boolean":
             yield from _compare_texts(f"{path}.trueValues", old.true_values, new.true_values)
             yield from _compare_texts(f"{path}.falseValues", old.false_values, new.false_values)
@@ -279,8 +295,7 @@ def _compare_reading(old: Contract, new: Contract) -> Iterator[Change]:
         before, after = getattr(old.dialect, setting.name), getattr(new.dialect, setting.name)
         if before == after:
             continue
-        head, *rest = setting.name.split("_")
-        name = head + "".join(map(str.capitalize, rest))
+        name = _in_json(setting.name)
         is_looser = (name, after) in (("skipBlankRows", True), ("caseSensitiveHeader", False))
         message = f"{_written(after)} instead of {_written(before)}"
         yield Change(f"dialect.{name}", message, () if is_looser else ("files",))
@@ -310,8 +325,30 @@ def _compare_output(old: Contract, new: Contract) -> Iterator[Change]:
         if before != after:
             message = f"{_written(after)} instead of {_written(before)}"
             yield Change(f"pipeline.{name}", message, ("output",))
-    if old.report_examples != new.report_examples:
-        yield Change("pipeline.reportExamples", _written(new.report_examples))
+    for attribute, name in _HARMLESS_SETTINGS:
+        before, after = getattr(old, attribute), getattr(new, attribute)
+        if before != after:
+            message = f"{_written(after)} instead of {_written(before)}"
+            yield Change(f"pipeline.{name}", message)
+    if old.output_names != new.output_names and not (old.fields and new.fields):
+        yield Change("pipeline.outputNames", _written(new.output_names), ("output",))
+    yield from _compare_others("pipeline", old, new, _COMPARED_CONTRACT)
+
+
+def _compare_others(path: str, old: Any, new: Any, compared: Container[str]) -> Iterator[Change]:
+    """Changes of what nothing is known about here: each may break everything."""
+    for one in fields(old):
+        if one.name not in compared:
+            before, after = getattr(old, one.name), getattr(new, one.name)
+            if before != after:
+                message = f"{_written(after)} instead of {_written(before)}"
+                yield Change(f"{path}.{_in_json(one.name)}", message, ("files", "output"))
+
+
+def _in_json(attribute: str) -> str:
+    """An attribute's name as contracts have it: `skipBlankRows` of `skip_blank_rows`."""
+    head, *rest = attribute.split("_")
+    return head + "".join(map(str.capitalize, rest))
 
 
 def _same(before: Any, after: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from pipectl.commands.contract import command
-from pipectl.local.contract_diff import compare_contracts
+from pipectl.local.contract_diff import _compare_others, compare_contracts
 from tabular.contract.descriptor import parse_contract
+from tabular.model import Constraints, Contract, Dialect, Field
 from tabular.writing.formats import FORMATS
 
 A = {"name": "a", "type": "integer"}
@@ -177,3 +179,90 @@ def test_an_invalid_contract_has_status_1(tmp_path: Path) -> None:
 
     assert result.exit_code == 1
     assert "new.json: InvalidContract" in result.output
+
+
+ANY = Field("a", "a", "integer")
+WHOLE = Contract(fields=(ANY,), dialect=Dialect())
+# What each attribute becomes. A new attribute of the model needs an entry, and so a rule.
+OTHERS: dict[str, Any] = {
+    "aliases": ("x",),
+    "bare_number": False,
+    "constraints": Constraints(required=True),
+    "decimal_char": ",",
+    "dialect": None,
+    "encoding": "cp1252",
+    "enum": (1,),
+    "exclusive_maximum": 1,
+    "exclusive_minimum": 1,
+    "extra_columns": "drop",
+    "false_values": ("no",),
+    "fields": (Field("b", "b"),),
+    "fields_match": "equal",
+    "format": "any",
+    "freshness": 1.0,
+    "group_char": ",",
+    "list_delimiter": ";",
+    "list_item_type": "integer",
+    "max_length": 1,
+    "max_reject_count": 1,
+    "max_reject_percent": 1.0,
+    "maximum": 1,
+    "min_length": 1,
+    "minimum": 1,
+    "missing_columns": "drop",
+    "missing_values": ("-",),
+    "name": "b",
+    "neutralise_formulas": True,
+    "output_format": "parquet",
+    "output_name": "x",
+    "pattern": "a",
+    "primary_key": ("a",),
+    "record": "flat",
+    "report_examples": False,
+    "required": True,
+    "time_zone": "none",
+    "trim": True,
+    "true_values": ("yes",),
+    "type": "string",
+    "unique": True,
+    "unique_keys": (("a",),),
+    "versions": "all",
+}
+
+
+def changed(kind: type, attribute: str) -> Any:
+    value = OTHERS[attribute]
+    if kind is Contract:
+        return replace(WHOLE, **{attribute: value})
+    if kind is Constraints:
+        return replace(WHOLE, fields=(replace(ANY, constraints=Constraints(**{attribute: value})),))
+    return replace(WHOLE, fields=(replace(ANY, **{attribute: value}),))
+
+
+@pytest.mark.parametrize(
+    ("kind", "attribute"),
+    [
+        (kind, one.name)
+        for kind in (Contract, Field, Constraints)
+        for one in fields(kind)
+        if one.name != "output_names"
+    ],
+)
+def test_no_attribute_of_a_contract_changes_without_a_word(kind: type, attribute: str) -> None:
+    before: Any = WHOLE
+    if attribute in ("true_values", "false_values"):
+        before = replace(WHOLE, fields=(replace(ANY, type="boolean"),))
+        after = replace(
+            WHOLE, fields=(replace(ANY, type="boolean", **{attribute: OTHERS[attribute]}),)
+        )
+    else:
+        after = changed(kind, attribute)
+
+    assert compare_contracts(before, after)
+    assert compare_contracts(after, after) == []
+
+
+def test_an_attribute_without_a_rule_may_break_everything() -> None:
+    (change,) = _compare_others("path", ANY, replace(ANY, trim=True), compared=())
+
+    assert (change.path, change.breaks) == ("path.trim", ("files", "output"))
