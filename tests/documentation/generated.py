@@ -28,6 +28,7 @@ from pipectl.scale.deployed import read_deployed
 from shared.remedies import REMEDIES, remedy_of
 from shared.steps import CHAIN
 from tabular import file_names
+from tabular.errors import UnsupportedFormat
 from tests.documentation.outcome_examples import EXAMPLES, SCHEMA, text_of
 from tests.documentation.pages import PAGES
 from tests.infrastructure.deployed import ROOT, template
@@ -179,6 +180,22 @@ def _ignored_names() -> Table:
     )
 
 
+def _refused_names() -> Table:
+    return ("name", "message begins with"), (
+        (f"`{name}`", _text(_refusal_of(name)))
+        for name in ("a.xlsx", "a.parquet", "a.7z", "a.csv.zst", "a.json.gz", "a")
+    )
+
+
+def _refusal_of(name: str) -> str:
+    try:
+        file_names.check_name(name)
+    except UnsupportedFormat as error:
+        # Every message ends with the suffixes of the table above.
+        return str(error).partition(" Send ")[0]
+    raise AssertionError(name)
+
+
 def _listed(words: Iterable[str]) -> str:
     *most, last = (f"`{word}`" for word in words)
     return f"{', '.join(most)} or {last}"
@@ -240,6 +257,7 @@ TABLES: dict[str, Callable[[], Table]] = {
     "errors": _errors,
     "file-names": _file_names,
     "ignored-names": _ignored_names,
+    "refused-names": _refused_names,
     "outcome": _outcome,
     "outputs": _outputs,
     "parameters": _parameters,
