@@ -116,6 +116,8 @@ def _what_to_do(document: Document) -> Iterator[str]:
         yield "To process the rejected records, correct them and upload the corrected file:"
         yield document["links"]["download"]
         yield f"aws s3 cp {document['file_id']}.csv {shell_word(target)}"
+        command = f"pipectl correct {document['file_id']} {document['file_id']}.csv"
+        yield f"Instead of the second command, `{command}` checks the file first."
     elif document["outputs"]["rejected"]:
         yield "To get the rejected records with the reasons:"
         yield document["links"]["download"]

@@ -169,6 +169,11 @@ class TestEmail:
         assert "- column 8, constraint-error (minimum): 2 records" in lines(outcome())
         assert "- 1 other fault" in lines(outcome())
 
+    def test_with_rejects_it_has_the_commands_that_correct_them(self) -> None:
+        shown = lines(outcome())
+        assert shown[4] == f"aws s3 cp {FILE_ID}.csv s3://{INPUT_BUCKET}/{CORRECTIONS_KEY}"
+        assert f"`pipectl correct {FILE_ID} {FILE_ID}.csv`" in shown[5]
+
     def test_without_corrections_it_names_the_rejected_records(self) -> None:
         shown = lines(outcome(output={**documents.OUTPUT, "corrections_key": None}))
         assert shown[2] == "To get the rejected records with the reasons:"
