@@ -188,7 +188,7 @@ def type_column(
     if typed.field == {"type": "string"}:
         kept = (f"{_listed(missing)}: kept as text",) if missing and values.counts else ()
         return Typed(typed.field, facts + kept, doubts, typed.readings, settings)
-    return Typed(typed.field | settings, (*facts, *about_settings), doubts)
+    return Typed(_with_settings(typed.field, settings), (*facts, *about_settings), doubts)
 
 
 def _without_zone(field: Mapping[str, Any], texts: Iterable[str]) -> bool:
@@ -207,7 +207,13 @@ def _typical(counts: Counter[str]) -> Counter[str]:
 def resolved(typed: Typed, chosen: dict[str, Any], reason: str) -> Typed:
     """The same column with one of its readings, for a reason found outside of it."""
     facts = (*typed.facts, f"read as {words_of(chosen)} {reason}")
-    return Typed(chosen | typed.settings, facts)
+    return Typed(_with_settings(chosen, typed.settings), facts)
+
+
+def _with_settings(field: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """A field with missing values and more settings of the pipeline."""
+    pipeline = {**field.get("pipeline", {}), **settings.get("pipeline", {})}
+    return {**field, **settings, **({"pipeline": pipeline} if pipeline else {})}
 
 
 def _nothing(column: Column) -> tuple[str, ...]:
@@ -537,7 +543,28 @@ def _dated(values: _Values, chosen: dict[str, Any], best: int) -> Typed:
             else ("the month before the day")
         )
         values.facts.append(f"{order}: {best - others} of {values.total} values fit no other order")
-    return Typed(chosen)
+    return Typed(_in_time_zone(values, chosen))
+
+
+def _in_time_zone(values: _Values, chosen: dict[str, Any]) -> dict[str, Any]:
+    """A datetime whose notation allows both kinds, with or without time zone as its values are.
+
+    Formats that store instants can hold one kind only, and a pattern says which one it is.
+    """
+    if chosen["type"] != "datetime" or chosen.get("format", "any") != "any":
+        return chosen
+    read = reader_of(chosen)
+    zoned = sum(
+        count
+        for text, count in values.counts.items()
+        if (moment := read(text).value) is not None and moment.tzinfo is not None
+    )
+    if 0 < zoned < values.total:
+        values.facts.append(f"{zoned} of {values.total} values have a time zone")
+    if zoned * 2 >= values.total:
+        return chosen
+    values.facts.append("without time zone")
+    return {**chosen, "pipeline": {"timeZone": "none"}}
 
 
 def _swapped(pattern: str) -> str:
@@ -555,7 +582,7 @@ def _mixed_notations(values: _Values, dated: Mapping[str, int]) -> Typed | None:
         ((_, fitting, _),) = _scores([candidate], values.counts, dated)
         if values.is_majority(fitting):
             values.facts.append("written in several notations")
-            return Typed(candidate)
+            return Typed(_in_time_zone(values, candidate))
     return None
 
 

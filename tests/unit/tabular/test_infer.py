@@ -47,6 +47,10 @@ def field_of(*values: str, **settings: Any) -> dict[str, Any]:
         (["0", "1"], {"type": "integer"}),
         (["2024-01-31", "2024-02-01"], {"type": "date"}),
         (["2024-01-31T10:00:00Z"], {"type": "datetime"}),
+        (
+            ["2024-01-31T10:00:00", " 2024-02-01T10:00:00"],
+            {"type": "datetime", "pipeline": {"timeZone": "none", "trim": True}},
+        ),
         (["2024-01-31T10:00:00", "2024-01-31T10:00:00Z"], {"type": "datetime"}),
         (
             ["2024-01-31T10:00:00.5", "2024-01-31T10:00:00"],
