@@ -207,6 +207,7 @@ def _show_result(found: ExecutionDetails) -> None:
 _OUTPUT_NAMES = {
     "processed": "Processed",
     "rejected": "Rejected",
+    "corrections": "To correct",
     "summary": "Summary",
     "report": "Report",
 }

@@ -32,6 +32,7 @@ CATALOGUE_STATE = "UpdateCatalogue"
 OUTPUTS = {
     "processed": "output_key",
     "rejected": "rejected_key",
+    "corrections": "corrections_key",
     "summary": "summary_key",
     "report": "report_key",
 }

@@ -60,7 +60,7 @@ def test_show_describes_a_file_and_all_its_executions(dataset: Dataset, command:
     assert shown["execution"]["replay_of"] == file_id
     assert [one["name"] for one in shown["attempts"]] == [file_id, f"{file_id}-r2"]
     assert [one["status"] for one in shown["attempts"]] == ["failed", "succeeded"]
-    assert shown["outputs"]["processed"].endswith(f"processed/{dataset.name}/{file_id}.jsonl")
+    assert shown["outputs"]["processed"].endswith(f"processed/{dataset.name}/file.csv.jsonl")
     assert shown["metadata"]["attempt"] == 2
     versions = {one["file_id"]: one["later"] for one in shown["versions"]}
     assert versions == {file_id: False, later: True}

@@ -34,7 +34,7 @@ def test_parts_sort_as_their_splits() -> None:
 
 
 def test_contents_of_a_part_are_side_by_side_in_its_executions_folder() -> None:
-    assert WORK.part(3, "rejected.csv") == "work/f1/e1/parts/00003.rejected.csv"
+    assert WORK.part(3, "corrections.csv") == "work/f1/e1/parts/00003.corrections.csv"
     assert WORK.part(3, "jsonl").startswith(WORK.parts)
 
 
