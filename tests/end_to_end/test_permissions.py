@@ -33,6 +33,7 @@ NOT_CALLED = {
         "s3:ListBucket": "S3 answers 404, not 403, for what is missing",
         "s3:AbortMultipartUpload": "after an error in the middle of a large part",
     },
+    "WriteOutput": {"s3:AbortMultipartUpload": "after an error in the middle of a large output"},
     "ArchiveSource": {
         "s3:ListBucket": "S3 answers 404, not 403, for what is missing",
         "s3:GetObjectVersionTagging": "CopyObject copies tags",
@@ -63,6 +64,12 @@ def calls(pipeline: Pipeline) -> set[Call]:
     file = pipeline.run(FILE)
     corrected = pipeline.run(FILE)
     pipeline.correct(corrected, b"_row,name,amount\n2,b,4\n")
+    # What is corrected in a file that failed is read from the failed execution's own objects.
+    amount = {"name": "amount", "type": "number"}
+    limited = {"schema": {"fields": [{"name": "name"}, amount]}, "pipeline": {"maxRejectCount": 0}}
+    pipeline.put_contract("limited", limited)
+    rejected = pipeline.wait_for_failure(pipeline.drop(FILE, dataset="limited").file_id)
+    pipeline.correct(rejected, b"_row,name,amount\n2,b,4\n")
     # Another contract, under which nothing is rejected: the rejected records are removed.
     lenient = {"schema": {"fields": [{"name": "name"}, {"name": "amount"}]}}
     pipeline.put_contract(file.item["dataset"], lenient)
