@@ -23,6 +23,7 @@ from tabular.contract.descriptor import parse_contract
 from tabular.contract.dialect_descriptor import short_document
 from tabular.errors import TabularError
 from tabular.model import ORIGIN_NAMES, output_name
+from tabular.reading.header import as_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -149,7 +150,6 @@ def update_contract(
     """
     options = options or Options()
     contract = parse_contract(dict(document), output_formats=_formats())
-    known = {field.name for field in contract.fields}
     wishes = replace(
         options.wishes,
         encoding=options.wishes.encoding or contract.encoding,
@@ -161,14 +161,16 @@ def update_contract(
         )
     readings, unread = _read_all(samples, wishes)
     labels, _, differences = _common_labels(readings)
-    new = [label for label in labels if label not in known]
+    fields = as_fields(labels, contract)
+    known = {field.name for field in contract.fields}
+    new = [label for label, field in zip(labels, fields, strict=True) if field not in known]
     columns = _merged(new, readings)
     typed = _type_columns(columns, options, readings[0])
     added = {
         column.name: _field(column, found) for column, found in zip(columns, typed, strict=True)
     }
-    updated = _with_fields(document, labels, added)
-    lacking = [name for name in (f.name for f in contract.fields) if name not in labels]
+    updated = _with_fields(document, fields, added)
+    lacking = [field.name for field in contract.fields if field.name not in fields]
     notes = [f"{name!r}: a new column" for name in new]
     notes += [f"{name!r} is in the contract and in none of the files" for name in lacking]
     if added and contract.fields_match in ("exact", "equal") and contract.missing_columns == "fail":

@@ -505,6 +505,16 @@ def test_an_update_adds_what_the_contract_lacks_and_nothing_else() -> None:
         update_contract({"schema": {"fields": []}}, samples("a\n1\n"))
 
 
+def test_an_update_knows_columns_by_their_aliases() -> None:
+    aliased = {"name": "id", "type": "integer", "pipeline": {"aliases": ["Order No"]}}
+    inference = update_contract(
+        {"schema": {"fields": [aliased]}}, samples("Order No,day\n1,2025-01-02\n")
+    )
+
+    assert inference.document["schema"]["fields"] == [aliased, {"name": "day", "type": "date"}]
+    assert inference.unread == ()
+
+
 def test_an_update_with_nothing_new_leaves_the_contract_as_it_is() -> None:
     contract = {"schema": {"fields": [{"name": "a", "type": "string"}]}}
     inference = update_contract(contract, samples("a\n1\n"))
