@@ -1,7 +1,7 @@
-"""Which dialect would make a file right: advice that has been tried on the file's own head.
+"""The dialect that makes a file readable: advice that has been tried on the file's own head.
 
-A dialect is only named if the head, read again with it, is a table with a header: nobody is sent
-to write a contract that leads to the next failure.
+A dialect is only named if the head, read again with it, is a table with a header: a contract
+written as advised never leads to the next failure.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from tabular.model import Contract
 
 CANDIDATES = (",", ";", "\t", "|")
-"""Delimiters that are looked for by themselves."""
+"""Delimiters that are looked for without a contract."""
 _TOP_ROWS = 40
-"""A header is looked for in the first rows: longer preambles are reports of their own."""
+"""A header is looked for in these first rows only."""
 _LEAST_BELOW = 2
 _QUOTINGS: tuple[tuple[str | None, bool], ...] = (
     ('"', False),
@@ -34,12 +34,12 @@ _QUOTINGS: tuple[tuple[str | None, bool], ...] = (
     ("'", True),
     (None, False),
 )
-"""Quote character and skipInitialSpace, the usual first."""
+"""Pairs of quote character and skipInitialSpace, the usual one first."""
 _CHECKED_RECORDS = 20
 
 
 class Remedy(NamedTuple):
-    """A reading that makes the file right. `sure`: its header can be no record, nor part of one."""
+    """A reading that makes the file right. `sure`: its header is certainly not part of a record."""
 
     reading: Reading
     sure: bool
@@ -47,7 +47,7 @@ class Remedy(NamedTuple):
 
 
 def find_remedy(sample: Sample, delimiters: Sequence[str] = CANDIDATES) -> Remedy | None:
-    """The reading that makes the file right: that of the earliest header row, and most columns."""
+    """The reading that makes the file right: the earliest header first, then most columns."""
     found: list[tuple[tuple[int, int, int], Remedy]] = []
     for rank, dialect in enumerate(_dialects(sample, delimiters)):
         rows = rows_of(sample, dialect)
@@ -99,9 +99,10 @@ def _dialects(
 
 
 def _first_fitting(rows: Sequence[tuple[int, Row]]) -> int | None:
-    """The index of the first row without blank cells that nearly all rows after it are as wide as.
+    """The index of the first row without blank cells whose width nearly all later rows share.
 
-    These rows must be most of all rows: what follows a whole table is no table under a title.
+    These rows must be most of all rows, because a few rows after a whole table are not a table
+    under a title.
     """
     widths = [1 if row is None else len(row) for _, row in rows]
     for index, width in enumerate(widths[:_TOP_ROWS]):
@@ -142,7 +143,7 @@ def _matches(labels: Sequence[str], contract: Contract) -> bool:
 def _fits_without_header(sample: Sample, contract: Contract, dialect: Dialect) -> bool:
     """Whether the rows, the first included, are records of the contract.
 
-    Fields of text take any cell, so they alone prove nothing.
+    Text fields accept every cell, so at least one field must have another type.
     """
     fields = contract.fields
     rows = [row for _, row in rows_of(sample, dialect)]

@@ -1,4 +1,4 @@
-"""From a stream of bytes to blocks of whole records, each knowing its place in the file."""
+"""Cuts a stream of bytes into blocks of whole records, each with its position in the file."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ BLOCK_BYTES = 6 * 1024 * 1024
 """Large enough that the fixed work per block is negligible (4 and 8 MiB are as fast), small enough
 for the memory of two processes (8 MiB take 130 MB more)."""
 MOST_LINES = 128 * 1024
-"""Memory follows the number of records, too: each is a text, a row of cells, perhaps a fault."""
+"""Memory depends on the number of records, too: each is a text, a row of cells, perhaps a fault."""
 _MOST_CELLS = 1024 * 1024
 """A cell takes 16 bytes in each of a few columns, however short it is."""
 MAX_LINE_BYTES = 64 * 1024 * 1024
-"""Lines beyond MAX_RECORD_BYTES are rejected one by one; without any line end in this much, the
-file is not a CSV, and going on would only fill the memory."""
+"""Lines beyond MAX_RECORD_BYTES are rejected one by one; if there is no line end in this many
+bytes, the file is not a CSV, and reading on would only fill the memory."""
 _LINE_END_BYTES = 2
 _LINE_ENDS = (b"\n", b"\r")
 
@@ -86,12 +86,12 @@ def read_blocks(
 ) -> Iterator[Block]:
     """Cut the bytes from `start` to `end` (None: the file's end) into blocks of whole records.
 
-    `chunks` begin at `start` and may go on beyond `end`: they are read lazily, no further than
-    MAX_RECORD_BYTES past it, and only where a quote is open there. Blocks are about `block_bytes`
-    long, and shorter where that would be more than `most_lines`.
+    `chunks` begin at `start` and may continue after `end`: they are read lazily, at most
+    MAX_RECORD_BYTES past it, and only if a quote is open there. Blocks are about `block_bytes`
+    long, and shorter if they would have more than `most_lines`.
 
-    Raises MisalignedSplits where `end` is not the end of a record, UnreadableFile where there is no
-    line end in MAX_LINE_BYTES, or the file ends before `end`.
+    Raises MisalignedSplits if `end` is not the end of a record, and UnreadableFile if there is no
+    line end in MAX_LINE_BYTES or the file ends before `end`.
     """
     buffer = _Buffer(without_end_marks(chunks, encoding))
     offset, line, wanted, longer = start, first_line, block_bytes, False
@@ -132,10 +132,10 @@ def read_blocks(
 
 
 def _with_most_lines(data: bytes, size: int, most: int) -> int:
-    """`size`, or less where `data[:size]` has more than `most` line ends, but 1 at least.
+    """`size`, or less if `data[:size]` has more than `most` line ends; at least 1.
 
-    The place is found by bisection, which counts only what lies between two sizes that it has
-    tried. So the data is read about twice, whatever is in it. An example: three lines of one
+    The place is found by bisection, which counts only the bytes between two sizes that it has
+    tried. So the data is read about twice, whatever it contains. Example: three lines of one
     character each have at most two line ends up to byte 5, since the third is byte 6.
     """
     if max(data.count(end, 0, size) for end in _LINE_ENDS) <= most:
@@ -158,8 +158,8 @@ def _with_most_lines(data: bytes, size: int, most: int) -> int:
 def _first_lines(block: Block, grammar: Grammar, encoding: Encoding, most: int) -> Block:
     """The first records of a block, of about `most` lines if it has many more.
 
-    Such blocks come of a quote that would be closed only beyond MAX_RECORD_BYTES: it takes that
-    much text to find out, and then each line is a record.
+    Such blocks result from a quote that is not closed within MAX_RECORD_BYTES: only after that much
+    text is this certain, and then each line is a record.
     """
     if block.spans.lines <= 2 * most:
         return block
@@ -182,7 +182,7 @@ def _first_lines(block: Block, grammar: Grammar, encoding: Encoding, most: int) 
 
 
 def _longer(wanted: int, cut: int, offset: int) -> int:
-    """How much to look at after so much held no whole record."""
+    """The number of bytes to look at next, because the first `wanted` contain no whole record."""
     if not cut and wanted >= MAX_LINE_BYTES:
         raise UnreadableFile(
             f"There is no line end in {MAX_LINE_BYTES} bytes after byte {offset}: "
@@ -205,7 +205,7 @@ def _spans(
 def _last_block(
     buffer: _Buffer, grammar: Grammar, encoding: Encoding, *, limit: int, offset: int, line: int
 ) -> Block:
-    """The block that ends with the split; what follows it decides about quotes still open there."""
+    """The block that ends with the split; the bytes after it decide about quotes that are open."""
     original = buffer.data[:limit]
     at_file_end = buffer.complete and len(buffer.data) == limit
     if len(original) < limit:

@@ -1,4 +1,4 @@
-"""Gzip, streamed within caps: a small upload must not expand without end."""
+"""Decompresses gzip as a stream, with limits: a small upload must not expand without end."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 GZIP_MAGIC = b"\x1f\x8b"
 MAX_EXPANDED_BYTES = 16 * 1024**3
-"""More than one function can transform in its time; such a file must come uncompressed, where it
-can be cut into splits."""
+"""More than one function can transform before its timeout. Larger files must be uploaded
+uncompressed, so that they can be cut into splits."""
 MAX_RATIO = 300
 """Real CSV files shrink by 3 to 100; a gzip bomb by up to about 1030."""
 RATIO_FREE_BYTES = 64 * 1024**2
@@ -21,9 +21,9 @@ RATIO_FREE_BYTES = 64 * 1024**2
 PIECE_BYTES = 1024 * 1024
 _SMALLEST_SLICE = 256
 _LARGEST_SLICE = 64 * 1024
-"""How much zlib is given at once: little after a member's end, then twice as much each time. It
-copies what follows a member's end, so that of a file of very many members all of a chunk would be
-copied for each; with slices it is about as much as the members themselves."""
+"""The number of bytes given to zlib at once: few after a member's end, then twice as many each
+time. zlib copies the bytes that follow a member's end. In a file of very many members it would copy
+a whole chunk for each of them; with slices it copies about as much as the members' own size."""
 _GZIP_WINDOW = 31  # zlib: 15 for the largest window, + 16 for the gzip container
 
 
@@ -36,9 +36,9 @@ def gunzip(
 ) -> Iterator[bytes]:
     """Decompress a gzip file of one or more members, in pieces of at most 1 MiB.
 
-    `whole=False` says that `chunks` are only the file's beginning, which may break off anywhere.
+    `whole=False` says that `chunks` are only the beginning of the file, and may end anywhere.
     Raises FileTooLarge beyond `max_bytes` of output, or beyond `max_ratio` times the input once
-    that is more than 64 MiB; UnreadableFile where the data is damaged or ends too early.
+    that is more than 64 MiB; UnreadableFile if the data is damaged or ends too early.
     """
     members = _Members(max_bytes, max_ratio)
     size = _LARGEST_SLICE

@@ -1,11 +1,12 @@
-"""Reads the corrected rows of a file: what was changed in the CSV that the pipeline had written.
+"""Reads the corrected rows of a file: the changes to the CSV that the pipeline had written.
 
 People save that CSV with spreadsheets: in UTF-8, UTF-16 or Windows-1252, with commas, semicolons or
-tabs, with columns moved, with rows left out, with blank rows below. A cell counts as changed only
-if its text differs from what was written, after all that spreadsheets change by themselves.
+tabs, with moved columns, without some of the rows, with blank rows at the end. A cell counts as
+changed only if its text differs from what was written, beyond the changes that spreadsheets make
+automatically.
 
-Nothing of a damaged or doubtful row is guessed: each is reported with its line, all of them
-together, and then no row is corrected.
+No damaged or doubtful row is guessed: all of them are reported together, each with its line, and
+then no row is corrected.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class _Problems:
         self._found: dict[int, str] = {}
 
     def add(self, line: int, problem: str) -> None:
-        """Note a problem of the row in this line; the first one of a row counts."""
+        """Note a problem of the row in this line; only the first one of a row is kept."""
         self._found.setdefault(line, problem)
 
     def check(self) -> None:
@@ -427,7 +428,7 @@ class _Comparison:
         return {name: differs for name, differs in changed.items() if differs.any()}
 
     def _really(self, name: str, differs: pl.Series) -> pl.Series:
-        """Which differences spreadsheets do not make by themselves."""
+        """The differences that were made by a person, not by the spreadsheet."""
         places = differs.arg_true()
         before, after = (
             frame[name].gather(places).to_frame() for frame in (self._before, self._after)

@@ -1,9 +1,9 @@
-"""Polars' CSV reader, kept from interpreting anything but delimiters, quotes and line feeds.
+"""Calls Polars' CSV reader so that it interprets only delimiters, quotes and line feeds.
 
 Polars looks at the first bytes it is given: `1f 8b` (gzip), `28 b5 2f fd` (Zstandard) and `x`
 before one of four bytes, `^` among them (zlib), are taken for compressed data, which it
-decompresses without notice. It drops a byte order mark. But a block of a file may begin with any
-bytes. So this is the only module that calls the reader, and the reader sees our own line first.
+decompresses silently. It drops a byte order mark. But a block of a file may begin with any bytes.
+So only this module calls the reader, and always puts a line of its own before the block.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ def read_rows(
     are padded, long ones are cut. With one column, empty lines are rows; with several, the reader
     skips them. Quotes are those of RFC 4180; `quote` None means that cells are never quoted.
     """
-    # An empty row: it begins with no magic number whatever the separator is, and has as many cells
-    # as there are columns, since the reader expects of all rows what the first one has.
+    # An empty row. It begins with no magic number, whatever the separator is. It has as many cells
+    # as there are columns, because the reader expects all rows to be like the first one.
     own_line = separator.encode() * (width - 1) + b"\n"
     frame = pl.read_csv(
         b"".join((own_line, *pieces)),

@@ -1,8 +1,8 @@
-"""Which delimiter a file uses, where no contract says it.
+"""Detects the delimiter of a file if no contract gives it.
 
-Nothing is guessed that could corrupt data silently: where two readings are equally likely,
-where the first row is no header, or where the file is written in a way that is not looked for, the
-file is refused with the words to put into the contract.
+Nothing is guessed that could corrupt data silently: if two readings are equally likely, if the
+first row is not a header, or if the file is written in an unusual way, the file is refused, and the
+message has the text to put into the contract.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 _EXCEL_HINT = re.compile(rb"sep=([,;\t|])[\r\n]", re.IGNORECASE)
 _CLEARLY = 0.25
-"""So much larger must the share of fitting records be for one delimiter to win over another."""
+"""The minimum difference in the share of fitting records for one delimiter to win over another."""
 _HALF = 0.5
 _RARE = (*map(chr, (*range(1, 9), 11, 12, *range(14, 32), 127)), *"~^:!#§¦¬·•þ¶")
-"""Delimiters that exist, but are too rare to be taken without a word: Hive writes Ctrl-A."""
+"""Delimiters that exist, but are too rare to be accepted silently: Hive writes Ctrl-A."""
 _SEQUENCES = ("||", "::", "~|~", "|~|", "^|^", "#|#", "@@", "^^", "~~")
-"""Delimiters of several characters, which no dialect can name."""
+"""Delimiters of several characters, which a dialect can't express."""
 _LEAST_QUOTED = 2
 
 
@@ -42,10 +42,10 @@ def detect_dialect(
 
     `text` is the head of the file in UTF-8; `complete` says that it is the whole file; `known` are
     the names of the contract's fields, if there is one. A file without any of the four has one
-    column. `preferred` is the delimiter that the file's name stands for: it resolves doubts.
-    Raises UnreadableFile where the delimiter is in doubt or another one, where the content
-    contradicts the name, where the header is not the first row, and (without `known` names) where
-    the first row is a record.
+    column. `preferred` is the delimiter that the file's suffix implies: it resolves doubts. Raises
+    UnreadableFile if the delimiter is doubtful or none of the four, if the content contradicts the
+    name, if the header is not the first row, and (without `known` names) if the first row is a
+    record.
     """
     sample = Sample.of(text, complete=complete)
     _check_excel_hint(text)
@@ -87,13 +87,13 @@ def _fits(reading: Reading) -> bool:
 
 
 def _of_one_column(readings: Sequence[Reading], preferred: str | None) -> Reading:
-    """The reading of a file that none of the delimiters cuts."""
+    """The reading of a file that has none of the delimiters."""
     named = [one for one in readings if one.dialect.delimiter == preferred]
     return named[0] if named else readings[0]
 
 
 def _check_name_fits(reading: Reading, preferred: str | None) -> None:
-    """Refuse a file with another delimiter than its name stands for: one of the two is wrong."""
+    """Refuse a file whose delimiter is not the one that its suffix implies."""
     delimiter = reading.dialect.delimiter
     if preferred is None or delimiter == preferred:
         return
@@ -120,10 +120,10 @@ def _check_excel_hint(text: bytes) -> None:
 
 
 def _check_remedy(sample: Sample, usable: Sequence[Reading], *, fits: bool) -> None:
-    """Refuse a file that its first row does not fit, but that another reading makes right.
+    """Refuse a file whose first row is not its header if another reading makes it right.
 
-    Where it `fits` but lacks names, as in a preamble that a spreadsheet has padded, only a header
-    that is sure counts; otherwise the header's own fault is reported.
+    If the first row `fits` but lacks names, as in a preamble that a spreadsheet has padded, only a
+    certain header counts; otherwise the header's own fault is reported.
     """
     remedy = find_remedy(sample)
     if remedy is None or (fits and not remedy.sure):
@@ -165,7 +165,7 @@ def _oddity(dialect: Dialect) -> str:
 
 
 def _check_rare_delimiters(sample: Sample) -> None:
-    """Refuse a file of one column that another character cuts into the same number of cells."""
+    """Refuse a file of one column if a rare delimiter cuts its rows into equally many cells."""
     first_line = sample.text.lstrip(b"\r\n").split(b"\n", 1)[0].decode(errors="replace")
     readings = [
         Reading.of(sample, Dialect(delimiter=character), skip_blank=True)
@@ -234,7 +234,7 @@ def _is_quoted(cell: str) -> bool:
 
 
 def _check_header(reading: Reading) -> None:
-    """Refuse a file whose first row is a record: it would be lost, and be the columns' names."""
+    """Refuse a file whose first row is a record: its cells would become the columns' names."""
     if reading.labels and is_record(reading.labels, reading.sound):
         dialect = replace(reading.dialect, header=False)
         raise UnreadableFile(

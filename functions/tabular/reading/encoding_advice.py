@@ -1,4 +1,4 @@
-"""Which encoding a text may be in that is not valid in its own: a suggestion, never used by itself.
+"""Suggests an encoding for a text that is not valid in the expected one. It is only a suggestion.
 
 Only encodings in which the whole sample is valid are suggested. Windows' own code pages come before
 the standards that they extend (cp932 before Shift JIS), and gb18030, in which nearly anything is
@@ -27,7 +27,7 @@ _SUPERSETS = {
     "iso8859-9": "cp1254",
     "tis-620": "cp874",
 }
-"""What Windows calls by the name on the left, or what extends it."""
+"""The code page that Windows calls by the name on the left, or that extends it."""
 
 _COMMON_LEADS: dict[str, tuple[tuple[int, int, int], ...]] = {
     "cp932": ((0x81, 0x84, 0x40), (0x88, 0x98, 0x40)),
@@ -36,9 +36,9 @@ _COMMON_LEADS: dict[str, tuple[tuple[int, int, int], ...]] = {
     "euc_jp": ((0xA1, 0xA1, 0xA1), (0xA4, 0xA5, 0xA1), (0xB0, 0xCF, 0xA1)),
     "cp950": ((0xA1, 0xC6, 0x40),),
 }
-"""East Asian encodings, and where they have their ordinary characters: from and to which first
-byte, with which second byte at least. Text read in a wrong one is scattered over all of its table.
-Of those that fit equally well the first is taken: its ordinary characters are fewer."""
+"""East Asian encodings and the ranges of their ordinary characters: first and last lead byte, and
+the lowest second byte. Text that is read in a wrong encoding is scattered over its whole table. Of
+encodings that fit equally well the first is taken, because it has fewer ordinary characters."""
 _EAST_ASIAN_SHARE = 0.7
 _SINGLE_BYTE = (
     *("cp1252", "cp1250", "cp1255", "cp1253", "cp1251", "cp1256", "cp874"),
@@ -47,10 +47,11 @@ _SINGLE_BYTE = (
 _SCRIPTS = ((0x250, "latin"), (0x400, "greek"), (0x590, "cyrillic"), (0x600, "hebrew"))
 _APOSTROPHE = "\u2019"
 _PUNCTUATION = "\xa0\u2018\u201c\u201d\u2013\u2014\u2026\u20ac\xa3\xa7\xa9\xab\xae\xb0\xbb\u2122"
-"""What ordinary text has beside letters: no-break space, quotes, dashes, euro and such."""
+"""Characters that ordinary text has besides letters, such as no-break space, quotes, dashes and the
+euro sign."""
 _LIKELY = 0.45
 _USUAL, _BETTER = "cp1252", 0.15
-"""The usual one, and by how much another one must fit better."""
+"""The usual encoding, and by how much another one must fit better."""
 _SCRIPT_SHARE = 0.1
 _CERTAIN_SEQUENCES = 8
 """This many characters of two bytes or more are not valid UTF-8 by chance, in encodings that have
@@ -58,13 +59,13 @@ such characters themselves."""
 
 
 def suggest_encoding(sample: bytes, current: str = "utf-8") -> str | None:
-    """The likeliest encoding for whole lines that are not valid in `current`; None if none is."""
+    """The most likely encoding of whole lines that are not valid in `current`, or None."""
     lines = _beyond_ascii(sample)
     text = b"".join(lines)
     if not lines or b"\0" in text:
         return None
     if current == "utf-8":
-        # Where most lines are valid, others are damaged: no other encoding is that of the file.
+        # If most lines are valid, the others are damaged: the file has no other encoding.
         valid = sum(_decoded(line, "utf-8") is not None for line in lines)
         if valid * 2 >= len(lines):
             return None
@@ -77,7 +78,7 @@ def suggest_encoding(sample: bytes, current: str = "utf-8") -> str | None:
 
 
 def wide_encoding(content: bytes) -> str | None:
-    """The encoding of two or four bytes a character that a file without a mark is text in."""
+    """The encoding with two or four bytes per character of a file without a mark, or None."""
     for name, unit in (("utf-32-le", 4), ("utf-32-be", 4), ("utf-16-le", 2), ("utf-16-be", 2)):
         whole = content[: min(len(content), _SAMPLE_BYTES) // unit * unit]
         text = _decoded(whole, name)
@@ -93,7 +94,7 @@ def _is_text(character: str) -> bool:
 def is_surely_utf8(text: bytes, encoding: Encoding) -> bool:
     """Whether whole lines in an encoding of bytes are UTF-8 with characters beyond ASCII.
 
-    In encodings of single bytes such sequences make no words: one is enough.
+    In single-byte encodings such sequences do not occur in words: one is enough.
     """
     if text.isascii():
         return False
@@ -105,7 +106,7 @@ def is_surely_utf8(text: bytes, encoding: Encoding) -> bool:
 
 
 def _beyond_ascii(sample: bytes) -> list[bytes]:
-    """The lines that are not ASCII, as many as are worth looking at."""
+    """The lines that are not ASCII, up to a number that is sufficient for a decision."""
     lines, size = [], 0
     for line in sample.splitlines(keepends=True):
         if not line.isascii():
@@ -136,8 +137,8 @@ def _east_asian(text: bytes, current: str) -> str | None:
 def _common_share(decoded: str, encoding: str) -> float:
     """The share of letters beyond ASCII that are ordinary ones of an encoding, beside others.
 
-    A single one between ASCII letters is none: Windows' apostrophe and the letter after it are
-    valid in cp932, too.
+    A single such character between ASCII letters is not counted: Windows' apostrophe and the letter
+    after it are valid in cp932, too.
     """
     beyond = common = 0
     padded = f" {decoded} "
@@ -175,7 +176,7 @@ def _single_byte(text: bytes, current: str) -> str | None:
 
 
 def _word_likeness(decoded: str) -> float:
-    """How much the characters beyond ASCII look like parts of words, from 0 to 1 each."""
+    """How much the characters beyond ASCII look like parts of words; each counts from 0 to 1."""
     points = list(_points(f" {decoded} "))
     likeness = sum(points) / len(points) if points else 0.0
     letters = [character for character in decoded if character.isalpha()]

@@ -1,7 +1,7 @@
 """The end-of-file mark of DOS and CP/M: 0x1A (Ctrl-Z) after the text, alone or as padding.
 
-Old programs append it, and it is no part of the file's text. Only the very end of the file is
-looked at: anywhere else the byte is data.
+Old programs append it; it is not part of the file's text. Only the very end of the file is looked
+at: anywhere else the byte is data.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 _MARK = b"\x1a"
 MOST_PADDING = 4096
-"""CP/M filled its last block of 128 bytes; of this much padding nothing is known to make more."""
+"""CP/M padded the last block of 128 bytes. No program is known to write more than this."""
 
 
 def without_end_marks(chunks: Iterable[bytes], encoding: Encoding) -> Iterator[bytes]:
     """The chunks of a file's bytes up to its end, without the marks there.
 
-    The first chunk begins with a character. Chunks that don't go on to the file's end lose at most
-    a tail of such bytes, so whoever reads a range asks for some bytes beyond it.
+    The first chunk begins with a character. Chunks that end before the file's end lose at most a
+    tail of such bytes, so a caller that reads a range asks for some bytes beyond it.
     """
     # A mark in UTF-16 or UTF-32 has NULs beside it, which ordinary text there ends with, too.
     filler = _MARK if encoding.unit == 1 else _MARK + b"\0"

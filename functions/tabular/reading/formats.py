@@ -1,4 +1,4 @@
-"""Files that are plainly no CSV: recognised by how they begin, so that they are refused by name.
+"""Recognises formats that are clearly not CSV by a file's first bytes.
 
 Every pattern is one that no header of a CSV file matches: `PAR1`, `<TICKER>` and `[id]` are names
 of columns somewhere.
@@ -40,7 +40,7 @@ _BINARY = {
     rb"\x89PNG\r\n|GIF8[79]a[^\r\n,;\t|]|\xff\xd8\xff|II\x2a\x00|MM\x00\x2a": "an image",
     rb"\x7fELF|MZ[^\r\n,;\t|]{0,60}\x00": "a program",
 }
-"""What binary files begin with."""
+"""The first bytes of binary files, and their formats."""
 
 _TEXT = {
     rb"(?i:<!doctype\s+html|<html[\s>]|<head[\s>]|<body[\s>])": "an HTML page",
@@ -56,7 +56,7 @@ _TEXT = {
     rb"(?:--|/\*)[^\r\n]*(?:SQL Dump|SQL dump|database dump)": "an SQL dump",
     rb"(?i:(?:create table|insert into)\s+[^\s,;()]+\s*[\s(])": "an SQL script",
 }
-"""What texts that are no table begin with, after white space."""
+"""The beginnings, after white space, of texts that are not a table."""
 
 _MARKUP = re.compile(rb"<!--|<([A-Za-z][A-Za-z0-9:._-]*)(?:\s[^<>]*)?>")
 _HTML_TAGS = {b"div", b"table", b"p", b"script", b"title", b"center", b"pre", b"h1"}
@@ -73,14 +73,15 @@ _CONTROLS = {*range(0x20), 0x7F} - set(b"\t\n\r\x0b\x0c\x1a")
 
 
 def binary_format(content: bytes) -> str | None:
-    """What a file that begins with these bytes is, if it is none that holds text."""
+    """The name of the binary format of a file that begins with these bytes; None for text."""
     return _first(_BINARY, content)
 
 
 def is_binary(content: bytes) -> bool:
-    """Whether a file in an encoding of ASCII's kind is encrypted, compressed or another binary one.
+    """Whether a file in an ASCII-based encoding is encrypted, compressed or otherwise binary.
 
-    Text may have a few control characters, as delimiters say; it never has many different ones.
+    Text may have a few control characters, for example as delimiters, but never many different
+    ones.
     """
     start = content[:_BINARY_LOOKED_AT]
     controls = set(start) & _CONTROLS
@@ -93,7 +94,7 @@ def is_binary(content: bytes) -> bool:
 
 
 def text_format(text: bytes, *, complete: bool) -> str | None:
-    """What a text is, in UTF-8 and `complete` or only its head, if it is plainly no table."""
+    """The name of the format of a text in UTF-8, whole or cut, that is clearly not a table."""
     start = text.lstrip(b" \t\r\n\xef\xbb\xbf")
     found = _first(_TEXT, start)
     if found is None and start.startswith(b"<"):
@@ -104,7 +105,7 @@ def text_format(text: bytes, *, complete: bool) -> str | None:
 
 
 def refusal(what: str) -> str:
-    """The message about a file that is no CSV."""
+    """The message about a file that is not CSV."""
     advice = _ADVICE.get(what, "Export it as CSV in UTF-8")
     return f"This is not a CSV file but {what}. {advice} and upload that."
 

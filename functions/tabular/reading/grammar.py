@@ -1,14 +1,14 @@
-"""Where records begin and end: the one place that knows quotes, line ends and malformed records.
+"""Finds where records begin and end: the only module that knows quotes and malformed records.
 
 A record ends at the first line end outside a quoted cell. Line ends are LF, CR LF and CR, in any
 mix. A quoted cell ends at a quote followed by a delimiter, a line end or the end of the file. A
 record in which a quote is anywhere else, or whose quoted cell is not closed within
-`MAX_RECORD_BYTES` of the record's start, is malformed: it is its first physical line, and the next
-record begins with the next line. So damage never spreads beyond its line.
+`MAX_RECORD_BYTES` of the record's start, is malformed: it consists of its first physical line, and
+the next record begins on the next line. So damage never spreads beyond its line.
 
 So a record of several lines has an odd number of quotes on its first line, because every cell
-before the open one is well-formed. A line with an even number of quotes is a record by itself,
-whatever else is in it. Only lines with an odd number are examined one by one.
+before the open one is well-formed. A line with an even number of quotes is always a whole record.
+Only lines with an odd number are examined one by one.
 
 Example, of four physical lines and three records:
 
@@ -68,12 +68,12 @@ class Spans(NamedTuple):
 
 @dataclass(frozen=True)
 class Grammar:
-    """How a dialect's records look, in the bytes of one encoding."""
+    """The syntax of a dialect's records, in the bytes of one encoding."""
 
     dialect: Dialect
     encoding: str = "utf-8"
     verbatim: frozenset[str] = frozenset()
-    """Cells in which escapes stay as they are, where they are not quoted."""
+    """Cells whose escapes are kept as they are unless the cell is quoted."""
 
     @cached_property
     def delimiter(self) -> bytes:
@@ -82,19 +82,19 @@ class Grammar:
 
     @cached_property
     def quote(self) -> bytes | None:
-        """The quote's bytes, None where cells are never quoted."""
+        """The quote's bytes; None if cells are never quoted."""
         quote = self.dialect.quote_char
         return quote.encode(self.encoding) if quote else None
 
     @cached_property
     def escape(self) -> bytes | None:
-        """The escape character's bytes, None where there is none."""
+        """The escape character's bytes; None if there is none."""
         escape = self.dialect.escape_char
         return escape.encode(self.encoding) if escape else None
 
     @cached_property
     def comment(self) -> bytes | None:
-        """What comments begin with, None where there are none. A comment is its physical line."""
+        """The bytes with which comments begin, or None. A comment is one physical line."""
         mark = self.dialect.comment_char
         return mark.encode(self.encoding) if mark else None
 
@@ -111,7 +111,7 @@ class Grammar:
         )
 
     def is_plain_in(self, text: bytes) -> bool:
-        """Whether this text, for all that it holds, could be of a plain dialect."""
+        """Whether this text contains nothing that a plain dialect would read in another way."""
         if self.is_plain:
             return True
         if len(self.delimiter) != 1 or (self.quote is not None and len(self.quote) != 1):
@@ -131,10 +131,10 @@ class Grammar:
         return self.quote is not None or self.escape is not None
 
     def record_end(self, text: bytes, start: int, *, complete: bool) -> int:
-        """Where the record that begins at `start` ends, its line end included; or an Outcome.
+        """The end of the record that begins at `start`, after its line end; or an Outcome.
 
-        `complete` says that the file ends where `text` does. INCOMPLETE is only said otherwise,
-        and never where more than MAX_RECORD_BYTES of text are there.
+        `complete` says that the file ends where `text` does. INCOMPLETE is returned only if it does
+        not, and never for more than MAX_RECORD_BYTES of text.
         """
         undecided = not complete and len(text) - start <= MAX_RECORD_BYTES
         if self.comment and text.startswith(self.comment, start):
@@ -160,9 +160,10 @@ class Grammar:
         return match is not None and match.end() == len(record) and not match["end"]
 
     def records(self, text: bytes, *, complete: bool, most: int) -> Iterator[bytes]:
-        """Cut the first `most` records off a text that begins with one, without line ends.
+        """The first `most` records of a text that begins with one, without line ends.
 
-        Record by record, so for heads of files only. An incomplete last record is left out.
+        It works record by record, so it is for heads of files only. An incomplete last record is
+        left out.
         """
         start = 0
         while most and start < len(text):
@@ -177,7 +178,7 @@ class Grammar:
     def cells(self, record: bytes) -> list[str] | None:
         """Cut a record without its line end into cells; None if it is malformed.
 
-        What is not valid in the grammar's encoding becomes U+FFFD.
+        Bytes that are not valid in the grammar's encoding become U+FFFD.
         """
         if self.is_plain and (self.quote is None or self.quote not in record):
             return record.decode(self.encoding, "replace").split(self.dialect.delimiter)
@@ -199,7 +200,7 @@ class Grammar:
             start = end + len(delimiter)
 
     def _cell_text(self, cell: str) -> str:
-        """Take quotes and escapes off a cell."""
+        """Remove the quotes and escapes of a cell."""
         dialect = self.dialect
         if dialect.skip_initial_space:
             cell = cell.lstrip(" ")
@@ -267,7 +268,7 @@ class Grammar:
         return Spans(multi, lines, within, physical, marks)
 
     def marks(self, text: bytes) -> bytes:
-        """What of a text's bytes may matter: quotes, control characters and backslashes, in order.
+        """The quotes, control characters and backslashes of a text, in order.
 
         One pass over the text, for the search for odd lines and for what JSON would escape.
         """
@@ -284,7 +285,8 @@ class Grammar:
         if len(self.quote) > 1 or not has_regular_line_ends(text):
             lines = enumerate(text.splitlines())
             return [number for number, line in lines if line.count(self.quote) % 2]
-        # Down to quotes and line feeds: pairs vanish, what is left is one quote an odd line.
+        # Only quotes and line feeds remain. Without pairs of quotes, one quote is left on each odd
+        # line.
         bare = marks.translate(None, self._neither_quote_nor_line_feed)
         line_feeds = bare.replace(self.quote * 2, b"").split(self.quote)[:-1]
         return list(accumulate(map(len, line_feeds)))
@@ -327,7 +329,7 @@ class Grammar:
 
     @cached_property
     def _record(self) -> re.Pattern[bytes]:
-        """A whole record with its line end, which is empty at the end of the text."""
+        """The pattern of a record with its line end, which is empty at the end of the text."""
         return re.compile(
             b"%b(?:%b%b)*+(?P<end>\r\n|\r|\n|\\Z)"
             % (self._cell, re.escape(self.delimiter), self._cell),
@@ -336,7 +338,7 @@ class Grammar:
 
     @cached_property
     def _open(self) -> re.Pattern[bytes]:
-        """The beginning of a record that may turn out well: the text ends in a quoted cell."""
+        """The pattern of a record's beginning that ends in a quoted cell, so may be well-formed."""
         if self.quote is None:
             return re.compile(
                 b"(?:%b(?:\r\n|.)|[^\r\n])*+(?:%b)?\\Z" % ((re.escape(self.escape or b""),) * 2)

@@ -1,4 +1,4 @@
-"""The rows before the data: the header's names, and where the first record begins."""
+"""Reads the rows before the data: finds the header's names and the start of the first record."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class HeadReader:
         """The header's names, and `position` after it.
 
         Header rows are counted from 1 over all rows of the file, comment rows by the line on which
-        they begin, as among the data. Where a header row is a comment, the header is the next row
-        that is none; without a contract, blank rows before the header do not count.
+        they begin, as among the data. If a header row is a comment, the header is the next row that
+        is not one. Without a contract, blank rows before the header do not count.
         """
         dialect = self._grammar.dialect
         wanted = sorted(dialect.header_rows)
@@ -65,7 +65,7 @@ class HeadReader:
             line += count_lines(self._text[start:end])
 
     def _is_blank(self, record: bytes) -> bool:
-        """Whether a row holds nothing but white space in its cells."""
+        """Whether the cells of a row contain only white space."""
         if not record.strip():
             return True
         cells = self._grammar.cells(record)
@@ -89,6 +89,6 @@ class HeadReader:
 
 
 def _joined(rows: list[list[str]], join: str) -> list[str]:
-    """Put the names of several header rows together, column by column."""
+    """Join the names of several header rows, column by column."""
     columns = itertools.zip_longest(*rows, fillvalue="")
     return [join.join(part for part in column if part) for column in columns]

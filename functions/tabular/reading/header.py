@@ -1,6 +1,6 @@
-"""Which column of the file is which field of the contract.
+"""Matches the columns of the file to the fields of the contract.
 
-No message here repeats a label of the file: where a file has no header, its labels are a record.
+No message here repeats a label of the file: if a file has no header, its labels are a record.
 Messages give column numbers, and names that the contract has.
 """
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
     from tabular.model import Contract
 
 _LISTED = 8
-"""Names and numbers listed in a message; a header may have thousands."""
+"""Maximum number of names or column numbers in a message; a header may have thousands."""
 _EXTRA_ALLOWED = ("subset", "partial")
 _MISSING_ALLOWED = ("superset", "partial")
 _CERTAIN_NAMES = 2
 _CERTAIN_SHARE = 2 / 3
-"""Labels are certainly a header if at least two of them, and two of three, are the contract's."""
+"""Labels are certainly a header if at least two of them, and two thirds, are the contract's."""
 
 
 class Column(NamedTuple):
-    """A field of the output, and its cell's index in the record; None: the file lacks it."""
+    """A field of the output, and its cell's index in the record, None if the file lacks it."""
 
     position: int | None
     field: Field
 
 
 def check_labels(labels: Sequence[str]) -> None:
-    """Raise HeaderMismatch, with positions, where labels are blank or occur twice."""
+    """Raise HeaderMismatch, with positions, if labels are blank or occur twice."""
     blank = [number for number, label in enumerate(labels, 1) if not label.strip()]
     if blank:
         raise HeaderMismatch(
@@ -56,8 +56,8 @@ def match_columns(labels: Sequence[str], contract: Contract) -> tuple[Column, ..
     """Find the contract's fields among the file's labels; the columns are in output order.
 
     The rules are Table Schema's `fieldsMatch`, widened by the contract's policies for extra and
-    missing columns. Where `fieldsMatch` itself allows them, extra columns are dropped and missing
-    ones are null unless a policy says otherwise. Raises HeaderMismatch.
+    missing columns. If `fieldsMatch` itself allows them, extra columns are dropped and missing ones
+    are null, unless a policy says otherwise. Raises HeaderMismatch.
     """
     labels = as_fields(labels, contract)
     _check_aliases(labels, contract)
@@ -126,7 +126,7 @@ def _check_aliases(labels: Sequence[str], contract: Contract) -> None:
 
 
 def as_fields(labels: Sequence[str], contract: Contract) -> list[str]:
-    """The labels, where one means a field as the name of that field.
+    """The labels; each one that means a field is replaced by the field's name.
 
     A label means a field if it is its name or an alias of it, in any case if the dialect says that
     case does not matter.
@@ -189,7 +189,7 @@ def _certain_header(labels: Sequence[str], known: int) -> tuple[str, ...] | None
 
 
 def _unmatched(labels: Sequence[str], extra: list[int]) -> str:
-    """Say which columns are no field of the contract, and what none at all may mean."""
+    """Say which columns are not fields of the contract, and what it may mean if none is."""
     if not extra:
         return f"The header has {len(labels)} columns, all of which the contract knows."
     if len(extra) < len(labels):
@@ -243,7 +243,7 @@ def _check_output_names(columns: list[Column], contract: Contract) -> None:
 
 
 def _lookalike(missing: Iterable[Field], extra: Iterable[int], labels: Sequence[str]) -> str:
-    """Point at a column whose name differs in case, white space or invisible characters only."""
+    """A hint at a column whose name differs only in case, white space or invisible characters."""
     plain = {_plain(labels[place]): place for place in extra}
     for field in missing:
         place = plain.get(_plain(field.name))

@@ -1,6 +1,7 @@
 """How a file is read: encoding, compression, dialect, header, and which column is which field.
 
-Settled once from the file's head and the dataset's contract; every split then reads alike.
+This is decided once, from the file's head and the dataset's contract, so that every split reads in
+the same way.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from tabular.sink import ReadRange
 
 MAX_COLUMNS = 50_000
-"""Three times what a spreadsheet has; each column costs memory in every step."""
+"""Three times the maximum of a spreadsheet; each column costs memory in every step."""
 
 _WHITE_SPACE = "".join(char for char in map(chr, range(0x3001)) if char.isspace())
 
@@ -52,17 +53,16 @@ BlankRows = Literal["skip-white", "skip-empty", "reject"]
 
 @dataclass(frozen=True)
 class Layout:
-    """Everything that reading a file's records takes.
+    """Everything that is needed to read a file's records.
 
-    `labels` are the header's names (the contract's where the file has no header): a record has as
-    many cells. `data_start` is the byte offset, in the decompressed file, of the first data
-    record, and `data_line` its 1-based physical line. `size`
-    is the object's size in bytes as stored. `blank_rows`: without a contract, rows of
-    nothing but white space are skipped; with one, rows whose cells are all empty are skipped or
-    rejected, as its dialect says. `likely_encoding` is one that the head is valid in, where it is
-    not in its own. `trailing_delimiter`: the header ends with a delimiter, so records may, too. The
-    empty cell after it belongs to no column, and is not in `labels`. `member` has the content if
-    the file is a ZIP archive.
+    `labels` are the header's names (the contract's if the file has no header): a record has as many
+    cells. `data_start` is the byte offset, in the decompressed file, of the first data record, and
+    `data_line` its 1-based physical line. `size` is the object's size in bytes as stored.
+    `blank_rows`: without a contract, rows that contain only white space are skipped; with one, rows
+    whose cells are all empty are skipped or rejected, as its dialect says. `likely_encoding` is an
+    encoding in which the head is valid, if it is not valid in its own. `trailing_delimiter`: the
+    header ends with a delimiter, so records may, too. The empty cell after it belongs to no column,
+    and is not in `labels`. `member` has the content if the file is a ZIP archive.
     """
 
     encoding: str
@@ -116,7 +116,7 @@ class Layout:
 
     @cached_property
     def grammar(self) -> Grammar:
-        """Where records begin and end, in the bytes that the structure is searched in."""
+        """The grammar of records, in the bytes in which their structure is searched."""
         return Grammar(self.dialect, self.codec.structure_name, self._verbatim)
 
     @cached_property
@@ -126,7 +126,7 @@ class Layout:
 
     @property
     def _verbatim(self) -> frozenset[str]:
-        r"""Missing values that hold the escape character, such as MySQL's null, `\N`."""
+        r"""Missing values that contain the escape character, such as MySQL's null, `\N`."""
         escape = self.dialect.escape_char
         if escape is None:
             return frozenset()
@@ -135,12 +135,12 @@ class Layout:
 
     @property
     def blank_characters(self) -> str:
-        """What the text of a row that is skipped as blank is made of; other text may be, too."""
+        """The characters of rows that are skipped as blank; other rows may consist of them, too."""
         white = _WHITE_SPACE if self.blank_rows == "skip-white" else ""
         return self.dialect.blank_characters + white
 
     def skips(self, cells: Sequence[str]) -> bool:
-        """Whether a row of these cells is blank, and therefore no record."""
+        """Whether a row of these cells is blank, and therefore not a record."""
         if self.blank_rows == "skip-white":
             return not any(map(str.strip, cells))
         return self.blank_rows == "skip-empty" and not any(cells)
@@ -170,7 +170,7 @@ class Layout:
         )
 
     def facts(self) -> dict[str, Any]:
-        """What people want to know about how the file was read; JSON-able."""
+        """How the file was read, for people; JSON-able."""
         return {
             "size": self.size,
             "encoding": self.encoding,
@@ -233,7 +233,7 @@ def read_layout(
         _check_not_utf8(body[:cut], encoding)
         likely = _likely_encoding(body[:cut], encoding)
     preferred = DELIMITERS.get(opened.suffix or "")
-    dialect = _settle_dialect(text, encoding, contract, complete=complete, preferred=preferred)
+    dialect = _decide_dialect(text, encoding, contract, complete=complete, preferred=preferred)
     # The contract, if it says which fields there are.
     named = contract if contract is not None and contract.fields else None
     reader = HeadReader(text, Grammar(dialect, encoding.structure_name), complete=complete)
@@ -276,20 +276,20 @@ def read_layout(
 
 
 def _by_reference(labels: list[str], settings: Contract | None) -> Contract:
-    """The reference's rules for a file of this header, with the contract's settings if it has."""
+    """The rules for a file of this header without a schema, with the contract's settings if any."""
     if settings is None:
         return reference_contract(labels)
     return replace(settings, fields=reference_contract(labels, settings.output_names).fields)
 
 
 def _check_format(what: str | None) -> None:
-    """Raise UnsupportedFormat where the file is something other than text of a table."""
+    """Raise UnsupportedFormat if the file is not the text of a table."""
     if what is not None:
         raise UnsupportedFormat(refusal(what))
 
 
 def _find_encoding(content: bytes, contract: Contract | None) -> tuple[Encoding, int]:
-    """The encoding, and the byte order mark's length. The mark wins over what the contract says."""
+    """The encoding, and the length of the byte order mark, which overrides the contract."""
     for mark, name in BOMS:
         if content.startswith(mark):
             return Encoding(name), len(mark)
@@ -313,7 +313,7 @@ def _find_encoding(content: bytes, contract: Contract | None) -> tuple[Encoding,
 
 
 def _check_not_utf8(text: bytes, encoding: Encoding) -> None:
-    """Raise UnsupportedEncoding where a contract's encoding would make nonsense of UTF-8."""
+    """Raise UnsupportedEncoding if the contract's encoding would misread text that is UTF-8."""
     if encoding.unit == 1 and encoding.name != "utf-8" and is_surely_utf8(text, encoding):
         raise UnsupportedEncoding(
             f"The file is UTF-8, and the contract says {encoding.name}: every character beyond "
@@ -323,12 +323,12 @@ def _check_not_utf8(text: bytes, encoding: Encoding) -> None:
 
 
 def _likely_encoding(text: bytes, encoding: Encoding) -> str | None:
-    """Another encoding that the head is valid in, where it is not in its own."""
+    """Another encoding in which the head is valid, if it is not valid in its own."""
     _, undecodable = encoding.to_utf8(text)
     return suggest_encoding(text, encoding.name) if undecodable else None
 
 
-def _settle_dialect(
+def _decide_dialect(
     text: bytes,
     encoding: Encoding,
     contract: Contract | None,
@@ -339,7 +339,7 @@ def _settle_dialect(
     if contract is not None and contract.dialect is not None:
         dialect = contract.dialect
         if dialect.escape_char is not None and dialect.escape_char == dialect.quote_char:
-            # A quote that is escaped by itself is a doubled quote.
+            # A quote that is its own escape character means doubled quotes.
             return replace(dialect, escape_char=None, double_quote=True)
         return dialect
     if encoding.byte_structured and encoding.name != "utf-8":
@@ -357,14 +357,14 @@ def _blank_rows(contract: Contract | None, dialect: Dialect) -> BlankRows:
 def _read_labels(
     reader: HeadReader, dialect: Dialect, contract: Contract | None, *, skip_blank: bool
 ) -> list[str]:
-    """The header's names; the contract's where there is no header."""
+    """The header's names; the contract's if there is no header."""
     if dialect.header:
         return reader.labels(skip_blank=skip_blank)
     return [field.name for field in contract.fields] if contract else []
 
 
 def _check_text(labels: list[str], encoding: Encoding, likely: str | None) -> None:
-    """Raise UnsupportedEncoding where the header could not be decoded."""
+    """Raise UnsupportedEncoding if the header could not be decoded."""
     example = f', for example "encoding": "{likely}"' if likely else ""
     for number, label in enumerate(labels, 1):
         if "\ufffd" in label:
@@ -385,7 +385,7 @@ def _check_columns(count: int) -> None:
 
 
 def _original_size(body: bytes, encoding: Encoding, lines: int, text_size: int) -> int:
-    """How many of the file's bytes hold the first `lines` lines, which are `text_size` of text."""
+    """The size in the file of its first `lines` lines, which have `text_size` bytes of text."""
     if encoding.byte_structured:
         return text_size
     return sum(map(len, encoding.split_lines(body)[:lines]))

@@ -1,4 +1,4 @@
-"""Line ends in bytes: LF, CR LF or CR, mixed as the file likes."""
+"""Line ends in bytes: LF, CR LF or CR, in any mix."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
 def line_end(text: bytes, start: int) -> int:
-    """Where the physical line that begins at `start` ends, its line end included."""
+    """The end of the physical line that begins at `start`, after its line end."""
     match = _LINE_END.search(text, start)
     return match.end() if match else len(text)
 
 
 def strip_line_end(line: bytes) -> bytes:
-    """Take one line end off."""
+    """The line without its line end."""
     if line.endswith(b"\r\n"):
         return line[:-2]
     return line[:-1] if line.endswith((b"\n", b"\r")) else line

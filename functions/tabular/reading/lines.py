@@ -11,7 +11,7 @@ from tabular.reading.csv_reader import read_rows
 from tabular.reading.line_ends import has_regular_line_ends, strip_line_end
 
 _SEPARATORS = "\x01\x02\x03\x1c\x1d\x1e\x1f"
-"""One of them that the text doesn't hold makes the CSV reader a reader of lines."""
+"""With one that the text does not contain as delimiter, the CSV reader reads whole lines."""
 
 
 class Lines:

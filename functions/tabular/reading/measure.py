@@ -1,4 +1,4 @@
-"""How many records a split has, and the proof that it ends with one."""
+"""Counts the records of a split, and proves that it ends with one."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 A patch names a record by its row number and says what its cells are now. The record keeps its
 number, line, offset and text, so everything that follows (types, constraints, uniqueness, splits)
-treats it as if its cells had been so from the start.
+treats it as if the file had contained these cells.
 
 Example: the record `7,abc` in row 2 is patched with `(None, "12")`. Its cells are `7` and `12`.
 """

@@ -27,7 +27,7 @@ MOST_LISTED_CELLS = 20
 """Maximum number of missing or extra cells of a record that are listed one by one. A record of
 4 MiB could have millions, each with a fault of a hundred bytes."""
 _FILE_STARTS = "\ufeff\x1a"
-"""What concatenated files leave before a header: a byte order mark, or DOS's end mark."""
+"""Characters that concatenation leaves before a header: a byte order mark, or DOS's end mark."""
 _LOST = "\ufffd"
 """The character that replaces bytes that cannot be decoded."""
 

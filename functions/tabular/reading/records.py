@@ -1,4 +1,4 @@
-"""From a block's bytes to its records, and to their cells.
+"""Cuts a block's bytes into records, and these into cells.
 
 A record is sound if it has as many cells as the header, well-formed quotes, no NUL, no bytes that
 cannot be decoded, and no more than MAX_RECORD_BYTES.
@@ -174,8 +174,8 @@ class Records:
     def _read_plain(self) -> Parsed | None:
         """What Polars' CSV reader makes of the records.
 
-        It pads short records and cuts long ones, without a word, so the cells' lengths are compared
-        with the record's. None where it turns out to read otherwise than the dialect has it.
+        It silently pads short records and cuts long ones, so the cells' lengths are compared with
+        the record's. None if it turns out to read differently from the dialect.
         """
         width, delimiter = self._layout.width, self._layout.dialect.delimiter
         texts, quoted = self.texts, self._quoted
@@ -233,9 +233,9 @@ class Records:
     def _fits(self, texts: pl.Series, frame: pl.DataFrame, quoted: pl.Series | None) -> pl.Series:
         """Which well-formed records surely have as many cells as the header (Boolean).
 
-        A record is as long as its cells, its delimiters and its quotes. What has been cut off a
-        long record has a delimiter at least, and to a short one delimiters that it does not have
-        are counted. Doubled quotes are not sure.
+        A record is as long as its cells, its delimiters and its quotes. The part that was cut off a
+        long record has at least one delimiter, and for a short record more delimiters are counted
+        than it has. Records with doubled quotes are not sure.
         """
         delimiters = self._layout.width - 1
         lengths = frame.select(pl.sum_horizontal(pl.all().str.len_bytes())).to_series() + delimiters
@@ -301,7 +301,7 @@ class Records:
         return pl.Series(list(accumulate(map(len, lines), initial=0)), dtype=pl.UInt64)
 
     def _joined(self, physical: pl.Series) -> tuple[pl.Series, pl.Series]:
-        """Put the lines of each record together."""
+        """Join the lines of each record."""
         lines = pl.int_range(len(physical), dtype=pl.UInt32, eager=True)
         multi = self.block.spans.multi
         if not multi:

@@ -1,7 +1,7 @@
-"""How the head of a file reads under a dialect: what detection decides by, and advice is tried on.
+"""Reads the head of a file under a dialect, for detection and for advice.
 
-A `Reading` is made by the code that reads the file itself, so what it shows is what would become of
-the file.
+A `Reading` is made by the code that reads the file itself, so it shows how the file would really be
+read.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _SAMPLE_BYTES = 1024 * 1024
 _LEAST_RECORDS = 4
 """Number of records that are read however long they are."""
 RIGHT = 0.9
-"""A reading is right if so large a share of its records is well-formed and as wide as the header:
-a few may be faulty, and are quarantined."""
+"""A reading is right if at least this share of its records is well-formed and as wide as the
+header: a few may be faulty, and are quarantined."""
 _MOST = 0.9
 _SEQUENCE = 3
 
@@ -98,13 +98,13 @@ class Reading:
 
     @cached_property
     def names_columns(self) -> bool:
-        """Whether the header has a name of its own for every column."""
+        """Whether the header has a different name for every column."""
         names = [label.strip().lower().replace(" ", "_") for label in self.labels or ()]
         return bool(names) and all(names) and len(set(names)) == len(names)
 
     @cached_property
     def is_right(self) -> bool:
-        """Whether a file that reads so is one: named columns, and nearly all records fit them."""
+        """Whether this reading is right: columns are named, and nearly all records fit them."""
         return (
             self.names_columns
             and self.fitting >= RIGHT
@@ -152,14 +152,14 @@ _KINDS = (
 )
 _NUMBERS = ("integer", "number")
 _TELLING = ("date", "email", "time", "uuid")
-"""A label of such a kind above cells of the same kind is a cell. With numbers it may be a year."""
+"""A label of one of these kinds above cells of the same kind is a cell. A number may be a year."""
 
 
 def is_record(labels: Sequence[str], records: Sequence[Sequence[str]]) -> bool:
     """Whether the labels are surely a record, and not the names of the columns below.
 
-    `records` are as wide as the labels. Nothing is said where it may be names: a header of years
-    beside a name is one, and text above text may always be.
+    `records` are as wide as the labels. Labels that may be names are never a record: for example,
+    years next to a name, and text above text.
     """
     kinds = [_kind(label) for label in labels]
     if kinds and not any(kind in ("text", "") for kind in kinds):
@@ -174,7 +174,7 @@ def is_record(labels: Sequence[str], records: Sequence[Sequence[str]]) -> bool:
 
 
 def is_header(labels: Sequence[str], records: Sequence[Sequence[str]]) -> bool:
-    """Whether the labels are surely names: a column below is of a kind that its label is not."""
+    """Whether the labels are surely names: a column has cells of another kind than its label."""
     if is_record(labels, records):
         return False
     kinds = [_kind(label) for label in labels]
@@ -191,7 +191,7 @@ class _Column(NamedTuple):
 
     @property
     def below(self) -> str:
-        """The kind of nearly all cells that have content; text if they are of several."""
+        """The kind of nearly all cells that have content; text if there are several kinds."""
         kinds = Counter(_kind(cell) for cell in self.cells if cell)
         if not kinds:
             return ""
@@ -207,7 +207,7 @@ class _Column(NamedTuple):
 
     @property
     def continues(self) -> bool:
-        """Whether the label and the integers below count on, such as 1001, 1002, 1003, 1004."""
+        """Whether the label and the integers below are consecutive, such as 1001, 1002, 1003."""
         run = [self.label, *self.cells[:_SEQUENCE]]
         if len(run) <= _SEQUENCE or any(_kind(cell) != "integer" for cell in run):
             return False

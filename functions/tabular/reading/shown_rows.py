@@ -1,4 +1,4 @@
-"""Records as the CSV of rejected rows shows them: their cells, or their text where these fail."""
+"""Records as the CSV of rejected rows shows them: their cells, or their text if there are none."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ShownRows(NamedTuple):
 
     `cells` has a String column for each cell of the header: empty ones for the records that could
     not be cut into cells, and for those that are too large to be shown. `raw` (String) is the
-    record's text where the cells do not say all that is in it, and otherwise empty.
+    record's text if its cells do not show everything in it, and otherwise empty.
     """
 
     cells: pl.DataFrame

@@ -1,4 +1,4 @@
-"""A range of a file that is transformed by itself."""
+"""A range of a file that is transformed independently of the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a large file can be cut, and the proof that it was cut between records.
+"""Finds where a large file can be cut, and proves that it was cut between records.
 
 A boundary is *proposed* from a small window of the file. Each line end can be read in two ways: no
 quote is open there, or one is. The proposal is the line end after which records look right in one
@@ -37,7 +37,7 @@ MAX_SPLITS = 9_999
 """The output is composed by a multipart upload, which can have this many parts and one more, for
 what a format adds after the parts of the splits."""
 _WINDOWS = (64 * 1024, 512 * 1024, MAX_RECORD_BYTES)
-"""Bytes read near a mark, the next size where the smaller one does not decide."""
+"""Bytes read near a mark; the next size is used if the smaller one does not decide."""
 _TRIED_RECORDS = 20
 _UNLIKE = (-1.0, 0.0)
 _SURE_SHARE = 0.5
@@ -122,8 +122,8 @@ def _find_boundary(layout: Layout, read_range: ReadRange, mark: int) -> int | No
 class _Window:
     """A piece of the file that begins anywhere, read in both ways.
 
-    Either no quote is open at its first line's end, or one is: then the cell goes on until the
-    quote that closes it, and records begin after that record's line end.
+    Either no quote is open at the end of its first line, or one is: then the cell continues up to
+    the quote that closes it, and records begin after that record's line end.
     """
 
     def __init__(self, window: bytes, layout: Layout, *, complete: bool) -> None:
@@ -146,7 +146,7 @@ class _Window:
             return outside
         if_outside = self._likeness(outside)
         if inside in (Outcome.INCOMPLETE, len(self._window)):
-            # Nothing speaks against an open quote, so it must look like records of this file.
+            # An open quote is possible, so the text must look like records of this file.
             return outside if if_outside[1] > _SURE_SHARE else None
         if_inside = self._likeness(inside)
         if if_outside == if_inside:
@@ -164,9 +164,9 @@ class _Window:
         return end if end < 0 else start + end - len(quote)
 
     def _likeness(self, start: int) -> tuple[float, float]:
-        """How much the text from `start` on looks like records of this file; the more, the greater.
+        """How much the text from `start` on looks like records of this file, to be compared.
 
-        The best evidence is well-formed quotes: read the wrong way round, almost none are. If both
+        The best evidence is well-formed quotes: in the wrong reading, almost none are. If both
         readings are equal in that, the share of records with the header's width decides.
         """
         seen = malformed = right = 0

@@ -34,10 +34,11 @@ MAX_DIRECTORY_BYTES = 1024 * 1024
 CSV file has a few, and `zipfile` needs far more memory for a directory than its size."""
 
 _SLICE_BYTES = 64 * 1024
-"""How much zlib is given at once: it copies what it leaves of its input for the next call."""
+"""Bytes given to zlib at once: it copies the input that it leaves for the next call."""
 
 _TAIL_BYTES = 128 * 1024
-"""Read at once: the end record with the longest comment, and the directory of most archives."""
+"""The bytes read first: the end record with the longest comment, and the directory of most
+archives."""
 
 _LOCAL_HEADER = struct.Struct("<4sHHHHHIIIHH")
 _LOCAL_MAGIC = b"PK\x03\x04"
@@ -102,7 +103,7 @@ def find_member(read: ReadRange, size: int, *, ignored: IgnoredNames = NO_IGNORE
     Folders, `__MACOSX/` and members whose names the pipeline ignores don't count. Raises
     UnsupportedFormat if there is not exactly one, or if it is encrypted or compressed by a method
     other than Deflate; UnreadableFile if the archive is damaged; FileTooLarge if the directory
-    promises more than is allowed for compressed files.
+    states a size that exceeds the limits for compressed files.
     """
     member = _only_table(_members(read, size), ignored)
     _check_kind(member)
@@ -115,10 +116,9 @@ def unzip(chunks: Iterable[bytes], member: Member, *, whole: bool = True) -> Ite
     """Expand a member's content, in pieces of at most 1 MiB.
 
     `chunks` are the archive's bytes from `member.start` on; what follows the member is not read.
-    `whole=False` means that they may break off anywhere. No more is expanded than the directory
-    states, so `find_member` has checked the limits.
-    Raises UnreadableFile if the content is damaged, ends too early, or is not of the size or the
-    checksum in the directory.
+    `whole=False` means that they may end anywhere. No more is expanded than the directory states,
+    so `find_member` has checked the limits. Raises UnreadableFile if the content is damaged, ends
+    too early, or is not of the size or the checksum in the directory.
     """
     content = _Content(member)
     for chunk in _first(chunks, member.stored):
@@ -201,7 +201,7 @@ def _first(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
 
 
 class _DirectoryTooLarge(Exception):
-    """A read of more than a directory may have."""
+    """More bytes were read than a directory may have."""
 
 
 class _Ranges:
