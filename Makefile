@@ -86,6 +86,7 @@ bench-infer: $(VENV)/.dev ## Measure how many columns `pipectl contract infer` t
 
 lock: $(BIN)/uv ## Pin the requirement files after a change of pyproject.toml
 	$(COMPILE) pyproject.toml --extra local --group build --group dev $(UPGRADE) -o requirements/dev.txt
+	$(COMPILE) --group browser -c requirements/dev.txt $(UPGRADE) -o requirements/browser.txt
 	$(COMPILE) pyproject.toml --extra local --group build -c requirements/dev.txt $(UPGRADE) -o requirements/run.txt
 	$(COMPILE) pyproject.toml --extra local --group build --group bench -c requirements/dev.txt $(UPGRADE) -o requirements/bench.txt
 	$(COMPILE) --group functions -c requirements/run.txt $(UPGRADE) -o functions/requirements.txt

@@ -28,6 +28,7 @@ SUBCOMMANDS = {
     "contract": "Draft, check and compare contracts, and copy them to and from a stack.",
     "executions": "List executions and their files.",
     "show": "Show everything about one execution and its file.",
+    "console": "Show a stack in the browser: files, failures, datasets, notifications.",
     "failures": "List failed files: error, state, since when, and how to rerun them.",
     "rejects": "Show the rejected records of a file, and why they were rejected.",
     "correct": "Process a file again with corrected rows in place of the rejected ones.",
@@ -43,6 +44,7 @@ SUBCOMMANDS = {
 DISTRIBUTION = "csv-step-pipeline"
 EXTRAS = {
     "engine": ("polars", "orjson"),
+    "console": ("starlette", "uvicorn", "jinja2", "multipart", "polars", "orjson"),
     "local": ("moto", "samtranslator", "yaml", "polars", "orjson"),
 }
 

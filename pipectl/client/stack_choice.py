@@ -15,6 +15,7 @@ from pipectl.errors import PipectlError, UsageError
 from pipectl.output import echo, printable
 
 if TYPE_CHECKING:
+    from pipectl.client.controls import Controls
     from pipectl.client.deployment import Deployment
 
 DEFAULT_STACK_NAME = "data-pipeline"
@@ -24,10 +25,14 @@ Place = Literal["aws", "embedded"]
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack of the pipeline; an embedded one writes its functions' logs to `log_folder`."""
+    """A stack of the pipeline.
+
+    An embedded one writes its functions' logs to `log_folder` and has `controls`.
+    """
 
     deployment: Deployment
     log_folder: Path | None = None
+    controls: Controls | None = None
 
     @property
     def emulated(self) -> bool:
@@ -104,6 +109,7 @@ class StackChoice:
     def open(self) -> Stack:
         """The chosen stack, announced on standard error."""
         # Importing the AWS SDK takes most of a second. A command's help does not need it.
+        from pipectl.client.controls import Controls
         from pipectl.client.deployment import Deployment
         from pipectl.client.state_file import STATE_FILE, RunningStack
 
@@ -116,7 +122,8 @@ class StackChoice:
             running = RunningStack.find(state_file)
             if running is None:
                 raise PipectlError(_not_up(state_file, chosen=self.place == "embedded"))
-            stack = Stack(running.deployment, Path(running.log_folder))
+            controls = Controls(running.endpoint, running.token)
+            stack = Stack(running.deployment, Path(running.log_folder), controls)
         echo(f"({stack.title})", err=True)
         return stack
 

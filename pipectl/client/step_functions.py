@@ -87,9 +87,15 @@ class Executions:
         return execution_arn(self._machine, name)
 
     def listed(
-        self, *, status: str | None = None, since: datetime | None = None
+        self,
+        *,
+        status: str | None = None,
+        since: datetime | None = None,
+        at_once: int = 100,
     ) -> Iterator[ListedExecution]:
         """The executions, newest first; `status` as AWS names it, such as `TIMED_OUT`.
+
+        Each call to AWS reads `at_once` of them, at most 1,000.
 
         With `since`, only those that ran since then. Step Functions lists running executions by
         start and ended ones by end, so a page that has only older ones is the last one to read.
@@ -97,7 +103,9 @@ class Executions:
         request: dict[str, Any] = {"stateMachineArn": self._machine}
         if status is not None:
             request["statusFilter"] = status
-        for page in self._client.get_paginator("list_executions").paginate(**request):
+        for page in self._client.get_paginator("list_executions").paginate(
+            **request, PaginationConfig={"PageSize": at_once}
+        ):
             found = [_listed(item) for item in page["executions"]]
             recent = [one for one in found if since is None or (one.ended_at or since) >= since]
             yield from recent

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 )
 @click.option("--since", type=SINCE, metavar="TIME", help="Only failures since then.")
 @click.option("--source", metavar="GLOB", help="Only files whose source key matches.")
+@click.option("--dataset", help="Only files of this dataset.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @stack_options
 def command(
@@ -30,6 +31,7 @@ def command(
     error: str | None,
     since: datetime | None,
     source: str | None,
+    dataset: str | None,
     as_json: bool,
 ) -> None:
     """List failed files, one per line: error, state, since when, and how to rerun them.
@@ -43,7 +45,7 @@ def command(
     from pipectl.operate.failed_files import FailureFilter
     from pipectl.operate.find_failures import find_failures
 
-    found = find_failures(choice.open(), FailureFilter(error, since, source))
+    found = find_failures(choice.open(), FailureFilter(error, since, source, dataset))
     if as_json:
         document = {
             "failures": [failure.to_document() for failure in found.failures],

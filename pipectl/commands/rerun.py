@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--error", metavar="NAME", help="With --all: only files that failed with this error.")
 @click.option("--since", type=SINCE, metavar="TIME", help="With --all: only failures since then.")
 @click.option("--source", metavar="GLOB", help="With --all: only files whose source key matches.")
+@click.option("--dataset", help="With --all: only files of this dataset.")
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
@@ -61,6 +62,7 @@ def command(
     error: str | None,
     since: datetime | None,
     source: str | None,
+    dataset: str | None,
     limit: int | None,
     canary: int,
     dry_run: bool,
@@ -91,7 +93,7 @@ def command(
     options = RerunOptions(
         targets=tuple(map(read_target, targets)),
         all_failed=all_failed,
-        only=FailureFilter(error, since, source),
+        only=FailureFilter(error, since, source, dataset),
         limit=limit,
         canary=canary,
         new=new,

@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from pipectl.client.deployment import Deployment
     from pipectl.client.history import Run
     from pipectl.client.step_functions import DescribedExecution, Executions
+    from pipectl.console.app import Console
     from pipectl.embedded.stack import EmbeddedStack
 
 DEFAULT_PORT = 4560
+DEFAULT_CONSOLE_PORT = 4561
 
 # Seconds between two looks at the executions, if there is something new.
 _TICK = 0.5
@@ -56,12 +58,22 @@ _TICK = 0.5
     help="File in which the stack's endpoint is recorded for other commands.  [default:"
     " .pipectl/embedded.json]",
 )
+@click.option(
+    "--console-port",
+    type=click.IntRange(0, 65535),
+    default=DEFAULT_CONSOLE_PORT,
+    show_default=True,
+    help="Port of the console on 127.0.0.1; 0 chooses a free one.",
+)
+@click.option("--console/--no-console", default=True, help="Serve the console.  [default: yes]")
 @concurrency_option
 @parameter_option
 @template_option
 def command(
     *,
     port: int,
+    console_port: int,
+    console: bool,
     time_factor: float,
     state_file: Path,
     concurrency: int | None,
@@ -72,6 +84,9 @@ def command(
 
     Files that you upload to its input bucket are processed as on AWS. Any AWS client on this
     machine can use the endpoint, with any credentials. Requests from web pages are refused.
+
+    The console shows the stack in a browser. Open it with the address that is printed: it contains
+    a token, without which nobody can use it.
     """
     from pipectl.embedded.stack import STACK_NAME, EmbeddedStack
     from pipectl.embedded.template import REGION
@@ -93,8 +108,12 @@ def command(
         log_folder=log_folder,
     )
     _say("Starting the embedded AWS ...", err=True)
-    with stack, _announced(stack, state_file, REGION, STACK_NAME):
-        _explain(stack)
+    with (
+        stack,
+        _announced(stack, state_file, REGION, STACK_NAME),
+        _console(stack, console_port if console else None, state_file) as url,
+    ):
+        _explain(stack, url)
         # In a thread of its own: with thousands of executions, one look takes longer than anyone
         # waits after Ctrl-C.
         reporting = threading.Thread(target=_report_executions, args=(stack, ending), daemon=True)
@@ -134,9 +153,40 @@ def _announced(stack: EmbeddedStack, path: Path, region: str, stack_name: str) -
         running.write_ended(path)
 
 
-def _explain(stack: EmbeddedStack) -> None:
+@contextmanager
+def _console(stack: EmbeddedStack, port: int | None, state_file: Path) -> Iterator[str | None]:
+    """Serve the console at a port; gives its address. None serves nothing.
+
+    If the default port is taken, a free one is used.
+    """
+    if port is None:
+        yield None
+        return
+    from pipectl.console.server import ConsoleServer
+
+    def make() -> Console:
+        from pipectl.client.stack_choice import Stack
+        from pipectl.console.app import Console
+        from pipectl.console.commands import Commands
+
+        return Console(
+            Stack(stack.deployment, stack.log_folder),
+            allow_writes=True,
+            commands=Commands(
+                () if state_file == STATE_FILE else ("--state-file", str(state_file))
+            ),
+            changes=stack.changes,
+            messages=stack.notifications,
+        )
+
+    with ConsoleServer(make, port, or_any=port == DEFAULT_CONSOLE_PORT) as server:
+        yield server.url
+
+
+def _explain(stack: EmbeddedStack, console: str | None) -> None:
     endpoint, outputs = stack.deployment.endpoint, stack.deployment.outputs
-    lines = [f"{'Endpoint':<15} {endpoint}"]
+    lines = [f"{'Console':<15} {console}", ""] if console else []
+    lines += [f"{'Endpoint':<15} {endpoint}"]
     lines += [
         f"{name:<15} {outputs[output]}"
         for name, output in _SHOWN_OUTPUTS.items()

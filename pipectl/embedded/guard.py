@@ -24,10 +24,9 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
 
+from pipectl.client.controls import TOKEN_HEADER
 from pipectl.embedded.gateway import CONTROL_PATH, Application, StartResponse
 from pipectl.embedded.lambda_service import Answer, respond
-
-TOKEN_HEADER = "X-Pipectl-Token"  # noqa: S105  # the header's name
 
 _TOKEN_KEY = "HTTP_X_PIPECTL_TOKEN"  # noqa: S105  # the header's name in WSGI
 

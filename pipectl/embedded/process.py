@@ -6,24 +6,22 @@ other's backends. Functions also need a stack that keeps running while the test'
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from pipectl.client.controls import Controls
 from pipectl.client.file_results import Collector, FileResult, parsed
 from pipectl.client.stack_choice import Stack
 from pipectl.client.state_file import RunningStack
 from pipectl.client.step_functions import DescribedExecution, Executions
 from pipectl.client.uploads import Upload
 from pipectl.embedded.calls import Call
-from pipectl.embedded.guard import TOKEN_HEADER
 from pipectl.errors import PipectlError
 from pipectl.options import PROJECT
 
@@ -38,10 +36,6 @@ START_SECONDS = 120
 WAIT_SECONDS = 60
 
 _TICK = 0.05
-
-
-# No proxy leads to this machine.
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(frozen=True)
@@ -90,7 +84,7 @@ class StackProcess:
     def _start(self, state_file: Path, problems: IO[str]) -> None:
         self._process = subprocess.Popen(  # noqa: S603  # this interpreter and our own module
             [
-                *(sys.executable, "-m", "pipectl", "up", "--port", "0"),
+                *(sys.executable, "-m", "pipectl", "up", "--port", "0", "--no-console"),
                 *("--template", str(self._template), "--state-file", str(state_file)),
                 *("--time-factor", str(self._time_factor)),
                 *self._concurrency,
@@ -135,7 +129,7 @@ class StackProcess:
 
     @property
     def token(self) -> str:
-        """The token that requests to `/_embedded/` need in `guard.TOKEN_HEADER`."""
+        """The token that requests to `/_embedded/` need in `controls.TOKEN_HEADER`."""
         return self._running.token
 
     @property
@@ -246,13 +240,7 @@ class StackProcess:
         self._ask("clear-faults")
 
     def _ask(self, what: str, document: Any = None) -> Any:
-        request = urllib.request.Request(  # noqa: S310  # our own server's address
-            f"{self.deployment.endpoint}/_embedded/{what}",
-            data=None if document is None else json.dumps(document).encode(),
-            headers={TOKEN_HEADER: self.token},
-        )
-        with _opener.open(request, timeout=WAIT_SECONDS) as answer:
-            return json.load(answer)
+        return Controls(str(self.deployment.endpoint), self.token).ask(what, document)
 
     def _wait_until_up(self, state_file: Path) -> RunningStack:
         assert self._process is not None  # noqa: S101  # the caller started it

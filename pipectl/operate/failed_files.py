@@ -95,17 +95,20 @@ class FailedFile:
 
 @dataclass(frozen=True)
 class FailureFilter:
-    """Selects failed files by error name, time of the failure, and a glob of the source's key."""
+    """Selects failed files by error name, time of the failure, a glob of the key, and dataset."""
 
     error: str | None = None
     since: datetime | None = None
     source: str | None = None
+    dataset: str | None = None
 
     def includes(self, failure: FailedFile) -> bool:
         """Whether the filter selects this failure."""
         if self.error is not None and failure.code != self.error:
             return False
         if self.since is not None and datetime.fromisoformat(failure.failed_at) < self.since:
+            return False
+        if self.dataset is not None and failure.source.dataset != self.dataset:
             return False
         return matches(failure.source.key, self.source)
 

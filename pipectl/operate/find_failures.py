@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -40,12 +40,13 @@ class FoundFailures:
     """The failed files, the longest failing first, and the dead letters that are about no file.
 
     Those are `invocations`, events that a function outside the workflow failed to handle, and
-    `unknown` messages, which can't be read.
+    `unknown` messages, which can't be read. `letters` are all dead letters.
     """
 
     failures: list[FailedFile]
     invocations: list[DeadLetter]
     unknown: list[DeadLetter]
+    letters: Sequence[DeadLetter] = ()
 
 
 def find_failures(stack: Stack, only: FailureFilter) -> FoundFailures:
@@ -83,6 +84,7 @@ def find_failures(stack: Stack, only: FailureFilter) -> FoundFailures:
         chosen,
         invocations=[one for one in dead_letters if one.kind == "failed_invocation"],
         unknown=[one for one in dead_letters if one.kind == "unknown"],
+        letters=dead_letters,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -32,6 +32,14 @@ class ExecutionRow:
     source: str | None
     dataset: str | None
     error: str | None
+    record_count: int | None = None
+    error_count: int | None = None
+    superseded: bool = False
+
+    @property
+    def status(self) -> str:
+        """The execution's status, or `superseded` if a later version's output stays."""
+        return "superseded" if self.superseded else self.execution.status
 
     @property
     def key(self) -> str:
@@ -68,19 +76,26 @@ def list_executions(
     executions, items = Executions(stack), MetadataItems(stack)
     listed = executions.listed(status=status, since=since)
     while page := list(islice(listed, _AT_ONCE)):
-        named = [attempt_of(execution.name) for execution in page]
-        found = items.get(name[0] for name in named if name)
-        missing = [
-            execution
-            for execution, name in zip(page, named, strict=True)
-            if name is None or name[0] not in found
-        ]
-        described = _descriptions(executions, missing)
-        for execution, name in zip(page, named, strict=True):
-            item = found.get(name[0]) if name else None
-            row = row_of(execution, item, described.get(execution.arn))
+        for row in read_rows(executions, items, page):
             if matches(row.key, source):
                 yield row
+
+
+def read_rows(
+    executions: Executions, items: MetadataItems, page: Sequence[ListedExecution]
+) -> Iterator[ExecutionRow]:
+    """The rows of listed executions, in their order."""
+    named = [attempt_of(execution.name) for execution in page]
+    found = items.get(name[0] for name in named if name)
+    missing = [
+        execution
+        for execution, name in zip(page, named, strict=True)
+        if name is None or name[0] not in found
+    ]
+    described = _descriptions(executions, missing)
+    for execution, name in zip(page, named, strict=True):
+        item = found.get(name[0]) if name else None
+        yield row_of(execution, item, described.get(execution.arn))
 
 
 def row_of(
@@ -89,6 +104,10 @@ def row_of(
     """The row of an execution, from its file's item or, without one, from its description."""
     named = attempt_of(execution.name)
     document = described.document if described else {}
+    # The item has the counts of the execution whose output stays.
+    own: Mapping[str, Any] = (
+        item if item is not None and item["execution_arn"] == execution.arn else {}
+    )
     return ExecutionRow(
         execution=execution,
         file_id=named[0] if named else document.get("file_id"),
@@ -96,6 +115,9 @@ def row_of(
         source=f"s3://{item['source']}" if item else _source(document),
         dataset=item["dataset"] if item else (document.get("source") or {}).get("dataset"),
         error=_error(execution, item, described),
+        record_count=own.get("record_count"),
+        error_count=own.get("error_count"),
+        superseded=execution.status == "succeeded" and own.get("status") == "superseded",
     )
 
 

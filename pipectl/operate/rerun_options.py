@@ -36,6 +36,6 @@ class RerunOptions:
             raise UsageError("Name executions or files, or rerun all failed files with --all.")
         narrowed = self.only != FailureFilter() or self.limit is not None
         if narrowed and not self.all_failed:
-            raise UsageError("--error, --since, --source and --limit need --all.")
+            raise UsageError("--error, --since, --source, --dataset and --limit need --all.")
         if self.force and self.all_failed:
             raise UsageError("--force needs named files. It can't be combined with --all.")

@@ -13,6 +13,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import PurePosixPath
@@ -37,13 +38,49 @@ _BREAK = 0.04
 _LEAST_BAR = 0.4  # percent
 
 
+@dataclass(frozen=True)
+class Parts:
+    """An execution's views, for a page of which they are a part.
+
+    `style` marks the selected visit; `PARTS_STYLE` is the rest, the same for all executions.
+    """
+
+    sentence: str
+    graph: Html
+    timeline: Html
+    events: Html
+    details: Html
+    style: str
+
+
+def parts_of(view: ExecutionView) -> Parts:
+    """The views that share one selection. It begins with the visit that failed."""
+    graph = read_graph(view.definition)
+    visits = view.found.run.visits
+    selected = _selected(visits)
+    return Parts(
+        sentence=_sentence(view),
+        graph=_graph(view, graph),
+        timeline=_timeline(view),
+        events=_events(view),
+        details=join(_details(view, number, number == selected) for number in range(len(visits))),
+        style=_selection_style(len(visits), selected, graph, visits),
+    )
+
+
 def render(view: ExecutionView, *, rerun_with: str | None) -> str:
     """The page. `rerun_with` says how the file is rerun, if it failed."""
     graph = read_graph(view.definition)
     visits = view.found.run.visits
     selected = _selected(visits)
     # `:target` and `:has` keep the selection: https://www.w3.org/TR/selectors-4/#target-pseudo
-    style = COLOURS + GRAPH_STYLE + STYLE + _selection_style(len(visits), selected, graph, visits)
+    style = (
+        COLOURS
+        + GRAPH_STYLE
+        + PARTS_STYLE
+        + STYLE
+        + _selection_style(len(visits), selected, graph, visits)
+    )
     policy = (
         "default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'sha256-"
         + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -499,17 +536,8 @@ def _selection_style(count: int, selected: int, graph: Graph, visits: Sequence[V
     return "\n".join(rules)
 
 
-STYLE = """
+PARTS_STYLE = """
 :root{--sel:#dbe6fb}@media(prefers-color-scheme:dark){:root{--sel:#223555}}
-*{box-sizing:border-box}
-body{margin:0;background:var(--bg);color:var(--ink);
-font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
-header{padding:1.1rem 1.5rem .6rem}
-h1{font-size:1.45rem;line-height:1.3;margin:.1rem 0 .3rem;overflow-wrap:anywhere}
-h2{font-size:1.1rem;margin:0 0 .6rem;overflow-wrap:anywhere}
-p{margin:.2rem 0}.over,.soft{color:var(--soft)}.small{font-size:.875rem}
-.say{font-size:1.05rem}
-a{color:var(--accent)}
 code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace;
 font-size:.8125rem}
 code{background:var(--fill);border-radius:4px;padding:.1em .3em;overflow-wrap:anywhere}
@@ -526,10 +554,6 @@ font-weight:600;white-space:nowrap;vertical-align:middle}
 .pill.plain{background:var(--fill);color:var(--soft)}
 .error{border-left:4px solid var(--bad);background:var(--badbg);border-radius:0 8px 8px 0;
 padding:.5rem .8rem;margin:.5rem 0 .7rem;max-width:70rem;overflow-wrap:anywhere}
-main{padding:0 1.5rem 1.5rem;display:grid;gap:1rem;grid-template-columns:minmax(0,1fr)}
-.right{order:-1}
-section{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:1rem;
-margin:0 0 1rem;min-width:0}
 .scroll{overflow:auto}
 .panel{display:none;outline:0}
 .panel:target,body:not(:has(.panel:target)) .panel.first{display:block}
@@ -557,12 +581,30 @@ font-variant-numeric:tabular-nums}
 border-top:1px dashed var(--edge)}
 .time li.run:first-child{border:0}
 .graph{display:block;margin:0 auto}
+
+@media(max-width:40rem){.time a{grid-template-columns:1fr auto}.bars{grid-column:1/-1;grid-row:2}}
+@media print{.panel{display:block}pre{max-height:none}}
+"""
+"""The style of the views in every page that has them."""
+
+STYLE = """
+*{box-sizing:border-box}
+body{margin:0;background:var(--bg);color:var(--ink);
+font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
+header{padding:1.1rem 1.5rem .6rem}
+h1{font-size:1.45rem;line-height:1.3;margin:.1rem 0 .3rem;overflow-wrap:anywhere}
+h2{font-size:1.1rem;margin:0 0 .6rem;overflow-wrap:anywhere}
+p{margin:.2rem 0}.over,.soft{color:var(--soft)}.small{font-size:.875rem}
+.say{font-size:1.05rem}
+a{color:var(--accent)}
+main{padding:0 1.5rem 1.5rem;display:grid;gap:1rem;grid-template-columns:minmax(0,1fr)}
+.right{order:-1}
+section{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:1rem;
+margin:0 0 1rem;min-width:0}
 :focus-visible{outline:3px solid var(--accent);outline-offset:1px}
 @media(min-width:70rem){body{display:flex;flex-direction:column;height:100vh}
 main{flex:1;min-height:0;grid-template-columns:minmax(0,1fr) 30rem;padding-bottom:0}
 .left,.right{overflow:auto;min-height:0;padding-bottom:1rem;order:0}}
-@media(max-width:40rem){main,header{padding-left:.8rem;padding-right:.8rem}
-.time a{grid-template-columns:1fr auto}.bars{grid-column:1/-1;grid-row:2}}
-@media print{body{height:auto}.panel{display:block}.left,.right{overflow:visible}
-pre{max-height:none}}
+@media(max-width:40rem){main,header{padding-left:.8rem;padding-right:.8rem}}
+@media print{body{height:auto}.left,.right{overflow:visible}}
 """

@@ -20,7 +20,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from pipectl.embedded.guard import TOKEN_HEADER
+from pipectl.client.controls import TOKEN_HEADER
 from pipectl.embedded.process import StackProcess
 from pipectl.embedded.template import REGION
 

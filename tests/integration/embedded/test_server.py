@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.exceptions import ClientError
 
-from pipectl.embedded.guard import TOKEN_HEADER
+from pipectl.client.controls import TOKEN_HEADER
 from pipectl.embedded.process import StackProcess
 
 

@@ -1,0 +1,222 @@
+"""Files: what was uploaded, newest first, and the state that each file is in."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pipectl.client.side_by_side import side_by_side
+from pipectl.console.numbers import share_text
+from pipectl.console.pages import page
+from pipectl.operate.list_executions import ExecutionRow
+from pipectl.times import parse_since
+
+if TYPE_CHECKING:
+    from pipectl.console.app import Console
+
+PER_PAGE = 50
+# Reading the step of a running execution takes a call or two.
+_MOST_STEPS = 16
+_STEP_SECONDS = 1.5
+
+GROUPS = {
+    "running": "Running",
+    "failed": "Failed",
+    "rejects": "With rejects",
+    "clean": "Clean",
+    "superseded": "Superseded",
+}
+
+
+@dataclass(frozen=True)
+class FileFilter:
+    """What the address selects."""
+
+    group: str = ""
+    dataset: str = ""
+    text: str = ""
+    since: str = ""
+
+    @classmethod
+    def read(cls, request: Request) -> FileFilter:
+        """The filter in the address; an unknown status selects everything."""
+        given = request.query_params
+        group = given.get("status", "")
+        return cls(
+            group if group in GROUPS else "",
+            given.get("dataset", "")[:200],
+            given.get("q", "")[:200],
+            given.get("since", "")[:40],
+        )
+
+    def since_time(self) -> datetime | None:
+        """The time that `since` means; None if there is none or it can't be read."""
+        if not self.since:
+            return None
+        try:
+            return parse_since(self.since, datetime.now(UTC))
+        except ValueError:
+            return None
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the filter."""
+        if not self.since:
+            return None
+        try:
+            parse_since(self.since, datetime.now(UTC))
+        except ValueError as error:
+            return str(error)
+        return None
+
+    def query(self) -> dict[str, str]:
+        """The filter as it is written in an address."""
+        return {
+            "status": self.group,
+            "dataset": self.dataset,
+            "q": self.text,
+            "since": self.since,
+        }
+
+
+def group_of(row: ExecutionRow) -> str:
+    """The count that a file belongs to."""
+    if row.superseded:
+        return "superseded"
+    if row.execution.status == "succeeded":
+        return "rejects" if row.error_count else "clean"
+    return "running" if row.execution.running else "failed"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A file of the list."""
+
+    row: ExecutionRow
+    step: str | None
+
+    @property
+    def id(self) -> str:
+        """Where the file's page is."""
+        return self.row.file_id or self.row.execution.name
+
+    @property
+    def name(self) -> str:
+        """The last part of the key."""
+        return self.row.key.rpartition("/")[2] or self.row.key or self.row.execution.name
+
+    @property
+    def folder(self) -> str:
+        """The key without the last part."""
+        return self.row.key.rpartition("/")[0]
+
+    @property
+    def share(self) -> str | None:
+        """The share of records that were rejected."""
+        if self.row.record_count is None:
+            return None
+        return share_text(self.row.error_count or 0, self.row.record_count)
+
+    @property
+    def percent(self) -> float:
+        """The same as a number."""
+        return (self.row.error_count or 0) / (self.row.record_count or 1) * 100
+
+
+def show(request: Request) -> Response:
+    """The page, or what changed in it: the same address gives both."""
+    console: Console = request.app.state.console
+    chosen = FileFilter.read(request)
+    files = console.index.files()
+    selected = [row for row in files if _in_scope(row, chosen, chosen.since_time())]
+    counts = Counter(map(group_of, selected))
+    rows = [row for row in selected if not chosen.group or group_of(row) == chosen.group]
+    number = _page_number(request, len(rows))
+    part = rows[(number - 1) * PER_PAGE : number * PER_PAGE]
+    steps = console.steps.read(part)
+    return page(
+        request,
+        "files.html",
+        screen="files",
+        chosen=chosen,
+        query=chosen.query(),
+        counts=counts,
+        total=len(selected),
+        groups=GROUPS,
+        rows=[Shown(row, steps.get(row.execution.arn)) for row in part],
+        found=len(rows),
+        number=number,
+        pages=max(1, -(-len(rows) // PER_PAGE)),
+        datasets=sorted({row.dataset for row in files if row.dataset}),
+        any_files=bool(files),
+    )
+
+
+def _page_number(request: Request, count: int) -> int:
+    given = request.query_params.get("page", "1")
+    number = int(given) if given.isascii() and given.isdigit() and len(given) < 7 else 1
+    return max(1, min(number, -(-count // PER_PAGE)))
+
+
+def _in_scope(row: ExecutionRow, chosen: FileFilter, since: datetime | None) -> bool:
+    if chosen.dataset and row.dataset != chosen.dataset:
+        return False
+    if since is not None and row.execution.started_at < since:
+        return False
+    text = chosen.text.casefold()
+    return not text or text in row.key.casefold() or text in row.execution.name
+
+
+class Steps:
+    """The steps that running executions are in. Safe to use from many threads."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[float, str | None]] = {}
+
+    def read(self, rows: Sequence[ExecutionRow]) -> Mapping[str, str | None]:
+        """The step of each running execution among the rows, by ARN."""
+        running = [row.execution.arn for row in rows if row.execution.running][:_MOST_STEPS]
+        now = time.monotonic()
+        with self._lock:
+            known = {arn: self._known[arn] for arn in running if arn in self._known}
+        old = [arn for arn in running if arn not in known or now - known[arn][0] > _STEP_SECONDS]
+        found = dict(zip(old, side_by_side(self._step, old), strict=True))
+        with self._lock:
+            self._known = {
+                arn: (now, found[arn]) if arn in found else known[arn] for arn in running
+            }
+            return {arn: step for arn, (_, step) in self._known.items()}
+
+    def _step(self, arn: str) -> str | None:
+        try:
+            answer = self._client.get_execution_history(
+                executionArn=arn, reverseOrder=True, maxResults=50
+            )
+        except ClientError:
+            return None
+        run = None
+        for event in answer["events"]:
+            if "mapRunStartedEventDetails" in event:
+                run = event["mapRunStartedEventDetails"]["mapRunArn"]
+            if "stateEnteredEventDetails" in event:
+                name = str(event["stateEnteredEventDetails"]["name"])
+                return name + (self._progress(run) if run else "")
+        return None
+
+    def _progress(self, arn: str) -> str:
+        try:
+            counts = self._client.describe_map_run(mapRunArn=arn)["itemCounts"]
+        except ClientError:
+            return ""
+        return f", {counts['succeeded']:,} of {counts['total']:,} splits"
