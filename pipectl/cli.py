@@ -30,6 +30,7 @@ SUBCOMMANDS = {
     "show": "Show everything about one execution and its file.",
     "console": "Show a stack in the browser: files, failures, datasets, notifications.",
     "failures": "List failed files: error, state, since when, and how to rerun them.",
+    "dead-letters": "Replay dead letters, or discard them with a reason.",
     "rejects": "Show the rejected records of a file, and why they were rejected.",
     "correct": "Process a file again with corrected rows in place of the rejected ones.",
     "rerun": "Rerun failed files.",
@@ -58,7 +59,7 @@ class _Subcommands(click.Group):
     def get_command(self, _context: click.Context, name: str) -> click.Command | None:
         if name not in SUBCOMMANDS:
             return None
-        command = importlib.import_module(f"pipectl.commands.{name}").command
+        command = importlib.import_module(f"pipectl.commands.{name.replace('-', '_')}").command
         if not isinstance(command, click.Command):
             raise TypeError(f"pipectl.commands.{name} has no click command named `command`.")
         return command

@@ -15,7 +15,7 @@ from pipectl.output import echo
 
 if TYPE_CHECKING:
     from pipectl.client.stack_choice import Stack
-    from pipectl.console.app import Console
+    from pipectl.console.state import Console
 
 
 @click.command(epilog="Example: pipectl console --stack-name data-pipeline --open")
@@ -62,8 +62,8 @@ def command(*, choice: StackChoice, port: int, allow_writes: bool, open_page: bo
 
 def _console(stack: Stack, choice: StackChoice, *, allow_writes: bool) -> Console:
     """The console of a chosen stack."""
-    from pipectl.console.app import Console
     from pipectl.console.commands import Commands
+    from pipectl.console.state import Console
 
     return Console(
         stack,

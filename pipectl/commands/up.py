@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pipectl.client.deployment import Deployment
     from pipectl.client.history import Run
     from pipectl.client.step_functions import DescribedExecution, Executions
-    from pipectl.console.app import Console
+    from pipectl.console.state import Console
     from pipectl.embedded.stack import EmbeddedStack
 
 DEFAULT_PORT = 4560
@@ -166,8 +166,8 @@ def _console(stack: EmbeddedStack, port: int | None, state_file: Path) -> Iterat
 
     def make() -> Console:
         from pipectl.client.stack_choice import Stack
-        from pipectl.console.app import Console
         from pipectl.console.commands import Commands
+        from pipectl.console.state import Console
 
         return Console(
             Stack(stack.deployment, stack.log_folder),

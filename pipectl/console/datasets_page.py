@@ -34,7 +34,7 @@ from tabular.model import Contract
 from tabular.writing.formats import FORMATS
 
 if TYPE_CHECKING:
-    from pipectl.console.app import Console
+    from pipectl.console.state import Console
 
 HISTORY = 20
 _LISTED = 25

@@ -21,7 +21,7 @@ from pipectl.operate.rerun_files import rerun_files
 from pipectl.operate.rerun_options import RerunOptions
 
 if TYPE_CHECKING:
-    from pipectl.console.app import Console
+    from pipectl.console.state import Console
 
 MOST_FILES = 20
 """Files shown of one group; the others are a filter away."""

@@ -27,7 +27,7 @@ from shared.errors import error_code
 from shared.executions import attempt_of
 
 if TYPE_CHECKING:
-    from pipectl.console.app import Console
+    from pipectl.console.state import Console
 
 VIEWS = ("graph", "timeline", "events")
 _CHUNK = 64 * 1024

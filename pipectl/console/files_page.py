@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pipectl.client.side_by_side import side_by_side
+from pipectl.console.index import group_of
 from pipectl.console.numbers import share_text
 from pipectl.console.pages import page
 from pipectl.operate.list_executions import ExecutionRow
 from pipectl.times import parse_since
 
 if TYPE_CHECKING:
-    from pipectl.console.app import Console
+    from pipectl.console.state import Console
 
 PER_PAGE = 50
-# Reading the step of a running execution takes a call or two.
-_MOST_STEPS = 16
-_STEP_SECONDS = 1.5
 
 GROUPS = {
     "running": "Running",
@@ -86,15 +79,6 @@ class FileFilter:
             "q": self.text,
             "since": self.since,
         }
-
-
-def group_of(row: ExecutionRow) -> str:
-    """The count that a file belongs to."""
-    if row.superseded:
-        return "superseded"
-    if row.execution.status == "succeeded":
-        return "rejects" if row.error_count else "clean"
-    return "running" if row.execution.running else "failed"
 
 
 @dataclass(frozen=True)
@@ -174,49 +158,3 @@ def _in_scope(row: ExecutionRow, chosen: FileFilter, since: datetime | None) -> 
         return False
     text = chosen.text.casefold()
     return not text or text in row.key.casefold() or text in row.execution.name
-
-
-class Steps:
-    """The steps that running executions are in. Safe to use from many threads."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self._lock = threading.Lock()
-        self._known: dict[str, tuple[float, str | None]] = {}
-
-    def read(self, rows: Sequence[ExecutionRow]) -> Mapping[str, str | None]:
-        """The step of each running execution among the rows, by ARN."""
-        running = [row.execution.arn for row in rows if row.execution.running][:_MOST_STEPS]
-        now = time.monotonic()
-        with self._lock:
-            known = {arn: self._known[arn] for arn in running if arn in self._known}
-        old = [arn for arn in running if arn not in known or now - known[arn][0] > _STEP_SECONDS]
-        found = dict(zip(old, side_by_side(self._step, old), strict=True))
-        with self._lock:
-            self._known = {
-                arn: (now, found[arn]) if arn in found else known[arn] for arn in running
-            }
-            return {arn: step for arn, (_, step) in self._known.items()}
-
-    def _step(self, arn: str) -> str | None:
-        try:
-            answer = self._client.get_execution_history(
-                executionArn=arn, reverseOrder=True, maxResults=50
-            )
-        except ClientError:
-            return None
-        run = None
-        for event in answer["events"]:
-            if "mapRunStartedEventDetails" in event:
-                run = event["mapRunStartedEventDetails"]["mapRunArn"]
-            if "stateEnteredEventDetails" in event:
-                name = str(event["stateEnteredEventDetails"]["name"])
-                return name + (self._progress(run) if run else "")
-        return None
-
-    def _progress(self, arn: str) -> str:
-        try:
-            counts = self._client.describe_map_run(mapRunArn=arn)["itemCounts"]
-        except ClientError:
-            return ""
-        return f", {counts['succeeded']:,} of {counts['total']:,} splits"

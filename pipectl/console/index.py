@@ -164,3 +164,12 @@ def _last_of_each(rows: Iterable[ExecutionRow]) -> list[ExecutionRow]:
     for row in rows:
         found.setdefault(row.file_id or row.execution.arn, row)
     return list(found.values())
+
+
+def group_of(row: ExecutionRow) -> str:
+    """The count that a file belongs to."""
+    if row.superseded:
+        return "superseded"
+    if row.execution.status == "succeeded":
+        return "rejects" if row.error_count else "clean"
+    return "running" if row.execution.running else "failed"

@@ -14,7 +14,7 @@ from pipectl.client.metadata_items import MetadataItems
 from pipectl.console.pages import page
 
 if TYPE_CHECKING:
-    from pipectl.console.app import Console
+    from pipectl.console.state import Console
 
 PER_PAGE = 50
 

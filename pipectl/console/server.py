@@ -15,7 +15,7 @@ from pipectl.errors import PipectlError
 if TYPE_CHECKING:
     import uvicorn
 
-    from pipectl.console.app import Console
+    from pipectl.console.state import Console
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 4561

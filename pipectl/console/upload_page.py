@@ -20,7 +20,7 @@ from shared.keys import RAW_PREFIX
 from tabular.file_names import why_ignored
 
 if TYPE_CHECKING:
-    from pipectl.console.app import Console
+    from pipectl.console.state import Console
 
 _MOST_FILES = 50
 

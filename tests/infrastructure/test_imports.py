@@ -18,7 +18,7 @@ STEPS = {path.parent.name for path in (PROJECT / "functions").glob("*/app.py")}
 TABULAR_ROOMS = ("statistics", "values", "contract", "reading", "writing")
 TABULAR_TOP = {"uniqueness", "batch", "transform"}
 
-PIPECTL_ROOMS = ("client", "operate", "views", "embedded", "scale", "local", "commands")
+PIPECTL_ROOMS = ("client", "operate", "views", "embedded", "scale", "local", "console", "commands")
 PIPECTL_MAY_IMPORT = {
     "client": set(),
     "operate": {"client"},
@@ -26,7 +26,8 @@ PIPECTL_MAY_IMPORT = {
     "scale": {"embedded"},
     "embedded": {"client"},
     "local": {"client", "embedded"},
-    "commands": {"client", "operate", "views", "embedded", "scale", "local"},
+    "console": {"client", "operate", "views", "local"},
+    "commands": {"client", "operate", "views", "embedded", "scale", "local", "console"},
 }
 
 

@@ -187,7 +187,7 @@ class World:
     def _nothing(self, _: Any) -> Any:
         return {}
 
-    _ChangeMessageVisibilityBatch = _SendMessage = _DeleteItem = _nothing
+    _ChangeMessageVisibilityBatch = _SendMessage = _DeleteItem = _DeleteMessageBatch = _nothing
 
     def _GetQueueAttributes(self, _: Any) -> Any:  # noqa: N802
         return {"Attributes": {"ApproximateNumberOfMessages": "3"}}
@@ -441,7 +441,7 @@ def up_once(place: Place) -> Lines:
     place.monkeypatch.setattr("pipectl.embedded.stack.EmbeddedStack", FakeStack)
     place.monkeypatch.setattr(up, "_ending_signals", OneLook)
     state_file = str(place.folder / "other.json")
-    return [["--state-file", state_file], ["--port", EVIL]]
+    return [["--state-file", state_file, "--no-console"], ["--port", EVIL]]
 
 
 def nothing_hostile(*_: Any) -> Lines:
@@ -464,8 +464,12 @@ CASES: dict[str, Callable[[Place], Lines]] = {
     "contract pull": on_the_stack(("orders",), (EVIL,)),
     "executions": on_the_stack((), ("--status", EVIL)),
     "show": on_the_stack((SOURCE.file_id,), (EVIL,), (ARN,)),
+    # What its pages show is tested with them.
+    "console": on_the_stack(("--port", EVIL), (EVIL,)),
     "failures": on_the_stack((), ("--since", EVIL)),
     "correct": correct,
+    "dead-letters replay": on_the_stack((f"m{EVIL}",), (EVIL,)),
+    "dead-letters discard": on_the_stack((f"m{EVIL}", "--reason", EVIL), (EVIL, "--reason", EVIL)),
     "rejects": on_the_stack((SOURCE.file_id,), (EVIL,)),
     "rerun": on_the_stack(
         (SOURCE.file_id,),
