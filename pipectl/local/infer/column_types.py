@@ -554,14 +554,13 @@ def _in_time_zone(values: _Values, chosen: dict[str, Any]) -> dict[str, Any]:
     if chosen["type"] != "datetime" or chosen.get("format", "any") != "any":
         return chosen
     read = reader_of(chosen)
-    zoned = sum(
-        count
-        for text, count in values.counts.items()
-        if (moment := read(text).value) is not None and moment.tzinfo is not None
-    )
-    if 0 < zoned < values.total:
-        values.facts.append(f"{zoned} of {values.total} values have a time zone")
-    if zoned * 2 >= values.total:
+    moments = [(read(text).value, count) for text, count in values.counts.items()]
+    fitting = [(moment.tzinfo is not None, n) for moment, n in moments if moment is not None]
+    zoned = sum(n for has_zone, n in fitting if has_zone)
+    total = sum(n for _, n in fitting)
+    if 0 < zoned < total:
+        values.facts.append(f"{zoned} of {total} values have a time zone")
+    if zoned * 2 >= total:
         return chosen
     values.facts.append("without time zone")
     return {**chosen, "pipeline": {"timeZone": "none"}}
