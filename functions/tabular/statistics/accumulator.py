@@ -1,4 +1,4 @@
-"""Statistics of every field of a file, gathered block by block and merged over splits.
+"""Gathers the statistics of every field of a file, block by block, and merges them over splits.
 
 Use::
 
@@ -12,18 +12,17 @@ Use::
     whole = merge([part, ...])                           # in any order, of any grouping
     fields = finish(whole)                               # output name -> statistics
 
-A block may be added in several calls, in any order: rows that another way has validated are added
-by themselves. **Everything that comes out is a function of the multiset of values alone**: blocks,
-splits and their order change no byte of it. Sums are exact decimals, and the sketches are of kinds
-that merge without loss.
+A block may be added in several calls, in any order. **Everything that comes out is a function of
+the multiset of values alone**: blocks, splits and their order change no byte of it. Sums are exact
+decimals, and the sketches are of kinds that merge without loss.
 
 Per field, up to `EXACT_DISTINCT` distinct values are counted one by one; as long as they suffice,
 distinct, quantiles, histogram and top values are exact. Beyond, `distinct_exact` is false: the
 distinct count comes from a sketch (standard error 2.2 %, 13 % at most of files of very many
 fields), quantiles and histogram from buckets of a stated relative width, and top values are not
-given. All fields of a file share a memory, so where there are more than 70 a field's limits are
-lower: see `Limits`. count, nulls, min, max, sum, mean and
-standard deviation are always exact (as far as a double can say them).
+given. All fields of a file share a memory limit, so with more than 70 fields each one's limits are
+lower: see `Limits`. count, nulls, min, max, sum, mean and standard deviation are always exact
+(within the precision of a double).
 
 A partial's size depends on the fields, not on the rows: at most 10,000 values of up to 77
 characters, or sketches of 22,000 characters and 2,048 buckets, and sums of up to 2,000 digits; so
@@ -71,11 +70,11 @@ class Accumulator:
         """Add values of the field whose output name is `name`.
 
         `texts` (String) holds each value's plain text, not quoted or escaped: the cell's string,
-        the ISO 8601 date, `true`, the JSON text of objects; for a number the JSON number text
-        (what `decimal.Decimal` reads will do), or NaN, INF, -INF. Null is a missing value.
-        `numbers` (Float64) are the same rows of a number, integer or year field cast to doubles;
-        they are cast here where they are not given. For other types they are ignored.
-        Raises KeyError for an unknown field.
+        the ISO 8601 date, `true`, the JSON text of objects; for a number the JSON number text (what
+        `decimal.Decimal` reads will do), or NaN, INF, -INF. Null is a missing value. `numbers`
+        (Float64) are the same rows of a number, integer or year field cast to doubles; they are
+        cast here if they are not given. For other types they are ignored. Raises KeyError for an
+        unknown field.
         """
         self._fields[name].add(texts, numbers)
 
@@ -112,9 +111,9 @@ class Accumulator:
 def merge(partials: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Merge partials of one file into one partial, whatever their order or grouping.
 
-    They are read one by one, so memory is that of two partials. Raises UnlikePartials where they
-    are not of this code version and this hash function, which merging uses too, and ValueError
-    where they are not of one contract, or there is none.
+    They are read one by one, so memory is that of two partials. Raises UnlikePartials if they were
+    not made by this code version and this hash function, which merging uses too, and ValueError if
+    they are not of one contract, or if there are none.
     """
     documents = iter(partials)
     first = next(documents, None)
@@ -149,13 +148,13 @@ def finish(partial: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     are not null), `nulls`, `distinct`, `distinct_exact`, `min`, `max`, `top_values` (up to ten of
     `{"value", "count"}`, most frequent first; null beyond `EXACT_DISTINCT` distinct values).
     Numeric fields: `sum`, `avg` (two decimals), `mean`, `standard_deviation` (divisor n - 1),
-    `quantiles`, `quantile_relative_error` (0 where exact), `histogram`
-    (`{"edges": n + 1 numbers, "counts": n}`), and `non_finite` where there are NaN or infinities:
-    these are counted but enter no other figure, nor does a number beyond the range of doubles.
-    Other fields: `unique` (the same as `distinct`); dates and datetimes: `range_days`;
-    datetimes: `with_time_zone`, how many have one. Their `min`
-    and `max` are by code point: the order of ISO 8601 dates, too, and of datetimes as long as they
-    are written with the same offset from UTC. A figure beyond the range of doubles is null.
+    `quantiles`, `quantile_relative_error` (0 if exact), `histogram` (`{"edges": n + 1 numbers,
+    "counts": n}`), and `non_finite` if there are NaN or infinities: these are counted, but are in
+    no other figure, nor is a number beyond the range of doubles. Other fields: `unique` (the same
+    as `distinct`); dates and datetimes: `range_days`; datetimes: `with_time_zone`, how many have
+    one. Their `min` and `max` are by code point: the order of ISO 8601 dates, too, and of datetimes
+    as long as they are written with the same offset from UTC. A figure beyond the range of doubles
+    is null.
     """
     return {name: field.finish() for name, field in _fields_of(partial)}
 

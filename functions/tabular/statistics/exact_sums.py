@@ -1,4 +1,4 @@
-"""Exact sums of decimal numbers: the same digits whatever the order, the blocks or the splits.
+"""Computes exact sums of decimal numbers, whatever the order, the blocks or the splits.
 
 Floating-point sums depend on the order of addition, so the sums of a file's parts would not add up
 to the digits of the whole file's sum. Here every cell contributes the exact decimal value of its

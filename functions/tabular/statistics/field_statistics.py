@@ -1,9 +1,9 @@
 """The statistics of one field: exact while few distinct values occur, then sketches.
 
-What is kept, and how it turns from one form into the other, depends on the values alone, never on
-how they were cut into blocks: a field is counted value by value as long as at most
-`EXACT_DISTINCT` distinct values have been seen, and the sketches made from the counts when they
-become too many are those that the values themselves would have given.
+What is kept, and when it changes from one form to the other, depends only on the values, never on
+how they were cut into blocks. Values are counted one by one as long as at most `EXACT_DISTINCT`
+distinct ones have been seen. When there are more, sketches are made from the counts; they are the
+same as if they had been made from the values.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _BOUND_CHARACTERS = 100  # of the smallest and the largest text
 _ENTRY_BYTES = 100  # what a counted value takes beside the characters of its text
 _MOST_ENTRY_BYTES = _ENTRY_BYTES + _KEY_CHARACTERS + len(_ELLIPSIS) + _HASH_DIGITS
 _ALL_EXACT_BYTES = 128 * 1024 * 1024
-"""What the counted values of all fields may take: Summarize holds them twice, in 1,024 MB."""
+"""Memory for the counted values of all fields: Summarize keeps them twice, in 1,024 MB."""
 _ALL_ENTRIES = 1 << 20
 """Number of hashes, and of buckets, that are kept of all fields together, unless each field would
 have too few."""
@@ -56,10 +56,10 @@ Value = str | int | float
 
 @dataclass(frozen=True)
 class Limits:
-    """How much is kept of one field, so that all fields of a file together are bounded.
+    """The limits of one field, so that all fields of a file together are bounded.
 
-    They depend on the number of fields alone, as everything that comes out must depend on the
-    values alone. Up to 70 fields have the full limits.
+    They depend only on the number of fields, so that the results depend only on the values. Up to
+    70 fields have the full limits.
     """
 
     exact_bytes: int
@@ -80,7 +80,7 @@ class Limits:
 
 @dataclass
 class FieldStatistics:
-    """Gathers one field's values; see `statistics` for what is given and what comes out."""
+    """Gathers one field's values; see `accumulator` for input and results."""
 
     type: str
     limits: Limits = field(default_factory=lambda: Limits.of(1))
@@ -263,7 +263,7 @@ class FieldStatistics:
     def _take_numbers(
         self, keys: pl.Series, numbers: pl.Series, occurrences: pl.Series | None
     ) -> None:
-        """Count `keys`: the numbers, or, for integers that doubles do not hold, their texts."""
+        """Count `keys`: the numbers, or the texts of integers that doubles can't represent."""
         if self.counts is not None:
             counted = _counted(keys, occurrences)
             if len(counted) <= EXACT_DISTINCT:
@@ -282,7 +282,7 @@ class FieldStatistics:
         return distinct.cast(pl.Int64).to_list()
 
     def _count(self, keys: Iterable[Value], occurrences: Iterable[int]) -> None:
-        """Add how often distinct `keys` occur, and give the counts up if they become too many."""
+        """Add the counts of distinct `keys`, and replace them by sketches if there are too many."""
         counts = self.counts or {}
         new = dict(zip(keys, occurrences, strict=True))
         if counts:
@@ -301,7 +301,7 @@ class FieldStatistics:
         return len(counts) * _ENTRY_BYTES + texts > limit
 
     def _give_up_counts(self) -> None:
-        """Turn the counts into the sketches that their values would have given."""
+        """Replace the counts by the sketches of their values."""
         if self.counts is None:
             return
         counts, self.counts = self.counts, None
@@ -386,12 +386,12 @@ class FieldStatistics:
 
 
 def _has_zone(datetimes: pl.Series) -> pl.Series:
-    """Which datetimes, as they are written, have a time zone: they end in Z or such as +02:00."""
+    """Which datetimes have a time zone as written: they end in Z or an offset like +02:00."""
     return datetimes.str.ends_with("Z") | datetimes.str.slice(-_OFFSET, 1).is_in(["+", "-"])
 
 
 def _without_negative_zeros(numbers: pl.Series) -> pl.Series:
-    """The numbers, -0.0 made 0.0 by hand: Polars leaves the addition of a zero out."""
+    """The numbers with 0.0 for -0.0; adding zero would not help, as Polars optimises it away."""
     zeros = numbers == 0
     return numbers.zip_with(~zeros, pl.Series([0.0])) if zeros.any() else numbers
 
@@ -438,7 +438,7 @@ def _stored(value: Value | None) -> Value | None:
 
 
 def _as_double(value: Fraction) -> float | None:
-    """The nearest double, or None beyond their range, which JSON could not say."""
+    """The nearest double, or None beyond their range, which JSON can't represent."""
     try:
         return float(value)
     except OverflowError:

@@ -1,7 +1,7 @@
 """The first records that broke each rule, for the report.
 
-They are merged over splits like the other statistics: what comes out depends on the file alone, not
-on how it was cut. Their number and their texts are bounded, whatever the file.
+They are merged over splits like the other statistics: the result depends only on the file, not on
+how it was cut. Their number and the length of their texts are limited.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Summaries of bounded size that are the same whatever order, blocks or splits built them.
+"""Summaries of bounded size that do not depend on the order, the blocks or the splits.
 
-Each is a function of the multiset of values alone: merging two gives exactly what one would have
-been that saw both inputs. That is why they are a k-minimum-values sketch and a logarithmic
-histogram, not HyperLogLog++ with its sparse mode, t-digest or a reservoir.
+Each depends only on the multiset of values: merging two gives exactly the one that would have been
+built from both inputs. HyperLogLog++ with its sparse mode, t-digest and reservoirs don't have this
+property, so these are a k-minimum-values sketch and a logarithmic histogram.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _PROBES = ("", "a", "0123456789", "a text longer than two machine words, with \u
 
 @functools.cache
 def hash_fingerprint() -> str:
-    """Identify the hash function in use by what it makes of fixed inputs.
+    """Identify the hash function in use by its results for fixed inputs.
 
-    Polars' hash has fixed seeds, and is several times faster than anything that can be said in
-    expressions, but it may change with polars' version. Sketches of different hashes must not be
-    merged: partial statistics carry this fingerprint, and `statistics.merge` compares it.
+    Polars' hash has fixed seeds, and is several times faster than any hash made of expressions, but
+    it may change with Polars' version. Sketches of different hashes must not be merged: partial
+    statistics carry this fingerprint, and `statistics.merge` compares it.
     """
     words = [*pl.Series(_PROBES).hash().to_list(), *pl.Series([0.5, -1.0]).hash().to_list()]
     folded = 0
@@ -133,10 +133,10 @@ class LogHistogram:
         return sorted((_middle(bucket, shift), count) for bucket, count in self.buckets.items())
 
     def relative_error(self) -> float:
-        """How far the middle of a bucket is from a number in it, at most, relative to the number.
+        """The maximum distance of a bucket's middle from a number in it, relative to the number.
 
-        At fewer than 0 bits a bucket spans several powers of two, and nothing better than the
-        order of magnitude is known.
+        At fewer than 0 bits a bucket spans several powers of two, so only the order of magnitude is
+        known.
         """
         return float(2.0 ** -(self.bits + 1)) if self.bits >= 0 else 1.0
 
@@ -163,7 +163,7 @@ class LogHistogram:
             self.bits = bits
 
     def _at(self, bits: int) -> Counter[int]:
-        """The counts at `bits`, which is not finer than what is held."""
+        """The counts at `bits`, which is not finer than the present resolution."""
         joined: Counter[int] = Counter()
         for bucket, count in self.buckets.items():
             joined[bucket >> (self.bits - bits)] += count

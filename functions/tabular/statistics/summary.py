@@ -24,7 +24,7 @@ _COUNTS = (
     "non_finite",
     "with_time_zone",
 )
-"""The statistics of a field that are no cells of the file and cannot be one."""
+"""The statistics of a field that can't be a cell of the file."""
 
 
 def summarize(
@@ -39,10 +39,9 @@ def summarize(
 ) -> dict[str, Any]:
     """Make the summary of a file from its merged partial statistics and its counts.
 
-    `generated_at` is an ISO 8601 time that the caller decides; `file` are further things to say
-    about the file: source, size, encoding, contract. Without `show_values`, the statistics of a
-    field that can be a cell of the file are null: minimum, sum and quantiles of a single value are
-    that value.
+    `generated_at` is an ISO 8601 time that the caller decides; `file` are further facts about the
+    file: source, size, encoding, contract. Without `show_values`, the statistics of a field that
+    can be a cell of the file are null: minimum, sum and quantiles of a single value are that value.
 
     The summary has `total_input_rows`, `total_processed`, `total_errors`, `success_rate` (per cent,
     two decimals, 0 for no rows), `generated_at`, `field_statistics` (see `statistics.finish`),
@@ -76,7 +75,7 @@ def summarize(
 
 
 def _notes(fields: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """What people should know about the values, although all of them are right."""
+    """Sentences about values that are valid but need care."""
     return [
         f"{name}: {zoned} of {figures['count']} datetimes have a time zone, the others have none. "
         "Compare them with care. Parquet output refuses one or the other: see timeZone in the "

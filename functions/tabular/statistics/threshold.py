@@ -33,7 +33,7 @@ def check_rejects(
     if max_count is not None and 0 <= max_count < error_count:
         limit = f"the limit is {max_count}"
         details["limit_count"] = max_count
-    # As the fraction that was written: the double next to 0.57 is less than that.
+    # Compared as an exact fraction: the double nearest to 0.57 is less than 0.57.
     elif max_percent is not None and error_count * 100 > Fraction(str(max_percent)) * record_count:
         limit = f"the limit is {max_percent:g}%"
         details["limit_percent"] = max_percent
@@ -53,10 +53,9 @@ def check_rejects(
 def check_rejects_so_far(
     contract: Contract, *, most_records: int | None, error_count: int, whereabouts: str = ""
 ) -> None:
-    """Raise `TooManyRejects` if the contract's limit is exceeded whatever the unread records are.
+    """Raise `TooManyRejects` if the limit is exceeded even if all unread records are good.
 
     `most_records` is the maximum number of records that the whole file can have, None if unknown.
-    All unread records may be good.
     """
     percent, count = contract.max_reject_percent, contract.max_reject_count
     details: dict[str, float] = {"rejected": error_count}

@@ -1,1 +1,1 @@
-"""What a cell means: `cells` in plain Python, `columns` a whole column at a time."""
+"""Reads the values of cells: `cells` in plain Python, `columns` a whole column at a time."""

@@ -1,4 +1,4 @@
-"""The texts of cast values: one to compare by, one to write into a descriptor."""
+"""The texts of cast values: one for comparisons, one for descriptors."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 
 def canonical(value: Any) -> str:
-    """Give a text that two cast values of a field share if and only if they are the same value.
+    """The text that two cast values of a field share if and only if they are the same value.
 
-    Uniqueness and enum compare by it: 1.50 and 1.5 are one number, 12:00Z and 13:00+01:00 one
-    time, two JSON objects with the same members in another order one object.
+    Uniqueness and enum compare these texts: 1.50 and 1.5 are one number, 12:00Z and 13:00+01:00 one
+    time, and two JSON objects that differ only in the order of their members one object.
     """
     return _CANONICAL.get(type(value), str)(value)
 
 
 def physical(field: Field, value: Any) -> str:
-    """Write a cast value the way the field's cells are written, so that casting gives it back.
+    """A cast value, written like the field's cells, so that casting it gives the same value.
 
     JSON structures are written without insignificant white space, dates of format `any` in ISO
     8601, the items of a list in their default formats.

@@ -1,8 +1,8 @@
-"""What a cell means: the exact semantics of Table Schema v2 for one text in one field.
+"""Reads one cell by the exact semantics of Table Schema v2 for its field.
 
-This is the rule that everything else follows. A faster path over whole columns may only accept
-what this module accepts, with the same JSON text. Nothing here depends on the rest of the record:
-uniqueness is checked by whoever sees all records.
+This module is the reference. The faster path over whole columns may only accept what this module
+accepts, with the same JSON text. Nothing here depends on the rest of the record: uniqueness is
+checked elsewhere, where all records are known.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ if TYPE_CHECKING:
     Check = tuple[Callable[[Any], bool], str, str]
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""A text that begins so is run as a formula by spreadsheets (OWASP, CSV Injection)."""
+"""Spreadsheets run a text that begins with one of these as a formula (OWASP, CSV Injection)."""
 
 
 class Cell(NamedTuple):
     """A text read by its field's rules.
 
-    `value` is None for a missing value and where the text does not fit the type. `json` is the
-    JSON text of the value in the output. `faults` says what is wrong, all of it.
+    `value` is None for a missing value and if the text does not fit the type. `json` is the JSON
+    text of the value in the output. `faults` are all its faults.
     """
 
     value: Any
@@ -60,7 +60,7 @@ _COMPILED_LIMIT = 4096
 
 
 def read_cell(field: Field, text: str) -> Cell:
-    """Read one cell. Whoever reads many cells of a field makes its `reader` once instead."""
+    """Read one cell. To read many cells of a field, make its `reader` once."""
     known = _COMPILED.get(id(field))
     if known is None or known[0] is not field:
         if len(_COMPILED) >= _COMPILED_LIMIT:
@@ -114,7 +114,7 @@ def cast(field: Field, text: str) -> Any:
 
 
 def expected(field: Field) -> str:
-    """Say in words what a field's type and format expect, as fault messages do."""
+    """What a field's type and format expect, in the words of fault messages."""
     if field.type == "boolean":
         return "one of " + shown(", ".join((*field.true_values, *field.false_values)))
     if field.type == "list":
@@ -126,7 +126,7 @@ def expected(field: Field) -> str:
 
 
 def _caster(field: Field) -> Caster:
-    """Make the function that casts a text to (value, JSON text), None if it does not fit."""
+    """Make the function that casts a text to (value, JSON text), or None if it does not fit."""
     simple = _SIMPLE_CASTERS.get(field.type)
     return simple if simple is not None else _CASTER_MAKERS[field.type](field)
 
@@ -161,7 +161,7 @@ def _boolean(field: Field) -> Caster:
 
 
 def _list(field: Field) -> Caster:
-    """Make the caster of a list: every item by the default format of the item type."""
+    """Make the function that casts a list: every item in the default format of the item type."""
     cast_item = _caster(Field(field.name, field.output_name, field.list_item_type))
     delimiter = field.list_delimiter
 
@@ -288,7 +288,7 @@ def _neutralised(field: Field, text: str) -> Cell:
 _NUMBER = number_reader(Field("", "", "number"))
 _REQUIRED = 'constraint "required" is true'
 _LISTED_VALUES = 10
-"""A fault names this many values of an enum; more would drown the reject."""
+"""Maximum number of an enum's values that a fault names; more would make it unreadable."""
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "minimum": operator.ge,

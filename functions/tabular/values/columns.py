@@ -1,8 +1,8 @@
-"""A field's cells, a whole column at a time.
+"""Reads a field's cells, a whole column at a time.
 
-`cells` is the rule. This module has shortcuts that only say of a text that it is *surely* right and
-that its value's text is the text itself; every other distinct text is read by `cells`, once. So
-both ways give the same result, and that is tested.
+`cells` is the reference. The shortcuts of this module only find texts that are *surely* right and
+whose value's text is the text itself; every other distinct text is read by `cells`, once. So both
+ways give the same result, which tests compare.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ if TYPE_CHECKING:
     from tabular.model import Field
 
 QUOTED_TYPES = frozenset({"string", "any", "date", "datetime", "time", "yearmonth", "duration"})
-"""Their values are strings in JSON; those of the other types are written bare."""
+"""Their values are strings in JSON; those of the other types are written without quotes."""
 
 _CACHED_TEXTS = 20_000
 _CACHED_CHARACTERS = 200  # longer texts are rarely repeated
 _READ_AT_ONCE = 16_384  # distinct texts, of which each takes half a kilobyte while it is read
-# A column of few distinct texts: they are counted, and read instead of the cells. Half of the first
-# cells being different makes it unlikely, more than one in eight of a block's rules it out.
+# A column of few distinct texts: they are counted, and read instead of the cells. If half of the
+# first cells are different, that is unlikely; if more than one in eight of a block are, it is
+# impossible.
 _FIRST_CELLS = 4096
 _MOST_OF_FIRST = 0.5
 _MOST_OF_BLOCK = 0.125
@@ -73,7 +74,7 @@ class Values(NamedTuple):
 
 @dataclasses.dataclass
 class ColumnReader:
-    """Reads the cells of one field, block by block; keeps what it learned about repeated texts."""
+    """Reads the cells of one field, block by block; remembers the readings of repeated texts."""
 
     field: Field
     neutralise_formulas: bool = False
@@ -99,7 +100,7 @@ class ColumnReader:
         return self._read_unsure(plain, texts.gather(indexes), indexes)
 
     def _apart(self, texts: pl.Series) -> tuple[pl.Series, pl.Series | None]:
-        """The texts with nulls for missing values, and which are not sure; None: all are."""
+        """The texts with nulls for missing values, and which are not sure, None if all are sure."""
         null = self._null(texts)
         sure = self._sure(texts)
         if sure is not None and null is not None:
@@ -108,7 +109,7 @@ class ColumnReader:
         return plain, None if sure is None or sure.all() else ~sure
 
     def _counted(self, texts: pl.Series) -> pl.DataFrame | None:
-        """The distinct `text`s and how often each occurs, `count`; None where there are many."""
+        """The distinct `text`s and the `count` of each; None if there are many."""
         if self._many or not len(texts):
             return None
         first = texts.head(_FIRST_CELLS)
@@ -160,7 +161,7 @@ class ColumnReader:
         return surely_right.conditions(self.field, neutralise_formulas=self.neutralise_formulas)
 
     def _null(self, texts: pl.Series) -> pl.Series | None:
-        """Which texts are surely null; None where none is. Required fields have no sure null."""
+        """Which texts are surely null; None if none is. Required fields have no sure null."""
         missing = self.field.missing_values
         if not missing or self.field.constraints.required or not self._is_known:
             return None
@@ -195,7 +196,7 @@ class ColumnReader:
             kinds.filter(faulty),
             shown_texts(some.filter(faulty)),
         )
-        # Missing values are null, also where they are none that may be missing.
+        # Missing values are null, even if the field is required.
         missing = some.is_in(list(self.field.missing_values)) & faulty
         if missing.any():
             plain = plain.scatter(indexes.filter(missing), None)
@@ -205,7 +206,7 @@ class ColumnReader:
     def _template(
         self, some: pl.Series, classes: pl.Series, number: int | None
     ) -> tuple[int | None, tuple[Fault, ...]]:
-        """A class and the faults of its texts, without values; no faults where it is none."""
+        """A class and the faults of its texts, without values; no faults if the texts are right."""
         if number is None:
             return None, ()
         first = some[(classes == number).arg_true()[0]]
@@ -213,7 +214,7 @@ class ColumnReader:
 
     @cached_property
     def _classes(self) -> Classes | None:
-        """The classes of texts that are surely faulty; None: nothing is sure of this field."""
+        """The classes of texts that are surely faulty; None if nothing is sure for this field."""
         if not self._is_known:
             return None
         return Classes(self.field, surely_right.of_type(self.field))
@@ -281,7 +282,7 @@ class ColumnReader:
         return FaultColumn(indexes.filter(where), templates, found, shown)
 
     def _readings(self, texts: list[str]) -> dict[str, Cell]:
-        """Read distinct texts one by one, but for their pattern, which is matched at once."""
+        """Read distinct texts one by one; only their pattern is matched for all of them at once."""
         pattern = self.field.constraints.pattern
         if pattern is not None:
             compile_pattern(pattern).look_at(text for text in texts if text not in self._known)
@@ -315,7 +316,7 @@ _FEW = 4
 
 
 def _among(texts: pl.Series, some: Sequence[str]) -> pl.Series:
-    """Which texts are among some (Boolean). A few comparisons are quicker than a search."""
+    """Which texts are in a list (Boolean). A few comparisons are faster than a search."""
     if len(some) > _FEW:
         return texts.is_in(some)
     return reduce(or_, (texts == text for text in some))

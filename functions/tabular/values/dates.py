@@ -1,4 +1,4 @@
-"""How dates, times and durations are written in a cell (Table Schema v2, after XML Schema)."""
+"""Reads dates, times and durations of cells (Table Schema v2, after XML Schema)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CLOCK = re.compile(_TIME)
 _DATETIME = re.compile(rf"(?P<day>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})T{_TIME}")
 _YEAR = re.compile(r"-?[0-9]{4}|-?[1-9][0-9]{4,8}")
 _YEARMONTH = re.compile(r"(?P<year>-?[0-9]{4}|-?[1-9][0-9]{4,8})-(?P<month>0[1-9]|1[0-2])")
-# All numbers are limited: to compare durations takes quadratic time in their digits.
+# All numbers are limited, because comparing durations takes quadratic time in their digits.
 _DURATION = re.compile(
     r"(?P<sign>-?)P(?=[0-9T])"
     r"(?:(?P<weeks>[0-9]{1,15})W|"
@@ -41,7 +41,7 @@ class YearMonth(NamedTuple):
 
 
 class Duration(NamedTuple):
-    """A length of time as XML Schema has it: months and seconds, which do not convert."""
+    """A length of time as in XML Schema: months and seconds, which are not convertible."""
 
     months: int
     seconds: Decimal
@@ -50,8 +50,8 @@ class Duration(NamedTuple):
 class FineDatetime(datetime):
     """A datetime with digits beyond the microsecond, such as .NET's 100 nanoseconds.
 
-    `finer` are these digits without trailing zeros. It compares and converts as the `datetime` it
-    is; `instant` compares all digits.
+    `finer` are these digits without trailing zeros. It compares and converts like any `datetime`;
+    `instant` compares all digits.
     """
 
     finer: str = ""
@@ -145,7 +145,7 @@ def pattern_reader(
 def read_moment(text: str, pattern: str) -> datetime:
     """Read a moment by a strptime pattern; without a year in the pattern, it is of 1900.
 
-    Raises ValueError where text and pattern don't fit.
+    Raises ValueError if the text does not fit the pattern.
     """
     if names_year(pattern):
         return datetime.strptime(text, pattern)
@@ -168,8 +168,8 @@ def names_zone(pattern: str) -> bool:
 def any_reader(kind: str) -> Callable[[str], tuple[date | datetime | time, str] | None]:
     """Make the reader of a date, datetime or time field of format `any`.
 
-    It takes notations that can mean one thing only. `01/02/2024` and `20240102` are not among
-    them: which digits are the month must come from a pattern.
+    It accepts only unambiguous notations. `01/02/2024` and `20240102` are not: a pattern must say
+    which digits are the month.
     """
     readers = [DEFAULT_READERS[kind], *(pattern_reader(kind, pattern) for pattern in _ANY[kind])]
 
@@ -218,7 +218,7 @@ def read_duration(text: str) -> tuple[Duration, str] | None:
 
 
 def instant(value: datetime) -> tuple[timedelta, str]:
-    """Give a datetime's place on the time line, to order by; without time zone it counts as UTC.
+    """A datetime's place on the time line, for comparisons; without time zone it counts as UTC.
 
     The second part are the digits beyond the microsecond.
     """
@@ -227,7 +227,7 @@ def instant(value: datetime) -> tuple[timedelta, str]:
 
 
 def since_midnight(value: time) -> tuple[timedelta, str]:
-    """Give a time of day's distance from midnight UTC; otherwise as `instant`."""
+    """A time of day's distance from midnight UTC; otherwise as `instant`."""
     clock = timedelta(
         hours=value.hour,
         minutes=value.minute,
@@ -239,7 +239,7 @@ def since_midnight(value: time) -> tuple[timedelta, str]:
 
 
 def elapsed(value: Duration) -> tuple[Fraction, ...]:
-    """Give a duration's length in seconds from each of XML Schema's four reference dates.
+    """A duration's length in seconds from each of XML Schema's four reference dates.
 
     A duration is longer than another if it is so from all four (XML Schema part 2, 3.2.6.2).
     """

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tabular.faults import Fault, RuleKey
 
 DETAIL = "\ue000detail\ue000"
-"""In a template's message, the place of the record's own detail."""
+"""Placeholder for the record's own detail in a template's message."""
 _VALUE = "\ue000value\ue000"
 
 
@@ -63,7 +63,7 @@ class FaultColumn:
         return replace(self, places=indexes.gather(self.places))
 
     def merged(self, other: FaultColumn) -> FaultColumn:
-        """These faults and those of another column; both have kinds and values, no place twice."""
+        """These faults and another column's; both have kinds and values, and no common place."""
         moved = other.kinds + len(self.templates) if other.kinds is not None else None
         frame = pl.concat(
             pl.DataFrame({"place": part.places, "kind": kinds, "value": part.values}).with_columns(
@@ -209,7 +209,7 @@ class FaultColumn:
 
 
 def shown_texts(texts: pl.Series) -> pl.Series:
-    """What faults repeat of these texts: `faults.shown` of each."""
+    """The part of each of these texts that faults repeat: `faults.shown`."""
     long = texts.str.len_chars() > SHOWN_CHARACTERS
     if not long.any():
         return texts

@@ -14,7 +14,7 @@ ESCAPED = re.compile(r'["\\\x00-\x1f]')
 def escaped(texts: pl.Series, places: pl.Series | None = None) -> pl.Series:
     """The texts as they are between a JSON string's quotes; nulls stay nulls.
 
-    Only the texts at `places` (UInt32 indexes; None: all) may hold what JSON escapes.
+    Only the texts at `places` (UInt32 indexes; None: all) may contain characters that JSON escapes.
     """
     some = texts if places is None else texts.gather(places)
     needing = some.str.contains(ESCAPED.pattern).fill_null(value=False).arg_true()

@@ -1,4 +1,4 @@
-"""Cells that hold a structure: JSON objects and arrays, geographic points (Table Schema v2)."""
+"""Reads cells with a structure: JSON objects and arrays, geographic points (Table Schema v2)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STRING_OR_SPACE = re.compile(r'("(?:[^"\\]|\\.)*")|[ \t\r\n]+')
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _MAX_DEPTH = 100
-"""Structures nested deeper are refused: how deep Python itself can go depends on who calls."""
+"""More deeply nested structures are refused; Python's own limit depends on the caller."""
 _COORDINATE = re.compile(r"[+-]?(?:[0-9]{1,3}(?:\.[0-9]*)?|\.[0-9]+)")
 _POINT_PARTS = 2
 _MAX_LONGITUDE = 180
@@ -79,7 +79,7 @@ def _point(longitude: Any, latitude: Any, text: str) -> tuple[tuple[Decimal, Dec
 
 
 def _parse(text: str) -> Any:
-    """Parse JSON without its common extensions; None for what is not JSON, or nested too deep."""
+    """Parse JSON without its common extensions; None if it is not JSON, or nested too deeply."""
     if _is_too_deep(text):
         return None
     try:
@@ -94,7 +94,7 @@ def _parse(text: str) -> Any:
 
 
 def _is_unicode(value: Any) -> bool:
-    """Whether no text in the value has half a surrogate pair, at which readers of JSON stop."""
+    """Whether no text in the value has half a surrogate pair, which makes JSON readers fail."""
     match value:
         case str():
             return not any("\ud800" <= character <= "\udfff" for character in value)
@@ -120,7 +120,7 @@ def _is_too_deep(text: str) -> bool:
 
 
 def _finite(text: str) -> Decimal:
-    """Read a number with its digits; refuse what would be infinite as a double."""
+    """Read a number with its digits; refuse a number that would be infinite as a double."""
     if isinf(float(text)):
         raise ValueError("beyond the range of doubles")
     return Decimal(text)

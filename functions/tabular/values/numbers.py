@@ -1,4 +1,4 @@
-"""How numbers and integers are written in a cell (Table Schema v2, `number` and `integer`).
+"""Reads numbers and integers of cells (Table Schema v2, `number` and `integer`).
 
 Nothing is rounded: a number becomes a `Decimal` and keeps the digits that the file gives it, an
 integer may be of any size.
@@ -24,13 +24,13 @@ _SPECIAL = {
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?0*[0-9]{1,4})?")
 _JSON_INTEGER = re.compile(r"-?[1-9][0-9]*|0")
 _SURELY_FINITE = 300
-"""A number of fewer characters and without exponent is below 1.8e308: no need to look closer."""
+"""A number of fewer characters and without exponent is certainly below 1.8e308."""
 _INT_DIGITS = 4300
-"""Python refuses to make an `int` of longer text by default: the conversion is quadratic."""
+"""Python refuses to convert longer text to `int` by default: the conversion is quadratic."""
 
 
 def number_reader(field: Field) -> Callable[[str], tuple[Decimal, str] | None]:
-    """Make the reader of a number field: text to (value, JSON text), None if it is no number.
+    """Make the reader of a number field: text to (value, JSON text), None if it is not a number.
 
     Surrounding white space is ignored, as XML Schema does. NaN, INF and -INF become JSON strings.
     A number that is not finite as a double is refused: almost no JSON reader could read it.
@@ -52,7 +52,7 @@ def number_reader(field: Field) -> Callable[[str], tuple[Decimal, str] | None]:
 
 
 def integer_reader(field: Field) -> Callable[[str], tuple[int | Decimal, str] | None]:
-    """Make the reader of an integer field: text to (value, JSON text), None if it is none.
+    """Make the reader of an integer field: text to (value, JSON text), or None for other text.
 
     The value of an integer of more than 4,300 digits is a `Decimal`, equal and comparable to what
     the `int` would be.
@@ -74,7 +74,7 @@ def integer_reader(field: Field) -> Callable[[str], tuple[int | Decimal, str] | 
 
 
 def whole_number(digits: str) -> int | Decimal:
-    """Turn the digits of an integer into a value that compares as one, whatever its size."""
+    """The value of an integer's digits, which compares like an integer whatever its size."""
     return int(digits) if len(digits) <= _INT_DIGITS else Decimal(digits)
 
 
@@ -109,10 +109,10 @@ def _lexical(field: Field, *, fraction: bool) -> Callable[[str], str | None]:
 
 
 def _numeral(field: Field, *, fraction: bool) -> str:
-    """Give the pattern of the unsigned number.
+    """The pattern of the unsigned number.
 
     Group characters must separate groups of digits: the last group has three digits, the others two
-    (as in India) or three. `1,00` is thus not read as 100, which is what it almost never means.
+    (as in India) or three. So `1,00` is not read as 100, which it almost never means.
     """
     whole = "[0-9]+"
     if field.group_char is not None:
@@ -126,10 +126,10 @@ def _numeral(field: Field, *, fraction: bool) -> str:
 
 
 def _loose_sign(match: re.Match[str]) -> str | None:
-    """Give the sign of a number with other characters around it, None where it is in doubt.
+    """The sign of a number with other characters around it; None if it is doubtful.
 
-    `(5)` and `5-` are how accountants write minus five. To strip the characters and keep 5 would
-    be wrong, so such a cell is refused.
+    Accountants write minus five as `(5)` or `5-`. Removing the characters would give 5, which is
+    wrong, so such a cell is refused.
     """
     before, after = match["before"], match["after"].lstrip()
     accounting = "(" in before and ")" in after

@@ -1,8 +1,8 @@
 r"""Patterns as contracts write them, translated to the syntax of the engine.
 
 The engine (the `regex` crate of Rust) has extensions of its own, such as set operations within a
-class. So every pattern is read and written anew: nothing reaches the engine with a meaning that the
-contract's author did not intend.
+class. So every pattern is parsed and written in the engine's syntax: no part of it can have a
+meaning that the contract's author did not intend.
 
 Example: `[a-z-[aeiou]]` is XML Schema's subtraction of classes. It becomes `[[a-z]--[aeiou]]`, the
 engine's notation. `[a&&b]` is a class of three characters for the author, but an intersection for
@@ -126,7 +126,7 @@ class _Translation:
         return _literal(character)
 
     def _is_count(self) -> bool:
-        """Whether the brace that has been read begins a repetition: other ones are literal."""
+        """Whether the brace that has been read begins a repetition; other braces are literal."""
         match = _COUNT.match(self.pattern, self.at - 1)
         return match is not None and match[0] != "{}"
 
@@ -160,7 +160,7 @@ class _Translation:
         return match is not None and match[0] != "{}"
 
     def _group(self) -> Piece:
-        """Translate a group whose parenthesis has been read. None captures: nothing asks for it."""
+        """Translate a group whose parenthesis has been read. No group captures anything."""
         for mark, what in _UNSUPPORTED_GROUPS.items():
             if self._looking_at(mark):
                 raise ValueError(
@@ -343,7 +343,7 @@ def _class(parts: list[Piece], *, negated: bool) -> Piece:
 
 
 def _count(digits: str) -> int:
-    """Read a repetition's number. Python takes its time for very many digits."""
+    """Read a repetition's number. Python is slow for very many digits."""
     significant = digits.lstrip("0")
     return _checked_size(int(significant[:10] or "0"))
 

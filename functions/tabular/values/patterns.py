@@ -1,13 +1,13 @@
 r"""The `pattern` constraint: regular expressions on an engine whose time is linear in the text.
 
 A pattern must match the whole value. It is written in the syntax that Python, PCRE and Rust share,
-with what XML Schema (part 2, appendix F) has beyond it: the characters of XML names (`\i`, `\c`)
+with these additions of XML Schema (part 2, appendix F): the characters of XML names (`\i`, `\c`)
 and the subtraction of character classes (`[a-z-[aeiou]]`). `^` and `$` are anchors, although XML
-Schema has none: people write them.
+Schema has none, because people write them.
 
 The engine is Polars' own (the `regex` crate of Rust) on every path: for whole columns, for single
-cells, for `check` and `infer`. It never backtracks, so no pattern can hang on a text. What such an
-engine cannot have (lookaround, backreferences) is refused by name.
+cells, for `check` and `infer`. It never backtracks, so no pattern can hang on a text. Features that
+such an engine can't have (lookaround, backreferences) are refused by name.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MAX_CHARACTERS = 10_000
-"""A longer pattern is refused."""
+"""Longer patterns are refused."""
 _REMEMBERED_CHARACTERS = 16 * 1024 * 1024
 _ENTRY = 100  # bytes of an entry besides its characters
 
@@ -48,7 +48,7 @@ class Pattern:
         return known
 
     def look_at(self, texts: Iterable[str]) -> None:
-        """Match many texts at once, so that `matches` only looks their results up.
+        """Match many texts at once, so that `matches` only looks up the results.
 
         One call of the engine takes 80 µs, whether for one text or for a thousand.
         """
@@ -79,7 +79,7 @@ def compile_pattern(pattern: str) -> Pattern:
 
 
 def _try(compiled: Pattern) -> None:
-    """Let the engine compile it; raises ValueError where it is larger than the engine allows."""
+    """Let the engine compile it; raises ValueError if it is larger than the engine allows."""
     from polars.exceptions import ComputeError  # noqa: PLC0415 as above
 
     try:

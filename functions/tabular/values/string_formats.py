@@ -45,12 +45,12 @@ def is_email(text: str) -> bool:
 
 @cache
 def _address_patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Compile when first used: it takes 13 ms, a good part of this module's import otherwise."""
+    """Compiled on first use, because it takes 13 ms, a large part of this module's import time."""
     return re.compile(_LOCAL), re.compile(_DOMAIN)
 
 
 def is_uri(text: str) -> bool:
-    """Whether a text is a URI with its scheme (RFC 3986), so in ASCII and without spaces."""
+    """Whether a text is a URI with a scheme (RFC 3986), in ASCII and without spaces."""
     return bool(_URI.fullmatch(text))
 
 

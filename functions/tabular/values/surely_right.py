@@ -1,11 +1,11 @@
-"""Texts that are surely right in a field, found a whole column at a time.
+"""Finds texts that are surely right in a field, a whole column at a time.
 
-`cells` is the rule. A condition here may only accept a text that `cells` accepts and whose value's
-plain text is the text itself. Every text that it does not accept is read by `cells`, so a condition
-that is too strict costs time and never correctness.
+`cells` is the reference. A condition here may only accept a text that `cells` accepts and whose
+value's plain text is the text itself. Every text that it does not accept is read by `cells`, so a
+condition that is too strict costs only time.
 
 Example: for an integer field with `minimum` 10, `12` is surely right. `012` and `+12` are right
-too, but not written like their value, so they are left to `cells`, which reads them as 12.
+too, but are not written like their value. So they are left to `cells`, which reads them as 12.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ _KNOWN_PROPERTIES = frozenset(
         "constraints",
     }
 )
-"""The properties of `Field` whose meaning these shortcuts know. With any other one nothing is sure:
-its cells are read by `cells`, which is the rule."""
+"""The properties of `Field` that these shortcuts know. If a field has any other one, no text is
+sure, and all its cells are read by `cells`."""
 
 
 def is_known(field: Field) -> bool:
@@ -103,7 +103,7 @@ def is_escape_free(field: Field) -> bool:
 
 
 def of_type(field: Field) -> pl.Expr | None:
-    """A condition on the column `text` for texts that are surely of the type; None: there is none.
+    """A condition on the column `text` for texts that are surely of the type, or None.
 
     It is also None for types of which every text is one.
     """
@@ -115,7 +115,7 @@ def of_type(field: Field) -> pl.Expr | None:
 
 
 def conditions(field: Field, *, neutralise_formulas: bool) -> list[pl.Expr] | None:
-    """Conditions on the column `text` that are sufficient together; None: nothing is sure."""
+    """Conditions on the column `text` that together are sufficient; None if nothing is sure."""
     pattern = _SURE.get((field.type, field.format), "")
     if (
         not is_known(field)
@@ -199,7 +199,7 @@ _PLAIN_TEXTS = ("string", "any")
 
 _SUFFICIENT: dict[str, Sufficient] = {
     "required": _nothing_more,  # it concerns missing values alone: see `_rules` and `_null`
-    "unique": _nothing_more,  # it is checked by whoever sees all records
+    "unique": _nothing_more,  # it is checked where all records are known
     "min_length": _min_length,
     "max_length": _max_length,
     "pattern": _pattern,
@@ -209,12 +209,12 @@ _SUFFICIENT: dict[str, Sufficient] = {
     "exclusive_minimum": _bound("exclusive_minimum"),
     "exclusive_maximum": _bound("exclusive_maximum"),
 }
-"""For each constraint the conditions that together suffice; None: nothing is sure for this field.
-With a constraint in force that is not here nothing is sure either."""
+"""For each constraint the conditions that together suffice; None if nothing is sure for this field.
+If a constraint that is not here applies, nothing is sure either."""
 
 
 def _within(text: pl.Expr, kind: str, name: str, bound: Any) -> pl.Expr | None:
-    """A condition that is sufficient for being within a bound; None: there is none.
+    """A condition that is sufficient for being within a bound; None if there is none.
 
     Rounding to doubles keeps the order, so a double strictly beyond the bound's double comes from
     a number strictly beyond the bound. A number next to it, or equal to it, is left to `cells`.

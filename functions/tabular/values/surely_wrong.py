@@ -1,8 +1,8 @@
-"""Texts that are surely faulty in a field, found a whole column at a time.
+"""Finds texts that are surely faulty in a field, a whole column at a time.
 
-`cells` is the rule. It takes some microseconds per text, which is too slow if every cell of a large
-file is wrong. Here texts are put into classes of which each has the same faults, so that `cells`
-reads only one text of each class. Texts in no class are read by `cells` one by one.
+`cells` is the reference. It takes some microseconds per text, which is too slow if every cell of a
+large file is wrong. Here texts are sorted into classes. All texts of a class have the same faults,
+so `cells` reads only one of them. Texts in no class are read by `cells` one by one.
 
 Example: for an integer field with `minimum` 10 and `maximum` 90, the texts `x` and `?` are in the
 class of texts that are not integers, `9` and `3` in the class of those below the minimum. `cells`
@@ -64,7 +64,7 @@ class Classes:
         self._expression = _classes(field, sure_type)
 
     def of(self, texts: pl.Series) -> pl.Series | None:
-        """The class of each text (UInt32), null where it is in none; None: all of them are null.
+        """The class of each text (UInt32), null if it is in none; None if all are null.
 
         `texts` (String) have been trimmed if the field says so.
         """
@@ -96,7 +96,7 @@ def _classes(field: Field, sure_type: pl.Expr | None) -> pl.Expr | None:
 
 
 def _wrong_type(field: Field, text: pl.Expr) -> pl.Expr | None:
-    """Whether a text is surely not of the field's type; None: that cannot be said."""
+    """Whether a text is surely not of the field's type; None if that is never sure."""
     necessary = _NECESSARY.get((field.type, field.format))
     if necessary is not None:
         return ~text.str.contains(necessary)
@@ -111,7 +111,7 @@ def _wrong_type(field: Field, text: pl.Expr) -> pl.Expr | None:
 def _broken_rules(field: Field, text: pl.Expr, sure_type: pl.Expr | None) -> pl.Expr | None:
     """Which constraints a text surely breaks, as one bit each; null if that is not sure.
 
-    None: it is never sure, as with a constraint that is not known here.
+    Returns None if it is never sure, as with a constraint that is not known here.
     """
     rules = field.constraints
     names = [
@@ -137,7 +137,7 @@ def _broken_rules(field: Field, text: pl.Expr, sure_type: pl.Expr | None) -> pl.
 
 
 def _beyond(field: Field, text: pl.Expr, name: str, bound: Any) -> pl.Expr | None:
-    """Whether a text of the type is beyond a bound; null where a double cannot say so."""
+    """Whether a text of the type is beyond a bound; null if a double can't decide that."""
     is_minimum, exclusive = name.endswith("minimum"), name.startswith("exclusive")
     if name not in _BOUNDS or field.format != "default":
         return None

@@ -1,12 +1,12 @@
 """The columns of a dataset's records as Athena, Glue and Hive name and type them.
 
-They follow the writers: `jsonl.py` and `parquet.py` write the values, this module says how a table
-over their objects reads them. Athena reads a value that doesn't fit its column's type as null, so
-the types in JSON Lines are wide:
+They correspond to the writers: `jsonl.py` and `parquet.py` write the values, and this module
+defines how a table over their objects reads them. Athena reads a value that doesn't fit its
+column's type as null, so the types in JSON Lines are wide:
 
 - Numbers are `double`, which every finite number of a contract fits. Parquet has decimals.
 - Datetimes are text: some have a time zone and some don't, and Athena's timestamps have none.
-- Objects are JSON text, because a contract doesn't say what is in them.
+- Objects are JSON text, because a contract doesn't describe their content.
 - Integers are `bigint`, as everyone expects, although a contract allows larger ones. In Parquet
   these are rejected.
 """

@@ -24,15 +24,15 @@ _ERROR_CHARACTERS = 1000
 
 
 def corrections_head(layout: Layout) -> bytes:
-    """What the file's first split begins with."""
+    """The beginning of the CSV, which the part of the file's first split has: its header."""
     return head(layout.labels)
 
 
 def correction_pieces(rejects: Rejects) -> Iterator[memoryview]:
     """A block's rejected records as lines of the CSV, a bounded number at a time.
 
-    A line has the record's number, its faults in words, its cells, and where the cells do not say
-    all that is in the record, its text.
+    A line has the record's number, its faults in words, its cells, and the record's text if the
+    cells do not show everything in it.
     """
     width = rejects.layout.width + len(rejects.faults)
     rows = max(1, min(_ROWS_A_PIECE, _CELLS_A_PIECE // width))

@@ -53,4 +53,4 @@ FORMATS = {
 """By name."""
 
 DEFAULT_FORMAT = "jsonl"
-"""What the template chooses where its user does not."""
+"""The template's default."""

@@ -1,4 +1,4 @@
-"""Processed records as JSON Lines: values are JSON texts already, and are joined by column."""
+"""Writes processed records as JSON Lines, by joining columns of JSON texts."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class RecordLines:
         return self._written(line)
 
     def _add_origin(self, line: _Line, numbers: pl.Series) -> str:
-        """Add what is before the fields, except what separates it from the first field."""
+        """Add the text before the fields, without the separator between it and the first field."""
         if self._flat:
             line.add(f'{{"_file_id":{self._file_id},"_row":')
             line.add(numbers)
@@ -84,7 +84,9 @@ class RecordLines:
         return buffer.getbuffer()[: buffer.tell()]
 
     def _free_buffer(self) -> BytesIO:
-        """A buffer without a view: allocating memory costs more than writing into it."""
+        """A buffer without a view. Buffers are reused: allocating memory costs more than writing to
+        it.
+        """
         for buffer in self._buffers:
             try:
                 buffer.write(b"")
@@ -145,7 +147,7 @@ class _Line:
         return pl.col(name)
 
     def _end_parts(self) -> None:
-        """Put together what has been added since the last quoted text."""
+        """Join the parts that were added since the last quoted text."""
         self._end_text()
         self._written.append(pl.concat_str(self._parts, ignore_nulls=True))
         self._parts = []

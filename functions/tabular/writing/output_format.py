@@ -1,4 +1,4 @@
-"""What an output format is: how its objects are named, put together and written."""
+"""Defines what an output format is: how its objects are named, assembled and written."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class ProcessedRecords(Protocol):
 
     @property
     def escapable(self) -> pl.Series | None:
-        """Which records may hold characters that JSON escapes (Boolean); None: any may."""
+        """Which records may contain characters that JSON escapes (Boolean); None: any may."""
 
 
 class FileFacts(NamedTuple):
-    """What is the same for all records of a file.
+    """The facts that are the same for all records of a file.
 
     These are its fields, its ID, the execution's start, and the shape that the contract gives to
     the records (for formats that have a choice).
@@ -65,21 +65,21 @@ def check_origin_names(fields: Sequence[Field]) -> None:
 
 
 def no_misfits(_: Field, __: Values) -> FaultColumn | None:
-    """Find no fault: the check of a format that can hold every value."""
+    """Find no fault: the check of a format that can represent every value."""
     return None
 
 
 @dataclass(frozen=True)
 class Writer:
-    """What writes a format, and what the format cannot hold.
+    """The functions that write a format, and that find what the format can't represent.
 
     `write` pulls the processed records of each block of one split from its first argument and
     writes one part into the sink. Pulling is what processes the split: `write` must exhaust the
     iterable, keep no block longer than it needs to, and let the iterable's errors through.
 
-    `check_fields` raises HeaderMismatch where records of this shape have no column for a field.
-    `misfits` returns the faults of a column's values that the format cannot hold without loss, or
-    None.
+    `check_fields` raises HeaderMismatch if records of this shape have no column for a field.
+    `misfits` returns the faults of a column's values that the format can't represent without loss,
+    or None.
     """
 
     write: Callable[[Iterable[ProcessedRecords], FileFacts, Sink], None]
@@ -88,7 +88,7 @@ class Writer:
 
 
 class Excerpt(NamedTuple):
-    """What an assembler wants to know of a part: its size in bytes, and some of its content."""
+    """What an assembler needs to know about a part: its size in bytes, and some of its content."""
 
     size: int
     content: bytes
@@ -96,7 +96,7 @@ class Excerpt(NamedTuple):
 
 @dataclass(frozen=True)
 class Assembler:
-    """What makes one object of a format from several parts.
+    """The functions that make one object of a format from several parts.
 
     The object is the bytes of all parts, one after the other, and a tail. `excerpt` returns what
     the tail depends on, from a part's size and a function that reads bytes from an offset, a given

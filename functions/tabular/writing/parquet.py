@@ -1,9 +1,9 @@
 """Processed records as Parquet: typed columns, compressed with Zstandard.
 
 Column types follow from the contract alone, so that all splits of a file have one schema. Numbers
-are decimals of 38 digits, 18 of them after the point: what does not fit is rejected, visibly,
-rather than rounded. Datetimes of a column either all have a time zone, and are instants in UTC, or
-none has one.
+are decimals of 38 digits, 18 of them after the point: values that do not fit are rejected, never
+rounded. Datetimes of a column either all have a time zone, and are instants in UTC, or none has
+one.
 """
 
 from __future__ import annotations
@@ -63,11 +63,11 @@ _ZONE_MISFIT = {
     "utc": 'in Parquet a datetime of this field has a time zone, unless "timeZone" is "none"',
     "none": 'in Parquet a datetime of this field has no time zone, unless "timeZone" is "utc"',
 }
-"""For values that have a time zone where their column has none, or the other way round."""
+"""For values with a time zone in a column without, or the other way round."""
 _FINER = re.compile(r"\.[0-9]{6}0*[1-9]")
 _CHUNK_BYTES = 1024 * 1024
 _GROUP_BYTES = 128 * 1024 * 1024
-"""Approximate size of a row group's records in memory, where all of them are before it is written.
+"""Approximate size of a row group's records, all of which are in memory before it is written.
 
 Large row groups make the footer short and the file small; small ones can be skipped by a filter.
 """
@@ -78,7 +78,7 @@ _LEAST, _MOST = -(2**63), 2**63 - 1
 def parquet_schema(fields: Sequence[Field]) -> dict[str, pl.DataType]:
     """The columns: `_file_id`, `_row`, and the fields by output name.
 
-    Raises HeaderMismatch where a field would have the name of one of the first two.
+    Raises HeaderMismatch if a field would have the name of one of the first two.
     """
     check_origin_names(fields)
     own: dict[str, pl.DataType] = {"_file_id": pl.String(), "_row": pl.Int64()}
@@ -99,7 +99,7 @@ def _fits(field: Field) -> str | None:
 
 
 def misfits(field: Field, values: Values) -> FaultColumn | None:
-    """The faults of values, by row, that the field's column cannot hold without loss."""
+    """The faults, by row, of values that the field's column can't represent without loss."""
     pattern = _fits(field)
     if pattern is None:
         return None
@@ -150,11 +150,11 @@ def parquet_frame(
 def write_parquet(frames: Iterable[pl.DataFrame], facts: FileFacts, sink: Sink) -> None:
     """Write one Parquet file of all frames into the sink, keeping one row group in memory.
 
-    Each row group is written as a file of its own, and a footer for all of them follows, as when
-    WriteOutput puts parts together. So a row group is limited in bytes, however long records are.
+    Each row group is written as a separate file, followed by one footer for all of them, as when
+    WriteOutput assembles parts. So a row group is limited in bytes, however long records are.
 
-    The file's metadata say which file and execution it is from: two attempts never write the same
-    bytes.
+    The Parquet file's metadata name the file and the execution, so two attempts never write the
+    same bytes.
     """
     excerpts = []
     for frame in _row_groups(frames, facts.fields):
@@ -218,7 +218,7 @@ def _plainly_written(field: Field, pattern: str, texts: pl.Series) -> pl.Series:
 
 
 def _written(field: Field, text: str) -> str | None:
-    """A value as its column reads it, None if the column cannot hold it."""
+    """A value as its column reads it, None if the column can't represent it."""
     if field.type == "datetime":
         return _plain_datetime(text, field.time_zone)
     if field.type == "integer":

@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 _ROWS_A_PIECE = 16_384
 _CELLS_A_PIECE = 1 << 20
-"""A piece has fewer rows where many columns have faults: it has a text for each of both."""
+"""A piece has fewer rows if many columns have faults: it has a text for each row and column."""
 
 
 @dataclass(frozen=True)
 class Rejects:
     """The rejected records of a block.
 
-    `indexes` (UInt32, ascending) are theirs among the block's records, the first of which has the
-    row number `first_row`. `faults` are columns of their faults, in the order in which a record's
-    faults are listed.
+    `indexes` (UInt32, ascending) are their indexes among the block's records, the first of which
+    has the row number `first_row`. `faults` are columns of their faults, in the order in which a
+    record's faults are listed.
     """
 
     records: Records
