@@ -1,4 +1,4 @@
-"""Creates the template's resources: with moto's CloudFormation, then what that leaves out."""
+"""Creates the template's resources: with moto's CloudFormation, then those it can't create."""
 
 from __future__ import annotations
 

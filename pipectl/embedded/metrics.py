@@ -1,4 +1,4 @@
-"""The metrics of the embedded stack: what its alarms watch, and what CloudWatch would count.
+"""The metrics of the embedded stack, which its alarms watch and CloudWatch would count.
 
 The functions' own metrics are in their logs, in CloudWatch's embedded metric format. Metric filters
 count log lines.

@@ -39,7 +39,7 @@ PAUSE_AFTER_SURPRISE_SECONDS = 1.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 10.0
 
 # How long `stop` waits for the answer of a receive. A busy server may take longer; the thread then
-# ends by itself, since the server is closed next.
+# ends anyway, because the server is closed next.
 STOP_SECONDS = 2.0
 
 # How many failed deliveries are kept, to explain why a file did not start.

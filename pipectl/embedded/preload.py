@@ -1,7 +1,7 @@
-"""Imports what takes most of a worker's start, in the process that workers are forked from.
+"""Imports libraries that are slow to import, in the process that workers are forked from.
 
-That is the libraries' code, and botocore's descriptions of the services, which it reads when the
-first client of a service is made.
+It imports the libraries' code, and lets botocore read its descriptions of the services, which it
+does when the first client of a service is made.
 """
 
 from __future__ import annotations

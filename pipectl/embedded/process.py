@@ -1,4 +1,4 @@
-"""An embedded stack in a process of its own, for tests and scripts.
+"""Runs an embedded stack in a separate process, for tests and scripts.
 
 Unit tests use moto themselves. In the same process, they and the stack would share and reset each
 other's backends. Functions also need a stack that keeps running while the test's process waits.

@@ -92,7 +92,7 @@ def translate(path: Path, parameters: Mapping[str, str] | None = None) -> Templa
 
 
 class Translation:
-    """A translation in a process of its own, in parallel with this one's imports."""
+    """A translation in a separate process, in parallel with this one's imports."""
 
     def __init__(self, path: Path, parameters: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(  # noqa: S603  # this interpreter and our own module

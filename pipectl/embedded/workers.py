@@ -46,8 +46,8 @@ INIT_SECONDS = 10
 # The parent's variables that a worker keeps. The others are Lambda's or the template's.
 _KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "HOME", "VIRTUAL_ENV", "SSL_CERT_FILE")
 
-# Idle workers that are kept, of all functions together. Each takes 15 MB of its own, and more after
-# a large file. There are fewer functions than this, so each can keep one.
+# Idle workers that are kept, of all functions together. Each takes 15 MB, and more after a large
+# file. There are fewer functions than this, so each can keep one.
 MOST_IDLE = 20
 
 # A function's second idle worker, which only a burst of files needs, is ended after this long.

@@ -1,1 +1,1 @@
-"""What happens on this machine: files run through an embedded stack, checked, and inferred from."""
+"""Works on local files: runs them through an embedded stack, checks them, infers contracts."""

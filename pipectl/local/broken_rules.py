@@ -1,4 +1,4 @@
-"""What was wrong with a file, by field and rule, from its mirrored outputs."""
+"""Lists what was wrong with a file, by field and rule, from the local copies of its outputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tabular.statistics.rules import joined_rules
 SHOWN_RULES = 10
 _NAMED_FIELDS = 1
 _READ_REJECTS = 50_000
-"""Rejected records that are looked through for examples; most rules are broken early."""
+"""Number of rejected records searched for examples; most rules are broken early."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the processes that share a file exchange: the job, and two kinds of token in pipes."""
+"""The data that processes exchange when they share a file: the job, and two kinds of token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files `pipectl check` is about: files, folders, patterns and standard input."""
+"""Finds the files that `pipectl check` reads: files, folders, patterns and standard input."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STDIN_NAME = "stdin.csv"
 
 @dataclass(frozen=True)
 class Input:
-    """A file to check, and what it is called in reports."""
+    """A file to check, and its name in reports."""
 
     path: Path
     source: str
@@ -40,8 +40,8 @@ class Inputs:
 def opened_inputs(arguments: Sequence[str], ignored: IgnoredNames) -> Iterator[Inputs]:
     """Find the files that arguments name.
 
-    A folder stands for the files below it that the pipeline would take, and a pattern such as
-    `day/*.csv` for what it matches. `-` is standard input, which is copied to a file that is
+    A folder means the files below it that the pipeline would process, and a pattern such as
+    `day/*.csv` the files that it matches. `-` is standard input, which is copied to a file that is
     deleted at the end. Raises UsageError if an argument names nothing.
     """
     files: list[Input] = []

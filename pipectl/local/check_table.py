@@ -1,4 +1,4 @@
-"""What `pipectl check` prints for people: the errors of each file, and a table of all files."""
+"""Prints the results of `pipectl check` for people: the errors of each file, and a table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What changes between two contracts, and for whom a change breaks something.
+"""Compares two contracts: what changes, and what a change breaks.
 
 A change breaks *files* if files or records that the old contract accepts may be refused by the new
 one. It breaks the *output* if names, types or notation of what is published change, so that a
@@ -56,7 +56,7 @@ _COMPARED_CONTRACT = {
 
 @dataclass(frozen=True)
 class Change:
-    """One difference: where it is, in words, and what it breaks."""
+    """One difference: its place, its description, and what it breaks."""
 
     path: str
     message: str
@@ -217,7 +217,7 @@ def _compare_bounds(path: str, old: Field, new: Field) -> Iterator[Change]:
 
 
 def _is_tighter(before: Any, after: Any, is_lower: bool) -> bool:
-    """Whether a bound lets fewer values pass. What can't be compared may."""
+    """Whether a bound accepts fewer values. If the bounds can't be compared, it may, so true."""
     try:
         return bool(after > before if is_lower else after < before)
     except TypeError:
@@ -336,7 +336,7 @@ def _compare_output(old: Contract, new: Contract) -> Iterator[Change]:
 
 
 def _compare_others(path: str, old: Any, new: Any, compared: Container[str]) -> Iterator[Change]:
-    """Changes of what nothing is known about here: each may break everything."""
+    """Changes of all other properties: each of them may break files and the output."""
     for one in fields(old):
         if one.name not in compared:
             before, after = getattr(old, one.name), getattr(new, one.name)

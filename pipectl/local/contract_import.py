@@ -56,7 +56,7 @@ _ISO = {"date": "%Y-%m-%d", "datetime": "%Y-%m-%dT%H:%M:%S", "time": "%H:%M:%S"}
 
 @dataclass
 class Imported:
-    """A contract's document, and what of the original it doesn't have."""
+    """A contract's document, and notes on the parts of the original that are left out."""
 
     document: dict[str, Any]
     notes: list[str] = field(default_factory=list)
@@ -119,7 +119,7 @@ def _from_package(resources: Sequence[Any], folder: Path, name: str | None) -> I
 
 
 def _resource(resource: Mapping[str, Any], folder: Path, notes: list[str]) -> dict[str, Any]:
-    """A Data Resource with schema and dialect in it, and without what contracts can't have."""
+    """A Data Resource with its schema and dialect, without properties that contracts can't have."""
     document = {key: value for key, value in resource.items() if key not in _REFUSED_IN_RESOURCE}
     for key in ("schema", "dialect"):
         if isinstance(document.get(key), str):

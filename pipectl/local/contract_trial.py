@@ -1,4 +1,4 @@
-"""What a contract would have done to the latest files of a dataset in a stack."""
+"""Checks what a contract would have done to the latest files of a dataset in a stack."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from tabular.model import Contract
 
 _KEPT_ERRORS = 1
-"""Errors of a file that are kept: the first one is enough to see what is wrong."""
+"""Number of errors kept for each file: the first one is enough to see what is wrong."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One file: what the pipeline made of it, and what it would make of it with the contract.
+    """One file: its result in the pipeline, and its result with the contract.
 
     `before` is the metadata item of the file's latest run, None if it has not run.
     """

@@ -100,7 +100,7 @@ class WatchedFolder(Progress):
     """Prints a line for each file of a watched folder, with its counts and outputs."""
 
     def finish(self, result: FileResult) -> None:
-        """Print what became of a file."""
+        """Print the outcome of a file."""
         self.running.pop(result.upload, None)
         self.done.append(result)
         word, colour = _word(result)
@@ -161,7 +161,7 @@ def _add_row(table: Table, name: Text, status: Text, results: Sequence[FileResul
 
 
 def _words(results: Sequence[FileResult]) -> Text:
-    """What became of several files together."""
+    """The outcome of several files together."""
     failed = sum(not one.succeeded for one in results)
     return Text(f"{failed} failed", "red") if failed else Text("succeeded", "green")
 

@@ -1,4 +1,4 @@
-"""How a local file is read, as the pipeline would read it."""
+"""Decides how to read a local file, as the pipeline would."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Checks small files without Polars, whose import takes longer than reading them.
 
 Only files that are written in the plainest way are checked here; with anything unusual, the engine
-decides. The cells are read by `tabular.values.cells`, which is the rule for the engine as well.
+decides. The cells are read by `tabular.values.cells`, which is the reference for the engine, too.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Checks one file with the engine: what the pipeline would make of it."""
+"""Checks one file with the engine, as the pipeline would."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def work_alone(job: Job) -> Part:
 
 
 def write_head(job: Job) -> int:
-    """Write what the CSV of rejected rows begins with, if there is one; returns its length."""
+    """Write the header of the CSV of rejected rows, if there is one; returns its length."""
     if not job.corrections:
         return 0
     return Path(job.corrections).write_bytes(corrections_head(job.layout))

@@ -1,1 +1,1 @@
-"""What the pipeline takes of AWS: requests, seconds and money, from its template and workflow."""
+"""Estimates what the pipeline uses on AWS: requests, seconds and money."""

@@ -21,7 +21,7 @@ class Assumptions:
     parquet_share: float = 0.26
     """Size of the processed records as Parquet, as a share of the CSV's."""
     footer_bytes: int = 5300
-    """What the footer of a Parquet output has for each split."""
+    """Bytes that each split adds to the footer of a Parquet output."""
     reject_bytes: float = 327
     """Bytes of a rejected record as JSON Lines. As CSV, it is as long as in the file."""
     merge_seconds: float = 0.005

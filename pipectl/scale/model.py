@@ -98,7 +98,7 @@ def file_of(
 def estimate(
     deployed: Deployed, file: File, assumptions: Assumptions, *, fails_at: str | None = None
 ) -> Estimate:
-    """Estimate a file's way through the workflow, or up to the state in which it fails."""
+    """Estimate a file's path through the workflow, or up to the state in which it fails."""
     splits = len(file.splits)
     way = route(deployed.definition, splits=splits, fails_at=fails_at)
     requests: Requests = Counter(_AROUND)

@@ -36,7 +36,7 @@ class File:
     """The processed and the rejected records of each split, as JSON Lines."""
     corrections: tuple[int, ...]
     tail: int = 0
-    """What the output's format adds after the parts of the splits, which are read for that."""
+    """Bytes that the output's format adds after the splits' parts, which are read for that."""
 
     @property
     def size(self) -> int:

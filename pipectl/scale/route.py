@@ -37,7 +37,7 @@ class Route:
     def events(self, definition: Mapping[str, Any]) -> int:
         """The events in the execution's own history, of which there may be 25,000.
 
-        A Map's children have histories of their own.
+        Each child of a Map has its own history.
         """
         kinds = [definition["States"][state]["Type"] for state in self.states]
         failed = 0
@@ -48,9 +48,9 @@ class Route:
 
 
 def route(definition: Mapping[str, Any], *, splits: int, fails_at: str | None = None) -> Route:
-    """The way of a file of so many splits, that fails in the state `fails_at` if one is named.
+    """The path of a file with this number of splits, up to the state `fails_at` if one is named.
 
-    Raises ValueError where a file of so many splits doesn't come to that state.
+    Raises ValueError if a file with this number of splits doesn't reach that state.
     """
     document: dict[str, Any] = {"parse": {"splits": splits}}
     states: list[str] = []
@@ -88,7 +88,7 @@ def _catch_all(state: Mapping[str, Any]) -> str:
 
 
 def _keep_result(state: Mapping[str, Any], document: dict[str, Any]) -> None:
-    """Put something where a step's result would stand, with the literals that it selects."""
+    """Put a placeholder in the place of a step's result, with the literals that it selects."""
     *parents, last = state.get("ResultPath", "$").removeprefix("$").strip(".").split(".")
     if parents or not last:
         return

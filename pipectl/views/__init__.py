@@ -1,1 +1,1 @@
-"""What people look at: the drawing of the workflow, the page of an execution, statuses in words."""
+"""Draws the workflow and the page of an execution, and shows statuses in words."""

@@ -1,4 +1,4 @@
-"""Draws a state machine's layout as SVG, with what an execution made of it."""
+"""Draws a state machine's layout as SVG, with the path of an execution."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from shared.markup import Html, el, join
 
 _RADIUS = 7.0
 _SLOT = 62.0
-"""Room for the labels of one way beside a state, so that those of several are side by side."""
+"""Space for one edge's labels beside a state, so that those of several are side by side."""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """What an execution made of one state.
+    """How an execution went in one state.
 
     `status` is that of its last visit, `tries` the most calls in one visit, `lines` are shown
     inside the box of a Map: how many of its items are done, and which one failed first.
@@ -31,7 +31,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Path:
-    """The path of an execution: its states' marks, and the runs (1 is the first) of each way."""
+    """The path of an execution: its states' marks, and the runs (1 is the first) of each edge."""
 
     marks: Mapping[str, Mark] = field(default_factory=dict)
     ways: Mapping[tuple[str, str, str], frozenset[int]] = field(default_factory=dict)
@@ -50,7 +50,7 @@ def draw(
 ) -> Html:
     """The graph as an SVG element.
 
-    Without a path every state is shown alike. With one, the path is strong and the rest is pale.
+    Without a path, all states look alike. With one, the path is emphasised and the rest is pale.
     `links` are the addresses that states are links to. A state that has one has the id
     `node-<number>`, its place in the definition.
     """
@@ -86,7 +86,7 @@ def draw(
 
 
 def description(graph: Graph, path: Path) -> str:
-    """The drawing in words."""
+    """A description of the drawing in words."""
     if not path:
         names = ", ".join(name for name in graph.states if name in graph.main)
         return f"The state machine, from {graph.start}: {names}."
@@ -139,7 +139,7 @@ def _line(line: Line, path: Path) -> Html:
 
 
 def _rule_number(line: Line) -> Html:
-    """The numbers of a Choice's rules: where the way begins, or ends if it runs in a channel."""
+    """The numbers of a Choice's rules: at an edge's start, or its end if it runs in a channel."""
     text = ",".join(map(str, line.way.rules))
     (x, y), after = line.points[0], line.points[1]
     if after[1] != y:
@@ -240,7 +240,7 @@ def _badge(x: float, y: float, text: str, kind: str) -> Html:
 
 
 def _run_badges(taken: list[Line], path: Path) -> Iterator[Html]:
-    """The runs that went each way. Two ways between the same states have one badge."""
+    """The runs that took each edge. Two edges between the same states have one badge."""
     at: dict[tuple[float, float], set[int]] = {}
     for line in taken:
         at.setdefault(_badge_place(line), set()).update(_runs(line, path))
@@ -249,7 +249,7 @@ def _run_badges(taken: list[Line], path: Path) -> Iterator[Html]:
 
 
 def _badge_place(line: Line) -> tuple[float, float]:
-    """The middle of a way's badge: at its end, or beside the end that it has for itself."""
+    """The middle of an edge's badge: at its end, or beside the end that it does not share."""
     (x, y), before = line.points[-1], line.points[-2]
     if before[1] != y:
         return x, y - 16
@@ -260,7 +260,7 @@ def _badge_place(line: Line) -> tuple[float, float]:
 
 
 def _in_short(runs: list[int]) -> str:
-    """The numbers of runs: `1`, `1,2`, `1-4`, or how many they are."""
+    """The numbers of runs, `1`, `1,2` or `1-4`, or their count."""
     if len(runs) <= 2:
         return ",".join(map(str, runs))
     whole = runs[-1] - runs[0] + 1 == len(runs)
@@ -308,7 +308,7 @@ COLOURS = """
 
 
 def standalone(graph: Graph, title: str) -> str:
-    """The drawing as an SVG file of its own, for light and dark pages."""
+    """The drawing as a separate SVG file, for light and dark pages."""
     svg = draw(graph, title=title)
     style = f"<style>{COLOURS}{GRAPH_STYLE}</style>"
     opening, rest = svg.split(">", 1)

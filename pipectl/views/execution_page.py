@@ -1,8 +1,8 @@
 """The page of an execution: one HTML file that shows what happened, without a script.
 
 Graph, timeline and events share one selection: each entry is a link to the details of a visit, and
-the style sheet marks what belongs to the one that the address names. Without one, the details are
-those of the visit that failed.
+the style sheet highlights everything that belongs to the visit in the page's address. Without one,
+the page shows the details of the visit that failed.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ MOST_EVENTS = 1_000
 _DOCUMENT_CHARACTERS = 20_000
 _LOG_CHARACTERS = 2_000
 _BREAK = 0.04
-"""Width of the cut in the timeline, as a share of all runs, where a redrive was waited for."""
+"""Width of the gap in the timeline before a redrive, as a share of all runs."""
 _LEAST_BAR = 0.4  # percent
 
 
 @dataclass(frozen=True)
 class Parts:
-    """An execution's views, for a page of which they are a part.
+    """An execution's views, to be part of a page.
 
     `style` marks the selected visit; `PARTS_STYLE` is the rest, the same for all executions.
     """
@@ -293,7 +293,7 @@ class _Scale:
         return max(0.0, min(100.0, (self._offsets[run] + seconds) / self._full * 100))
 
     def end_of(self, visit: Visit) -> datetime:
-        """When the visit ended: where its state was never left, with its run."""
+        """The end of the visit; if its state was never left, the end of its run."""
         return visit.exited_at or self.ends[visit.run]
 
 
@@ -522,7 +522,7 @@ def _document(title: str, text: str | None, *, is_open: bool) -> Html | None:
 
 
 def _selection_style(count: int, selected: int, graph: Graph, visits: Sequence[Visit]) -> str:
-    """Marks whatever links to the selected visit, in the graph, the timeline and the events."""
+    """Highlights all links to the selected visit, in the graph, the timeline and the events."""
     numbers = {name: number for number, name in enumerate(graph.states)}
     rules = []
     for number in range(count):

@@ -1,4 +1,4 @@
-"""A state machine's definition as a graph: its states, and the ways between them."""
+"""Reads a state machine's definition as a graph of states and the transitions between them."""
 
 from __future__ import annotations
 

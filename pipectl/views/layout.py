@@ -1,7 +1,7 @@
-"""Places a state machine's graph on a plane: layers from top to bottom, ways as right angles.
+"""Lays out a state machine's graph: layers from top to bottom, edges with right angles.
 
-The states that are reached without an error are on the left. The failure lane is a band of its own
-on the right. Ways that go down within a band run between the layers; all others (catches, the way
+The states that are reached without an error are on the left. The failure lane is a separate band on
+the right. Edges that go down within a band run between the layers; all others (catches, the edge
 back from the failure lane, loops) run in the channels beside the bands.
 
 How it works, for each band (Sugiyama, Tagawa and Toda, "Methods for visual understanding of

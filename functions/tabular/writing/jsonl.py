@@ -84,9 +84,7 @@ class RecordLines:
         return buffer.getbuffer()[: buffer.tell()]
 
     def _free_buffer(self) -> BytesIO:
-        """A buffer without a view. Buffers are reused: allocating memory costs more than writing to
-        it.
-        """
+        """A buffer that no view uses. Reusing memory is faster than allocating it."""
         for buffer in self._buffers:
             try:
                 buffer.write(b"")

@@ -1,6 +1,7 @@
-"""What moto lacks or does differently from AWS. No other module uses moto's private names.
+"""Patches of moto, where it lacks something or differs from AWS.
 
-`table` lists the names that are replaced while a stack is up; the modules below register them:
+No other module uses moto's private names. `table` lists the names that are
+replaced while a stack is up; the modules below register them:
 
 - `conditional_writes`: S3's conditional writes,
 - `engine`: the Step Functions engine's clients, clock, parser and error names,

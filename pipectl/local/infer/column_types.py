@@ -1,4 +1,4 @@
-"""The type of one column: what nearly all of its values are, and what is in doubt about it.
+"""Infers the type of one column: the type of nearly all its values, and what is doubtful.
 
 A notation is tried with the engine's own readers, so a value that does not fit here is a fault of
 `pipectl check`, and the other way round.
@@ -31,25 +31,28 @@ from tabular.values.canonical import canonical
 LARGE_MAJORITY = 0.9
 """Share of a column's values that must fit its type; the others are listed as exceptions."""
 _WORTH_A_NOTE = 0.5
-"""From this share on, a column that stays text says what most of its values are."""
+"""From this share on, the report on a column that stays text says what most of its values are."""
 _MOST_TEXTS = 5_000
-"""Number of distinct texts that a type is decided by. What does not fit among the others is found
+"""Number of distinct texts from which the type is decided. Exceptions among the others are found
 when the contract is checked."""
 _LEAST_ARTICLES = 4
-"""Numbers that have a check digit by chance: one in ten thousand times, if there are four."""
+"""Minimum number of texts with a check digit. Four numbers have one by chance once in ten thousand
+cases."""
 _TRIED_FIRST = 60
 """Number of distinct values that a notation is tried with before it is tried with all."""
 _LEAST_SYSTEMATIC, _SYSTEMATIC = 3, 0.01
-"""So many exceptions of one kind, and this share of all values, are no slips."""
+"""From this number of exceptions of one kind, and this share of all values, they are not typing
+errors."""
 _CLEARLY = 10
-"""A reading wins over another if it alone explains this many times as many values."""
+"""A reading wins over another if it explains this many times as many values that the other does
+not."""
 
 _NAME_OF_CODE = re.compile(
     r"(?:^|[^a-z])(?:zip|zip ?code|plz|phone|telephone|tel|mobile|fax|iban|bic|ean|gtin|upc|isbn|"
     r"issn|isin|cusip|cik|duns|fips|naics|sku|ssn|vat|tax[ _]?id|"
     r"(?<!status.)(?<!http.)(?<!response.)(?<!exit.)(?<!error.)code)(?:[^a-z]|$)"
 )
-"""Names of columns whose digits are identifiers: they may get leading zeros one day."""
+"""Names of columns whose digits are identifiers, which may get leading zeros later."""
 _NAME_OF_DAY = re.compile(
     r"date|datum|(?:^|[^a-z])(?:day|dt|tag|fecha|jour)(?:[^a-z]|$)|_(?:on|dt)$"
 )
@@ -97,10 +100,10 @@ class Column:
 class Typed:
     """What is known about a column.
 
-    `field` are the field's properties in the contract, without its name. `facts` say what was
+    `field` are the field's properties in the contract, without its name. `facts` are what was
     found, `doubts` what a person should decide. `readings` are several that fit equally well, but
-    give different values; the field is text then. `settings` are the missing values and white
-    space of any type narrower than text.
+    give different values; the field is text then. `settings` are the missing values and white space
+    of any type narrower than text.
     """
 
     field: dict[str, Any]
@@ -112,9 +115,9 @@ class Typed:
 
 @dataclass
 class _Values:
-    """The values of a column that are neither empty nor placeholders, and what is said of them.
+    """The values of a column that are neither empty nor placeholders, with facts and doubts.
 
-    `counts` are enough of them to decide by, `texts` all of them.
+    `counts` are a sufficient sample of them, `texts` all of them.
     """
 
     name: str
@@ -205,7 +208,7 @@ def _typical(counts: Counter[str]) -> Counter[str]:
 
 
 def resolved(typed: Typed, chosen: dict[str, Any], reason: str) -> Typed:
-    """The same column with one of its readings, for a reason found outside of it."""
+    """The same column with one of its readings, for a reason that other columns or files give."""
     facts = (*typed.facts, f"read as {words_of(chosen)} {reason}")
     return Typed(_with_settings(chosen, typed.settings), facts)
 
@@ -276,7 +279,7 @@ def _numeric(values: _Values) -> Typed | None:
     affix, count = affixes.most_common(1)[0]
     if affix not in _AFFIXES or count < _WORTH_A_NOTE * values.total:
         return None
-    # Dates such as 01.02.2024 are no quantities, and are looked at later.
+    # Dates such as 01.02.2024 are not quantities; they are tried later.
     code = _code(values)
     return code if code is not None else _quantity(values, digits, affix, affixes)
 
@@ -313,13 +316,13 @@ def _quantity(
 
 
 def _begins_with_zero(texts: Iterable[str], notation: Mapping[str, Any]) -> bool:
-    """Whether a number's first group would be a zero: 0.125 is no way to write 125."""
+    """Whether a number's first group would be a zero: nobody writes 125 as 0.125."""
     group = notation.get("groupChar")
     return group is not None and any(text.lstrip("+-").startswith(f"0{group}") for text in texts)
 
 
 def _without_decimal_commas(values: _Values, scores: list[_Score]) -> list[_Score]:
-    """Leave out decimal commas where most values are numbers without them.
+    """Leave out decimal commas if most values are numbers without them.
 
     In a file separated by commas, `2,2` among integers is more likely a list.
     """
@@ -330,7 +333,7 @@ def _without_decimal_commas(values: _Values, scores: list[_Score]) -> list[_Scor
 
 
 def _code(values: _Values) -> Typed | None:
-    """Text, if what looks like numbers are codes: they must keep their characters."""
+    """Text, if the values look like numbers but are codes, which must keep their characters."""
     if values.share(_NETWORK_ADDRESS) >= _WORTH_A_NOTE:
         return Typed({"type": "string"})
     zero = values.first(_ZERO_PADDED)
@@ -359,7 +362,7 @@ def _code(values: _Values) -> Typed | None:
 
 
 def _are_article_numbers(texts: Sequence[str]) -> bool:
-    """Whether all texts are of the length of a GTIN, and have its check digit.
+    """Whether all texts have the length of a GTIN and its check digit.
 
     From the right, digits count 1, 3, 1, 3 ...; the sum of an article number is a multiple of ten.
     https://www.gs1.org/services/how-calculate-check-digit-manually
@@ -420,9 +423,9 @@ def _note_epoch(values: _Values) -> None:
 
 
 def _looks_like_codes(values: _Values, chosen: Mapping[str, Any]) -> bool:
-    """Whether the exceptions are no slips, but codes or remarks: C536379, or 2013 (1888).
+    """Whether the exceptions are codes or remarks, such as C536379 or 2013 (1888), not errors.
 
-    They have digits and yet are written like no number, and there are more than a few of them.
+    They have digits but are not written like numbers, and there are more than a few of them.
     """
     read = reader_of(chosen)
     exceptions = Counter({text: n for text, n in values.counts.items() if read(text).faults})
@@ -473,7 +476,7 @@ def _either(readings: Iterable[dict[str, Any]], chosen: dict[str, Any]) -> str:
 
 
 def _temporal(values: _Values) -> Typed | None:
-    """Dates, datetimes and times, whose day and month are told apart by the values themselves."""
+    """Dates, datetimes and times; the values themselves show which number is the day."""
     dated = {text: n for text, n in values.counts.items() if _may_be_dated(text)}
     if sum(dated.values()) < _WORTH_A_NOTE * values.total:
         return None
@@ -547,9 +550,9 @@ def _dated(values: _Values, chosen: dict[str, Any], best: int) -> Typed:
 
 
 def _in_time_zone(values: _Values, chosen: dict[str, Any]) -> dict[str, Any]:
-    """A datetime whose notation allows both kinds, with or without time zone as its values are.
+    """A datetime whose notation allows both kinds, with or without time zone like its values.
 
-    Formats that store instants can hold one kind only, and a pattern says which one it is.
+    Formats that store instants can store only one kind, and a pattern says which one it is.
     """
     if chosen["type"] != "datetime" or chosen.get("format", "any") != "any":
         return chosen
@@ -567,7 +570,7 @@ def _in_time_zone(values: _Values, chosen: dict[str, Any]) -> dict[str, Any]:
 
 
 def _swapped(pattern: str) -> str:
-    """The same pattern with day and month in each other's place, if both are numbers."""
+    """The same pattern with day and month swapped, if both are numbers."""
     starts_with_year = pattern.startswith(("%Y", "%y-%m", "%y/%m"))
     if "%d" not in pattern or "%m" not in pattern or starts_with_year or "." in pattern[:5]:
         return ""
@@ -575,7 +578,7 @@ def _swapped(pattern: str) -> str:
 
 
 def _mixed_notations(values: _Values, dated: Mapping[str, int]) -> Typed | None:
-    """Format `any`, where several notations occur, each of which can mean one thing only."""
+    """Format `any`, if several notations occur and each of them is unambiguous."""
     for kind in ("date", "datetime"):
         candidate = {"type": kind, "format": "any"}
         ((_, fitting, _),) = _scores([candidate], values.counts, dated)
@@ -616,7 +619,7 @@ def _scores(
 ) -> list[_Score]:
     """Each candidate with the number of values that fit it, and the texts that do.
 
-    A candidate that few of the commonest texts fit is not tried with the others.
+    A candidate that fits few of the most common texts is not tried with the others.
     """
     ranked = sorted(texts, key=lambda text: -counts[text])
     found = []

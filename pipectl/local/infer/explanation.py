@@ -1,4 +1,4 @@
-"""What an inference says in the terminal: a line about every column, and every exception."""
+"""Describes an inference in the terminal: a line about every column, and every exception."""
 
 from __future__ import annotations
 

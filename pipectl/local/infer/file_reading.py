@@ -1,7 +1,7 @@
-"""How a file is read, found from its content: encoding, delimiter, header rows, names of columns.
+"""Finds out how to read a file from its content: encoding, delimiter, header, column names.
 
-What the engine would refuse or get wrong is settled here by a dialect that the contract then has.
-Everything that was decided is said, with its evidence.
+If the engine would refuse or misread the file, this module chooses a dialect, which the contract
+then contains. Every decision is reported with its evidence.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _DELIMITERS = (",", ";", "\t", "|")
 _WORDS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "space"}
 _ANY_NAME = "content.csv"
-"""The name of a file's decompressed content: its own name says nothing about it any more."""
+"""The name of a file's decompressed content, in place of its own name."""
 _SHOWN_CHARACTERS = 40
 _FEW_TEXTS = 1_000
 """Fewer texts are counted faster in Python than by Polars."""
@@ -79,12 +79,11 @@ class Wishes:
 
 @dataclass(frozen=True)
 class FileReading:
-    """How a file is read, and what is in it.
+    """How a file is read, and its content.
 
-    `content` is the (decompressed) sample up to the end of its last whole record. `layout` reads
-    it with every column as text. `labels` are the names of the columns in the contract.
-    `statements` say what was found; `doubts` what a person should look at. `whole`: the sample
-    is all of the file.
+    `content` is the (decompressed) sample up to the end of its last whole record. `layout` reads it
+    with every column as text. `labels` are the names of the columns in the contract. `statements`
+    are what was found, `doubts` what a person should check. `whole`: the sample is all of the file.
     """
 
     name: str
@@ -113,7 +112,7 @@ class _Said:
 
 
 class CannotDecide(UnreadableFile):
-    """The file can be read in several ways, or in none that is known; options say which."""
+    """The file can be read in several ways, or in no known way; options have to say how."""
 
 
 def read_file(sample: FileSample, wishes: Wishes) -> FileReading:
@@ -179,7 +178,7 @@ def _word(delimiter: str) -> str:
 
 
 def text_fields(labels: Iterable[str]) -> tuple[Field, ...]:
-    """Fields that take any text."""
+    """Fields that accept every text."""
     return tuple(Field(label, label) for label in labels)
 
 
@@ -238,7 +237,7 @@ def _settle_dialect(rows: Sample, wishes: Wishes, preferred: str | None, said: _
 
 
 def _say_advice(rows: Sample, dialect: Dialect, message: str, said: _Said) -> None:
-    """Say what was decided where the engine refuses the file without a contract."""
+    """Report what was decided for a file that the engine would refuse without a contract."""
     reading = Reading.of(rows, dialect)
     if not dialect.header:
         said.doubts.append(
@@ -327,8 +326,8 @@ def _say_two_rows(dialect: Dialect, width: int, said: _Said) -> None:
 def _groups_above(rows: Sample, dialect: Dialect, reading: Reading) -> int | None:
     """The row above the header if it names groups of columns, as merged cells in a spreadsheet do.
 
-    It is as wide as the header and has gaps between its names. Without, as in `Customer,ACME,,`, it
-    belongs to a preamble.
+    It is as wide as the header and has gaps between its names. A row without gaps between names,
+    such as `Customer,ACME,,`, belongs to a preamble.
     """
     header = dialect.header_rows[0]
     above = next((row for number, row in rows_of(rows, dialect) if number == header - 1), None)
@@ -370,7 +369,7 @@ def _is_wordy(cell: str) -> bool:
 def _with_second_row(
     rows: Sample, dialect: Dialect, reading: Reading, wishes: Wishes, said: _Said
 ) -> Dialect:
-    """The dialect without the row after the header if it is units or labels, and no record."""
+    """The dialect without the row after the header if it contains units or labels, not a record."""
     records = reading.sound
     if wishes.header_rows or len(dialect.header_rows) > 1 or len(records) < 4:
         return dialect
@@ -525,7 +524,7 @@ def _read_columns(
 
 
 def _count(texts: pl.Series, counts: Counter[str | None]) -> int:
-    """Count texts in file order; gives how many were left out because there are too many."""
+    """Count texts in file order; also returns how many were left out because there are too many."""
     found: Iterable[tuple[str | None, int]]
     if len(texts) < _FEW_TEXTS:
         found = Counter(texts.to_list()).items()

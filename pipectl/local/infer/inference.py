@@ -1,4 +1,4 @@
-"""A contract from one or several files, what was decided about each column, and every exception."""
+"""Infers a contract from one or several files, with the decisions and every exception."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class ColumnReport:
 
 @dataclass(frozen=True)
 class Inference:
-    """A contract (a Data Resource), and how it came about.
+    """A contract (a Data Resource), and how it was inferred.
 
     `statements` and `doubts` are about files, and `columns` about each column. `failures` are the
     faults of records as a whole. `unread` are files that the contract can't read, each with the
@@ -144,9 +144,9 @@ def infer_contract(samples: Sequence[FileSample], options: Options | None = None
 def update_contract(
     document: Mapping[str, Any], samples: Sequence[FileSample], options: Options | None = None
 ) -> Inference:
-    """Add to a contract what new files have and it lacks: fields for columns that it doesn't know.
+    """Add fields to a contract for columns of new files that it doesn't know.
 
-    Fields that it has are left as they are; values that don't fit them are exceptions.
+    Its own fields are not changed; values that don't fit them are exceptions.
     """
     options = options or Options()
     contract = parse_contract(dict(document), output_formats=_formats())
@@ -225,7 +225,7 @@ def _name_of(name: str) -> str:
 def _common_labels(
     readings: Sequence[FileReading],
 ) -> tuple[list[str], str, tuple[str, ...]]:
-    """The columns of all files, the `fieldsMatch` that lets them pass, and the differences."""
+    """The columns of all files, the `fieldsMatch` that accepts them, and the differences."""
     labels = list(readings[0].labels)
     known = set(labels)
     differences: list[str] = []
@@ -233,7 +233,7 @@ def _common_labels(
         for place, label in enumerate(reading.labels):
             if label not in known:
                 known.add(label)
-                # Where it is in its own file: after the column that is before it there.
+                # Its place is that in its own file: after the column that precedes it there.
                 before = labels.index(reading.labels[place - 1]) + 1 if place else 0
                 labels.insert(before, label)
     match = "exact"
@@ -288,7 +288,7 @@ def _merged(labels: Sequence[str], readings: Iterable[FileReading]) -> list[Colu
 
 
 def _type_columns(columns: Sequence[Column], options: Options, first: FileReading) -> list[Typed]:
-    """Type all columns; one that reads two ways is read as the clear ones of its file are."""
+    """Type all columns; an ambiguous column is read like the unambiguous ones of its file."""
     typed = [
         type_column(
             column,
@@ -392,7 +392,7 @@ def _checked(
         records += count
     several = len(readings) > 1
     of_columns = {column.name for column in columns}
-    # The cells of a record that is rejected as a whole say nothing about their columns.
+    # The cells of a record that is rejected as a whole are not evidence about their columns.
     whole = {(one.file, one.row) for one in failures if one.code not in _OF_VALUES}
     exceptions: dict[str, list[Failure]] = {}
     others: list[Failure] = []

@@ -1,4 +1,4 @@
-"""The notations that columns are tried with: fields of a contract, and how to say them in words."""
+"""The notations that are tried for columns: fields of a contract, and their descriptions."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def date_notations(has_letters: bool, has_colon: bool, has_zone: bool) -> Iterat
 
 
 def affix_of(text: str) -> str:
-    """What is around a number, without spaces: a currency, a percent sign, or nothing."""
+    """The text around a number, without spaces: a currency, a percent sign, or nothing."""
     return re.sub(r"[\d\s.,'\u2019+-]|(?<=\d)[eE](?=[+-]?\d)", "", text)
 
 

@@ -1,4 +1,4 @@
-"""Constraints that the values of a sample suggest, each with the evidence for it."""
+"""Proposes constraints that the values of a sample suggest, each with its evidence."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 from pipectl.local.infer.column_types import Column
 
 _LEAST_RECORDS = 20
-"""With fewer records, a column without gaps may be chance."""
+"""With fewer records, a column may be without gaps by chance."""
 _LEAST_UNIQUE = 50
 _MOST_ENUM_VALUES = 20
 _LEAST_A_VALUE = 5
-"""An enumeration has on average at least so many records a value."""
+"""Minimum number of records per value of an enumeration, on average."""
 _SHOWN_VALUES = 8
 _NAME_OF_KEY = re.compile(r"(?:^|[^a-z])(?:id|key|nr|no|number|code|uuid|guid)(?:$|[^a-z])|id$")
 
