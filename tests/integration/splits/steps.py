@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -53,6 +54,9 @@ _TASKS: dict[str, Callable[..., dict[str, Any]]] = {
 # What comes after Summarize needs more than S3.
 _ENDS = ("UpdateCatalogue", "RecordMetadata")
 _NUMBERS = itertools.count()
+
+# How the summary and the report state the number of splits.
+_SPLITS = re.compile(rb'("splits": |<dt>Splits<dd>)[0-9]+')
 
 
 @dataclass(frozen=True)
@@ -108,11 +112,17 @@ class Steps:
         return run
 
     def outputs(self, upload: Upload) -> dict[str, bytes]:
-        """All published objects of the file, by key."""
+        """All published objects of the file, by key.
+
+        Without the number of splits, the one difference between splits and the whole file: the
+        reports state it.
+        """
         found = self.s3.list_objects_v2(Bucket=self.bucket).get("Contents", [])
         of_dataset = f"/{upload.dataset}/"
         return {
-            key: self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+            key: _SPLITS.sub(
+                rb"\1N", self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+            )
             for key in (item["Key"] for item in found)
             if of_dataset in key
         }
