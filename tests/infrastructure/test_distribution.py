@@ -44,12 +44,18 @@ def without_extras(code: str, *arguments: str) -> subprocess.CompletedProcess[st
     )
 
 
+# They check corrected rows with the engine before anything is uploaded.
+WITH_ENGINE = {"pipectl.operate.correct_rows"}
+
+
 def test_what_works_on_aws_imports_neither_moto_nor_polars() -> None:
-    process = without_extras("""
+    process = without_extras(f"""
 for room in ("commands", "client", "operate", "scale"):
-    package = importlib.import_module(f"pipectl.{room}")
+    package = importlib.import_module(f"pipectl.{{room}}")
     for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"pipectl.{room}.{module.name}")
+        name = f"pipectl.{{room}}.{{module.name}}"
+        if name not in {WITH_ENGINE!r}:
+            importlib.import_module(name)
 """)
     assert (process.returncode, process.stderr) == (0, "")
 
