@@ -17,6 +17,7 @@ from typing import Any
 
 from cfnlint.api import lint
 from cfnlint.config import ManualArgs
+from samtranslator.yaml_helper import yaml_parse
 
 from tests.infrastructure import deployed, workflow
 
@@ -70,6 +71,15 @@ def translated(partition: str) -> dict[str, Any]:
     return document
 
 
+def key_stack_findings() -> Iterator[str]:
+    """What is wrong with key.yaml, the template of the key's own stack, in any partition."""
+    text = (deployed.ROOT / "key.yaml").read_text(encoding="utf-8")
+    regions = [region for partition in REGIONS.values() for region in partition]
+    for match in lint(text, config=ManualArgs(regions=regions, include_checks=["I"])):
+        yield f"key.yaml: {match.rule.id} {'/'.join(map(str, match.path or []))}: {match.message}"
+    yield from (f"key.yaml: {place}: {arn}" for place, arn in fixed_arns(yaml_parse(text)))
+
+
 def workflow_findings() -> Iterator[str]:
     """What is wrong with the workflow's definition and with what the template puts into it."""
     errors = workflow.error_classes(deployed.ROOT / "functions")
@@ -110,12 +120,15 @@ def fixed_arns(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
 
 def main() -> int:
     """Print every finding; returns the exit status."""
-    found = [*workflow_findings()]
+    found = [*workflow_findings(), *key_stack_findings()]
     for partition in REGIONS:
         found += findings(translated(partition), partition)
     for line in found:
         print(line)
-    print(f"Translated template and workflow: {len(found) or 'no'} findings.", file=sys.stderr)
+    print(
+        f"Translated template, key.yaml and workflow: {len(found) or 'no'} findings.",
+        file=sys.stderr,
+    )
     return 1 if found else 0
 
 
