@@ -70,8 +70,10 @@ def calls(pipeline: Pipeline) -> set[Call]:
     pipeline.put_contract("limited", limited)
     rejected = pipeline.wait_for_failure(pipeline.drop(FILE, dataset="limited").file_id)
     pipeline.correct(rejected, b"_row,name,amount\n2,b,4\n")
-    # Another contract, under which nothing is rejected: the rejected records are removed.
-    lenient = {"schema": {"fields": [{"name": "name"}, {"name": "amount"}]}}
+    # Another contract, under which nothing is rejected: the rejected records are removed, and the
+    # output in another format.
+    lenient: dict[str, object] = {"schema": {"fields": [{"name": "name"}, {"name": "amount"}]}}
+    lenient["pipeline"] = {"outputFormat": "parquet"}
     pipeline.put_contract(file.item["dataset"], lenient)
     pipeline.send(
         {"file_id": file.file_id, "attempt": 1, "source": file.execution.source, "force": True}
