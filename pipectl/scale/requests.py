@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from shared.compose import plan_pieces
+from shared.compose import MIN_PIECE, plan_pieces
 from shared.job import Location
 from shared.storage import PART_BYTES, RANGE_BYTES
+from tabular.writing.formats import FORMATS
 
 # Objects per page of a list.
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
@@ -72,9 +73,11 @@ _NO_CONTRACT = {"s3:ListObjectsV2": 2, "s3:ListObjectVersions": 2}
 
 
 def _parse(file: File) -> Requests:
-    # The file's head, one window per boundary; the plan and the splits.
+    # The file's head, one window per boundary; the plan and the splits; the output of a later
+    # version in each format.
     windows = len(file.splits) - 1
-    return Counter({"s3:GetObject": 1 + windows, "s3:PutObject": 2, **_NO_CONTRACT})
+    made = {"s3:GetObject": 1 + windows, "s3:PutObject": 2, "s3:HeadObject": len(FORMATS)}
+    return Counter({**made, **_NO_CONTRACT})
 
 
 def _measure_all(file: File) -> Requests:
@@ -108,13 +111,18 @@ def _transform(file: File) -> Requests:
 def _write_output(file: File) -> Requests:
     splits = len(file.splits)
     objects = splits * (_PART_OBJECTS + (splits > 1))
-    # The plan and the reports; the parts, and what an earlier attempt has published.
-    made = Counter({"s3:GetObject": 1 + splits, "s3:ListObjectsV2": -(-objects // _LIST_PAGE) + 1})
+    # The plan and the reports; the parts; what is published at each key: the output in all formats,
+    # before the first request and at its own, both forms of the rejected records, and corrections.
+    looks = 2 * len(FORMATS) + 3
+    made = Counter(
+        {
+            "s3:GetObject": 1 + splits,
+            "s3:ListObjectsV2": -(-objects // _LIST_PAGE),
+            "s3:HeadObject": looks,
+        }
+    )
     if file.has_rejects:
         made += _composing(file.rejected) + _composing(file.corrections)
-        made["s3:HeadObject"] += 2
-    else:
-        made["s3:DeleteObject"] += 2
     if file.tail:
         made["s3:GetObject"] += splits
     return made + _composing(file.output, file.tail)
@@ -122,8 +130,8 @@ def _write_output(file: File) -> Requests:
 
 def _summarize(file: File) -> Requests:
     # The plan, a part's report, the file's summary of an earlier run, and the dataset's history
-    # before and after; summary, report and history.
-    return Counter({"s3:GetObject": 5 + len(file.splits), "s3:PutObject": 3})
+    # before and after; summary, report and history; whether a later attempt's reports are there.
+    return Counter({"s3:GetObject": 5 + len(file.splits), "s3:PutObject": 3, "s3:HeadObject": 2})
 
 
 def _update_catalogue(file: File) -> Requests:
@@ -131,7 +139,12 @@ def _update_catalogue(file: File) -> Requests:
     return Counter({"s3:GetObject": 1, "glue:GetTable": 1 + file.has_rejects})
 
 
-def _record(_file: File) -> Requests:
+def _record(file: File) -> Requests:
+    # Whether a later version has published its output meanwhile.
+    return _record_failure(file) + Counter({"s3:HeadObject": len(FORMATS)})
+
+
+def _record_failure(_file: File) -> Requests:
     return Counter({"dynamodb:GetItem": 1, "dynamodb:PutItem": 1})
 
 
@@ -175,11 +188,12 @@ def _composing(parts: tuple[int, ...], tail: int = 0) -> Requests:
         for piece in pieces
         if len(piece.slices) > 1 or isinstance(piece.slices[0].source, bytes)
     ]
-    read = [slice_ for piece in joined for slice_ in piece.slices]
+    # S3 copies a small object only without a condition, so its parts are read.
+    is_small = sum(piece.length for piece in pieces) < MIN_PIECE
+    read = [slice_ for piece in (pieces if is_small else joined) for slice_ in piece.slices]
     made = Counter({"s3:GetObject": sum(isinstance(slice_.source, Location) for slice_ in read)})
-    if len(pieces) <= 1:
-        made["s3:PutObject" if joined or not pieces else "s3:CopyObject"] += 1
-        return +made
+    if is_small:
+        return made + Counter({"s3:PutObject": 1})
     made += _upload("s3:UploadPartCopy", len(pieces) - len(joined))
     return made + Counter({"s3:UploadPart": len(joined)})
 
@@ -207,12 +221,17 @@ _BY_STATE: dict[str, Callable[[File], Requests]] = {
     "NotifyFailure": lambda _file: Counter(
         {"s3:ListObjectsV2": 1, "sns:Publish": 1, "events:PutEvents": 1}
     ),
-    "RecordFailure": _record,
+    "RecordFailure": _record_failure,
 }
 
 _AT_FAILURE: dict[str, dict[str, int]] = {
     # RecordFailure searches for the contract again, since the failed step did not return it.
-    "ParseCsv": {"s3:GetObject": 1, "s3:ListObjectsV2": 4, "s3:ListObjectVersions": 2},
+    "ParseCsv": {
+        "s3:GetObject": 1,
+        "s3:ListObjectsV2": 4,
+        "s3:ListObjectVersions": 2,
+        "s3:HeadObject": len(FORMATS),
+    },
     "MeasureSplits": {"s3:GetObject": 3, "s3:PutObject": _RESULT_OBJECTS},
     "NumberSplits": {"s3:GetObject": 2},
     "TransformSplits": {"s3:GetObject": 4, "s3:PutObject": _RESULT_OBJECTS},
