@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from pipectl.client.aws_errors import explained
 from pipectl.console import (
+    correct_page,
     datasets_page,
     failures_page,
     file_page,
@@ -47,6 +48,9 @@ def create_app(console: Console, token: str) -> Guard:
             Route("/files/{target}", _page(file_page.show)),
             Route("/files/{target}/rerun", _form(file_page.rerun), methods=["POST"]),
             Route("/files/{target}/outputs/{output}", _page(file_page.download)),
+            Route("/files/{target}/rejects.csv", _page(correct_page.download)),
+            Route("/files/{target}/corrections", _form(correct_page.check), methods=["POST"]),
+            Route("/files/{target}/corrections/send", _form(correct_page.send), methods=["POST"]),
             Route("/failures", _page(failures_page.show)),
             Route("/failures/plan", _page(failures_page.plan)),
             Route("/failures/rerun", _form(failures_page.rerun), methods=["POST"]),

@@ -29,6 +29,8 @@ from shared.executions import attempt_of
 if TYPE_CHECKING:
     from pipectl.console.state import Console
 
+# The error of a file whose rejected rows can be corrected although nothing was published.
+TOO_MANY_REJECTS = "TooManyRejects"
 VIEWS = ("graph", "timeline", "events")
 _CHUNK = 64 * 1024
 # Reports are pages of ours. They contain text of files, so they run nothing and load nothing.
@@ -37,6 +39,7 @@ _REPORT_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-sr
 OUTPUT_NAMES = {
     "processed": "Processed records",
     "rejected": "Rejected records",
+    "corrections": "Rejected rows, to correct",
     "summary": "Summary",
     "report": "Report",
 }
@@ -107,6 +110,7 @@ def show(request: Request) -> Response:
         notification=_notification(console, found),
         actions=list(_actions(console, found)),
         plan=found.rerun_plan,
+        rejects=_rejects(console, found),
         show_command=console.commands.line("show", found.execution.name),
     )
 
@@ -134,7 +138,12 @@ def _attempts(found: ExecutionDetails) -> Iterator[Mapping[str, Any]]:
 
 def _outputs(console: Console, item: Mapping[str, Any] | None) -> list[Output]:
     return [
-        Output(name, OUTPUT_NAMES[name], f"s3://{item['output_bucket']}/{item[key]}", size)
+        Output(
+            name,
+            OUTPUT_NAMES.get(name, name.capitalize()),
+            f"s3://{item['output_bucket']}/{item[key]}",
+            size,
+        )
         for name, key in OUTPUTS.items()
         if item is not None and key in item
         for size in [_size(console, item["output_bucket"], item[key])]
@@ -159,6 +168,19 @@ def _notification(console: Console, found: ExecutionDetails) -> Mapping[str, Any
 
 def _is_about(notification: Mapping[str, Any], file_id: str) -> bool:
     return bool(notification["attributes"].get("file_id") == file_id)
+
+
+def _rejects(console: Console, found: ExecutionDetails) -> Mapping[str, str] | None:
+    """The commands for rejected rows, if the file has any."""
+    item = found.item or {}
+    limit = found.error is not None and found.error.code == TOO_MANY_REJECTS
+    if not (item.get("error_count") or limit) or found.execution.running:
+        return None
+    file_id = found.source.file_id
+    return {
+        "download": console.commands.line("rejects", file_id, "--csv", "rows.csv"),
+        "correct": console.commands.line("correct", file_id, "rows.csv"),
+    }
 
 
 def _actions(console: Console, found: ExecutionDetails) -> Iterator[Action]:

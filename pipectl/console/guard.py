@@ -33,6 +33,7 @@ _SAFE_METHODS = frozenset({"GET", "HEAD"})
 # Not a redirect: a browser that came from another site's page would leave out a strict cookie.
 _WELCOME = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><title>Console</title>'
+    '<link rel="icon" href="data:,">'
     '<meta http-equiv="refresh" content="0;url={0}"><p><a href="{0}">Open the console</a></p>'
     "</html>"
 )

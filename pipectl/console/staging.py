@@ -13,12 +13,13 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from pipectl.client.uploads import find_contract
 from pipectl.errors import PipectlError
+from shared.keys import DEFAULT_DATASET
 
 if TYPE_CHECKING:
     from pipectl.client.stack_choice import Stack
@@ -76,20 +77,22 @@ class Staging:
 
     def add(self, stack: Stack, name: str, content: IO[bytes], dataset: str | None) -> StagedFile:
         """Keep a file and check it with the contract that the stack has for its dataset."""
+        kept = self.keep(name, content, dataset)
+        with self.scratch() as scratch:
+            contract = contract_of(stack, dataset or DEFAULT_DATASET, scratch)
+            checked = replace(kept, verdict=check(kept.path, contract, stack))
+        with self._lock:
+            self._files[kept.id] = checked
+        return checked
+
+    def keep(self, name: str, content: IO[bytes], dataset: str | None = None) -> StagedFile:
+        """Keep a file for an hour, until it is sent."""
         file_id = secrets.token_hex(16)
-        folder = self._folder / file_id
-        folder.mkdir()
-        path = folder / safe_name(name)
+        path = self._folder / file_id / safe_name(name)
+        path.parent.mkdir()
         with path.open("wb") as file:
             shutil.copyfileobj(content, file)
-        try:
-            with self.scratch() as scratch:
-                contract = contract_of(stack, dataset or "default", scratch)
-                verdict = check(path, contract, stack)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        staged = StagedFile(file_id, path, dataset, verdict, time.monotonic())
+        staged = StagedFile(file_id, path, dataset, {}, time.monotonic())
         with self._lock:
             self._files[file_id] = staged
         self._expire()
