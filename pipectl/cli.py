@@ -23,7 +23,7 @@ SUBCOMMANDS = {
     "run": "Process files with the whole pipeline on this machine, without AWS.",
     "up": "Run the pipeline's stack on this machine, without AWS.",
     "check": "Validate files against a contract, without running anything.",
-    "head": "Show the first records of a file, as they are and as they are typed.",
+    "head": "Show the first records of a file: each cell and its typed value.",
     "stats": "Show statistics of a file's columns.",
     "contract": "Draft, check and compare contracts, and copy them to and from a stack.",
     "executions": "List executions and their files.",

@@ -162,10 +162,10 @@ def _drift(document: Document) -> Iterator[str]:
         return
     if drift["dropped_columns"]:
         dropped = _number(drift["dropped_columns"], "column")
-        yield f"The contract doesn't know {dropped} of the file, not in the output."
+        yield f"{dropped} of the file without a field in the contract: not in the output."
     if drift["kept_columns"]:
         kept = _number(drift["kept_columns"], "column")
-        yield f"The contract doesn't know {kept} of the file, in the output unchecked."
+        yield f"{kept} of the file without a field in the contract: in the output, unchecked."
     if drift["missing_count"]:
         more = drift["missing_count"] - len(drift["missing_fields"])
         names = ", ".join(drift["missing_fields"]) + (f" and {more} others" if more else "")

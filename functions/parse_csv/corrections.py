@@ -126,7 +126,7 @@ def _write(
     if upload is not None:
         if not base.generated:
             raise InvalidCorrections(
-                "No rejected rows of the file are there to be corrected: none were rejected, or "
+                "The file has no rejected rows to correct:  none were rejected, or "
                 "they were deleted, 15 days after the file failed. Rerun the file, and correct the "
                 "rows that it then rejects."
             )

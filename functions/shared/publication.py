@@ -114,4 +114,4 @@ def _unless_higher(
         except ObjectChanged:
             continue
         return None
-    raise TransientError(f"s3://{bucket}/{key} changes all the time. Retry later.")
+    raise TransientError(f"s3://{bucket}/{key} keeps changing. Retry later.")

@@ -158,7 +158,7 @@ def find_encoding(name: str) -> Encoding:
         structure_is_ascii = _STRUCTURE.encode(python_name) == _STRUCTURE.encode()
     except (LookupError, UnicodeError, TypeError):
         raise UnsupportedEncoding(
-            f"The contract's encoding {name!r} is not one that is known. Name one of Python's "
+            f"The contract's encoding {name!r} is unknown. Name one of Python's "
             'standard text encodings, for example "utf-8", "cp1252" or "shift_jis".'
         ) from None
     if python_name not in _WIDE and (not structure_is_ascii or _STATEFUL.fullmatch(python_name)):

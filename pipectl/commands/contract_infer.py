@@ -47,7 +47,7 @@ _WHAT_GOES_ON = (
     "--update",
     type=_FILE,
     metavar="CONTRACT",
-    help="Add to this contract what the files have and it lacks, and print the result.",
+    help="Add the columns that the files have and this contract lacks, and print the result.",
 )
 @click.option("--whole", is_flag=True, help="Read whole files instead of their first 4 MiB.")
 @click.option("--encoding", help="Encoding of the files.  [default: found from their content]")

@@ -26,9 +26,9 @@ from pipectl.output import echo, echo_json
 def command(*, choice: StackChoice, timeout: float, keep: bool, as_json: bool) -> None:
     """Send a tiny file through the stack, check its outcome, and remove it.
 
-    The file is in a dataset of its own with a new name (smoke-...). It has one good and one bad
-    record, so it tests contract, output, quarantine, summary and metadata. Subscribers are notified
-    as of every file.
+    The file is in a separate dataset with a new name (smoke-...). It has one good and one bad
+    record, so it tests contract, output, quarantine, summary and metadata. Subscribers are
+    notified, as they are of every file.
 
     Exit status: 0 if the outcome is right, 1 if not, 2 on usage errors.
     """

@@ -98,7 +98,8 @@ def _unexpected(error: BaseException) -> str:
     ]
     return (
         f"Unexpected {type(error).__name__} at {' > '.join(frames)}. This is a defect of the "
-        "pipeline, not of the file: report it with the file, or a part of it that shows the same."
+        "pipeline, not of the file: report it with the file, or a part of it that shows the same "
+        "problem."
     )
 
 

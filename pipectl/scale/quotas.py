@@ -111,14 +111,14 @@ S3_WRITE_RATE = Quota(
     3500,
     "a second",
     _S3,
-    "Nothing at first: keys start with random file IDs, so S3 can partition further.",
+    "Nothing at first: keys under work/ contain random file IDs, so S3 can partition further.",
 )
 S3_READ_RATE = Quota(
     "S3: GET, HEAD of a prefix",
     5500,
     "a second",
     _S3,
-    "Nothing at first: keys start with random file IDs, so S3 can partition further.",
+    "Nothing at first: keys under work/ contain random file IDs, so S3 can partition further.",
 )
 DAY_KEY = Quota(
     "DynamoDB: writes to a partition (the day in processed-at-index)",

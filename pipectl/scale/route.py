@@ -73,7 +73,7 @@ def route(definition: Mapping[str, Any], *, splits: int, fails_at: str | None = 
             _keep_result(state, document)
             name = _next(state, document)
     if fails_at is not None and not failing:
-        raise ValueError(f"A file of {splits} splits does not come to the state {fails_at}.")
+        raise ValueError(f"A file of {splits} splits does not reach the state {fails_at}.")
     return Route(tuple(states), children)
 
 

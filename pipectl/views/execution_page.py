@@ -233,7 +233,7 @@ def _graph(view: ExecutionView, graph: Graph) -> Html:
     targets = {name: f"#visit-{number}" for name, number in last.items()}
     path = path_of(view, graph)
     note = (
-        el("p", "The numbers on the ways are the runs of the execution.", class_="soft small")
+        el("p", "The numbers on the arrows are the runs of the execution.", class_="soft small")
         if path.runs > 1
         else None
     )
@@ -246,7 +246,7 @@ def _graph(view: ExecutionView, graph: Graph) -> Html:
 def _timeline(view: ExecutionView) -> Html:
     visits = view.found.run.visits
     if not visits:
-        return el("p", "No state was entered yet.")
+        return el("p", "No state has been entered yet.")
     now = view.found.run.ended_at or datetime.now(UTC)
     scale = _Scale(visits, now)
     rows: list[Html] = []

@@ -98,7 +98,9 @@ def _rest(usual: Mapping[str, Any]) -> Html:
     what = "All" if same else "The other"
     differ = sum(f["value"] != f["median"] for f in rates.values())
     if differ > _SHOWN_FIELDS:
-        sentence = f"{counted(differ - _SHOWN_FIELDS, 'more field')} with other shares of nulls."
+        sentence = (
+            f"{counted(differ - _SHOWN_FIELDS, 'more field')} with an unusual share of nulls."
+        )
     else:
         noun = "field has" if others == 1 else "fields have"
         sentence = f"{what} {figure(others)} {noun} the usual share of nulls."

@@ -71,9 +71,7 @@ def examples(summary: Summary, found: Examples) -> Html:
         class_="soft",
     )
     if not summary["shows_values"]:
-        hidden = (
-            "The contract's `reportExamples: none` keeps the cells of this dataset out of here."
-        )
+        hidden = "The contract's `reportExamples: none` keeps its cells out of the report."
         return join([el("p", code(hidden)), every])
     groups = (
         _group(rule, names, found, is_open=number < _OPEN_RULES)

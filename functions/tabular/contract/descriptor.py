@@ -54,15 +54,15 @@ _DIALECT_NAMES = ("delimiter", "quoteChar", "escapeChar", "header", "headerRows"
 _REFUSED_IN_SCHEMA = {
     "foreignKeys": "is not supported: this pipeline sees one file at a time; remove it",
     **REFUSED_REFERENCE,
-    "dialect": 'belongs into a Data Resource: {"schema": {...}, "dialect": {...}}',
-    "encoding": 'belongs into a Data Resource: {"schema": {...}, "encoding": ...}',
-    **dict.fromkeys(_DIALECT_NAMES, "belongs into the dialect of a Data Resource"),
+    "dialect": 'belongs in a Data Resource: {"schema": {...}, "dialect": {...}}',
+    "encoding": 'belongs in a Data Resource: {"schema": {...}, "encoding": ...}',
+    **dict.fromkeys(_DIALECT_NAMES, "belongs in the dialect of a Data Resource"),
 }
 _REFUSED_IN_RESOURCE = {
     **REFUSED_REFERENCE,
     "data": "is not supported: a contract describes files, it does not contain data; remove it",
-    **dict.fromkeys((*_SCHEMA_PROPERTIES, "foreignKeys"), 'belongs into "schema"'),
-    **dict.fromkeys(_DIALECT_NAMES, 'belongs into "dialect"'),
+    **dict.fromkeys((*_SCHEMA_PROPERTIES, "foreignKeys"), 'belongs in "schema"'),
+    **dict.fromkeys(_DIALECT_NAMES, 'belongs in "dialect"'),
 }
 _KNOWN_PROFILES = ("data-resource", "tabular-data-resource", "default", "table-schema")
 _OFFICIAL_PROFILES = ("https://datapackage.org/profiles/", "https://specs.frictionlessdata.io/")
@@ -210,13 +210,17 @@ def _check_names_without_case(schema: Node, contract: Contract, dialect: Dialect
         other = first.setdefault(field.name.casefold(), index)
         if other != index and field.name != contract.fields[other].name:
             path = f"fields[{index}].name"
-            schema.wrong(path, f"is, but for case, that of fields[{other}]: caseSensitiveHeader")
+            schema.wrong(
+                path, f"differs only in case from that of fields[{other}]: caseSensitiveHeader"
+            )
     for index, field in enumerate(contract.fields):
         for alias in field.aliases:
             other = first.setdefault(alias.casefold(), index)
             if other != index:
                 path = f"fields[{index}].pipeline.aliases"
-                message = f"{shown(alias)} is, but for case, a name or alias of fields[{other}]"
+                message = (
+                    f"{shown(alias)} differs only in case from a name or alias of fields[{other}]"
+                )
                 schema.wrong(path, f"{message}: caseSensitiveHeader")
 
 
@@ -375,7 +379,7 @@ def _with_output_names(schema: Node, contract: Contract) -> Contract:
             schema.wrong(path, "is blank; give the column a name in the output: outputName")
         elif name in ORIGIN_NAMES:
             schema.wrong(
-                path, f"{name!r} is a column of the pipeline's own; set another outputName"
+                path, f"{name!r} is reserved for a column of the pipeline; set another outputName"
             )
         elif other != index and field.name != contract.fields[other].name:
             schema.wrong(path, _same_output_name(name, other, explicit=explicit))

@@ -35,7 +35,7 @@ _IGNORED = (
     "sheetName",
     "table",
 )
-_REFUSED = {**REFUSED_REFERENCE, "encoding": "belongs beside the dialect, not into it"}
+_REFUSED = {**REFUSED_REFERENCE, "encoding": "belongs next to the dialect, not in it"}
 _LINE_ENDS = ("\r\n", "\n", "\r")
 
 
@@ -133,7 +133,7 @@ def _read_rows(node: Node, name: str) -> tuple[int, ...]:
         or not all(type(row) is int and row > 0 for row in rows)
         or sorted(set(rows)) != rows
     ):
-        node.wrong(name, f"expected ascending row numbers from 1 up, found {shown(rows)}")
+        node.wrong(name, f"expected ascending row numbers from 1, found {shown(rows)}")
         return ()
     return tuple(rows)
 
@@ -163,6 +163,6 @@ def _check(node: Node, dialect: Dialect) -> None:
             node.wrong(name, "expected another character than the delimiter")
     for name, character in roles.items():
         if dialect.skip_initial_space and character == " ":
-            node.wrong("skipInitialSpace", f"expected another {name} than the space that it drops")
+            node.wrong("skipInitialSpace", f"can't be true if the {name} is a space")
     if dialect.header and set(dialect.header_rows) & set(dialect.comment_rows):
         node.wrong("commentRows", "expected rows that are not among headerRows")

@@ -56,7 +56,7 @@ _COMMON_PROPERTIES = ("name", "type", "format", "constraints", "missingValues", 
 _IGNORED = ("title", "description", "example", "examples", "rdfType", "floatNumber")
 _REFUSED = {
     **REFUSED_REFERENCE,
-    **{name: f'belongs into "constraints": {{"{name}": ...}}' for name in _ALL_CONSTRAINTS},
+    **{name: f'belongs in "constraints": {{"{name}": ...}}' for name in _ALL_CONSTRAINTS},
     **{
         name: f"applies to {' and '.join(kinds)} fields only"
         for name, kinds in {
@@ -66,9 +66,9 @@ _REFUSED = {
         }.items()
     },
     "arrayItem": "is not supported: the items of an array are not checked; use type list",
-    "outputName": 'belongs into "pipeline": {"outputName": ...}',
-    "trim": 'belongs into "pipeline": {"trim": ...}',
-    "aliases": 'belongs into "pipeline": {"aliases": [...]}',
+    "outputName": 'belongs in "pipeline": {"outputName": ...}',
+    "trim": 'belongs in "pipeline": {"trim": ...}',
+    "aliases": 'belongs in "pipeline": {"aliases": [...]}',
 }
 _REFUSED_CONSTRAINTS = {
     **REFUSED_REFERENCE,
@@ -131,7 +131,10 @@ def _read_type(node: Node) -> str | None:
     if not node.has("type"):
         return "any"
     if node.properties["type"] == "geojson":
-        node.wrong("type", "geojson is not supported: use type object, which checks the JSON alone")
+        node.wrong(
+            "type",
+            "geojson is not supported: use type object, which only checks that a value is JSON",
+        )
         return None
     return node.choice("type", _CONSTRAINTS, "") or None
 
@@ -171,7 +174,7 @@ def _pattern_problem(kind: str, pattern: str) -> str | None:
     try:
         read_moment(_SAMPLE.strftime(pattern), pattern)
     except ValueError as error:
-        return f"{pattern!r} is no strptime pattern: {error}"
+        return f"{pattern!r} is not a strptime pattern: {error}"
     if kind != "time" and not names_year(pattern):
         return f"{pattern!r} has no year (%Y or %y), so it can't give a {kind}"
     return None

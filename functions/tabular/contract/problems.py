@@ -83,7 +83,7 @@ class Node:
             return None
         value = self.properties[name]
         if type(value) is not int or value < lowest:
-            self.wrong(name, f"expected an integer from {lowest} up, found {shown(value)}")
+            self.wrong(name, f"expected an integer of at least {lowest}, found {shown(value)}")
             return None
         return value
 

@@ -110,7 +110,7 @@ def read_blocks(
             if final and limit is not None:
                 raise UnreadableFile(
                     f"The file ends at byte {offset + len(buffer.data)}, before the split's end "
-                    f"{end}. It was cut off while it was read; run it again."
+                    f"{end}. It was cut off while it was read; rerun it."
                 )
             cut = len(buffer.data) if final else encoding.lines_end(buffer.data, size)
             original = buffer.data[:cut]
@@ -211,7 +211,7 @@ def _last_block(
     if len(original) < limit:
         raise UnreadableFile(
             f"The file ends at byte {offset + len(original)}, before the split's end at byte "
-            f"{offset + limit}. It was cut off while it was read; run it again."
+            f"{offset + limit}. It was cut off while it was read; rerun it."
         )
     half_line_end = original.endswith(b"\r") and buffer.data[limit : limit + 1] == b"\n"
     if not at_file_end and (half_line_end or not original.endswith((b"\n", b"\r"))):
@@ -260,4 +260,4 @@ def _without(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
             yield chunk[left:]
         left = max(0, left - len(chunk))
     if left:
-        raise UnreadableFile("The file ends before its first record, where it began before.")
+        raise UnreadableFile("The file now ends before its first record: its content has changed.")

@@ -51,7 +51,7 @@ def gunzip(
     if whole and not members.between:
         raise UnreadableFile(
             f"The gzip data ends in the middle, after {members.given} decompressed bytes: the "
-            "upload or the compression broke off. Compress and upload the file again."
+            "upload or the compression was interrupted. Compress and upload the file again."
         )
 
 
@@ -123,6 +123,6 @@ def check_expansion(
     if given > max(RATIO_FREE_BYTES, max_ratio * taken):
         raise FileTooLarge(
             f"The {kind} expands to more than {max_ratio} times its size, which no ordinary "
-            "CSV file does. If it is what it should be, upload it uncompressed.",
+            "CSV file does. If the file is correct, upload it uncompressed.",
             limit_ratio=max_ratio,
         )

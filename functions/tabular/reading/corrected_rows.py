@@ -72,7 +72,7 @@ def too_large(size: int) -> InvalidCorrections:
     """The error of a corrected file of this size in bytes, beyond MAX_CORRECTED_BYTES."""
     return InvalidCorrections(
         f"The corrected file has {size:,} bytes, and the limit is {MAX_CORRECTED_BYTES:,}. Remove "
-        "the rows that you have not changed: they need not be in the file."
+        "the rows that you have not changed: they don't have to be in the file."
     )
 
 
@@ -202,7 +202,7 @@ def _header(text: bytes, labels: Sequence[str]) -> tuple[list[str], Dialect, int
             return cells, dialect, end
     first = text[: line_end(text, 0)]
     raise InvalidCorrections(
-        f"The first line of the corrected file, of {len(first)} bytes, is no header with the "
+        f"The first line of the corrected file, of {len(first)} bytes, is not a header with the "
         f"column `{name}`. Keep the first line as it was, and separate columns with commas, "
         "semicolons or tabs."
     )
@@ -233,8 +233,8 @@ def _columns(uploaded: Sequence[str], labels: Sequence[str]) -> _Columns:
     for name, found in places.items():
         if name and name not in known:
             raise InvalidCorrections(
-                f"Column {_numbers([place + 1 for place in found])} of the corrected file is none "
-                "that the rejected rows have. Remove it."
+                f"Column {_numbers([place + 1 for place in found])} of the corrected file is not "
+                "a column of the rejected rows. Remove it."
             )
         if name and len(found) > 1:
             raise InvalidCorrections(

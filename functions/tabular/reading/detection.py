@@ -67,7 +67,7 @@ def detect_dialect(
     _check_sequences(sample)
     if len(usable) > 1 and usable[0].fitting - usable[1].fitting < _CLEARLY:
         raise UnreadableFile(
-            f"The delimiter is in doubt: the file can be read with {_word(usable[0])} "
+            f"The delimiter is ambiguous: the file can be read with {_word(usable[0])} "
             f"({usable[0].width} columns) as well as with {_word(usable[1])} "
             f"({usable[1].width} columns). Put the right one into the dataset's contract: "
             f"{dialect_text(Dialect(delimiter=usable[0].dialect.delimiter))}."
@@ -98,9 +98,9 @@ def _check_name_fits(reading: Reading, preferred: str | None) -> None:
     if preferred is None or delimiter == preferred:
         return
     raise UnreadableFile(
-        f"By its name, the file's delimiter is {_WORDS[preferred]}, but its content is cut into "
-        f"{reading.width} columns by {_word(reading)}. Rename the file so that it ends with .csv, "
-        "or put the right delimiter into the dataset's contract: "
+        f"By its name, the file's delimiter is {_WORDS[preferred]}, but its content has "
+        f"{reading.width} columns with {_word(reading)} as delimiter. Rename the file so that it "
+        "ends with .csv, or put the right delimiter into the dataset's contract: "
         f"{dialect_text(Dialect(delimiter=delimiter))}.",
         advice=Dialect(delimiter=delimiter),
     )
@@ -113,7 +113,7 @@ def _check_excel_hint(text: bytes) -> None:
         above = count_lines(text[: len(text) - len(content)])
         dialect = Dialect(delimiter=hint[1].decode(), header_rows=(above + 2,))
         raise UnreadableFile(
-            "The first line only tells Excel the delimiter. Say so in the dataset's contract: "
+            "The first line only names the delimiter for Excel. Name it in the dataset's contract: "
             f"{dialect_text(dialect)}.",
             advice=dialect,
         )
@@ -141,8 +141,8 @@ def _check_remedy(sample: Sample, usable: Sequence[Reading], *, fits: bool) -> N
         )
     if remedy.sure:
         raise UnreadableFile(
-            f"The header looks to be row {row}, which has {width} columns like the rows after it, "
-            f"with {_word(reading)} as delimiter; what is above it looks like a title. Say in the "
+            f"The header seems to be row {row}, which has {width} columns like the rows after it, "
+            f"with {_word(reading)} as delimiter; the rows above it look like a title. Say in the "
             f"dataset's contract which row is the header: {text}.",
             advice=reading.dialect,
         )

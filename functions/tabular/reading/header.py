@@ -109,7 +109,7 @@ def _check_twice(labels: Sequence[str]) -> None:
     if same:
         raise HeaderMismatch(
             f"Columns {_numbers(same)} of the header have the same name. "
-            "Give every column a name of its own."
+            "Give every column a different name."
         )
 
 
@@ -191,7 +191,7 @@ def _certain_header(labels: Sequence[str], known: int) -> tuple[str, ...] | None
 def _unmatched(labels: Sequence[str], extra: list[int]) -> str:
     """Say which columns are not fields of the contract, and what it may mean if none is."""
     if not extra:
-        return f"The header has {len(labels)} columns, all of which the contract knows."
+        return f"The header has {len(labels)} columns, all of which are in the contract."
     if len(extra) < len(labels):
         return f"Column {_numbers(_one_based(extra))} of {len(labels)} is not in the contract."
     return (
@@ -209,8 +209,8 @@ def _check_order(labels: Sequence[str], contract: Contract, header: tuple[str, .
         if label != name:
             raise HeaderMismatch(
                 f"Column {number} of the header should be {name!r} and is {label!r}: the contract "
-                'wants its fields in order. If any order will do, put "fieldsMatch": "equal" into '
-                "it.",
+                "requires its fields in order. If any order is acceptable, put "
+                '"fieldsMatch": "equal" into it.',
                 header=header,
             )
 

@@ -113,12 +113,12 @@ class RecordFaults:
         """Faults that are found before a record is cut into cells."""
         too_long = records.too_long
         sizes = records.texts.gather(too_long).str.len_bytes().cast(pl.String)
-        long = f"a record may have {MAX_RECORD_BYTES} bytes, and this one has {DETAIL}"
+        long = f"the record has {DETAIL} bytes; the limit is {MAX_RECORD_BYTES}"
         found = [
             FaultColumn(too_long, [(_source_error(long),)], details=sizes),
             FaultColumn(records.undecodable, [(self._encoding_fault(),)]).without(too_long),
             FaultColumn(
-                records.with_nul, [(_source_error("the record holds a NUL character"),)]
+                records.with_nul, [(_source_error("the record contains a NUL character"),)]
             ).without(too_long),
         ]
         if len(parsed.indexes) < len(records):

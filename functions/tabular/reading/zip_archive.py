@@ -258,7 +258,7 @@ def _members(read: ReadRange, size: int) -> Sequence[zipfile.ZipInfo]:
     except _DAMAGE:
         raise UnreadableFile(
             "The directory of the ZIP archive is missing or damaged: the upload or the packing "
-            f"broke off, or the archive is one part of several. {_AGAIN}"
+            f"was interrupted, or the archive is one part of several. {_AGAIN}"
         ) from None
 
 
@@ -279,7 +279,7 @@ def _only_table(members: Sequence[zipfile.ZipInfo], ignored: IgnoredNames) -> zi
     expected = "Upload a ZIP archive with exactly one .csv, .tsv, .txt or .psv file"
     if tables:
         raise UnsupportedFormat(
-            f"The ZIP archive has {len(tables)} CSV files. {expected}, or each file by itself."
+            f"The ZIP archive has {len(tables)} CSV files. {expected}, or each file separately."
         )
     others = f"has no CSV file among its {len(counted)} files" if counted else "has no file"
     raise UnsupportedFormat(f"The ZIP archive {others}. {expected}, not compressed a second time.")

@@ -164,8 +164,8 @@ class _Translation:
         for mark, what in _UNSUPPORTED_GROUPS.items():
             if self._looking_at(mark):
                 raise ValueError(
-                    f"{what} are not supported: patterns run on an engine that takes the same time "
-                    "whatever the text, and has none"
+                    f"{what} are not supported: patterns run on an engine with linear time, which "
+                    "has none"
                 )
         opening = self._group_opening()
         if opening.endswith(")"):
@@ -190,7 +190,7 @@ class _Translation:
         flags = _FLAGS.match(self.pattern, self.at)
         if flags is None or flags[0] == "?)":
             raise ValueError(
-                f"the group at character {start} is of no supported kind: these are (...), "
+                f"the group at character {start} is not of a supported kind: (...), "
                 "(?:...), (?P<name>...) and the flags i, m and s, as in (?i)"
             )
         if flags[2] == ")" and start != 1:
@@ -282,7 +282,7 @@ class _Translation:
         if letter in "123456789":
             raise ValueError(
                 f"backreferences such as \\{letter} are not supported: patterns run on an engine "
-                "that takes the same time whatever the text, and has none"
+                "with linear time, which has none"
             )
         if letter.isascii() and letter.isalnum():
             raise ValueError(f"there is no escape \\{letter}")

@@ -71,7 +71,7 @@ def compile_pattern(pattern: str) -> Pattern:
     that is not supported: lookaround, backreferences, block names such as `\p{IsGreek}`.
     """
     if len(pattern) > MAX_CHARACTERS:
-        raise ValueError(f"it has {len(pattern)} characters, and may have {MAX_CHARACTERS}")
+        raise ValueError(f"it has {len(pattern)} characters; the limit is {MAX_CHARACTERS}")
     translated = translate(pattern)
     compiled = Pattern(rf"\A(?:{translated.text})\z", escape_free=translated.escape_free)
     _try(compiled)
@@ -90,4 +90,4 @@ def _try(compiled: Pattern) -> None:
                 "it is too large for the engine when its repetitions are written out. Repeat "
                 r"characters of ASCII, such as [A-Za-z0-9_] instead of \w, or use maxLength"
             ) from None
-        raise ValueError("the engine does not take it") from None
+        raise ValueError("the engine does not accept it") from None

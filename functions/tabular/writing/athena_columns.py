@@ -155,7 +155,7 @@ def athena_columns(
         if name in taken:
             reason = f"another column has the name {name} already"
         elif name in reserved and name != source:
-            reason = f"the name {name} is one of the record's own"
+            reason = f"the name {name} is a name that records reserve"
         elif len(name) > MAX_NAME_BYTES:
             reason = f"its name has more than {MAX_NAME_BYTES} characters"
         elif name != source.lower() and not table_format.maps_names:

@@ -59,7 +59,7 @@ def check_origin_names(fields: Sequence[Field]) -> None:
             # By its number: the field's own name may be one of the file's.
             raise HeaderMismatch(
                 f"Column {number} of the output would have the name {field.output_name!r}, which "
-                "is a column of the pipeline's own in flat records. Rename it, or give the field "
+                "is reserved for the pipeline in flat records. Rename it, or give the field "
                 "another output name in the contract."
             )
 

@@ -55,7 +55,7 @@ _DATETIME_FITS = {"none": _LOCAL_FITS + "$", "utc": _LOCAL_FITS + "(?:Z|[+-][0-9
 _MISFIT = {
     "number": f"in Parquet a number has {_WHOLE_DIGITS} digits before and {_SCALE} after the "
     "decimal point",
-    "integer": "in Parquet an integer is one of 64 bits",
+    "integer": "in Parquet an integer has at most 64 bits",
     "datetime": "in Parquet a datetime has six digits after the second's point, "
     "and in UTC a year from 1 to 9999",
 }

@@ -441,7 +441,7 @@ def _looks_like_codes(values: _Values, chosen: Mapping[str, Any]) -> bool:
         return False
     values.doubts.append(
         f"{count} of {values.total} values are written like {others[0]!r}, the others are numbers: "
-        "too many for slips"
+        "too many to be errors"
     )
     return True
 

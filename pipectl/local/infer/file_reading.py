@@ -422,7 +422,7 @@ def _by_position(
         f"the header does not name every column ({', '.join(problems) or 'names are missing'}): "
         "the fields are known by their position and have names of their own, and the first "
         f"{last} row{'s are' if last > 1 else ' is'} skipped. A file with columns in another order "
-        "would not be noticed; better have the header corrected."
+        "would not be noticed; ask for a file with a correct header."
     )
     return replace(dialect, header=False, header_rows=(1,), comment_rows=lines), names
 

@@ -274,7 +274,7 @@ def test_names_that_a_table_cannot_have_are_reported(catalogue: S3Client) -> Non
     ("fields", "settings", "words"),
     [
         (["é"], {"outputFormat": "parquet"}, "Athena accepts only letters a to z"),
-        (["original row"], {"outputNames": "original"}, "is one of the record's own"),
+        (["original row"], {"outputNames": "original"}, "is a name that records reserve"),
         (["a" * 256], {}, "more than 255 characters"),
     ],
 )

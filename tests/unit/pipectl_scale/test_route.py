@@ -67,5 +67,5 @@ def test_a_parameter_decides_a_way() -> None:
 
 
 def test_a_state_that_is_not_on_the_way_can_not_fail(deployed: Deployed) -> None:
-    with pytest.raises(ValueError, match="does not come to the state Transform"):
+    with pytest.raises(ValueError, match="does not reach the state Transform"):
         route(deployed.definition, splits=5, fails_at="Transform")

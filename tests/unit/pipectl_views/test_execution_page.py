@@ -190,7 +190,7 @@ def test_a_running_execution_says_where_it_is() -> None:
 
 def test_an_execution_that_has_just_started_has_a_page() -> None:
     page = page_of(view_of(History(), "running"))
-    assert "No state was entered yet." in page.text
+    assert "No state has been entered yet." in page.text
 
 
 @pytest.mark.parametrize("text", ["not JSON", "[" + '"not",' * 5_000 + "1]"])

@@ -300,12 +300,12 @@ class TestReading:
     @pytest.mark.parametrize(
         ("header", "message"),
         [
-            ("id,text,n", "is no header with the column `_row`"),
+            ("id,text,n", "is not a header with the column `_row`"),
             ("_row,id,n", "lacks column 2 of the 3 columns"),
-            ("_row,id,text,n,other", "Column 5 of the corrected file is none"),
+            ("_row,id,text,n,other", "Column 5 of the corrected file is not a column"),
             ("_row,id,text,n,n", "Columns 4, 5 of the corrected file have the same name"),
-            ('_row,"id,text,n', "is no header"),
-            ("", "is no header"),
+            ('_row,"id,text,n', "is not a header"),
+            ("", "is not a header"),
         ],
     )
     def test_other_columns_are_an_error(self, header: str, message: str) -> None:

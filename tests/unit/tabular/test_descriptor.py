@@ -382,9 +382,9 @@ def test_all_problems_are_told_at_once_with_their_paths() -> None:
     assert problems == {
         "encoding": "expected a text encoding such as utf-8 or cp1252, found 'utf-99'",
         "dialect.delimiter": "expected one character, found '||'",
-        "dialect.headerRows": "expected ascending row numbers from 1 up, found [0]",
+        "dialect.headerRows": "expected ascending row numbers from 1, found [0]",
         "schema.fields[0].constraints.minimum": "expected an integer, found 'few'",
-        "schema.fields[1].constraints.maxLength": "expected an integer from 0 up, found -1",
+        "schema.fields[1].constraints.maxLength": "expected an integer of at least 0, found -1",
         "schema.fields[2].type": problems["schema.fields[2].type"],
         "schema.fields[3].name": "expected the name of a column, found nothing",
         "schema.fields[4]": "expected an object, found 'd'",
@@ -406,7 +406,7 @@ def test_the_message_names_every_problem() -> None:
 
 
 WRONG_FIELDS: list[tuple[dict[str, Any], str, str]] = [
-    ({"required": True}, "required", "belongs into"),
+    ({"required": True}, "required", "belongs in"),
     ({"decimalChar": ","}, "decimalChar", "applies to number fields only"),
     ({"type": "string", "delimiter": ","}, "delimiter", "applies to list fields only"),
     ({"constraint": {}}, "constraint", "did you mean 'constraints'?"),
@@ -415,8 +415,8 @@ WRONG_FIELDS: list[tuple[dict[str, Any], str, str]] = [
     ({"missingValues": "-"}, "missingValues", "expected a list of texts"),
     ({"missingValues": ["-", "-"]}, "missingValues", "differ from each other"),
     ({"missingValues": ["-", {"value": "?"}]}, "missingValues[0]", "expected an object"),
-    ({"outputName": "b"}, "outputName", "belongs into"),
-    ({"aliases": ["b"]}, "aliases", "belongs into"),
+    ({"outputName": "b"}, "outputName", "belongs in"),
+    ({"aliases": ["b"]}, "aliases", "belongs in"),
     ({"pipeline": {"aliases": "b"}}, "pipeline.aliases", "expected a list of texts"),
     ({"pipeline": {"aliases": ["b", "b"]}}, "pipeline.aliases", "differ from each other"),
     ({"pipeline": {"outptName": "b"}}, "pipeline.outptName", "did you mean 'outputName'?"),
@@ -424,7 +424,7 @@ WRONG_FIELDS: list[tuple[dict[str, Any], str, str]] = [
     ({"type": "geojson"}, "type", "use type object"),
     ({"type": "string", "format": "emial"}, "format", "did you mean 'email'?"),
     ({"type": "date", "format": "YYYY-MM-DD"}, "format", "strptime pattern such as"),
-    ({"type": "date", "format": "%Q"}, "format", "is no strptime pattern"),
+    ({"type": "date", "format": "%Q"}, "format", "is not a strptime pattern"),
     ({"type": "date", "format": "%d.%m."}, "format", "has no year"),
     ({"type": "date", "pipeline": {"timeZone": "utc"}}, "pipeline.timeZone", "unknown property"),
     ({"type": "datetime", "pipeline": {"timeZone": "UTC"}}, "pipeline.timeZone", "utc, none"),
@@ -498,8 +498,8 @@ WRONG_DOCUMENTS: list[tuple[Any, str, str]] = [
     ({"schema": "schema.json"}, "schema", "not followed"),
     ({"schema": {"$ref": "#/x", "fields": [{"name": "a"}]}}, "schema.$ref", "not supported"),
     ({"fields": [{"name": "a"}], "profile": "https://example.com/p"}, "profile", "not supported"),
-    ({"fields": [{"name": "a"}], "encoding": "utf-8"}, "encoding", "belongs into a Data Resource"),
-    ({"fields": [{"name": "a"}], "delimiter": ";"}, "delimiter", "belongs into the dialect"),
+    ({"fields": [{"name": "a"}], "encoding": "utf-8"}, "encoding", "belongs in a Data Resource"),
+    ({"fields": [{"name": "a"}], "delimiter": ";"}, "delimiter", "belongs in the dialect"),
     ({"fields": [{"name": "a"}], "foreignKeys": []}, "foreignKeys", "is not supported"),
     ({"fields": [{"name": "a"}], "fieldMatch": "equal"}, "fieldMatch", "did you mean"),
     ({"fields": [{"name": "a"}], "fieldsMatch": "same"}, "fieldsMatch", "expected one of exact"),
@@ -530,12 +530,12 @@ WRONG_DOCUMENTS: list[tuple[Any, str, str]] = [
     (
         {"fields": [{"name": "a"}, {"name": " _Row "}]},
         "fields[1].name",
-        "'_row' is a column of the pipeline's own; set another outputName",
+        "'_row' is reserved for a column of the pipeline; set another outputName",
     ),
     (
         {"fields": [{"name": "a", "pipeline": {"outputName": "_file_id"}}]},
         "fields[0].pipeline.outputName",
-        "'_file_id' is a column of the pipeline's own",
+        "'_file_id' is reserved for a column of the pipeline",
     ),
     ({"fields": [{"name": " "}]}, "fields[0].name", "is blank; give the column a name"),
     (
@@ -556,7 +556,7 @@ WRONG_DOCUMENTS: list[tuple[Any, str, str]] = [
     (
         {"fields": [{"name": "a"}], "pipeline": {"maxRejectCount": -2}},
         "pipeline.maxRejectCount",
-        "from -1",
+        "at least -1",
     ),
     (
         {"fields": [{"name": "a"}], "pipeline": {"extraColumn": "drop"}},
@@ -567,7 +567,7 @@ WRONG_DOCUMENTS: list[tuple[Any, str, str]] = [
 
 
 @pytest.mark.parametrize(("document", "path", "message"), WRONG_DOCUMENTS)
-def test_a_wrong_document_is_told_by_path(document: Any, path: str, message: str) -> None:
+def test_a_wrong_document_is_reported_with_its_path(document: Any, path: str, message: str) -> None:
     assert message in problems_of(document)[path]
 
 
@@ -579,8 +579,8 @@ WRONG_RESOURCES: list[tuple[dict[str, Any], str, str]] = [
     ({"dialect": {"quoteChar": ","}}, "dialect.quoteChar", "expected another character"),
     ({"dialect": {"delimeter": ";"}}, "dialect.delimeter", "did you mean 'delimiter'?"),
     ({"dialect": {"commentRows": [1]}}, "dialect.commentRows", "not among headerRows"),
-    ({"delimiter": ";"}, "delimiter", 'belongs into "dialect"'),
-    ({"primaryKey": "a"}, "primaryKey", 'belongs into "schema"'),
+    ({"delimiter": ";"}, "delimiter", 'belongs in "dialect"'),
+    ({"primaryKey": "a"}, "primaryKey", 'belongs in "schema"'),
     ({"format": "xlsx"}, "format", "expected csv"),
     ({"type": "json"}, "type", "expected table"),
     ({"compression": "bz2"}, "compression", "expected one of gz, no, zip"),
@@ -612,7 +612,7 @@ def test_names_that_differ_in_case_alone_are_refused_where_it_does_not_matter() 
 
     assert parse_contract({"schema": schema, "dialect": {}}).fields[1].name == "aB"
     assert problems_of({"schema": schema, "dialect": {"caseSensitiveHeader": False}}) == {
-        "schema.fields[1].name": "is, but for case, that of fields[0]: caseSensitiveHeader"
+        "schema.fields[1].name": "differs only in case from that of fields[0]: caseSensitiveHeader"
     }
 
 

@@ -262,9 +262,9 @@ def test_a_name_and_content_that_disagree_are_refused_with_both_remedies() -> No
     with pytest.raises(UnreadableFile) as caught:
         layout_of(content, name="a.tsv")
     assert str(caught.value) == (
-        "By its name, the file's delimiter is a tab, but its content is cut into 3 columns by a "
-        "comma. Rename the file so that it ends with .csv, or put the right delimiter into the "
-        'dataset\'s contract: "dialect": {"delimiter": ","}.'
+        "By its name, the file's delimiter is a tab, but its content has 3 columns with a "
+        "comma as delimiter. Rename the file so that it ends with .csv, or put the right delimiter "
+        'into the dataset\'s contract: "dialect": {"delimiter": ","}.'
     )
     contract = contract_of({"name": "a"}, {"name": "b"}, {"name": "c"})
     assert layout_of(content, contract, name="a.tsv").labels == ("a", "b", "c")
