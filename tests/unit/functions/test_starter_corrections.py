@@ -16,6 +16,7 @@ from starter.corrections import source_of_item
 from starter.launch import TooManyAttempts, UnknownFile, launch
 from starter.messages import Correction, Ignored, Replay, UnknownMessage, entries_of
 from tabular.file_names import NO_IGNORED_NAMES
+from tests.unit.functions.conftest import Event
 from tests.unit.functions.documents import FILE_ID, INPUT_BUCKET, MACHINE_ARN, SOURCE, job
 from tests.unit.functions.fake_stepfunctions import FakeStepFunctions
 
@@ -60,7 +61,7 @@ def correct(upload: Location = UPLOAD, file_id: str = FILE_ID, dataset: str = "o
     return launch(Correction(dataset, file_id, upload), MACHINE_ARN, "items").outcome
 
 
-def event(key: str, bucket: str = INPUT_BUCKET) -> Any:
+def event_of(key: str, bucket: str = INPUT_BUCKET) -> Any:
     record = {
         "eventName": "ObjectCreated:Put",
         "eventTime": "2026-03-01T08:00:00.000Z",
@@ -74,24 +75,31 @@ def event(key: str, bucket: str = INPUT_BUCKET) -> Any:
 
 
 def test_an_upload_below_corrections_is_a_correction_of_the_file_in_its_name() -> None:
-    assert event(KEY) == Correction("orders", FILE_ID, UPLOAD)
+    assert event_of(KEY) == Correction("orders", FILE_ID, UPLOAD)
+
+
+def test_the_event_in_the_repository_is_one(event: Event) -> None:
+    body = event("starter-correction")["Records"][0]["body"]
+    (entry,) = entries_of(body, INPUT_BUCKET, NO_IGNORED_NAMES)
+    assert isinstance(entry.request, Correction)
+    assert (entry.request.file_id, entry.request.dataset) == (FILE_ID, "orders")
 
 
 @pytest.mark.parametrize(
     "key", [f"corrections/{FILE_ID}.csv", "corrections/orders/x.csv", f"{KEY}.gz", f"{KEY}\n"]
 )
 def test_other_keys_below_corrections_are_dead_letters_that_say_why(key: str) -> None:
-    request = event(key)
+    request = event_of(key)
     assert isinstance(request, UnknownMessage)
     assert "corrections/<dataset>/<file_id>.csv" in str(request)
 
 
 def test_a_folder_is_ignored() -> None:
-    assert isinstance(event("corrections/orders/"), Ignored)
+    assert isinstance(event_of("corrections/orders/"), Ignored)
 
 
 def test_a_correction_of_another_bucket_is_refused() -> None:
-    assert isinstance(event(KEY, bucket="other"), UnknownMessage)
+    assert isinstance(event_of(KEY, bucket="other"), UnknownMessage)
 
 
 def test_a_correction_starts_the_next_attempt_of_the_same_source(
