@@ -35,6 +35,7 @@ SUBCOMMANDS = {
     "correct": "Process a file again with corrected rows in place of the rejected ones.",
     "rerun": "Rerun failed files.",
     "backfill": "Run objects in the bucket that have no successful run.",
+    "erase": "Erase a file and everything that was made of it.",
     "smoke": "Send a tiny file through a stack, check its outcome, and remove it.",
     "doctor": "Check this machine, the credentials and the stack.",
     "estimate": "Estimate requests, time, cost and quotas of a load on AWS.",

@@ -41,6 +41,11 @@ def dataset_of_contract(key: str) -> str:
     return key.removeprefix(CONTRACTS_PREFIX).rpartition(".")[0]
 
 
+def work_of(file_id: str) -> str:
+    """The prefix of the intermediate results of all executions of a file, in the output bucket."""
+    return f"work/{file_id}/"
+
+
 @dataclass(frozen=True)
 class Work:
     """The keys of one execution's own objects, which expire after some days.
@@ -54,7 +59,7 @@ class Work:
     @property
     def prefix(self) -> str:
         """The prefix of all of them."""
-        return f"work/{self.file_id}/{self.execution}/"
+        return f"{work_of(self.file_id)}{self.execution}/"
 
     @property
     def plan(self) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipectl.client.metadata_items import MetadataItem, MetadataItems
+from pipectl.client.object_versions import delete_versions, versions_below
 from pipectl.errors import PipectlError
 from shared.job import Source
 from shared.keys import (
@@ -19,6 +20,7 @@ from shared.keys import (
     REJECTED_PREFIX,
     REPORTS_PREFIX,
     contract_key,
+    work_of,
 )
 
 if TYPE_CHECKING:
@@ -32,8 +34,6 @@ _CONTRACT = {
 }
 _DATA = {"id": 1, "name": "smoke"}
 _COUNTS = {"record_count": 2, "processed_count": 1, "error_count": 1}
-# https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
-_BATCH = 1000
 
 
 @dataclass(frozen=True)
@@ -103,20 +103,17 @@ def problems_of(stack: Stack, item: MetadataItem) -> list[str]:
 def remove(stack: Stack, smoke: SmokeTest) -> None:
     """Delete all versions of the file, its contract and its outputs, and its metadata item."""
     folder = f"{smoke.dataset}/"
-    _delete(
-        stack,
-        stack.output("InputBucketName"),
-        (
-            contract_key(smoke.dataset),
-            *(f"{prefix}{folder}" for prefix in (RAW_PREFIX, PROCESSED_PREFIX, CORRECTIONS_PREFIX)),
-        ),
-    )
-    prefixes = (PROCESSED_PREFIX, REJECTED_PREFIX, REPORTS_PREFIX, CORRECTIONS_PREFIX)
-    _delete(
-        stack,
-        stack.output("OutputBucketName"),
-        (*(f"{prefix}{folder}" for prefix in prefixes), f"work/{smoke.file_id}/"),
-    )
+    inputs, outputs = stack.output("InputBucketName"), stack.output("OutputBucketName")
+    uploaded = (RAW_PREFIX, PROCESSED_PREFIX, CORRECTIONS_PREFIX)
+    made = (PROCESSED_PREFIX, REJECTED_PREFIX, REPORTS_PREFIX, CORRECTIONS_PREFIX)
+    places = [
+        (inputs, contract_key(smoke.dataset)),
+        *((inputs, f"{prefix}{folder}") for prefix in uploaded),
+        *((outputs, f"{prefix}{folder}") for prefix in made),
+        (outputs, work_of(smoke.file_id)),
+    ]
+    for bucket, prefix in places:
+        delete_versions(stack, versions_below(stack, bucket, prefix))
     stack.client("dynamodb").delete_item(
         TableName=stack.output("MetadataTableName"), Key={"file_id": {"S": smoke.file_id}}
     )
@@ -128,22 +125,3 @@ def _lines(stack: Stack, item: MetadataItem, name: str) -> list[dict[str, Any]]:
         return []
     answer = stack.client("s3").get_object(Bucket=stack.output("OutputBucketName"), Key=key)
     return [json.loads(line) for line in answer["Body"].read().splitlines()]
-
-
-def _delete(stack: Stack, bucket: str, prefixes: Iterable[str]) -> None:
-    """Delete all versions and delete markers below these prefixes."""
-    s3 = stack.client("s3")
-    for prefix in prefixes:
-        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
-            found: list[Any] = [
-                {"Key": one["Key"], "VersionId": one["VersionId"]}
-                for one in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
-            ]
-            for start in range(0, len(found), _BATCH):
-                answer = s3.delete_objects(
-                    Bucket=bucket, Delete={"Objects": found[start : start + _BATCH]}
-                )
-                if answer.get("Errors"):
-                    refused = answer["Errors"][0]
-                    where, why = refused.get("Key"), refused.get("Message")
-                    raise PipectlError(f"s3://{bucket}/{where} can't be deleted: {why}.")

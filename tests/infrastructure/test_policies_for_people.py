@@ -11,7 +11,7 @@ import pytest
 
 from tests.infrastructure import deployed
 
-POLICIES = ("Upload", "ReadProcessed", "ContractOwner", "Operator", "SmokeTest", "Auditor")
+POLICIES = ("Upload", "ReadProcessed", "ContractOwner", "Operator", "SmokeTest", "Erase", "Auditor")
 TAG = "${!aws:PrincipalTag/data-pipeline-dataset}"
 # IAM's maximum, spaces not counted:
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
@@ -57,9 +57,9 @@ WITH_CELLS = (
 # The rows of the table in docs/operating.md.
 OPERATORS = (
     *("all", "`executions`", "`show`", "`show --html`", "`failures`", "`rerun`", "`rejects`"),
-    *("`correct`", "`doctor`", "`backfill`"),
+    *("`correct`", "`doctor`", "`backfill`", "`dead-letters`", "`console`"),
 )
-OTHERS = ("command", "`smoke`", "`contract test`")
+OTHERS = ("command", "`erase`", "`smoke`", "`contract test`")
 CHANGING = re.compile(r":(Put|Delete|Send|Start|Stop|Redrive|Update|Change|Receive|Create|Abort)")
 
 
@@ -150,6 +150,16 @@ def test_an_operator_may_do_what_the_page_lists_and_nothing_else() -> None:
 
 def test_a_smoke_test_may_do_what_the_page_lists_and_nothing_else() -> None:
     assert _actions("SmokeTest") == _listed("all", "`smoke`")
+
+
+def test_erasing_may_do_what_the_page_lists_and_nothing_else() -> None:
+    assert _actions("Erase") == _listed("all", "`erase`")
+
+
+def test_contracts_are_not_erased() -> None:
+    deleting = {it for it in _grants("Erase") if "s3:Delete" in it}
+    assert deleting
+    assert [it for it in deleting if "contracts" in it or it.endswith("Arn}/*")] == []
 
 
 def test_a_contract_owner_may_do_what_the_tests_of_contracts_need() -> None:

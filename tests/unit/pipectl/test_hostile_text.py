@@ -480,6 +480,7 @@ CASES: dict[str, Callable[[Place], Lines]] = {
         ("--with", f"nowhere{EVIL}"),
     ),
     "backfill": on_the_stack(("--dry-run",), (), ("--since", EVIL)),
+    "erase": on_the_stack((SOURCE.file_id, "--dry-run"), (SOURCE.file_id, "--yes"), (EVIL,)),
     "smoke": on_the_stack(("--keep", "--yes"), ("--yes",), ("--timeout", EVIL)),
     "doctor": on_the_stack((), ("--offline",)),
     "estimate": nothing_hostile,
