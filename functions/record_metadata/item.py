@@ -120,9 +120,9 @@ def next_item(before: Item | None, outcome: Outcome) -> Item:
 
     The rules: an execution may always update its own outcome. A success, of whichever attempt, is
     never replaced by another execution's failure, only by the success of an execution that started
-    later, or if that one found the output of a later version. That a later version superseded the
-    file is not replaced by a failure either: it needs nothing more. Of two outcomes of one status,
-    that of the execution that started later is kept.
+    later, or if that one found the output of a later version. A superseded file is not replaced by
+    a failure either, because it needs no further action. Of two outcomes of one status, that of the
+    execution that started later is kept.
 
     Example: attempt 1 fails and attempt 2 succeeds. If someone then redrives attempt 1 and it fails
     again, the item still says `succeeded`, and its history has a third entry.

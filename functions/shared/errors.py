@@ -59,7 +59,7 @@ _BROKEN = (
 )
 # Every code with which S3 reports that an object, or a version of it, doesn't exist. A HEAD answer
 # has no body, so botocore uses the status as the code. A version that is a delete marker answers
-# 405. A missing bucket (`NoSuchBucket`) is not among them: it is a fault of the stack.
+# 405. A missing bucket (`NoSuchBucket`) is not included, because it is a fault of the stack.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html
 _MISSING_CODES = frozenset({"404", "405", "MethodNotAllowed", "NoSuchKey", "NoSuchVersion"})
 _CHANGED_CODES = frozenset({"412", "PreconditionFailed"})
@@ -143,7 +143,7 @@ class TransientError(PipelineError):
 
 
 class RecordOutdated(PipelineError):
-    """The metadata item no longer records the file's success, as it did earlier."""
+    """The metadata item no longer records the file's success, which it recorded earlier."""
 
 
 class InternalError(PipelineError):

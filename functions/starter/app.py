@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-# A message that fails for a reason of its own moves to the dead-letter queue at this receive. The
-# queue's own limit is far higher, to allow messages to wait for a busy service, or for the starter
-# itself, which Lambda throttles in a small account.
+# A message that fails, other than for a busy service, moves to the dead-letter queue at this
+# receive. The queue's own limit is far higher, to allow messages to wait for a busy service, or for
+# the starter itself, which Lambda throttles in a small account.
 MAX_RECEIVES = 3
 
 # Errors that are raised on purpose. Their messages have no data of a file, so they may be logged.

@@ -1,9 +1,9 @@
-"""What can be wrong with a whole file. A row's faults are data, see `faults.Fault`, not exceptions.
+"""The errors of whole files. Faults of rows are data, see `faults.Fault`, not exceptions.
 
-The class names are API: the workflow matches them in `ErrorEquals`, operators filter by them.
-A message says what is wrong, where, and what to do. It travels into queue messages, mail and logs,
-so it never repeats text of the file: neither a cell's value nor a label of the header. Where a file
-has no header, its first record is taken for one.
+The class names are API: the workflow matches them in `ErrorEquals`, operators filter by them. A
+message says what is wrong, where, and what to do. It travels into queue messages, mail and logs, so
+it never repeats text of the file: neither a cell's value nor a label of the header. If a file has
+no header, its first record may be taken for one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tabular.model import Dialect
 
 
-# Of characters. A message can quote a contract's names and patterns, whose length nobody limits;
+# In characters. A message can quote a contract's names and patterns, whose length is not limited;
 # `shared.errors` says where the number comes from.
 MAX_MESSAGE = 4000
 
@@ -42,7 +42,7 @@ def _bounded(message: str) -> str:
 
 
 class EmptyFile(TabularError):
-    """The file has no bytes, or nothing but blank lines and comments: there is no header."""
+    """The file has no bytes, or only blank lines and comments: there is no header."""
 
 
 class UnsupportedFormat(TabularError):
@@ -56,19 +56,19 @@ class UnsupportedEncoding(TabularError):
 class UnreadableFile(TabularError):
     """The file is not a CSV that can be read: damaged compression, binary, no clear delimiter."""
 
-    # `advice` is the dialect that the message names, with which the file can be read; None if it
-    # names none, or several.
+    # `advice` is the dialect in the message with which the file can be read; None if there is none
+    # or several.
     def __init__(self, message: str = "", *, advice: Dialect | None = None) -> None:
         super().__init__(message)
         self.advice = advice
 
 
 class FileTooLarge(TabularError):
-    """The file is beyond a limit that processing would not survive; the message names the limit."""
+    """The file exceeds a limit of what can be processed; the message names the limit."""
 
 
 class InvalidContract(TabularError):
-    """The contract is itself wrong; the message names the property and what it expects."""
+    """The contract is invalid; the message names the property and what it expects."""
 
     # `problems` pairs each wrong property's path in the document with what is wrong there.
     def __init__(
@@ -79,9 +79,9 @@ class InvalidContract(TabularError):
 
 
 class HeaderMismatch(TabularError):
-    """The header is not one that the contract, or any record format, allows."""
+    """The header does not match the contract, or its names are not possible in the output."""
 
-    # `header` are the file's own labels where they are certainly a header; None where they may be a
+    # `header` are the file's own labels if they are certainly a header; None if they may be a
     # record. They are for reports: the message never repeats them.
     def __init__(
         self, message: str, *, header: Sequence[str] | None = None, **details: float
@@ -91,11 +91,11 @@ class HeaderMismatch(TabularError):
 
 
 class TooManyRejects(TabularError):
-    """More records were rejected than the contract, or the pipeline's default, lets pass."""
+    """More records were rejected than the contract, or the pipeline's default, allows."""
 
 
 class InvalidCorrections(TabularError):
-    """The corrected rows are not rows of the file that was rejected, or can't be read as such."""
+    """The corrected rows are not among the file's rejected rows, or can't be read."""
 
 
 class MisalignedSplits(TabularError):

@@ -1,4 +1,4 @@
-"""One stack for all tests of a worker: it takes seconds to come up, and files don't meet."""
+"""One stack for all tests of a worker, because it takes seconds to start; files are independent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pipeline on the embedded AWS, used as its users do: upload files, look at the results."""
+"""The pipeline on the embedded AWS, as its users see it: upload files, look at the results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that the tests drop, and what the engine makes of each when it has the whole file."""
+"""Files that the tests upload, and the engine's result for each as a whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages that come twice, out of order, or that nobody understands."""
+"""Messages that arrive twice, out of order, or can't be read."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_message_that_is_delivered_again_after_its_start_starts_nothing(
     assert len(pipeline.notifications(outcome.file_id)) == 1
 
 
-def test_a_message_that_nobody_understands_ends_alone_in_the_dead_letter_queue(
+def test_an_unreadable_message_moves_to_the_dead_letter_queue_alone(
     pipeline: Pipeline,
 ) -> None:
     good = [pipeline.drop(FILE) for _ in range(5)]
@@ -42,7 +42,7 @@ def test_a_message_that_nobody_understands_ends_alone_in_the_dead_letter_queue(
     assert pipeline.wait_for_dead_letter("what") == [{"what": "a poison message"}]
 
 
-def test_a_bad_record_of_a_message_does_not_hold_up_its_neighbours(pipeline: Pipeline) -> None:
+def test_a_bad_record_of_a_message_does_not_delay_the_others(pipeline: Pipeline) -> None:
     # No notification matches this name, so only the message below asks for it.
     source = pipeline.drop(FILE, name="file.Csv")
     good = _event(asdict(source) | {"event_time": "2026-03-01T08:00:00.000Z"})

@@ -119,7 +119,9 @@ def test_a_fault_of_a_step(pipeline: Pipeline, case: Case) -> None:
 
 
 @pytest.mark.parametrize("state", [_sampled(state, QUICK_STATES) for state in FUNCTIONS])
-def test_a_new_attempt_gives_the_same_apart_from_its_time(pipeline: Pipeline, state: str) -> None:
+def test_a_new_attempt_gives_the_same_output_except_for_its_time(
+    pipeline: Pipeline, state: str
+) -> None:
     body = LARGE if state.endswith("Splits") else SMALL
     pipeline.stack.add_fault(f"data-pipeline-{FUNCTIONS[state]}-dev", "SourceChanged")
     failed = pipeline.run(body)

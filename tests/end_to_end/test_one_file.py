@@ -1,4 +1,4 @@
-"""From a dropped file to its outputs, metadata and notification."""
+"""From an uploaded file to its outputs, metadata and notification."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_each_fault_of_the_sample_costs_its_own_row_only(pipeline: Pipeline) -> 
     assert outcome.item["contract_version"]
 
 
-def test_a_file_that_cannot_be_processed_is_failed_queued_told_and_recorded(
+def test_a_file_that_cannot_be_processed_is_failed_queued_notified_and_recorded(
     pipeline: Pipeline,
 ) -> None:
     outcome = pipeline.run(b"id,amount,id\n1,2,3\n")

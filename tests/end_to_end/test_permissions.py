@@ -1,4 +1,4 @@
-"""Each function calls what its role allows, and is allowed nothing that it never calls."""
+"""Each function makes exactly the calls that its role allows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Throttled invocations wait for their turn: nothing fails because an account is small."""
+"""Throttled invocations wait for their turn: no file fails because an account is small."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Executions that end where no Catch sees it, and files that are gone or changed."""
+"""Executions that end without a Catch, and files that were deleted or changed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def patient() -> Iterator[Pipeline]:
         yield Pipeline(stack)
 
 
-def test_an_aborted_execution_is_queued_told_recorded_and_can_be_redriven(
+def test_an_aborted_execution_is_queued_notified_recorded_and_can_be_redriven(
     pipeline: Pipeline,
 ) -> None:
     source = pipeline.drop(LONG)

@@ -1,4 +1,4 @@
-"""Reads a case with the engine in several ways, and compares each with the independent reader."""
+"""Reads a case with the engine in several ways, and compares them with the independent reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes a case that fails as small as it gets, and keeps it failing in the same way."""
+"""Makes a failing case as small as possible; it still fails in the same way."""
 
 from __future__ import annotations
 

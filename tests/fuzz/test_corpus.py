@@ -1,4 +1,4 @@
-"""Every case that was ever found is read right, and so are some that are drawn on the spot."""
+"""Every case found so far is read correctly, and so are some that are drawn now."""
 
 from __future__ import annotations
 

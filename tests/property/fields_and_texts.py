@@ -1,4 +1,4 @@
-"""Fields of every type and format, and texts that are, or nearly are, their values."""
+"""Fields of every type and format, and texts that are their values or similar to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table shows every value of a contract's type as it was written, and none as null."""
+"""A table shows every value of a contract's type as it was written, never as null."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shortcuts over whole columns say what reading cell by cell says."""
+"""The shortcuts over whole columns give the same results as reading cell by cell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contracts and values survive being written and read; no document does anything but be refused."""
+"""Contracts and values survive being written and read; wrong documents are refused."""
 
 from __future__ import annotations
 

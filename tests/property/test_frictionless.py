@@ -1,4 +1,4 @@
-"""Cells get the verdict and value that frictionless-py gives them, but for named differences."""
+"""Cells get the verdict and value that frictionless-py gives them, except for named differences."""
 
 from __future__ import annotations
 

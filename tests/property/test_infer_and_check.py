@@ -1,4 +1,4 @@
-"""What infer lists as exceptions is exactly what check rejects with the inferred contract."""
+"""infer lists exactly the exceptions that check rejects with the inferred contract."""
 
 from __future__ import annotations
 

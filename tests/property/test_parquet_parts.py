@@ -1,4 +1,4 @@
-"""Parts of any splits, put together, are the table that one split gives; for every reader."""
+"""The assembled parts of any splits are the table of one split, for every reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Patterns match what Python's engine matches, where both have the same syntax."""
+"""Patterns match the same texts as in Python's engine if both have the same syntax."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What small files are found to have without Polars is what the engine finds."""
+"""The check of small files without Polars finds the same as the engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""However a file is cut into blocks and splits, the statistics are the same to the byte."""
+"""The statistics of a file are the same bytes for all blocks and splits."""
 
 import json
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Sums of decimals are exact: equal, as fractions, to what the texts say."""
+"""Sums of decimals are exact: equal, as fractions, to the sums of the texts."""
 
 from fractions import Fraction
 

@@ -1,4 +1,4 @@
-"""Any table, written by any dialect, is read back the same, and its form changes nothing."""
+"""Every table, written in any dialect, is read back unchanged."""
 
 from __future__ import annotations
 

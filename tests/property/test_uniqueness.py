@@ -1,4 +1,4 @@
-"""The rows that repeat a key, and the rows that had it first, are those that a dict finds."""
+"""Repeated keys, and the rows that had them first, are the ones that a dict finds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small stack that does as it is told, on the embedded AWS; one for all tests here."""
+"""A small stack with functions for tests, on the embedded AWS; one for all tests here."""
 
 from __future__ import annotations
 

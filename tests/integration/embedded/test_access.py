@@ -1,4 +1,4 @@
-"""Who may use the endpoint: AWS clients of this machine, and no web page."""
+"""Access to the endpoint: AWS clients of this machine may use it, web pages may not."""
 
 from __future__ import annotations
 
@@ -138,9 +138,7 @@ def test_one_post_from_a_page_changes_nothing(probe: StackProcess) -> None:
         "/latest/api/token",
     ],
 )
-def test_what_is_not_awss_api_is_not_served_even_with_the_token(
-    probe: StackProcess, path: str
-) -> None:
+def test_only_awss_api_is_served_even_with_the_token(probe: StackProcess, path: str) -> None:
     headers = {**SIGNED, TOKEN_HEADER: probe.token}
     assert request(probe, "GET", path, headers=headers)[0] == 404
 

@@ -78,7 +78,7 @@ def test_a_run_prints_one_json_document_and_mirrors_the_outputs(tmp_path: Path) 
     assert letter["file_id"] == third["file_id"]
 
 
-def test_up_tells_how_to_reach_it_and_ends_cleanly(tmp_path: Path) -> None:
+def test_up_prints_how_to_reach_it_and_ends_cleanly(tmp_path: Path) -> None:
     state_file = tmp_path / "embedded.json"
     process = subprocess.Popen(
         command("up", "--port", "0", "--template", PROBE_TEMPLATE, "--state-file", state_file),

@@ -132,7 +132,7 @@ def test_notifications_are_remembered_as_they_were_published(probe: StackProcess
     assert (published["subject"], published["attributes"]) == ("hi", {})
 
 
-def test_executions_tell_eventbridge_how_they_go(probe: StackProcess, notes: Notes) -> None:
+def test_executions_report_their_status_to_eventbridge(probe: StackProcess, notes: Notes) -> None:
     name = str(uuid.uuid4())
     probe.client("stepfunctions").start_execution(
         stateMachineArn=probe.outputs["StateMachineArn"], name=name, input='{"do": "echo"}'

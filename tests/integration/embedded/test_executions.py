@@ -1,4 +1,4 @@
-"""Executions on the embedded AWS: what moto's engine does not do by itself."""
+"""Executions on the embedded AWS: behaviour that moto's own engine lacks."""
 
 from __future__ import annotations
 

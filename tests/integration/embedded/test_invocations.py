@@ -20,7 +20,7 @@ def test_a_result_comes_back_as_json(invoke: Invoke) -> None:
     assert invoke({"do": "echo", "text": "grün"}) == ({"do": "echo", "text": "grün"}, None)
 
 
-def test_the_context_tells_what_lambda_tells(probe: StackProcess) -> None:
+def test_the_context_has_the_attributes_of_lambdas(probe: StackProcess) -> None:
     answer = probe.client("lambda").invoke(
         FunctionName="probe-actor", Payload=json.dumps({"do": "context"}).encode()
     )
@@ -144,7 +144,7 @@ def test_an_environment_that_ended_is_logged_by_lambda_itself(
     assert line["record"]["requestId"] in payload["errorMessage"]
 
 
-def test_a_result_that_is_no_json_is_a_marshal_error(invoke: Invoke) -> None:
+def test_a_result_that_is_not_json_is_a_marshal_error(invoke: Invoke) -> None:
     payload, _ = invoke({"do": "set"})
     assert payload["errorType"] == "Runtime.MarshalError"
 
@@ -187,7 +187,7 @@ def test_a_failed_asynchronous_invocation_is_tried_three_times(
     assert len(notes("told", mark, count=3)) == 3
 
 
-def test_a_fault_stands_for_as_many_invocations_as_it_says(
+def test_a_fault_applies_to_the_given_number_of_invocations(
     probe: StackProcess, invoke: Invoke
 ) -> None:
     probe.add_fault("probe-actor", "SomeError", times=2)

@@ -31,7 +31,7 @@ def test_a_body_that_nobody_reads_does_not_spoil_the_next_request(probe: StackPr
     assert wire.getresponse().status == 200
 
 
-def test_head_tells_the_length_of_what_get_would_send(probe: StackProcess) -> None:
+def test_head_returns_the_length_of_what_get_would_send(probe: StackProcess) -> None:
     key = f"in/{uuid.uuid4()}"
     probe.upload(b"12345", key)
     head = probe.client("s3").head_object(Bucket=probe.outputs["InputBucketName"], Key=key)
@@ -71,7 +71,7 @@ def test_resources_of_the_template_are_there_and_conditional_ones_are_not(
         ("dynamodb", "dynamodb:ListTables", lambda dynamodb: dynamodb.list_tables()),
     ],
 )
-def test_a_refused_call_is_told_in_the_services_own_protocol(
+def test_a_refused_call_is_answered_in_the_services_own_protocol(
     probe: StackProcess, service: str, target: str, call: Callable[[Any], Any]
 ) -> None:
     probe.add_fault(target, "access-denied")

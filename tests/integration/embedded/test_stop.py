@@ -1,4 +1,4 @@
-"""The stack ends within seconds, whatever waits in it."""
+"""The stack ends within seconds, even while executions wait."""
 
 from __future__ import annotations
 

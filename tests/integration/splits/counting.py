@@ -1,4 +1,4 @@
-"""Runs files on the embedded AWS and prints what each one took, as JSON.
+"""Runs files on the embedded AWS and prints the requests of each one, as JSON.
 
 A process of its own: the requests of other tests must not be among the counted ones.
 """

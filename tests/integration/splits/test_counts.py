@@ -121,7 +121,7 @@ def test_a_failing_split_takes_the_way_of_the_model(
     assert one.requests["dynamodb:PutItem"] == seen["counts"]["dynamodb:PutItem"] == 1
 
 
-def test_items_are_no_larger_than_the_model_takes_them_for(counted: dict[str, Any]) -> None:
+def test_items_are_no_larger_than_the_model_assumes(counted: dict[str, Any]) -> None:
     sizes = [one["item_bytes"] for one in counted.values()]
 
     assert 0.5 * ASSUMPTIONS.item_bytes < max(sizes) <= ASSUMPTIONS.item_bytes

@@ -1,4 +1,4 @@
-"""No file is published from parts of two engines, and a redrive makes anew what does not fit."""
+"""No file is published from parts of two engines; a redrive makes the wrong parts again."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_another_engine_transforms_all_splits(
 
 
 @pytest.mark.parametrize("found", [{"engine": NEWER}, {"engine": None}])
-def test_parts_that_do_not_fit_are_found_before_anything_appears_and_made_anew(
+def test_parts_that_do_not_match_are_found_before_publication_and_made_again(
     steps: Steps, uploaded: Upload, transformed: list[int], found: dict[str, Any]
 ) -> None:
     expected = outputs_of_a_whole_run(steps, uploaded)
@@ -80,7 +80,7 @@ def test_parts_that_do_not_fit_are_found_before_anything_appears_and_made_anew(
 
 
 @pytest.mark.parametrize("content", ["jsonl", "statistics.json"])
-def test_a_missing_part_is_found_before_anything_appears_and_made_anew(
+def test_a_missing_part_is_found_before_publication_and_made_again(
     steps: Steps, uploaded: Upload, transformed: list[int], content: str
 ) -> None:
     expected = outputs_of_a_whole_run(steps, uploaded)

@@ -1,4 +1,4 @@
-"""What one function can do in its time, and what is said beyond it."""
+"""The limits of what one function can do before its timeout, and the messages beyond them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a step holds does not grow with the number of splits."""
+"""The memory of a step does not grow with the number of splits."""
 
 from __future__ import annotations
 

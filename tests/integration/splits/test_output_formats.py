@@ -1,4 +1,4 @@
-"""A format that the registry lists is written, checked and published like the two we have."""
+"""Every format in the registry is written, checked and published in the same way."""
 
 from __future__ import annotations
 

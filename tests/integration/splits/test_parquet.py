@@ -92,7 +92,7 @@ def test_damaged_parts_are_refused_before_anything_is_published(
     assert not [key for key in split.outputs(uploaded) if not key.startswith("reports/")]
 
 
-def test_too_long_a_footer_is_an_error_before_anything_is_published(
+def test_a_footer_that_is_too_long_is_an_error_before_publication(
     s3: S3Client, split: Steps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uploaded = upload(s3, CONTENT, cut.CONTRACT)
@@ -103,7 +103,7 @@ def test_too_long_a_footer_is_an_error_before_anything_is_published(
     assert split.outputs(uploaded) == {}
 
 
-def test_certainly_too_long_a_footer_is_an_error_before_anything_is_transformed(
+def test_a_footer_that_is_certainly_too_long_is_an_error_before_the_transform(
     s3: S3Client, split: Steps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uploaded = upload(s3, CONTENT, cut.CONTRACT)

@@ -1,4 +1,4 @@
-"""What is there already is not made again, and what could differ is."""
+"""Parts that exist are not made again, unless they could differ."""
 
 from __future__ import annotations
 

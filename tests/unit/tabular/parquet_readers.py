@@ -1,4 +1,4 @@
-"""Reads Parquet with all readers that the outputs must suit."""
+"""Reads Parquet with all readers that must be able to read the outputs."""
 
 from __future__ import annotations
 

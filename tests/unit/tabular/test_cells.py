@@ -1,4 +1,4 @@
-"""What a cell means, by type and format: accepted texts with their JSON, and refused texts."""
+"""The values of cells by type and format: accepted texts with their JSON, and refused texts."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def test_a_text_of_the_type_is_read_to_its_value_and_json(
         ("uuid", "123e4567-e89b-12d3-A456-426614174000"),
     ],
 )
-def test_a_text_of_a_string_format_is_kept_as_it_is(string_format: str, text: str) -> None:
+def test_a_text_of_a_string_format_is_not_changed(string_format: str, text: str) -> None:
     assert read_cell(field("string", format=string_format), text) == Cell(text, f'"{text}"', ())
 
 
@@ -366,7 +366,7 @@ BROKEN: list[tuple[Field, str, list[str]]] = [
 
 
 @pytest.mark.parametrize(("spec", "text", "rules"), BROKEN)
-def test_every_broken_constraint_is_a_fault_of_its_own(
+def test_every_broken_constraint_is_a_separate_fault(
     spec: Field, text: str, rules: list[str]
 ) -> None:
     faults = read_cell(spec, text).faults
@@ -435,7 +435,7 @@ def test_neutralising_leaves_other_text_and_all_numbers_alone() -> None:
     assert reader(field("any"), neutralise_formulas=True)("-x").json == '"\'-x"'
 
 
-def test_a_formula_is_checked_as_it_stands_before_it_is_neutralised() -> None:
+def test_a_formula_is_checked_before_it_is_neutralised() -> None:
     spec = field("string", constraints=Constraints(max_length=2))
 
     assert reader(spec, neutralise_formulas=True)("=1").faults == ()

@@ -41,7 +41,7 @@ def test_members_and_chunks_change_nothing(members: int, size: int) -> None:
     assert b"".join(gunzip(chunks(packed, size))) == CONTENT
 
 
-def test_what_is_no_member_after_many_is_damage() -> None:
+def test_other_bytes_after_many_members_are_damage() -> None:
     packed = gzip.compress(LINE, mtime=0) * 1000
     with pytest.raises(UnreadableFile, match="damaged after 4000 decompressed bytes"):
         list(gunzip([packed + b"not gzip"]))

@@ -212,7 +212,7 @@ class TestReading:
         (patch,) = patches_of(result, saved(table))
         assert (patch.row, patch.after) == (3, (None, None, "9"))
 
-    def test_line_ends_in_cells_and_lost_characters_are_no_changes(self) -> None:
+    def test_line_ends_in_cells_and_lost_characters_are_not_changes(self) -> None:
         result = rejected('1,"a\r\nb 日本",x')
         table = table_of(result.corrections)
         table[1][3] = "a\nb ??"
@@ -221,7 +221,7 @@ class TestReading:
         (patch,) = patches_of(result, saved(table, encoding="cp1252"))
         assert patch.after == (None, None, "5")
 
-    def test_a_dropped_apostrophe_is_no_change(self) -> None:
+    def test_a_dropped_apostrophe_is_not_a_change(self) -> None:
         result = rejected("1,=a,x")
         assert patches_of(result, edited(result, ("'=a", "=a"))) == []
 
@@ -319,7 +319,7 @@ class TestReading:
             (b"_row,id,text,n\n1,1,a\0,2\n", "Line 2 of the corrected file has a NUL"),
         ],
     )
-    def test_what_is_no_text_is_an_error(self, content: bytes, message: str) -> None:
+    def test_bytes_that_are_not_text_are_an_error(self, content: bytes, message: str) -> None:
         assert message in problem(rejected("1,a,x"), content)
 
     def test_a_file_beyond_the_limit_is_an_error(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Descriptors become contracts, which can be stored, and wrong ones tell every problem."""
+"""Descriptors become contracts, which can be stored; for wrong ones every problem is reported."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_the_reference_rules_are_a_contract_that_can_be_written_too() -> None:
     ("header", "message"),
     [(["Name", "age", "NAME "], "columns 1 and 3"), (["a", "  "], "column 2 has no name")],
 )
-def test_the_reference_rules_give_every_column_a_name_of_its_own(
+def test_the_reference_rules_give_every_column_a_different_name(
     header: list[str], message: str
 ) -> None:
     with pytest.raises(HeaderMismatch, match=message):
@@ -355,7 +355,7 @@ def test_properties_of_others_are_left_alone() -> None:
     parse_contract({"fields": [{"name": "a", "unit": "kg"}], "x-owner": "sales", "contact": {}})
 
 
-def test_all_problems_are_told_at_once_with_their_paths() -> None:
+def test_all_problems_are_reported_at_once_with_their_paths() -> None:
     problems = problems_of(
         {
             "encoding": "utf-99",
@@ -596,7 +596,7 @@ WRONG_RESOURCES: list[tuple[dict[str, Any], str, str]] = [
 
 
 @pytest.mark.parametrize(("properties", "path", "message"), WRONG_RESOURCES)
-def test_a_wrong_resource_is_told_by_path(
+def test_a_wrong_resource_is_reported_with_its_path(
     properties: dict[str, Any], path: str, message: str
 ) -> None:
     document = {"schema": {"fields": [{"name": "a"}]}, **properties}
@@ -622,7 +622,7 @@ def test_of_a_field_with_a_wrong_type_nothing_is_said_that_depends_on_the_type()
     assert problems_of({"fields": [field]}).keys() == {"fields[0].type"}
 
 
-def test_settings_may_stand_beside_the_schema_or_in_it_but_not_both() -> None:
+def test_settings_may_be_next_to_the_schema_or_in_it_but_not_both() -> None:
     inside = {"fields": [{"name": "a"}], "pipeline": {"maxRejectCount": 1}}
 
     assert parse_contract({"schema": inside}).max_reject_count == 1
@@ -681,7 +681,7 @@ def test_a_schema_that_is_null_is_missing() -> None:
         ),
     ],
 )
-def test_bytes_that_are_no_contract_are_refused(data: bytes, message: str) -> None:
+def test_bytes_that_are_not_a_contract_are_refused(data: bytes, message: str) -> None:
     with pytest.raises(InvalidContract, match=message):
         read_contract(data, output_formats=())
 
@@ -695,7 +695,7 @@ def test_bytes_that_are_no_contract_are_refused(data: bytes, message: str) -> No
         ((("a", ["B"]), ("b", [])), {"caseSensitiveHeader": False}),
     ],
 )
-def test_an_alias_is_no_other_name(
+def test_an_alias_differs_from_all_other_names(
     names: tuple[tuple[str, list[str]], ...], dialect: dict[str, Any]
 ) -> None:
     fields = [{"name": name, "pipeline": {"aliases": aliases}} for name, aliases in names]

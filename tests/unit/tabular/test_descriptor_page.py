@@ -1,4 +1,4 @@
-"""docs/contracts.md says what is so: its examples are run, its lists are complete."""
+"""docs/contracts.md is correct: its examples are run, and its lists are complete."""
 
 from __future__ import annotations
 

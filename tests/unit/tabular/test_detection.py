@@ -1,4 +1,4 @@
-"""What a file without a contract must say by itself, and the advice where it does not.
+"""Detection of the dialect of files without a contract, and the advice if it is doubtful.
 
 Each advice is followed here: the dialect that a message names must make the file right.
 """
@@ -83,7 +83,7 @@ def test_a_header_that_lacks_a_delimiter_is_not_called_a_title() -> None:
     assert run(content.encode()).part.error_count == 6
 
 
-def test_where_nothing_tells_a_title_from_a_faulty_header_both_are_named() -> None:
+def test_if_a_title_and_a_faulty_header_look_alike_both_are_named() -> None:
     message = refusal("People\nname,city\nJo,Rome\nAnn,Paris\nEve,Oslo\n")
     assert "If the first row is the header, correct it. If row 2 is the header" in message
 
@@ -180,7 +180,7 @@ def test_a_first_row_that_is_a_record_is_refused(content: str) -> None:
         ("latitude,longitude\n1.5,2.5\n1.6,2.6\n", 2),
     ],
 )
-def test_what_is_no_doubt_a_table_is_not_refused(content: str, records: int) -> None:
+def test_an_unambiguous_table_is_not_refused(content: str, records: int) -> None:
     result = run(content.encode())
     assert (result.part.record_count, result.part.error_count) == (records, 0)
 

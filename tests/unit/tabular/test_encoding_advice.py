@@ -1,4 +1,4 @@
-"""Which encoding is suggested, and that a file is valid in what is suggested."""
+"""Which encoding is suggested, and that the file is valid in it."""
 
 # ruff: noqa: RUF001
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""No library interprets a file's bytes: what looks like another format is text all the same."""
+"""No library interprets a file's first bytes: text that looks like another format is still text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are plainly no CSV are refused by name, and no header of a CSV is taken for one."""
+"""Files that are clearly not CSV are refused with their format; headers of CSV files never are."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ZEROS = b"\0" * 300
         (b"Traceback (most recent call last):\n", "a program's error report"),
     ],
 )
-def test_a_file_that_is_no_csv_is_refused_by_name(content: bytes, what: str) -> None:
+def test_a_file_that_is_not_csv_is_refused_with_its_format(content: bytes, what: str) -> None:
     for contract in (None, contract_of({"name": "id"}), contract_of({"name": "id"}, dialect={})):
         with pytest.raises(UnsupportedFormat, match=f"This is not a CSV file but {what}"):
             layout_of(content, contract)

@@ -1,4 +1,4 @@
-"""What looks at little of a file does without Polars, which takes a third of a second to import."""
+"""Code that reads little of a file does not import Polars, which takes a third of a second."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns get the type of nearly all their values; what does not fit is what check rejects."""
+"""Columns get the type of nearly all their values; check rejects the others."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def test_a_column_that_reads_two_ways_is_read_as_the_clear_ones_of_its_file() ->
     assert "as in 'sum'" in inference.columns[0].facts[-1]
 
 
-def test_placeholders_are_missing_values_where_all_else_is_of_a_narrower_type() -> None:
+def test_placeholders_are_missing_values_if_all_other_texts_have_a_narrower_type() -> None:
     assert field_of("1", "n/a", "2", "-") == {"type": "integer", "missingValues": ["", "-", "n/a"]}
     assert field_of("red", "n/a", "None") == {"type": "string"}
 
@@ -222,7 +222,7 @@ def test_a_few_values_that_do_not_fit_are_exceptions_with_value_and_line() -> No
     assert field_of(*map(str, range(1, 100)), "12 or so", strict=True) == {"type": "string"}
 
 
-def test_many_exceptions_of_one_kind_are_no_slips() -> None:
+def test_many_exceptions_of_one_kind_are_not_errors() -> None:
     codes = [str(number) for number in range(536_300, 536_400)] + ["C536379", "C536391", "C536400"]
     inference = infer_column(*codes)
 
@@ -422,7 +422,7 @@ def test_a_footer_is_pointed_at() -> None:
 @pytest.mark.parametrize(
     ("text", "error"), [("", EmptyFile), ("\n\n", EmptyFile), ("<html><body>", UnsupportedFormat)]
 )
-def test_what_is_no_table_is_refused(text: str, error: type[Exception]) -> None:
+def test_a_file_that_is_not_a_table_is_refused(text: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         infer(text)
 
@@ -476,7 +476,7 @@ def test_a_file_that_cannot_be_read_does_not_keep_the_others_from_being_read() -
         infer_contract(samples("", "a\n1\n")[:1])
 
 
-def test_an_update_adds_what_the_contract_lacks_and_nothing_else() -> None:
+def test_an_update_adds_only_columns_that_the_contract_lacks() -> None:
     contract = {
         "name": "orders",
         "schema": {
@@ -515,7 +515,7 @@ def test_an_update_knows_columns_by_their_aliases() -> None:
     assert inference.unread == ()
 
 
-def test_an_update_with_nothing_new_leaves_the_contract_as_it_is() -> None:
+def test_an_update_without_new_columns_does_not_change_the_contract() -> None:
     contract = {"schema": {"fields": [{"name": "a", "type": "string"}]}}
     inference = update_contract(contract, samples("a\n1\n"))
 

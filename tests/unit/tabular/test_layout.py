@@ -1,4 +1,4 @@
-"""What is settled from a file's head, and which files are refused with what words."""
+"""Decisions from a file's head, and the messages about files that are refused."""
 
 from __future__ import annotations
 
@@ -88,12 +88,12 @@ def test_a_title_above_the_header_is_noticed(above: bytes, row: int) -> None:
         ("ä,b\n1,2\n".encode("utf-32"), "utf-32-le"),
     ],
 )
-def test_a_byte_order_mark_tells_the_encoding(content: bytes, encoding: str) -> None:
+def test_a_byte_order_mark_determines_the_encoding(content: bytes, encoding: str) -> None:
     layout = layout_of(content)
     assert (layout.encoding, layout.bom, layout.labels) == (encoding, True, ("ä", "b"))
 
 
-def test_the_contract_tells_the_encoding_where_there_is_no_mark() -> None:
+def test_the_contract_determines_the_encoding_if_there_is_no_mark() -> None:
     layout = layout_of("ä,b\n".encode("cp1252"), contract_of({"name": "ä"}, B, encoding="cp1252"))
     assert (layout.encoding, layout.data_start) == ("cp1252", 4)
 
@@ -129,7 +129,9 @@ def test_a_nul_in_a_first_line_of_data_is_a_fault_of_that_row_alone() -> None:
         (b"%PDF-1.7", UnsupportedFormat),
     ],
 )
-def test_what_is_no_csv_is_refused_by_name(content: bytes, kind: type[TabularError]) -> None:
+def test_content_that_is_not_csv_is_refused_with_its_format(
+    content: bytes, kind: type[TabularError]
+) -> None:
     assert type(refused(content)) is kind
 
 
@@ -282,7 +284,7 @@ def test_the_labels_go_with_the_error_only_where_they_are_certainly_a_header() -
         assert error.header is None
 
 
-def test_two_columns_that_case_alone_tells_apart_are_refused_where_it_does_not_matter() -> None:
+def test_two_columns_that_differ_only_in_case_are_refused_if_case_does_not_matter() -> None:
     contract = contract_of(A, fieldsMatch="subset", dialect={"caseSensitiveHeader": False})
     error = refused(b"A,x,a\n1,2,3\n", contract)
     assert isinstance(error, HeaderMismatch)
@@ -294,7 +296,7 @@ def test_a_column_in_the_wrong_place_is_counted_as_the_file_has_it() -> None:
     assert "Column 2 of the header should be 'a' and is 'b'" in str(error)
 
 
-def test_a_missing_required_column_is_refused_whatever_the_policy() -> None:
+def test_a_missing_required_column_is_refused_under_every_policy() -> None:
     contract = contract_of(
         {**A, "constraints": {"required": True}}, B, pipeline={"missingColumns": "keep"}
     )
@@ -322,7 +324,7 @@ def test_a_label_that_differs_in_case_or_spaces_is_pointed_out() -> None:
         ({"header": False}, b"1,2\n", ("a", "b"), 1),
     ],
 )
-def test_the_dialect_tells_where_the_header_is(
+def test_the_dialect_says_where_the_header_is(
     dialect: dict[str, Any], content: bytes, labels: tuple[str, ...], data_line: int
 ) -> None:
     fields = [{"name": label} for label in labels]

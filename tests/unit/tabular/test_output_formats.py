@@ -62,7 +62,7 @@ def test_a_format_pulls_the_processed_records_of_each_block() -> None:
     assert result.codes == {2: ["type-error"]}
 
 
-def test_a_value_that_a_format_cannot_hold_is_a_fault() -> None:
+def test_a_value_that_a_format_cannot_represent_is_a_fault() -> None:
     with patch.dict(FORMATS, scratch=_scratch(Writer(_write, misfits=_no_c))):
         result = run(CONTENT, CONTRACT, output_format="scratch")
     assert result.rejects[1]["row"] == 3

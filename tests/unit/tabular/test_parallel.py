@@ -1,4 +1,4 @@
-"""Several processes write what one would have written."""
+"""Several processes write the same bytes as one."""
 
 from __future__ import annotations
 

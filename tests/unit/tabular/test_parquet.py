@@ -184,7 +184,7 @@ def test_the_fault_says_which_datetimes_the_column_has() -> None:
         b"9999-12-31T23:00:00-14:00",
     ],
 )
-def test_a_datetime_that_its_column_cannot_hold_is_rejected(cell: bytes) -> None:
+def test_a_datetime_that_its_column_cannot_represent_is_rejected(cell: bytes) -> None:
     result = run(HEADER + b",,," + cell + b",,,\n", CONTRACT, output_format="parquet")
     assert result.codes == {1: ["type-error"]}
     assert frame_of(result).height == 0

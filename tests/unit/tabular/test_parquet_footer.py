@@ -1,4 +1,4 @@
-"""Parquet files that are put together from several, and footers that are refused."""
+"""Parquet files that are composed of several, and footers that are refused."""
 
 from __future__ import annotations
 

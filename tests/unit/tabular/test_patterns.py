@@ -1,4 +1,4 @@
-"""The `pattern` constraint: what it means, what is refused and why, and that it is linear."""
+"""The `pattern` constraint: its meaning, refused patterns with the reason, and linear time."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_a_pattern_matches_whole_values(
         ("a" * (MAX_CHARACTERS + 1), "the limit is 10000"),
     ],
 )
-def test_what_is_no_pattern_is_an_invalid_contract(pattern: str, reason: str) -> None:
+def test_an_invalid_pattern_is_an_invalid_contract(pattern: str, reason: str) -> None:
     with pytest.raises(InvalidContract) as raised:
         contract_of({"name": "f", "type": "string", "constraints": {"pattern": pattern}})
     [(place, problem)] = raised.value.problems

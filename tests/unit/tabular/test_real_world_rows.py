@@ -1,4 +1,4 @@
-"""Rows that real files have and nobody means: ghosts, headers once more, end-of-file marks."""
+"""Unintended rows of real files: rows without content, repeated headers, end-of-file marks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def in_splits(content: bytes, contract: Contract | None, at: int) -> Any:
 
 
 @pytest.mark.parametrize("ghost", [b",,", b",", b"", b'"",,', b" , ,\t", b",,,,,", b"\xc2\xa0,,"])
-def test_without_a_contract_rows_of_nothing_are_no_records(ghost: bytes) -> None:
+def test_without_a_contract_rows_of_white_space_are_not_records(ghost: bytes) -> None:
     content = b"id,name,qty\n1,a,2\n" + (ghost + b"\n") * 3 + b"2,b,3\n" + ghost
     result = run(content)
     assert [data["id"] for data in result.data] == ["1", "2"]
@@ -102,7 +102,7 @@ def test_infer_passes_over_a_header_once_more() -> None:
 )
 @pytest.mark.parametrize("end", ["\n", ""])
 @pytest.mark.parametrize("chunk", [1, 7, None])
-def test_the_end_mark_of_dos_is_no_text(
+def test_the_end_mark_of_dos_is_not_text(
     encoding: str, mark: bytes, end: str, chunk: int | None
 ) -> None:
     content = f"code,n\r\nA1,1\r\nA2,2{end}".encode(encoding) + mark
@@ -112,7 +112,7 @@ def test_the_end_mark_of_dos_is_no_text(
     assert result.rejects == []
 
 
-def test_the_end_mark_is_no_record_whatever_the_dialect() -> None:
+def test_the_end_mark_is_not_a_record_in_any_dialect() -> None:
     assert run(b"code\nA1\nA2\n\x1a").data == [{"code": "A1"}, {"code": "A2"}]
     headerless = contract_of(ID, NAME, dialect={"header": False}, pipeline={"maxRejectCount": 0})
     assert run(b'36,"X, S.A."\r\n173,"Y"\r\n\x1a', headerless).part.error_count == 0
@@ -120,7 +120,7 @@ def test_the_end_mark_is_no_record_whatever_the_dialect() -> None:
         layout_of(b"\x1a")
 
 
-def test_the_end_mark_is_no_record_in_splits() -> None:
+def test_the_end_mark_is_not_a_record_in_splits() -> None:
     content = b"id,name\n1,a\n2,b\n3,c\n\x1a\x1a"
     for at in (content.index(b"2,"), content.index(b"\x1a"), len(content) - 1):
         if at < len(content) - 1:
@@ -161,7 +161,7 @@ def test_the_null_of_mysql_is_null_and_an_n_is_an_n(descriptor: dict[str, Any]) 
 
 
 @pytest.mark.parametrize("contract", [None, TYPED])
-def test_a_nameless_last_column_is_none_and_what_is_in_it_is_an_extra_cell(
+def test_a_nameless_last_column_is_ignored_and_its_content_is_an_extra_cell(
     contract: Contract | None,
 ) -> None:
     content = b'id,name,\n1,a,\n2,b\n3,c,""\n4,d,x\n5,e,,\n6\n"7,",f,\n'

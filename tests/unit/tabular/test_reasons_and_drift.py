@@ -1,4 +1,4 @@
-"""What notifications say of rejects and of changed columns: counts, and the contract's names."""
+"""The figures of notifications on rejects and changed columns: counts, and the contract's names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The summary report: the agreed keys, and what is added to them."""
+"""The summary report: its keys and their values."""
 
 import json
 from typing import Any
@@ -179,7 +179,7 @@ def test_without_values_no_statistic_can_be_a_cell(accumulator: Accumulator) -> 
     }
 
 
-def test_what_is_known_about_the_file_stands_under_file(accumulator: Accumulator) -> None:
+def test_facts_about_the_file_are_under_file(accumulator: Accumulator) -> None:
     facts = {"source": "s3://bucket/raw/orders.csv", "encoding": "utf-8"}
     summary = summarize(
         accumulator.partial(),

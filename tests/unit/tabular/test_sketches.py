@@ -1,4 +1,4 @@
-"""Sketches: their error, and that they merge without a trace."""
+"""Sketches: their error, and that merging changes nothing."""
 
 import math
 import random

@@ -1,4 +1,4 @@
-"""Counting a split's records without reading them, and what is not split at all."""
+"""Counting a split's records without reading them, and files that are not split."""
 
 from __future__ import annotations
 

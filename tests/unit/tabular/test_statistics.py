@@ -1,4 +1,4 @@
-"""What the statistics of a file say, and how partial ones are merged."""
+"""The statistics of a file, and how partial ones are merged."""
 
 import json
 import math
@@ -105,7 +105,7 @@ def test_integers_of_any_size_are_summed_and_bounded_exactly() -> None:
     assert found["distinct"] == 3
 
 
-def test_neighbouring_integers_that_share_a_double_are_told_apart() -> None:
+def test_neighbouring_integers_that_share_a_double_are_distinguished() -> None:
     found = statistics_of("integer", ["9007199254740992", "9007199254740993", "9007199254740993"])
     assert found["distinct"] == 2
     assert found["top_values"][0] == {"value": 9007199254740993, "count": 2}
@@ -193,7 +193,9 @@ def test_a_field_without_values_has_null_figures() -> None:
     assert statistics_of("string")["unique"] == 0
 
 
-def test_long_texts_are_told_apart_by_their_whole_length_and_shown_by_their_beginning() -> None:
+def test_long_texts_are_distinguished_by_all_their_characters_and_shown_by_their_beginning() -> (
+    None
+):
     found = statistics_of("string", ["x" * 200 + "1", "x" * 200 + "2", "x" * 200 + "2"])
     assert found["distinct"] == 2
     assert found["top_values"][0] == {"value": "x" * 60 + "…", "count": 2}

@@ -62,7 +62,7 @@ def test_the_error_has_its_numbers(limits: dict[str, Any], details: dict[str, fl
     assert caught.value.details == {"records": 10, "rejected": 10, **details}
 
 
-def test_a_count_of_minus_one_is_no_limit() -> None:
+def test_a_count_of_minus_one_means_no_limit() -> None:
     check_rejects(10, 0, max_count=-1)
     check_rejects(10, 9, max_count=-1)
 

@@ -1,4 +1,4 @@
-"""One split of a file: what becomes of its records, whatever its form."""
+"""The transform of one split: the outcome of its records, in every form of file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AGE = {"name": "age", "type": "integer", "constraints": {"minimum": 0}}
 PEOPLE = contract_of(NAME, AGE)
 
 
-def test_without_a_contract_the_plain_rules_hold() -> None:
+def test_without_a_contract_the_plain_rules_apply() -> None:
     result = run(b"Customer Name ,Amount\n  Ann ,100.50\n\nBob,\nCy,x\n")
     assert result.processed.splitlines()[0] == (
         b'{"id":"f-1","original_row":1,"data":{"customer_name":"Ann","amount":100.50},'
@@ -106,7 +106,7 @@ def test_blank_rows_follow_the_dialect(skip: bool, codes: dict[int, list[str]]) 
         ("utf-8", b"\xef\xbb\xbf", "Jürgen".encode("cp1252"), "not valid utf-8"),
     ],
 )
-def test_an_undecodable_row_is_told_what_another_encoding_would_take(
+def test_the_fault_of_an_undecodable_row_suggests_another_encoding(
     encoding: str, mark: bytes, row: bytes, advice: str
 ) -> None:
     contract = contract_of(NAME, AGE, encoding=encoding)
@@ -114,7 +114,7 @@ def test_an_undecodable_row_is_told_what_another_encoding_would_take(
     assert reject["errors"][0]["message"].endswith(advice)
 
 
-def test_comments_are_no_records() -> None:
+def test_comments_are_not_records() -> None:
     contract = contract_of(NAME, AGE, dialect={"commentChar": "#", "commentRows": [5]})
     result = run(b"name,age\n#no\nx,1\n# no,3\nnot this\ny,\xff\n", contract)
     assert result.rows == [1]
@@ -254,7 +254,7 @@ def test_formulas_in_texts_are_neutralised_only_where_the_contract_says_so() -> 
     assert on.data == [{"name": "'=1+1", "n": -5}]
 
 
-def test_extra_columns_that_are_kept_stand_after_the_contracts() -> None:
+def test_extra_columns_that_are_kept_follow_the_contracts() -> None:
     contract = contract_of(AGE, pipeline={"extraColumns": "keep"})
     assert run(b"x,age\na,1\n", contract).data == [{"age": 1, "x": "a"}]
 
@@ -303,7 +303,7 @@ def test_flat_records_refuse_a_column_named_as_one_of_their_own() -> None:
         run(b"a,_Row\n1,2\n", contract)
 
 
-def test_no_line_end_for_long_is_no_csv(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_without_line_ends_is_not_csv(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tabular.reading.blocks.MAX_LINE_BYTES", 1000)
     with pytest.raises(TabularError):
         run(b"name,age\n" + b"x" * 5000, PEOPLE, block_bytes=100, chunk=100)

@@ -1,4 +1,4 @@
-"""Keys that occur again are found, however the values are written and the blocks are cut."""
+"""Repeated keys are found whatever the notation of the values and the blocks."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_equal_values_are_equal_however_they_are_written(
     assert run(b"v\n%b\n%b\n" % (first, second), contract).codes == {2: ["unique-error"]}
 
 
-def test_more_keys_than_one_table_holds_are_all_remembered() -> None:
+def test_more_keys_than_fit_into_one_table_are_all_remembered() -> None:
     contract = contract_of({**INTEGER, "constraints": {"unique": True}})
     numbers = b"".join(b"%d\n" % number for number in range(60_000)) * 2
     result = run(b"id\n" + numbers, contract)

@@ -1,4 +1,4 @@
-"""What the shortcuts over whole columns do not know goes the slow way, which knows."""
+"""Fields with rules that the shortcuts over columns don't know are read cell by cell."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _new_rules(monkeypatch: pytest.MonkeyPatch) -> None:
     ids=["constraint", "constraints", "property"],
 )
 @pytest.mark.parametrize("texts", [TEXTS, pl.concat([TEXTS] * 20)], ids=["cells", "counted"])
-def test_a_rule_that_only_cells_know_holds_for_columns(field: Field, texts: pl.Series) -> None:
+def test_a_rule_that_only_cells_know_applies_to_columns(field: Field, texts: pl.Series) -> None:
     read = cells.reader(field)
     expected = {place: read(text).faults for place, text in enumerate(texts) if read(text).faults}
     found = ColumnReader(field).read(texts.clone()).faults

@@ -198,7 +198,7 @@ def test_ignored_names_do_not_count_as_members() -> None:
     ],
     ids=["archive", "gzip", "nothing"],
 )
-def test_a_member_that_is_no_csv_is_refused_by_its_content(
+def test_a_member_that_is_not_csv_is_refused_by_its_content(
     content: bytes, kind: type[TabularError]
 ) -> None:
     with pytest.raises(kind):
@@ -231,7 +231,7 @@ CRC, STORED_SIZE, SIZE = 16, 20, 24
     [(CRC, 1), (SIZE, 1), (SIZE, -1), (SIZE, 1000), (STORED_SIZE, -1), (STORED_SIZE, 10**6)],
 )
 @pytest.mark.parametrize("method", [DEFLATED, STORED])
-def test_a_directory_that_lies_is_found_out(method: int, offset: int, change: int) -> None:
+def test_a_directory_with_wrong_sizes_is_detected(method: int, offset: int, change: int) -> None:
     data = packed(("a.csv", CONTENT), method=method)
     true = int.from_bytes(data[(at := directory_of(data) + offset) : at + 4], "little")
     with pytest.raises(UnreadableFile):
@@ -332,7 +332,7 @@ def damaged(data: bytes) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("data", SMALL.values(), ids=SMALL)
-def test_damage_is_refused_or_without_effect_and_never_anything_else(data: bytes) -> None:
+def test_damage_is_refused_or_has_no_effect(data: bytes) -> None:
     content = content_of(data)
     assert zlib.crc32(content) == member_of(data).crc
     refused = 0

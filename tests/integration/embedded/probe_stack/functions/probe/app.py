@@ -1,4 +1,4 @@
-"""Functions that do as they are told, to see what the embedded AWS makes of it."""
+"""Functions whose behaviour tests control, to see how the embedded AWS handles it."""
 
 from __future__ import annotations
 
