@@ -17,7 +17,7 @@ import click
 from pipectl.errors import PipectlError
 from pipectl.output import accept_any_text, echo, printable
 
-# Each is a module of its own, imported when the subcommand is used. So `pipectl --help` doesn't
+# Each is a separate module, imported when the subcommand is used. So `pipectl --help` doesn't
 # import AWS's SDK, and a broken subcommand doesn't break the others.
 SUBCOMMANDS = {
     "run": "Process files with the whole pipeline on this machine, without AWS.",

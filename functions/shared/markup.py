@@ -1,4 +1,4 @@
-"""Builds HTML in which text is always text, whoever wrote it.
+"""Builds HTML in which text from any source is always text.
 
 A plain `str` is escaped wherever it is put; only this module makes `Html`. Characters that are
 invisible or that change the order of others are replaced by visible escapes.

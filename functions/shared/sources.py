@@ -1,4 +1,4 @@
-"""Uploaded objects as `Source`, whoever describes them: an event, a listing or a HEAD request."""
+"""Reads uploaded objects as `Source` from an event, a listing or a HEAD request."""
 
 from __future__ import annotations
 

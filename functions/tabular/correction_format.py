@@ -29,7 +29,7 @@ LOST = "\ufffd"
 
 SHOWN_CHARACTERS = 16_000
 """A longer cell is cut. A spreadsheet's cell has 32,767 UTF-16 units at most, of which a character
-can take two. Excel moves the rest of a longer one into the next row, as if it were one of its own,
+can take two. Excel moves the rest of a longer one into the next row, as if it were another row,
 and others leave it out."""
 
 SHOWN_BYTES = 1_500_000

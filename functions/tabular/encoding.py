@@ -75,7 +75,7 @@ class Encoding:
     def _repair(self, original: bytes) -> tuple[bytes, tuple[int, ...]]:
         lines = self.split_lines(original)
         if self.byte_structured:
-            # Damage never reaches over a line end, which is a byte of its own.
+            # Damage never extends beyond a line end, which is a separate byte.
             text = original.decode(self.name, "replace").encode()
             pairs = zip(lines, text.splitlines(keepends=True), strict=True)
             if self.name == "utf-8":
@@ -170,7 +170,7 @@ def find_encoding(name: str) -> Encoding:
 
 
 def _is_single_byte(name: str) -> bool:
-    """Whether every byte is a character of its own."""
+    """Whether every byte is a separate character."""
     for byte in range(256):
         try:
             if len(bytes((byte,)).decode(name)) != 1:

@@ -1,4 +1,4 @@
-"""What the engine reads from and writes to, whoever provides it."""
+"""The interfaces through which the engine reads and writes bytes."""
 
 from __future__ import annotations
 

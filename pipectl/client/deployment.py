@@ -115,7 +115,7 @@ class Deployment:
             try:
                 stacks = self.client("cloudformation").describe_stacks(StackName=self.stack_name)
             except ClientError as error:
-                # CloudFormation has no error code of its own for a missing stack.
+                # CloudFormation has no specific error code for a missing stack.
                 if error_code(error) != "ValidationError" or "not exist" not in str(error):
                     raise
                 raise PipectlError(

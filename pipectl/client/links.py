@@ -18,7 +18,7 @@ _MARGIN = timedelta(minutes=1)
 def log_url(function_arn: str, text: str, *, start: datetime, end: datetime) -> str:
     """A function's log lines that contain a text between two times, in the CloudWatch console."""
     _, partition, _, region, _, _, function = function_arn.split(":")[:7]
-    # The console expects an encoding of its own in the fragment: percent-encoding with `$` for `%`.
+    # The console expects a special encoding in the fragment: percent-encoding with `$` for `%`.
     group = _twice(f"/aws/lambda/{function}")
     pattern = _twice(f'"{text}"')
     first = round((start - _MARGIN).timestamp() * 1000)

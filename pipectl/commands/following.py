@@ -44,7 +44,7 @@ def watch_table(
     """Show a table until `ended` is set, and read its rows again every few seconds.
 
     In a terminal the table is drawn in place. Elsewhere a row is printed when it is new or its
-    status has changed; `status` and `key` are the columns that tell.
+    status has changed; `status` and `key` are the numbers of these columns.
     """
     from rich.console import Console
     from rich.live import Live

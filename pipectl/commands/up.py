@@ -114,7 +114,7 @@ def command(
         _console(stack, console_port if console else None, state_file) as url,
     ):
         _explain(stack, url)
-        # In a thread of its own: with thousands of executions, one look takes longer than anyone
+        # In a separate thread: with thousands of executions, one look takes longer than anyone
         # waits after Ctrl-C.
         reporting = threading.Thread(target=_report_executions, args=(stack, ending), daemon=True)
         reporting.start()

@@ -103,7 +103,7 @@ class ExecutionIndex:
 
     def _look_quietly(self) -> None:
         if not self._looking.acquire(blocking=False):
-            # Someone else is looking. Their look is as good as ours.
+            # Someone else is looking. Their result is used.
             with self._looking:
                 return
         self._looking.release()
@@ -159,7 +159,7 @@ def _started(row: ExecutionRow) -> float:
 
 
 def _last_of_each(rows: Iterable[ExecutionRow]) -> list[ExecutionRow]:
-    """The first row of each file; an execution of no file is kept for itself."""
+    """The first row of each file; an execution without a file has its own row."""
     found: dict[str, ExecutionRow] = {}
     for row in rows:
         found.setdefault(row.file_id or row.execution.arn, row)

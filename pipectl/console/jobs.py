@@ -60,7 +60,7 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
 
     def start(self, command: str, options: RerunOptions) -> Job:
-        """Start a rerun in a thread of its own."""
+        """Start a rerun in a separate thread."""
         job = Job(secrets.token_hex(8), command, datetime.now(UTC))
         self._jobs[job.id] = job
         for old in list(self._jobs)[:-_MOST]:

@@ -1,4 +1,4 @@
-"""Serves the console on this machine, in a thread of its own."""
+"""Serves the console on this machine, in a separate thread."""
 
 from __future__ import annotations
 

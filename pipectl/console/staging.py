@@ -152,7 +152,7 @@ def contract_text(stack: Stack, dataset: str) -> bytes | None:
 
 
 def check(path: Path, contract: Path | None, stack: Stack) -> dict[str, Any]:
-    """What `pipectl check` says of a file, in a process of its own, so that memory is freed."""
+    """The result of `pipectl check` for a file, from a separate process that frees its memory."""
     ignored = stack.deployment.parameters.get("IgnoredNames", "")
     arguments = ["check", str(path), "--json", "--limit", str(_MOST_ERRORS)]
     arguments += ["--contract", str(contract)] if contract else []

@@ -23,7 +23,7 @@ from pipectl.operate.rerun_plan import FileRerun
 if TYPE_CHECKING:
     from pipectl.client.stack_choice import Stack
 
-# Reading the failures looks into the dead-letter queue, whose messages nobody else sees meanwhile.
+# Reading the failures receives messages of the dead-letter queue, which hides them from others.
 _FAILURES_SECONDS = 5.0
 
 
@@ -111,7 +111,7 @@ class Console:
         return report
 
     def quiet(self) -> Quiet:
-        """Progress that nobody sees, as of a dry run."""
+        """Progress that is not shown, as for a dry run."""
         return Quiet()
 
     def close(self) -> None:

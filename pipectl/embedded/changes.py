@@ -1,4 +1,4 @@
-"""Reports that executions have started or ended, so that nobody has to poll for it."""
+"""Reports that executions have started or ended, so that polling is not needed."""
 
 from __future__ import annotations
 

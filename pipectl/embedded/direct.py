@@ -39,7 +39,7 @@ class DirectCalls:
         session.events.register("before-send", self._answer)  # type: ignore[arg-type]  # it may answer
 
     def close(self) -> None:
-        """Leave all requests to HTTP, where nobody answers any more."""
+        """Leave all requests to HTTP, where they are no longer answered."""
         self._closed = True
 
     def _answer(self, request: AWSPreparedRequest, **_event: Any) -> AWSResponse | None:

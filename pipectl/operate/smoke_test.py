@@ -1,4 +1,4 @@
-"""Sends a tiny file of a dataset of its own through a stack, and removes every trace of it."""
+"""Sends a tiny file of a separate dataset through a stack, and removes every trace of it."""
 
 from __future__ import annotations
 

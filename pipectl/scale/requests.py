@@ -140,7 +140,7 @@ def _update_catalogue(file: File) -> Requests:
 
 
 def _record(file: File) -> Requests:
-    # Whether a later version has published its output meanwhile.
+    # Whether a later version has published its output in the meantime.
     return _record_failure(file) + Counter({"s3:HeadObject": len(FORMATS)})
 
 

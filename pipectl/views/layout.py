@@ -12,8 +12,8 @@ hierarchical system structures", 1981):
 3. A way over several layers gets a place in each of them, so that nothing is drawn over it.
 4. The places of a layer are sorted by the middle of those that they are connected with.
 5. Places are moved towards what they are connected with, as far as their neighbours allow.
-6. In the gap between two layers, each way that turns has a track of its own where it would
-   otherwise lie upon another one.
+6. In the gap between two layers, each edge that turns has a separate track if it would
+   otherwise overlap another one.
 """
 
 from __future__ import annotations
@@ -451,12 +451,12 @@ _End = tuple[str, str, str]
 
 
 def _out(way: Way) -> _End:
-    """What leaves a box: each catch of its own, all other ways to a channel together."""
+    """The edges that leave a box: each catch separately, all other edges to a channel together."""
     return "out", way.source, way.target if way.kind == "catch" else ""
 
 
 def _in(way: Way) -> _End:
-    """What enters a box: all catches together, each other way of its own."""
+    """The edges that enter a box: all catches together, all other edges separately."""
     return "in", way.target, "" if way.kind == "catch" else way.source
 
 

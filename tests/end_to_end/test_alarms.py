@@ -15,7 +15,7 @@ import pytest
 from pipectl.embedded.process import StackProcess
 from tests.end_to_end.pipeline import Pipeline
 
-pytestmark = pytest.mark.long  # a stack of its own, on which everything fails
+pytestmark = pytest.mark.long  # a separate stack, on which everything fails
 
 FILE = b"name,amount\na,1\nb,2\nc,3\n"
 REJECTS = b"name,amount\na,1\nb,x\nc,3\n"
@@ -111,7 +111,7 @@ FAULTS: dict[str, Callable[[Pipeline], None]] = {
     "data-pipeline-starter-errors-dev": unreadable_messages,
     "data-pipeline-oldest-message-dev": throttled_starter,
 }
-# As if so many seconds had passed.
+# As if this number of seconds had passed.
 AHEAD = {"data-pipeline-oldest-message-dev": 1000.0}
 
 

@@ -3,7 +3,7 @@
 Every cell of every file here contains a secret, the header included. Whatever is written about
 the files is searched for it: logs, notifications, webhook bodies, queue messages, histories and
 metadata. The kinds of failure come from the registry of errors and the list of faults, so a new one
-fails a test here until it has a file of its own.
+fails a test here until it has its own file.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Case:
     more: Mapping[str, str] = field(default_factory=dict)
 
 
-# Errors that a file, its contract or its object raise by itself.
+# Errors that a file, its contract or its object raise.
 FILES: dict[str, Case] = {
     # The one error of a file without any cell.
     "EmptyFile": Case(b"\n\n\n"),

@@ -13,7 +13,7 @@ from tests.end_to_end.pipeline import Pipeline
 from tests.end_to_end.samples import orders
 from tests.infrastructure import deployed
 
-pytestmark = pytest.mark.long  # a stack of its own, whose calls nobody else makes
+pytestmark = pytest.mark.long  # a separate stack, without the calls of other tests
 
 FILE = b"name,amount\na,1\nb,x\nc,3\n"
 # Step -> rights without a call in these runs, and what they are for.

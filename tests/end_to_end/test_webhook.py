@@ -16,7 +16,7 @@ from pipectl.embedded.process import StackProcess
 SECRET = "chat/webhook"
 KEY = "k3y-0f-th3-ch4t"
 
-pytestmark = pytest.mark.long  # a stack of its own
+pytestmark = pytest.mark.long  # a separate stack
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def dead_letters(stack: StackProcess, count: int, patience: float = 30) -> list[
 def test_a_notification_that_can_not_be_posted_is_seen_and_the_address_is_not(
     stack: StackProcess,
 ) -> None:
-    # Without a secret, then with one whose address nobody listens at.
+    # Without a secret, then with one whose address does not answer.
     first = stack.wait_for(stack.upload(b"a,amount\nx,1\n", "raw/orders/first.csv"))
     [without] = dead_letters(stack, 1)
     stack.client("secretsmanager").create_secret(

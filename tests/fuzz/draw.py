@@ -209,7 +209,7 @@ def _written(random: Random, dialect: dict[str, Any], cell: str, *, odd: bool) -
 
 
 def _damaged(random: Random, content: bytes) -> bytes:
-    """The content, sometimes with a few bytes that nobody meant."""
+    """The content, sometimes with a few random bytes."""
     kind = random.random()
     at = random.randint(0, len(content))
     if kind < 0.1:

@@ -44,7 +44,7 @@ class Rules:
     def of(cls, dialect: Mapping[str, Any], encoding: str) -> Rules:
         """The rules of a dialect's descriptor."""
         quote, escape = dialect.get("quoteChar", '"') or None, dialect.get("escapeChar") or None
-        # A quote that is escaped by itself is a doubled quote.
+        # A quote that is its own escape character means doubled quotes.
         doubled = escape is not None and escape == quote
         return cls(
             encoding,

@@ -109,7 +109,7 @@ def take_turn() -> None:
 
 
 class Actor:
-    """A function that runs in a thread of its own, one request at a time."""
+    """A function that runs in a separate thread, one request at a time."""
 
     def __init__(self, work: Callable[[], Any]) -> None:
         self.result: Any = None

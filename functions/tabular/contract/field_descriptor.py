@@ -352,7 +352,7 @@ def _number_as_cell(number: Decimal, field: Field) -> str | None:
 
 
 def _check_range(rules: Node, constraints: Constraints, field: Field) -> None:
-    """Note bounds between which no value can lie."""
+    """Report bounds between which there is no value."""
     low, high = constraints.min_length, constraints.max_length
     if low is not None and high is not None and low > high:
         rules.wrong("minLength", f"is above maxLength {high}: no value could pass")

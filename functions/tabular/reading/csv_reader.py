@@ -3,7 +3,7 @@
 Polars looks at the first bytes it is given: `1f 8b` (gzip), `28 b5 2f fd` (Zstandard) and `x`
 before one of four bytes, `^` among them (zlib), are taken for compressed data, which it
 decompresses silently. It drops a byte order mark. But a block of a file may begin with any bytes.
-So only this module calls the reader, and always puts a line of its own before the block.
+So only this module calls the reader, and always puts its own line before the block.
 """
 
 from __future__ import annotations

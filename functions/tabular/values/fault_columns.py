@@ -110,7 +110,7 @@ class FaultColumn:
     def firsts(self, wanted: Callable[[RuleKey], bool], most: int) -> Iterator[tuple[int, Fault]]:
         """The places and faults of the first records that break each rule that is wanted.
 
-        There are at least `most` of each rule, if so many records break it, and at most that
+        There are at least `most` of each rule, if that many records break it, and at most that
         number of each combination of rules. They are in ascending order of place.
         """
         # Thousands of templates can differ in their messages alone, so they are joined by rules.

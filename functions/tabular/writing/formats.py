@@ -5,7 +5,7 @@ its name for the template's parameter `OutputFormat`. Nothing else names a forma
 
 Writers need Polars, which ParseCsv loads late and WriteOutput's package does not have. So a
 format's module is imported where the format is first written, not with this one. What puts parts
-together is in a module of its own, because WriteOutput needs it.
+together is in a separate module, because WriteOutput needs it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Patches that make moto's answers cheaper; their content is the same.
 
-moto looks for each member of an answer under up to eight names, which it computes anew every time.
+moto looks for each member of an answer under up to eight names, which it computes every time.
 For the 60 possible members of each event in an execution's history, and for each attribute of an
 item, that takes several times as long as everything else.
 """
@@ -136,7 +136,7 @@ class _With:
 def _objects_under(objects: Any, prefix: str) -> Any:
     """The objects of a bucket whose keys start with the prefix."""
     found = _VersionedKeyStore()
-    for name in list(objects):  # a copy, since others write meanwhile
+    for name in list(objects):  # a copy, because others write at the same time
         if name.startswith(prefix):
             versions = objects.getlist(name)
             if versions:

@@ -164,7 +164,7 @@ def _histories_not_copied(_original: Any, _settings: PatchSettings) -> Any:
 
 @replaces(Environment, "program_state", "df17a884ef14")
 def _program_states_copied_once(_original: Any, _settings: PatchSettings) -> Any:
-    """Copy an execution's state without what it refers to, which nobody changes."""
+    """Copy an execution's state, but not the objects that it refers to, which never change."""
     return lambda environment: copy.copy(environment._program_state)
 
 

@@ -20,7 +20,7 @@ Notes = Callable[..., list[Any]]
 
 @pytest.fixture(scope="session")
 def probe() -> Iterator[StackProcess]:
-    """The stack of `probe_stack/`, in a process of its own."""
+    """The stack of `probe_stack/`, in a separate process."""
     with StackProcess(PROBE_TEMPLATE, {"Greeting": "goodbye"}) as stack:
         yield stack
 

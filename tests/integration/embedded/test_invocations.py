@@ -196,7 +196,7 @@ def test_a_fault_applies_to_the_given_number_of_invocations(
 
 
 def test_a_throttled_invocation_is_refused(probe: StackProcess) -> None:
-    # boto3 tries a throttled call again by itself.
+    # boto3 retries a throttled call automatically.
     probe.add_fault("probe-actor", "throttle", times=100)
     try:
         with pytest.raises(ClientError, match="TooManyRequestsException"):

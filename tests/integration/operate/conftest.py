@@ -46,7 +46,7 @@ Command = Callable[..., Done]
 
 
 class Dataset:
-    """A dataset of its own for a test, with a contract that can be broken and fixed."""
+    """A separate dataset for a test, with a contract that can be broken and fixed."""
 
     def __init__(self, stack: StackProcess) -> None:
         self.stack = stack

@@ -33,7 +33,7 @@ def test_every_line_works_when_pasted(
         capture_output=True,
         text=True,
         check=False,
-        # A machine with settings of its own: another profile, another endpoint, a proxy.
+        # A machine with its own settings: another profile, another endpoint, a proxy.
         env={
             "PATH": f"{tmp_path}:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(tmp_path),

@@ -18,7 +18,7 @@ def documented(command: str) -> Any:
 
 
 def differences(shown: Any, printed: Any, place: str = "") -> list[str]:
-    """Where keys or kinds differ; null stands for anything, and of lists the items are alike."""
+    """The places where keys or kinds differ; null matches all, and items of a list are alike."""
     if shown is None or printed is None or place.endswith(".metadata"):
         return []
     if isinstance(shown, dict) and isinstance(printed, dict):

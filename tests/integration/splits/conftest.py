@@ -40,7 +40,7 @@ def s3() -> Iterator[S3Client]:
     What else moto holds in this process stays.
     """
     aws = mock_aws()
-    # Made anew for these tests, and for those after them.
+    # Made again for these tests, and for those after them.
     made = (clients.s3, clients.table, observability.logger)
     with patch.dict("os.environ", _ENVIRONMENT):
         aws.start(reset=False)

@@ -1,6 +1,6 @@
 """Runs files on the embedded AWS and prints the requests of each one, as JSON.
 
-A process of its own: the requests of other tests must not be among the counted ones.
+A separate process, so that the requests of other tests are not counted.
 """
 
 from __future__ import annotations

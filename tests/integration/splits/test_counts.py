@@ -17,7 +17,7 @@ from pipectl.scale.deployed import Deployed, read_deployed
 from pipectl.scale.model import Estimate, estimate, file_of
 from tests.integration.splits.counting import FILES, SPLIT_SIZE
 
-# It runs a stack of its own, so that nobody else's requests are counted.
+# It runs a separate stack, so that no other requests are counted.
 pytestmark = pytest.mark.long
 
 PROJECT = Path(__file__).parents[3]
