@@ -13,7 +13,7 @@ export SAM_CLI_TELEMETRY := 0
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-313 test-long test-faults test-throttling coverage fuzz lint types format docs retries build dist bench bench-shapes bench-infer lock upgrade clean
+.PHONY: help demo test test-313 test-long test-faults test-throttling coverage fuzz lint types format docs retries build dist release bench bench-shapes bench-infer lock upgrade clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ build: $(VENV)/.dev ## Build what sam deploy uploads, for arm64 and Python 3.13,
 
 dist: $(VENV)/.dev ## Build the wheel of pipectl, and try it in clean environments
 	$(BIN)/python -m tests.infrastructure.distribution
+
+release: $(VENV)/.dev ## Collect a release in dist/: notes, wheel, SBOM, and the stack that `make build` made: TAG=v1.2.3
+	TAG="$(TAG)" $(BIN)/python -m tests.infrastructure.release
 
 bench: $(VENV)/.bench ## Measure the engine against others, large files split by split, and Parquet of many parts
 	nice $(BIN)/python -m tests.benchmarks
