@@ -39,7 +39,7 @@ def test_csv_like_files_and_archives_of_one_are_processed(
     assert (outcome.item["processed_count"], outcome.item["error_count"]) == (2, 0)
 
 
-def test_any_other_name_fails_as_every_failure(pipeline: Pipeline) -> None:
+def test_any_other_name_fails_like_every_failure(pipeline: Pipeline) -> None:
     outcome = pipeline.wait_for_failure(pipeline.drop(b"PK", "Report.xlsx").file_id)
     assert outcome.item["error"]["code"] == "UnsupportedFormat"
     assert "Export the sheet as CSV in UTF-8." in outcome.item["error"]["message"]

@@ -171,7 +171,7 @@ LANE_FAULTS = {"throttle": THROTTLES, "error500": 7, "access-denied": 1}
 
 @pytest.mark.parametrize("kind", [_sampled(kind, {"access-denied"}) for kind in LANE_FAULTS])
 @pytest.mark.parametrize("part", LANE)
-def test_a_part_of_the_failure_lane_that_is_down_is_made_up_for(
+def test_a_part_of_the_failure_lane_that_failed_is_done_later(
     pipeline: Pipeline, part: str, kind: str
 ) -> None:
     pipeline.stack.add_fault("data-pipeline-summarize-dev", "SourceChanged")
@@ -192,7 +192,7 @@ def test_a_part_of_the_failure_lane_that_is_down_is_made_up_for(
     _check_succeeded(pipeline, pipeline.redrive(outcome), SMALL)
 
 
-def test_a_broken_gate_fails_the_execution_all_the_same(pipeline: Pipeline) -> None:
+def test_a_broken_gate_still_fails_the_execution(pipeline: Pipeline) -> None:
     pipeline.stack.add_fault("data-pipeline-summarize-dev", "SourceChanged")
     pipeline.stack.add_fault("data-pipeline-failure-gate-dev", "crash", 2)
 

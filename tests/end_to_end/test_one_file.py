@@ -45,7 +45,7 @@ def test_a_clean_file_becomes_records_a_summary_an_item_and_a_notification(
     assert pipeline.dead_letters(outcome.file_id) == []
 
 
-def test_each_fault_of_the_sample_costs_its_own_row_only(pipeline: Pipeline) -> None:
+def test_each_fault_of_the_sample_rejects_only_its_own_row(pipeline: Pipeline) -> None:
     contract = json.loads((EVENTS / "orders.contract.json").read_bytes())
     pipeline.put_contract("orders", contract)
 

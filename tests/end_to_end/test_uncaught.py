@@ -59,7 +59,7 @@ def test_an_end_that_step_functions_does_not_show_yet_is_not_lost(
 
 
 @pytest.mark.parametrize("state", ["Notify", "ArchiveSource"])
-def test_an_execution_aborted_behind_its_record_is_recorded_anew_when_it_is_redriven(
+def test_an_execution_aborted_after_its_record_is_recorded_again_when_it_is_redriven(
     patient: Pipeline, state: str
 ) -> None:
     # It waits there to try again.

@@ -17,18 +17,18 @@ DRAWN = 60
 
 
 @pytest.mark.parametrize("path", sorted(CORPUS.glob("*.json")), ids=lambda path: path.stem)
-def test_a_found_case_is_read_right(path: Path) -> None:
+def test_a_found_case_is_read_correctly(path: Path) -> None:
     assert problem(Case.from_text(path.read_text())) is None
 
 
-def test_drawn_cases_are_read_right() -> None:
+def test_drawn_cases_are_read_correctly() -> None:
     """The same ones every time: `make fuzz` draws others."""
     found = {seed: problem(draw(Random(seed))) for seed in range(DRAWN)}
     assert {seed: text for seed, text in found.items() if text} == {}
 
 
 @pytest.mark.long
-def test_many_drawn_cases_are_read_right() -> None:
+def test_many_drawn_cases_are_read_correctly() -> None:
     found = {seed: problem(draw(Random(seed))) for seed in range(DRAWN, 3000)}
     assert {seed: text for seed, text in found.items() if text} == {}
 

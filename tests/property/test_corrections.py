@@ -196,7 +196,7 @@ def draw_rows(data: Any, result: Result) -> Any:
 
 @settings(max_examples=25, deadline=None)
 @given(st.data())
-def test_what_is_uploaded_unchanged_corrects_nothing(data: Any) -> None:
+def test_an_unchanged_upload_corrects_nothing(data: Any) -> None:
     file = data.draw(files())
     result = run(
         file.content, layout=file.layout, block_bytes=data.draw(st.sampled_from([9, 9999]))

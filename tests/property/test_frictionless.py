@@ -118,7 +118,7 @@ def test_a_cell_gets_the_verdict_of_frictionless_in_many_cases(
     field_missing=st.lists(st.sampled_from(["", "-", "n/a", "0"]), unique=True),
     row=st.tuples(*[st.sampled_from(["", "-", "n/a", "0", "5"])] * 3),
 )
-def test_missing_values_of_schema_and_field_mean_what_they_mean_to_frictionless(
+def test_missing_values_of_schema_and_field_mean_the_same_as_in_frictionless(
     schema_missing: list[str], field_missing: list[str], row: tuple[str, str, str]
 ) -> None:
     schema = {

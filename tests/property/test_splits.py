@@ -122,7 +122,7 @@ def test_a_plan_is_right_or_noticed_to_be_wrong(content: bytes, split_bytes: int
 
 @settings(max_examples=40, deadline=None)
 @given(files(ordinary, most=60), st.integers(100, 400))
-def test_plans_of_ordinary_files_are_right(content: bytes, split_bytes: int) -> None:
+def test_plans_of_ordinary_files_are_correct(content: bytes, split_bytes: int) -> None:
     layout = layout_of(content, CONTRACT)
     splits = plan_splits(
         layout, lambda start, length: content[start : start + length], split_bytes=split_bytes

@@ -102,7 +102,7 @@ FAULTY = [
     st.sampled_from([b"\n", b"\r\n", b"\r"]),
     st.sampled_from([1, 200, 8_000_000]),
 )
-def test_every_row_with_a_fault_costs_itself_alone(
+def test_every_row_with_a_fault_rejects_only_itself(
     rows: Any, line_end: bytes, block_bytes: int
 ) -> None:
     # A line after the last: at the file's very end a blank line would be no line.

@@ -80,7 +80,7 @@ FROM_A_PAGE = [
 
 
 @pytest.mark.parametrize("headers", FROM_A_PAGE, ids=str)
-def test_what_a_page_sends_is_refused_even_where_it_is_signed(
+def test_requests_of_a_page_are_refused_even_if_they_are_signed(
     probe: StackProcess, headers: dict[str, str]
 ) -> None:
     bucket = probe.outputs["InputBucketName"]

@@ -110,7 +110,7 @@ def test_a_stale_answer_is_from_before_the_last_change(probe: StackProcess) -> N
     assert description(probe, arn)["redriveCount"] == 1
 
 
-def test_a_fault_of_functions_leaves_other_callers_alone(probe: StackProcess) -> None:
+def test_a_fault_of_functions_does_not_affect_other_callers(probe: StackProcess) -> None:
     execution = ended(probe, {"do": "echo"})
     probe.add_fault("stepfunctions:DescribeExecution@functions", "error500")
     described = probe.client("stepfunctions").describe_execution(

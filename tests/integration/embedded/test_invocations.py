@@ -90,7 +90,7 @@ def test_a_function_is_killed_at_its_timeout_and_works_again_after_it(invoke: In
         ),
     ],
 )
-def test_a_handler_that_cannot_be_loaded_is_said_as_lambda_says_it(
+def test_a_handler_that_cannot_be_loaded_is_reported_like_on_lambda(
     invoke: Invoke, function: str, error_type: str, message: str
 ) -> None:
     payload, error = invoke({}, function)
@@ -153,7 +153,7 @@ def test_a_worker_is_kept_for_the_next_invocation(invoke: Invoke) -> None:
     assert invoke({"do": "pid"}) == invoke({"do": "pid"})
 
 
-def test_invocations_at_once_run_in_workers_of_their_own(invoke: Invoke) -> None:
+def test_concurrent_invocations_run_in_separate_workers(invoke: Invoke) -> None:
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(invoke, [{"do": "sleep", "seconds": 0.5}] * 2))
     assert len({pid for pid, _ in results}) == 2

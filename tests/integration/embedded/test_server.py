@@ -20,7 +20,7 @@ def connection(probe: StackProcess) -> http.client.HTTPConnection:
     return http.client.HTTPConnection(urlsplit(probe.deployment.endpoint or "").netloc, timeout=10)
 
 
-def test_a_body_that_nobody_reads_does_not_spoil_the_next_request(probe: StackProcess) -> None:
+def test_an_unread_body_does_not_corrupt_the_next_request(probe: StackProcess) -> None:
     wire = connection(probe)
     headers = {TOKEN_HEADER: probe.token}
     for _ in range(3):

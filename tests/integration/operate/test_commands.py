@@ -348,7 +348,7 @@ def test_unknown_files_and_executions_are_an_error_in_one_sentence(command: Comm
         assert "There is no execution" in done.stderr
 
 
-def test_a_file_that_no_rerun_helps_is_skipped(dataset: Dataset, command: Command) -> None:
+def test_a_file_that_no_rerun_can_fix_is_skipped(dataset: Dataset, command: Command) -> None:
     empty = dataset.run(b"", "empty.csv")
     broken(dataset, "a.csv")
     dataset.set_contract(type_of_id="integer")

@@ -107,7 +107,7 @@ def test_invocations_are_those_of_the_lambda_service(
     assert invoked == seen
 
 
-def test_a_failing_split_takes_the_way_of_the_model(
+def test_a_failing_split_takes_the_path_of_the_model(
     counted: dict[str, Any], deployed: Deployed
 ) -> None:
     body = FILES["splits with rejects"]

@@ -95,7 +95,7 @@ def test_a_missing_part_is_found_before_publication_and_made_again(
     assert steps.outputs(uploaded) == expected
 
 
-def test_an_update_between_publication_and_summary_is_cured_by_starting_over(
+def test_an_update_between_publication_and_summary_is_fixed_by_starting_over(
     steps: Steps, uploaded: Upload, transformed: list[int]
 ) -> None:
     run = steps.run(uploaded)

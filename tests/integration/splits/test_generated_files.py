@@ -86,7 +86,7 @@ def test_ends_of_files(s3: S3Client, whole: Steps, in_splits: InSplits, body: by
     assert_the_same(s3, whole, in_splits(KIB), File(body, None))
 
 
-def test_cells_that_look_like_records_are_cut_right_or_not_at_all(
+def test_cells_that_look_like_records_are_cut_correctly_or_not_at_all(
     s3: S3Client, whole: Steps, in_splits: InSplits
 ) -> None:
     # More than the windows that boundaries are proposed from: they see only lines of three cells.

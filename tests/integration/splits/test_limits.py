@@ -31,7 +31,7 @@ def test_the_limit_follows_from_the_measured_time_and_the_timeout() -> None:
     assert one_split_limit(layout_of(1), 300) == pytest.approx(1.2 * GB)
 
 
-def test_very_short_lines_take_their_time_by_the_line() -> None:
+def test_the_time_of_very_short_lines_depends_on_their_number() -> None:
     layout = layout_of(1)
     assert bytes_a_line(b"a\n\n\r\n", layout) == pytest.approx(5 / 3)
     assert one_split_limit(layout, 900, line_bytes=100) == one_split_limit(layout, 900)

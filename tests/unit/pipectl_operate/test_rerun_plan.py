@@ -148,7 +148,7 @@ def test_a_superseded_file_is_left_alone(new: bool) -> None:
 
 
 @pytest.mark.parametrize("error", [error for error in REMEDIES if remedy_of(error) == "upload"])
-def test_a_file_that_no_rerun_helps_is_skipped(error: str) -> None:
+def test_a_file_that_no_rerun_can_fix_is_skipped(error: str) -> None:
     plan = decide(replace(FAILED, error=error))
     assert (plan.how, plan.status) == ("upload", "skipped")
     assert error in plan.reason

@@ -403,7 +403,7 @@ KEPT: list[tuple[Field, str]] = [
 
 
 @pytest.mark.parametrize(("spec", "text"), KEPT)
-def test_what_satisfies_the_constraints_has_no_fault(spec: Field, text: str) -> None:
+def test_a_value_that_satisfies_the_constraints_has_no_fault(spec: Field, text: str) -> None:
     assert read_cell(spec, text).faults == ()
 
 

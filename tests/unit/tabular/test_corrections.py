@@ -47,7 +47,7 @@ def problem(result: Result, uploaded: bytes) -> str:
 
 
 class TestWriting:
-    def test_a_line_has_row_reasons_cells_and_nothing_else_where_cells_say_all(self) -> None:
+    def test_a_line_has_only_row_reasons_and_cells_if_the_cells_show_everything(self) -> None:
         result = rejected("1,a,x", "2,ok,3", '3,"b, ""c""",y')
         assert result.corrections.decode() == (
             BOM + "_row,_errors,id,text,n,_raw\r\n"
@@ -123,7 +123,7 @@ class TestWriting:
         (patch,) = patches_of(result, edited(result, ("x,y", "5,y")))
         assert patch.after == ("5", None)
 
-    def test_columns_called_like_ours_keep_their_names(self) -> None:
+    def test_columns_with_names_of_the_pipelines_columns_keep_them(self) -> None:
         contract = contract_of(
             {"name": "_row", "type": "integer", "pipeline": {"outputName": "row"}},
             {"name": "_raw", "pipeline": {"outputName": "raw"}},
@@ -189,7 +189,7 @@ class TestReading:
     @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
     @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
     @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
-    def test_what_spreadsheets_save_is_read(
+    def test_files_saved_by_spreadsheets_are_read(
         self, encoding: str, delimiter: str, line_end: str
     ) -> None:
         result = rejected("1,Ä;\t,x", '2,"two\r\nlines",y')
@@ -198,7 +198,7 @@ class TestReading:
         uploaded = saved(table, encoding=encoding, delimiter=delimiter, line_end=line_end)
         assert patches_of(result, uploaded) == [Patch(1, ("1", "Ä;\t", "x"), "", (None, None, "5"))]
 
-    def test_columns_may_move_and_ours_may_go(self) -> None:
+    def test_columns_may_move_and_the_pipelines_columns_may_be_removed(self) -> None:
         result = rejected("1,a,x", '2,b"c,3')
         rows = [[row[4], row[2], row[0], row[3]] for row in table_of(result.corrections)]
         rows[1][0] = "6"
@@ -281,7 +281,7 @@ class TestReading:
             ("8,,1,a,5,,more", "the row has more cells than the header"),
         ],
     )
-    def test_rows_that_are_none_of_the_rejected_are_errors(self, line: str, message: str) -> None:
+    def test_rows_that_were_not_rejected_are_errors(self, line: str, message: str) -> None:
         result = rejected("1,a,1", "2,b,1", "3,SECRET,x", "4,d,1", "5,e,y")
         uploaded = result.corrections + line.encode()
         text = problem(result, uploaded)

@@ -316,7 +316,7 @@ def test_a_field_without_an_output_name_gets_its_own_name_cleaned_or_as_it_is() 
     assert [field.output_name for field in original.fields] == [" Order ID", "The B"]
 
 
-def test_the_settings_of_the_output_are_the_designs_unless_set() -> None:
+def test_the_settings_of_the_output_have_defaults() -> None:
     settings = {"record": "flat", "outputNames": "original", "versions": "all"}
     fields = [{"name": "a"}]
 
@@ -351,7 +351,7 @@ def test_format_and_setting_say_whether_datetimes_have_a_time_zone(
     assert only_field(type="datetime", **properties).time_zone == zone
 
 
-def test_properties_of_others_are_left_alone() -> None:
+def test_unknown_properties_are_ignored() -> None:
     parse_contract({"fields": [{"name": "a", "unit": "kg"}], "x-owner": "sales", "contact": {}})
 
 
@@ -616,7 +616,7 @@ def test_names_that_differ_in_case_alone_are_refused_where_it_does_not_matter() 
     }
 
 
-def test_of_a_field_with_a_wrong_type_nothing_is_said_that_depends_on_the_type() -> None:
+def test_no_problem_that_depends_on_a_wrong_type_is_reported() -> None:
     field = {"name": "a", "type": "int", "format": "x", "constraints": {"minimum": 1}}
 
     assert problems_of({"fields": [field]}).keys() == {"fields[0].type"}

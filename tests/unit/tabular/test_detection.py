@@ -210,7 +210,7 @@ def test_a_header_that_does_not_match_is_refused_with_the_dialect_that_does(
 @pytest.mark.parametrize(
     "content", ["id,sum\n1,2\n", "Ann,Rome\nJoe,Oslo\n", "id;total\n1;x,2\n", "id|sum\n1|2\n"]
 )
-def test_no_dialect_is_named_that_does_not_make_the_file_right(content: str) -> None:
+def test_only_a_dialect_that_makes_the_file_readable_is_named(content: str) -> None:
     fields = [{"name": "id"}, {"name": "total"}]
     message = refusal(content, contract_of(*fields, dialect={"delimiter": "\t"}))
     if "dialect" in message:

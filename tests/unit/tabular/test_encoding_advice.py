@@ -53,7 +53,7 @@ def test_utf8_is_suggested_where_a_contract_names_another_encoding(encoding: str
         ("gbk", "gb18030", "𠮷"),
     ],
 )
-def test_what_windows_calls_by_the_same_name_comes_first(
+def test_the_windows_code_page_of_the_same_name_comes_first(
     named: str, superset: str, text: str
 ) -> None:
     assert suggest_encoding(f"{text},x\n".encode(superset), named) == superset
@@ -86,7 +86,7 @@ def test_damaged_rows_of_a_file_are_not_another_encoding() -> None:
     assert message.endswith("name it in the contract")
 
 
-def test_nothing_is_suggested_that_the_sample_is_not_valid_in() -> None:
+def test_only_encodings_in_which_the_sample_is_valid_are_suggested() -> None:
     assert suggest_encoding(b"\x81\xff\x00\xfe\n") is None
     with pytest.raises(UnsupportedEncoding) as caught:
         layout_of(b"\xff,b\n\xfe\0\n")

@@ -127,7 +127,7 @@ def test_the_narrowest_type_that_all_values_have_is_inferred(
         ["12 kg", "3 kg"],
     ],
 )
-def test_codes_and_what_may_be_something_else_stay_text(values: list[str]) -> None:
+def test_codes_and_ambiguous_values_stay_text(values: list[str]) -> None:
     assert field_of(*values) == {"type": "string"}
 
 
@@ -153,9 +153,7 @@ def test_codes_and_what_may_be_something_else_stay_text(values: list[str]) -> No
         (["1", "2", "x"], "2 of 3 values are numbers, too few"),
     ],
 )
-def test_what_may_be_something_else_stays_text_with_the_reason(
-    values: list[str], doubt: str
-) -> None:
+def test_ambiguous_values_stay_text_with_the_reason(values: list[str], doubt: str) -> None:
     inference = infer_column(*values)
 
     assert inference.document["schema"]["fields"][0]["type"] == "string"
@@ -188,7 +186,7 @@ def test_in_a_file_separated_by_commas_a_comma_separates_groups() -> None:
     assert field_of("1", "2", "3", *"456789", "2,2", delimiter=",") == {"type": "integer"}
 
 
-def test_a_column_that_reads_two_ways_is_read_as_the_clear_ones_of_its_file() -> None:
+def test_an_ambiguous_column_is_read_like_the_unambiguous_ones_of_its_file() -> None:
     text = (
         "price;sum;due;paid\n1,234;10,5;01/02/2024;31/01/2024\n5,678;0,25;03/04/2024;02/01/2024\n"
     )
@@ -305,7 +303,7 @@ def test_names_that_would_clash_in_the_output_are_kept_as_they_are() -> None:
     assert "keeps the column names as they are" in inference.statements[-1]
 
 
-def test_a_column_with_a_name_of_the_pipelines_own_gets_another_in_the_output() -> None:
+def test_a_column_with_a_reserved_name_gets_another_name_in_the_output() -> None:
     (field,) = infer("_Row\nx\n").document["schema"]["fields"]
 
     assert field["pipeline"] == {"outputName": "source_row"}
@@ -427,7 +425,7 @@ def test_a_file_that_is_not_a_table_is_refused(text: str, error: type[Exception]
         infer(text)
 
 
-def test_a_delimiter_in_doubt_names_the_option_that_decides() -> None:
+def test_the_error_about_an_ambiguous_delimiter_names_the_option_that_decides() -> None:
     text = "a;b,c\n1;2,3\n"
     with pytest.raises(UnreadableFile, match="--delimiter"):
         infer(text)

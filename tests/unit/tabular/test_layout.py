@@ -50,7 +50,7 @@ def test_the_delimiter_is_found(delimiter: str, content: bytes) -> None:
     assert layout_of(content).dialect.delimiter == delimiter
 
 
-def test_a_delimiter_in_doubt_is_not_guessed() -> None:
+def test_an_ambiguous_delimiter_is_not_guessed() -> None:
     error = refused(b"a,b;c\n1,2;3\n4,5;6\n")
     assert isinstance(error, UnreadableFile)
     assert '"dialect": {"delimiter": ","}' in str(error)
@@ -110,7 +110,7 @@ def test_utf_16_without_a_mark_is_refused_with_a_suggestion() -> None:
     assert '"utf-16-le"' in str(error)
 
 
-def test_a_nul_in_a_first_line_of_data_is_a_fault_of_that_row_alone() -> None:
+def test_a_nul_in_a_first_line_of_data_is_a_fault_of_that_row_only() -> None:
     contract = contract_of(A, B, dialect={"header": False})
     assert run(b"x\0,1\ny,2\n", contract).codes == {1: ["source-error"]}
     assert isinstance(refused("x,1\n".encode("utf-16-le"), contract), UnsupportedEncoding)

@@ -59,7 +59,7 @@ def test_two_processes_write_flat_records_like_one(outputs_of: Any) -> None:
     assert alone[1][0].startswith(b'{"_file_id":"f","_row":1,"id":1,"text":"plain"}\n')
 
 
-def test_what_a_process_raises_is_raised_by_its_name(
+def test_an_error_of_a_process_is_raised_under_its_name(
     outputs_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tabular.reading.blocks.MAX_LINE_BYTES", 1)

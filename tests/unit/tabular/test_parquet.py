@@ -106,7 +106,7 @@ def test_the_same_records_are_the_same_bytes() -> None:
     assert run(content, CONTRACT, output_format="parquet").processed == first.processed
 
 
-def test_what_reading_raises_is_raised_by_its_name() -> None:
+def test_an_error_of_reading_is_raised_under_its_name() -> None:
     content = gzip.compress(HEADER + b"1,,,,,,x\n" * 1000, mtime=0)
     layout = layout_of(content, CONTRACT, "t.csv.gz")
     with pytest.raises(UnreadableFile):

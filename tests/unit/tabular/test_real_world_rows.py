@@ -47,7 +47,7 @@ def test_rows_that_only_look_empty_are_records(row: bytes) -> None:
 
 
 @pytest.mark.parametrize("contract", [None, TYPED, contract_of(NAME, {"name": "id"})])
-def test_a_header_once_more_is_rejected_for_that_alone(contract: Contract | None) -> None:
+def test_a_repeated_header_is_rejected_only_for_being_one(contract: Contract | None) -> None:
     first, second = (
         ("name", "id")
         if contract and contract.fields[0].name == "name"
@@ -65,7 +65,7 @@ def test_a_header_once_more_is_rejected_for_that_alone(contract: Contract | None
     assert result.rejects[0]["raw"] == header.decode().strip()
 
 
-def test_a_repeated_header_is_nobodys_key() -> None:
+def test_a_repeated_header_is_not_a_key() -> None:
     contract = contract_of(NAME, {"name": "city"}, primaryKey="name")
     result = run(b"name,city\nname,city\nname,x\nname,city\n", contract)
     assert result.codes == {1: ["repeated-header"], 3: ["repeated-header"]}
@@ -79,7 +79,7 @@ def test_a_value_that_is_a_columns_name_is_a_value() -> None:
     assert run(b"name,id\nx,1\n", headerless).part.error_count == 0
 
 
-def test_infer_passes_over_a_header_once_more() -> None:
+def test_infer_ignores_a_repeated_header() -> None:
     content = b"id,n\n1,2\nid,n\n3,4\n"
     inference = inferred(content)
     assert [field["type"] for field in inference.document["schema"]["fields"]] == ["integer"] * 2

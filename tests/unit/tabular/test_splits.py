@@ -59,6 +59,6 @@ def test_an_ordinary_file_is_cut() -> None:
         (ROWS, contract_of(*FIELDS, dialect={"commentRows": [9]}), "t.csv"),
     ],
 )
-def test_what_cannot_be_cut_is_one_split(content: bytes, contract: Any, name: str) -> None:
+def test_a_file_that_cannot_be_cut_is_one_split(content: bytes, contract: Any, name: str) -> None:
     (split,) = plan(content, contract, name)
     assert split.end is None

@@ -23,7 +23,7 @@ from tests.unit.tabular.engine import contract_of
         (0, 0, {"max_percent": 0.0, "max_count": 0}),
     ],
 )
-def test_as_many_rejects_as_the_limit_says_pass(
+def test_as_many_rejects_as_the_limit_pass(
     records: int, errors: int, limits: dict[str, Any]
 ) -> None:
     check_rejects(records, errors, **limits)
@@ -41,7 +41,7 @@ def test_as_many_rejects_as_the_limit_says_pass(
         (10, 10, {"max_count": 10}, r"10 of 10 records \(100%\) were rejected"),
     ],
 )
-def test_one_more_than_the_limit_says_does_not(
+def test_one_reject_more_than_the_limit_fails(
     records: int, errors: int, limits: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(TooManyRejects, match=words):
@@ -91,7 +91,7 @@ def test_only_a_contract_of_100_percent_lets_every_record_be_rejected(
         ({"maxRejectPercent": 1}, 1_000, 11, "fewer than 1000 records"),
     ],
 )
-def test_a_limit_that_cannot_be_kept_any_more_is_broken(
+def test_a_limit_that_will_certainly_be_exceeded_stops_the_split(
     limits: dict[str, Any], most_records: int | None, errors: int, words: str
 ) -> None:
     contract = contract_of({"name": "a"}, pipeline=limits)
@@ -102,7 +102,7 @@ def test_a_limit_that_cannot_be_kept_any_more_is_broken(
 
 
 @pytest.mark.parametrize("limits", [{}, {"maxRejectPercent": 1}, {"maxRejectPercent": 100}])
-def test_a_limit_that_may_still_be_kept_is_not_broken(limits: dict[str, Any]) -> None:
+def test_a_limit_that_may_not_be_exceeded_does_not_stop_the_split(limits: dict[str, Any]) -> None:
     contract = contract_of({"name": "a"}, pipeline=limits)
     check_rejects_so_far(contract, most_records=None, error_count=10**9)
     check_rejects_so_far(contract, most_records=10**9, error_count=10**7)

@@ -69,7 +69,7 @@ def test_without_a_contract_the_plain_rules_apply() -> None:
     ],
 )
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
-def test_a_row_with_a_fault_costs_that_row_alone(
+def test_a_row_with_a_fault_rejects_only_that_row(
     row: bytes, codes: list[str], line_end: bytes
 ) -> None:
     content = line_end.join([b"name,age", b'"a ""b""",1', row, b'"two\nlines",3', b"last,4"])
@@ -82,7 +82,7 @@ def test_a_row_with_a_fault_costs_that_row_alone(
     )
 
 
-def test_an_unclosed_quote_before_a_blank_line_costs_its_line_alone() -> None:
+def test_an_unclosed_quote_before_a_blank_line_rejects_only_its_line() -> None:
     result = run(b'name,age\n"open,1\n\nx,2\n', PEOPLE)
     assert result.codes == {1: ["source-error"], 2: ["blank-row"]}
     assert result.rows == [3]
@@ -122,7 +122,7 @@ def test_comments_are_not_records() -> None:
     assert result.rejects[0]["line"] == 6
 
 
-def test_a_comment_is_its_line_whatever_quotes_it_opens() -> None:
+def test_a_comment_is_one_line_even_if_it_opens_a_quote() -> None:
     contract = contract_of(NAME, AGE, dialect={"commentChar": "#"})
     result = run(b'name,age\n#see,"x\na,1\n#y"\nb,2\n', contract)
     assert result.data == [{"name": "a", "age": 1}, {"name": "b", "age": 2}]
@@ -140,7 +140,7 @@ def test_a_row_of_spaces_that_are_dropped_is_blank() -> None:
 
 @pytest.mark.parametrize("pattern", ["[A-z]+", "[0-z]+", "[ -z]+"])
 @pytest.mark.parametrize("text", ["a\\b", 'a"b'])
-def test_what_a_range_of_characters_lets_pass_is_escaped(pattern: str, text: str) -> None:
+def test_text_that_a_range_of_characters_matches_is_escaped(pattern: str, text: str) -> None:
     contract = contract_of({**NAME, "constraints": {"pattern": pattern}}, AGE)
     quoted = text.replace('"', '""')
     result = run(f'name,age\n"{quoted}",1\n'.encode(), contract)
@@ -170,7 +170,7 @@ def test_a_letter_whose_second_byte_looks_like_a_delimiter_stays_a_letter() -> N
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "shift_jis", "cp1252"])
-def test_undecodable_bytes_cost_their_row_alone_in_any_encoding(encoding: str) -> None:
+def test_undecodable_bytes_reject_only_their_row_in_any_encoding(encoding: str) -> None:
     bad = {"utf-16-le": b"\x00\xd8", "shift_jis": b"\x81", "cp1252": b"\x81"}[encoding]
     lines = ["name,age\n", "x,1\n", "y", "\nz,3\n"]
     first, second, third, last = (line.encode(encoding) for line in lines)

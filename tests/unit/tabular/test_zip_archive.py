@@ -217,7 +217,7 @@ def test_a_member_that_is_not_csv_is_refused_by_its_content(
         (34, 1, "one part of several"),
     ],
 )
-def test_what_cannot_be_expanded_is_refused_by_name(offset: int, value: int, words: str) -> None:
+def test_unsupported_compression_is_refused_by_name(offset: int, value: int, words: str) -> None:
     with pytest.raises(UnsupportedFormat) as caught:
         member_of(patched(ARCHIVES["deflated"], offset, "<H", value))
     assert words in str(caught.value)
@@ -303,7 +303,7 @@ def test_a_name_that_promises_an_archive_must_keep_it() -> None:
             run(content, name="a.zip")
 
 
-def test_an_incomplete_archive_under_another_name_is_refused_as_what_it_is() -> None:
+def test_an_incomplete_archive_under_another_name_is_refused_as_an_archive() -> None:
     with pytest.raises(UnsupportedFormat, match="a ZIP archive or a workbook"):
         run(ARCHIVES["deflated"][:-30], name="a.csv")
 
