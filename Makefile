@@ -13,7 +13,7 @@ export SAM_CLI_TELEMETRY := 0
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-313 test-long test-faults test-throttling coverage fuzz lint types format docs retries build dist release bench bench-shapes bench-infer lock upgrade clean
+.PHONY: help demo test test-313 test-long test-faults test-throttling test-browser coverage fuzz lint types format docs retries build dist release bench bench-shapes bench-infer lock upgrade clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test-faults: $(VENV)/.dev ## Let every state of the workflow fail in every way, 
 
 test-throttling: $(VENV)/.dev ## Upload 1,000 files at once to an account with a Lambda concurrency of 10
 	$(BIN)/pytest -n 0 tests/end_to_end/test_throttling.py -m "long or not long"
+
+test-browser: $(VENV)/.browser ## Drive the console with Debian's Chromium: AXE=path/to/axe.min.js
+	PIPECTL_BROWSER=1 PIPECTL_AXE="$(AXE)" $(BIN)/pytest -n 0 tests/browser -rs
 
 coverage: $(VENV)/.dev ## Measure branch coverage of the tests that run in one process
 	$(BIN)/pytest -n 2 --dist worksteal tests/unit tests/property tests/infrastructure tests/documentation \
@@ -126,6 +129,10 @@ $(VENV)/.dev: $(BIN)/uv requirements/dev.txt pyproject.toml
 	$(INSTALL) --require-hashes -r requirements/dev.txt
 	$(INSTALL_PIPECTL)
 	@touch $@ $(VENV)/.run
+
+$(VENV)/.browser: $(VENV)/.dev requirements/browser.txt
+	$(INSTALL) --require-hashes -r requirements/browser.txt
+	@touch $@
 
 $(VENV)/.bench: $(BIN)/uv requirements/bench.txt pyproject.toml
 	$(INSTALL) --require-hashes -r requirements/bench.txt

@@ -145,7 +145,8 @@ def _safe_headers(nonce: str) -> Iterable[tuple[str, str]]:
         ("Content-Security-Policy", policy),
         ("Cross-Origin-Opener-Policy", "same-origin"),
         ("Cross-Origin-Resource-Policy", "same-origin"),
-        ("Referrer-Policy", "no-referrer"),
+        # With `no-referrer`, browsers send `Origin: null` with our own forms.
+        ("Referrer-Policy", "same-origin"),
         ("X-Content-Type-Options", "nosniff"),
         ("Cache-Control", "no-store"),
     )

@@ -500,7 +500,7 @@ def _log_lines(lines: Sequence[str] | None) -> Html | None:
         return None
     title = "Log, 1 line" if len(lines) == 1 else f"Log, {len(lines)} lines"
     shown = (el("span", data(line, _LOG_CHARACTERS), class_="row") for line in lines)
-    return el("details", el("summary", title), el("pre", *shown), open="")
+    return el("details", el("summary", title), el("pre", *shown, tabindex=0), open="")
 
 
 def _document(title: str, text: str | None, *, is_open: bool) -> Html | None:
@@ -514,7 +514,7 @@ def _document(title: str, text: str | None, *, is_open: bool) -> Html | None:
     rest = (
         el("p", f"The first {_DOCUMENT_CHARACTERS:,} characters.", class_="soft") if cut else None
     )
-    content = el("pre", *(el("span", data(line, 4000), class_="row") for line in lines))
+    content = el("pre", *(el("span", data(line, 4000), class_="row") for line in lines), tabindex=0)
     return el("details", el("summary", title), content, rest, open="" if is_open else None)
 
 

@@ -143,7 +143,7 @@ def test_every_answer_has_a_strict_policy(path: str, world: ConsoleWorld) -> Non
     assert "unsafe" not in policy
     assert "frame-ancestors 'none'" in policy
     assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["referrer-policy"] == "same-origin"
 
 
 def test_a_report_runs_nothing(world: ConsoleWorld) -> None:
