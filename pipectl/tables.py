@@ -48,6 +48,11 @@ def status_line(name: str, status: str, *more: str) -> str:
     return "  ".join([*parts, *(printable(part) for part in more if part)])
 
 
+def emit(made: str) -> None:
+    """Print a line that `lines` or `status_line` made; its cells are printable already."""
+    click.echo(made)
+
+
 def line(name: str, text: str, *, status: str = "", after: str = "") -> None:
     """Print a named value, followed by a coloured status."""
     colour = terminal_colour(status)

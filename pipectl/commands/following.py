@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import click
-
+from pipectl.output import echo
 from pipectl.times import format_duration
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def watch_table(
             for row in reversed(read()):
                 if seen.get(row[key]) != row[status]:
                     seen[row[key]] = row[status]
-                    click.echo(tables.lines(header, [row], status=status)[1])
+                    tables.emit(tables.lines(header, [row], status=status)[1])
             if ended.wait(seconds):
                 return
     with Live(console=console, auto_refresh=False) as live:
@@ -78,6 +77,8 @@ def follow_states(
     read: Callable[[], Run], ended: threading.Event, *, seconds: float = SECONDS
 ) -> None:
     """Print each state of an execution when it ends, until the execution or `ended` does."""
+    from pipectl import tables
+
     printed = 0
     current = ""
     while True:
@@ -86,13 +87,13 @@ def follow_states(
         for visit in run.visits[printed:]:
             if visit.exited_at is None and not finished:
                 break
-            click.echo(_line(visit, run))
+            tables.emit(_line(visit, run))
             printed += 1
         if finished:
             return
         waiting = run.visits[-1].name if run.visits else ""
         if waiting != current and len(run.visits) > printed:
-            click.echo(f"  \u2026 in {waiting}")
+            echo(f"  \u2026 in {waiting}")
             current = waiting
         if ended.wait(seconds):
             return

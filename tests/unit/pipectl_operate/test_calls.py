@@ -109,7 +109,7 @@ def test_any_other_error_is_raised(stack: Stack, states: Stubber) -> None:
 
 
 def test_listing_ends_at_the_first_page_that_is_too_old(stack: Stack, states: Stubber) -> None:
-    request = {"stateMachineArn": MACHINE, "statusFilter": "FAILED"}
+    request = {"stateMachineArn": MACHINE, "statusFilter": "FAILED", "maxResults": 100}
     first = {"executions": [listed("a"), listed("b", stopped=EARLIER)], "nextToken": "t1"}
     second = {"executions": [listed("c", stopped=EARLIER)], "nextToken": "t2"}
     states.add_response("list_executions", first, request)
@@ -120,7 +120,7 @@ def test_listing_ends_at_the_first_page_that_is_too_old(stack: Stack, states: St
 
 def test_a_running_execution_matches_any_since(stack: Stack, states: Stubber) -> None:
     page = {"executions": [listed("a", "RUNNING"), listed("b", stopped=EARLIER)]}
-    states.add_response("list_executions", page, {"stateMachineArn": MACHINE})
+    states.add_response("list_executions", page, {"stateMachineArn": MACHINE, "maxResults": 100})
     assert [one.name for one in Executions(stack).listed(since=LATER)] == ["a"]
 
 

@@ -124,7 +124,16 @@ def test_without_a_terminal_only_yes_changes_something(
     assert not consent.open_to_change("Rerun files").emulated
 
 
-CHANGES = {"rerun", "backfill", "contract push"}
+CHANGES = {
+    "backfill",
+    "contract push",
+    "correct",
+    "dead-letters discard",
+    "dead-letters replay",
+    "erase",
+    "rerun",
+    "smoke",
+}
 
 
 def test_exactly_the_commands_that_change_a_stack_have_yes() -> None:
