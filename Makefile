@@ -47,10 +47,11 @@ coverage: $(VENV)/.dev ## Measure branch coverage of the tests that run in one p
 fuzz: $(VENV)/.dev ## Read random files with the engine and an independent reader: MINUTES=5
 	$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED),--minutes $(MINUTES))
 
-lint: $(VENV)/.dev ## Check style, types, the translated template and the workflow
+lint: $(VENV)/.dev ## Check style, types, the translated template, the state machine and GitHub's workflows
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/python -m tests.infrastructure.lint
+	$(BIN)/zizmor --offline --no-progress --quiet --min-severity medium .github
 	$(BIN)/mypy $(CODE)
 
 types: $(VENV)/.dev ## Check types only
