@@ -132,7 +132,7 @@ def _errors() -> Table:
         for module in (shared.errors, tabular.errors)
         for name, kind in inspect.getmembers(module, inspect.isclass)
     }
-    return ("error", "when", "what helps"), (
+    return ("error", "when", "what to do"), (
         (
             f"`{name}`",
             _text(" ".join((inspect.getdoc(classes[name]) or "").split("\n\n")[0].split())),

@@ -572,7 +572,9 @@ def _say_footer(
     """Say that the last rows look like a footer: rows of another width, or a total."""
     lines = [reject["line"] for reject in _trailing(rejects, records)]
     if len(lines) == 1:
-        said.doubts.append(f"the last row (line {lines[0]}) is no record: a footer? {_NO_FOOTERS}")
+        said.doubts.append(
+            f"the last row (line {lines[0]}) is not a record: is it a footer? {_NO_FOOTERS}"
+        )
     elif lines:
         said.doubts.append(
             f"the last {len(lines)} rows (lines {lines[0]} to {lines[-1]}) are no records: a "

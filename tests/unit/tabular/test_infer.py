@@ -413,7 +413,7 @@ def test_a_footer_is_pointed_at() -> None:
     of_another_width = infer(f"id;kind;sum\n{rows}\nExported by A. Smith\n")
     total = infer(f"id;kind;sum\n{rows}Total;;190\n")
 
-    assert "the last row (line 23) is no record: a footer?" in of_another_width.doubts[0]
+    assert "the last row (line 23) is not a record: is it a footer?" in of_another_width.doubts[0]
     assert "the last record looks like a total" in total.doubts[0]
 
 

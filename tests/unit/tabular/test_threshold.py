@@ -102,7 +102,9 @@ def test_a_limit_that_will_certainly_be_exceeded_stops_the_split(
 
 
 @pytest.mark.parametrize("limits", [{}, {"maxRejectPercent": 1}, {"maxRejectPercent": 100}])
-def test_a_limit_that_may_not_be_exceeded_does_not_stop_the_split(limits: dict[str, Any]) -> None:
+def test_a_limit_that_is_not_certainly_exceeded_does_not_stop_the_split(
+    limits: dict[str, Any],
+) -> None:
     contract = contract_of({"name": "a"}, pipeline=limits)
     check_rejects_so_far(contract, most_records=None, error_count=10**9)
     check_rejects_so_far(contract, most_records=10**9, error_count=10**7)

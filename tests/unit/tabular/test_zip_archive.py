@@ -217,7 +217,9 @@ def test_a_member_that_is_not_csv_is_refused_by_its_content(
         (34, 1, "one part of several"),
     ],
 )
-def test_unsupported_compression_is_refused_by_name(offset: int, value: int, words: str) -> None:
+def test_an_unsupported_archive_is_refused_with_the_reason(
+    offset: int, value: int, words: str
+) -> None:
     with pytest.raises(UnsupportedFormat) as caught:
         member_of(patched(ARCHIVES["deflated"], offset, "<H", value))
     assert words in str(caught.value)
