@@ -577,8 +577,8 @@ def _say_footer(
         )
     elif lines:
         said.doubts.append(
-            f"the last {len(lines)} rows (lines {lines[0]} to {lines[-1]}) are no records: a "
-            f"footer? {_NO_FOOTERS}"
+            f"the last {len(lines)} rows (lines {lines[0]} to {lines[-1]}) are not records: "
+            f"are they a footer? {_NO_FOOTERS}"
         )
     elif any(cell.strip().rstrip(":").lower() in _TOTAL_WORDS for cell in last):
         said.doubts.append(
