@@ -13,7 +13,7 @@ export SAM_CLI_TELEMETRY := 0
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-313 test-long test-faults test-throttling test-browser coverage fuzz lint types format docs retries build dist release bench bench-shapes bench-infer lock upgrade clean
+.PHONY: help demo test test-313 test-long test-faults test-throttling test-browser coverage fuzz lint policies types format docs retries build dist release bench bench-shapes bench-infer lock upgrade clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ lint: $(VENV)/.dev ## Check style, types, the translated template, the state mac
 	$(BIN)/python -m tests.infrastructure.lint
 	$(BIN)/zizmor --offline --no-progress --quiet --min-severity medium .github
 	$(BIN)/mypy $(CODE)
+
+policies: $(VENV)/.dev $(VENV)/.checkov ## Check the template against checkov's rules for AWS
+	$(BIN)/python -m tests.infrastructure.policy_gate $(VENV)/checkov/bin/checkov
 
 types: $(VENV)/.dev ## Check types only
 	$(BIN)/mypy $(CODE)
@@ -98,6 +101,7 @@ lock: $(BIN)/uv ## Pin the requirement files after a change of pyproject.toml
 	$(COMPILE) pyproject.toml --extra local --group build --group bench -c requirements/dev.txt $(UPGRADE) -o requirements/bench.txt
 	$(COMPILE) --group functions -c requirements/run.txt $(UPGRADE) -o functions/requirements.txt
 	$(COMPILE) --group engine -c requirements/run.txt $(UPGRADE) -o layers/engine/requirements.txt
+	$(COMPILE) --group policies $(UPGRADE) -o requirements/checkov.txt
 	$(COMPILE) --group bootstrap $(UPGRADE) -o requirements/uv.txt
 
 upgrade: ## Pin the newest versions that pyproject.toml allows
@@ -138,4 +142,9 @@ $(VENV)/.browser: $(VENV)/.dev requirements/browser.txt
 $(VENV)/.bench: $(BIN)/uv requirements/bench.txt pyproject.toml
 	$(INSTALL) --require-hashes -r requirements/bench.txt
 	$(INSTALL_PIPECTL)
+	@touch $@
+
+$(VENV)/.checkov: $(BIN)/uv requirements/checkov.txt
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(VENV)/checkov
+	$(BIN)/uv pip install --quiet --python $(VENV)/checkov/bin/python --require-hashes -r requirements/checkov.txt
 	@touch $@
