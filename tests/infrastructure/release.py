@@ -76,9 +76,9 @@ def sbom(number: str) -> dict[str, Any]:
 
 
 def zip_stack(built: Path, target: Path) -> None:
-    """The built stack and samconfig.toml in one file: `sam deploy` in its folder deploys it."""
+    """The built stack, samconfig.toml and key.yaml in one file: `sam deploy` there deploys it."""
     files = {path.relative_to(built): path for path in built.rglob("*") if path.is_file()}
-    files[Path("samconfig.toml")] = ROOT / "samconfig.toml"
+    files |= {Path(name): ROOT / name for name in ("key.yaml", "samconfig.toml")}
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(files):
             entry = zipfile.ZipInfo(name.as_posix(), _NO_TIME)

@@ -58,6 +58,7 @@ def test_the_same_stack_gives_the_same_file(tmp_path: Path) -> None:
     assert (tmp_path / "1.zip").read_bytes() == (tmp_path / "2.zip").read_bytes()
     assert zipfile.ZipFile(tmp_path / "1.zip").namelist() == [
         "F/app.py",
+        "key.yaml",
         "samconfig.toml",
         "template.yaml",
     ]
