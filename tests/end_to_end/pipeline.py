@@ -199,10 +199,18 @@ class Pipeline:
         """The state documents of a file in the dead-letter queue; they stay there."""
         return [body for body in self.stack.dead_letters() if body.get("file_id") == file_id]
 
-    def wait_for_dead_letter(self, field: str) -> list[Mapping[str, Any]]:
-        """Wait for a message in the dead-letter queue that has this field; returns all such."""
-        self._until(lambda: any(field in body for body in self.stack.dead_letters()))
-        return [body for body in self.stack.dead_letters() if field in body]
+    def wait_for_dead_letter(self, field: str, about: str = "") -> list[Mapping[str, Any]]:
+        """Wait until the dead-letter queue has messages with this field; returns all such.
+
+        `about` is a text that they contain, such as a key that no other test uses.
+        """
+
+        def found() -> list[Mapping[str, Any]]:
+            bodies = self.stack.dead_letters()
+            return [body for body in bodies if field in body and about in json.dumps(body)]
+
+        self._until(lambda: bool(found()))
+        return found()
 
     def cause(self, outcome: Outcome) -> str:
         """The cause that Step Functions gives for an execution's failure."""
