@@ -153,13 +153,18 @@ def _announced(stack: EmbeddedStack, path: Path, region: str, stack_name: str) -
         running.write_ended(path)
 
 
+# What the console reads of a stack.
+_SHOWN_OUTPUTS = frozenset({"MetadataTableName", "StateMachineArn", "OutputBucketName"})
+
+
 @contextmanager
 def _console(stack: EmbeddedStack, port: int | None, state_file: Path) -> Iterator[str | None]:
     """Serve the console at a port; gives its address. None serves nothing.
 
-    If the default port is taken, a free one is used.
+    If the default port is taken, a free one is used. The stack of another template than the
+    pipeline's has no files to show, and so no console.
     """
-    if port is None:
+    if port is None or not _SHOWN_OUTPUTS.issubset(stack.deployment.outputs):
         yield None
         return
     from pipectl.console.server import ConsoleServer

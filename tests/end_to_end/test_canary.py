@@ -102,6 +102,7 @@ INJECTED: dict[str, tuple[str, int]] = dict.fromkeys(
     (
         "ContractMissing",
         "InternalError",
+        "InvalidCorrections",
         "MisalignedSplits",
         "MixedParts",
         "RecordOutdated",
