@@ -154,7 +154,7 @@ def _announced(stack: EmbeddedStack, path: Path, region: str, stack_name: str) -
 
 
 # What the console reads of a stack.
-_SHOWN_OUTPUTS = frozenset({"MetadataTableName", "StateMachineArn", "OutputBucketName"})
+_READ_BY_CONSOLE = frozenset({"MetadataTableName", "StateMachineArn", "OutputBucketName"})
 
 
 @contextmanager
@@ -164,7 +164,7 @@ def _console(stack: EmbeddedStack, port: int | None, state_file: Path) -> Iterat
     If the default port is taken, a free one is used. The stack of another template than the
     pipeline's has no files to show, and so no console.
     """
-    if port is None or not _SHOWN_OUTPUTS.issubset(stack.deployment.outputs):
+    if port is None or not _READ_BY_CONSOLE.issubset(stack.deployment.outputs):
         yield None
         return
     from pipectl.console.server import ConsoleServer

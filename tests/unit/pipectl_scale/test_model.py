@@ -140,17 +140,29 @@ COUNTED = {
     "SplitSizeBytes",
 }
 NOT_COUNTED = {
+    "AccessLogBucket",  # access logs are not estimated
     "AlarmTopicArn",  # alarms are not files
+    "CorrectionsRetentionDays",  # storage over time is not estimated
     "Environment",  # a name
     "EventBusName",  # a name
     "IgnoredNames",  # ignored files start nothing
+    "KmsKeyArn",  # requests of a key are not estimated
     "LogRetentionDays",  # keeping logs is not estimated
     "MaxRejectCount",  # which files fail is an option of the command
     "MaxRejectPercent",
+    "PermissionsBoundaryArn",  # who may do what
+    "ProcessedRetentionDays",  # storage over time is not estimated
+    "RawRetentionDays",  # storage over time is not estimated
     "RejectShareAlarmPercent",
+    "RejectedRetentionDays",  # storage over time is not estimated
+    "ReplacedRetentionDays",  # storage over time is not estimated
+    "ReportsRetentionDays",  # storage over time is not estimated
     "RequireContract",
+    "RolePath",  # who may do what
     "RunbookUrl",
     "TableDeletionProtection",
+    "UploaderArns",  # who may do what
+    "UploaderDatasets",  # who may do what
 }
 
 
