@@ -113,7 +113,9 @@ def test_a_header_of_50_000_columns_is_read_in_seconds() -> None:
     assert len(layout.columns) == MAX_COLUMNS
     document = json.loads(json.dumps(layout.to_document()))
     assert Layout.from_document(document).width == MAX_COLUMNS
-    assert time.process_time() - start < 3
+    # It takes 1.3 s in a process of its own, and several times as long in one with as many objects
+    # as this; a search of every name among all others takes 100 s.
+    assert time.process_time() - start < 15
 
 
 def test_a_wide_header_is_compared_with_a_wide_contract_in_seconds() -> None:
@@ -124,7 +126,7 @@ def test_a_wide_header_is_compared_with_a_wide_contract_in_seconds() -> None:
     for header in (reversed(names), (name.upper() for name in names), [*names, "more"]):
         with pytest.raises(HeaderMismatch):
             layout_of(",".join(header).encode() + b"\n", contract)
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < 15
 
 
 def test_more_columns_than_the_limit_are_refused_by_number() -> None:
