@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -105,28 +107,49 @@ def test_without_a_header_a_first_value_may_be_markup() -> None:
     assert layout_of(b"<rows>\n</rows>\n", contract).labels == ("markup",)
 
 
+def cpu_seconds(work: Callable[[], None]) -> float:
+    """The CPU time of the quickest of three runs, without Python's garbage collector.
+
+    The collector looks at everything that earlier tests of the process have left, again and again.
+    """
+    gc.collect()
+    gc.disable()
+    try:
+        return min(_timed(work) for _ in range(3))
+    finally:
+        gc.enable()
+
+
+def _timed(work: Callable[[], None]) -> float:
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
 def test_a_header_of_50_000_columns_is_read_in_seconds() -> None:
     names = [f"column{number}" for number in range(MAX_COLUMNS)]
     content = (",".join(names) + "\n" + ",".join(["1"] * MAX_COLUMNS) + "\n").encode()
-    start = time.process_time()
-    layout = layout_of(content)
-    assert len(layout.columns) == MAX_COLUMNS
-    document = json.loads(json.dumps(layout.to_document()))
-    assert Layout.from_document(document).width == MAX_COLUMNS
-    # It takes 1.3 s in a process of its own, and several times as long in one with as many objects
-    # as this; a search of every name among all others takes 100 s.
-    assert time.process_time() - start < 15
+
+    def read() -> None:
+        layout = layout_of(content)
+        assert len(layout.columns) == MAX_COLUMNS
+        document = json.loads(json.dumps(layout.to_document()))
+        assert Layout.from_document(document).width == MAX_COLUMNS
+
+    assert cpu_seconds(read) < 3
 
 
 def test_a_wide_header_is_compared_with_a_wide_contract_in_seconds() -> None:
     names = [f"column{number}" for number in range(10_000)]
     contract = contract_of(*({"name": name} for name in names), primaryKey=names)
-    start = time.process_time()
-    assert layout_of(",".join(names).encode() + b"\n", contract).width == len(names)
-    for header in (reversed(names), (name.upper() for name in names), [*names, "more"]):
-        with pytest.raises(HeaderMismatch):
-            layout_of(",".join(header).encode() + b"\n", contract)
-    assert time.process_time() - start < 15
+
+    def compare() -> None:
+        assert layout_of(",".join(names).encode() + b"\n", contract).width == len(names)
+        for header in (reversed(names), (name.upper() for name in names), [*names, "more"]):
+            with pytest.raises(HeaderMismatch):
+                layout_of(",".join(header).encode() + b"\n", contract)
+
+    assert cpu_seconds(compare) < 2
 
 
 def test_more_columns_than_the_limit_are_refused_by_number() -> None:
