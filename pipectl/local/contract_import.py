@@ -30,27 +30,35 @@ _ODCS_OPTIONS = {
 }
 _ODCS_OPTIONS["integer"] = _ODCS_OPTIONS["date"] = _ODCS_OPTIONS["number"]
 _ODCS_OPTIONS["datetime"] = _ODCS_OPTIONS["time"] = _ODCS_OPTIONS["number"]
-# Patterns of Java's DateTimeFormatter, which ODCS uses, and of strptime.
+# Directives of strptime for the pattern letters of Java's DateTimeFormatter, which ODCS uses for
+# dates (`logicalTypeOptions.format`). A run of letters that is not here has no exact counterpart.
+# https://docs.oracle.com/en/java/javase/21/docs/api/java.base/java/time/format/DateTimeFormatter.html
 _JAVA = {
-    "yyyy": "%Y",
-    "yy": "%y",
-    "MMMM": "%B",
-    "MMM": "%b",
-    "MM": "%m",
-    "M": "%m",
-    "dd": "%d",
-    "d": "%d",
-    "HH": "%H",
+    "yyyy": "%Y",  # year of era, four digits
+    "uuuu": "%Y",  # year, four digits
+    "yy": "%y",  # year, two digits
+    "MMMM": "%B",  # name of the month
+    "MMM": "%b",  # name of the month, shortened
+    "MM": "%m",  # month, two digits
+    "M": "%m",  # month, one or two digits
+    "dd": "%d",  # day of the month, two digits
+    "d": "%d",  # day of the month, one or two digits
+    "HH": "%H",  # hour from 0 to 23
     "H": "%H",
-    "hh": "%I",
-    "mm": "%M",
-    "ss": "%S",
-    "SSS": "%f",
-    "a": "%p",
-    "XXX": "%z",
-    "Z": "%z",
-    "EEE": "%a",
+    "hh": "%I",  # hour from 1 to 12 of half a day
+    "h": "%I",
+    "mm": "%M",  # minute
+    "ss": "%S",  # second
+    "SSS": "%f",  # fraction of a second, three digits; strptime accepts one to six
+    "SSSSSS": "%f",
+    "a": "%p",  # AM or PM
+    "XXX": "%z",  # offset such as +01:30, or Z for zero
+    "Z": "%z",  # offset such as +0130
+    "EEE": "%a",  # name of the day of the week, shortened
+    "EEEE": "%A",  # name of the day of the week
 }
+# Optional sections begin with [ and end with ]; the other three are reserved.
+_JAVA_RESERVED = frozenset("[]{}#")
 _ISO = {"date": "%Y-%m-%d", "datetime": "%Y-%m-%dT%H:%M:%S", "time": "%H:%M:%S"}
 
 
@@ -83,23 +91,33 @@ def import_contract(path: Path, name: str | None = None) -> Imported:
 
 
 def _loaded(path: Path) -> dict[str, Any]:
-    text = path.read_text(encoding="utf-8-sig")
+    is_yaml = path.suffix.lower() in (".yaml", ".yml")
     try:
-        if path.suffix.lower() in (".yaml", ".yml"):
-            import yaml
-
-            document = yaml.safe_load(text)
-        else:
-            document = json.loads(text)
-    except ValueError as error:
-        raise PipectlError(f"{path}: expected JSON: {error}") from None
-    except Exception as error:
-        if type(error).__module__.partition(".")[0] != "yaml":
-            raise
-        raise PipectlError(f"{path}: expected YAML: {' '.join(str(error).split())}") from None
+        text = path.read_text(encoding="utf-8-sig")
+        document = _from_yaml(text) if is_yaml else json.loads(text)
+    except (ValueError, RecursionError) as error:
+        expected = "YAML" if is_yaml else "JSON"
+        raise PipectlError(f"{path}: expected {expected}: {' '.join(str(error).split())}") from None
     if not isinstance(document, dict):
         raise PipectlError(f"{path}: expected an object.")
     return document
+
+
+def _from_yaml(text: str) -> Any:
+    """A YAML document in which dates are text, as in JSON. Raises ValueError if it is invalid."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    Loader.yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in found if not tag.endswith(":timestamp")]
+        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    try:
+        return yaml.load(text, Loader)  # noqa: S506  # a SafeLoader
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from None
 
 
 def _chosen(kind: str, items: Sequence[Any], name: str | None) -> Mapping[str, Any]:
@@ -140,14 +158,20 @@ def _referenced(reference: str, folder: Path) -> Any:
 
 
 def _from_odcs(document: Mapping[str, Any], name: str | None) -> Imported:
+    version = str(document.get("apiVersion"))
+    if not version.startswith("v3."):
+        raise PipectlError(
+            f"The data contract has the apiVersion {version}; only version 3 of the standard can be"
+            " imported. Convert the contract to version 3 first."
+        )
     table = _chosen("table", document.get("schema") or [], name)
     notes: list[str] = []
-    columns = [one for one in table.get("properties") or [] if isinstance(one, dict)]
+    columns = [_checked_column(one) for one in table.get("properties") or []]
     fields = [_odcs_field(column, notes) for column in columns]
     schema: dict[str, Any] = {"fields": fields}
     keys = [one for one in columns if one.get("primaryKey")]
     if keys:
-        keys.sort(key=lambda one: one.get("primaryKeyPosition") or 0)
+        keys.sort(key=_key_position)
         schema["primaryKey"] = [_header_name(one) for one in keys]
     if table.get("quality") or any(column.get("quality") for column in columns):
         notes.append("quality rules are left out")
@@ -159,6 +183,19 @@ def _from_odcs(document: Mapping[str, Any], name: str | None) -> Imported:
         },
         notes,
     )
+
+
+def _checked_column(column: Any) -> Mapping[str, Any]:
+    if not isinstance(column, dict) or not column.get("name"):
+        raise PipectlError("A property of the table has no name. Add the name to the contract.")
+    if not isinstance(column.get("logicalTypeOptions") or {}, dict):
+        raise PipectlError(f"{column['name']}: logicalTypeOptions: expected an object.")
+    return column
+
+
+def _key_position(column: Mapping[str, Any]) -> int:
+    position = column.get("primaryKeyPosition")
+    return position if isinstance(position, int) else 0
 
 
 def _dataset_name(name: str) -> str:
@@ -181,17 +218,18 @@ def _odcs_field(column: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
         found["description"] = str(column["description"])
     if name != column["name"]:
         found["pipeline"] = {"outputName": str(column["name"])}
-    options = column.get("logicalTypeOptions") or {}
-    pattern = options.get("format")
+    options = dict(column.get("logicalTypeOptions") or {})
+    pattern = str(options.pop("format", None) or "")
     if kind in _ISO and pattern:
-        _set_date_format(found, kind, str(pattern), notes)
+        _set_date_format(found, kind, pattern, notes)
     elif kind == "string" and pattern in _ODCS_STRING_FORMATS:
         found["format"] = _ODCS_STRING_FORMATS[pattern]
-    constraints = {
-        option: options[option]
-        for option in _ODCS_OPTIONS.get(found["type"], ())
-        if option in options
-    }
+    elif pattern:
+        notes.append(f"{name}: the format {pattern!r} is left out")
+    known = _ODCS_OPTIONS.get(found["type"], ())
+    constraints = {option: options[option] for option in known if option in options}
+    left_out = [option for option in options if option not in known]
+    notes += [f"{name}: the option {option} is left out" for option in left_out]
     constraints |= {rule: True for rule in ("required", "unique") if column.get(rule)}
     if constraints:
         found["constraints"] = constraints
@@ -208,14 +246,27 @@ def _set_date_format(found: dict[str, Any], kind: str, pattern: str, notes: list
 
 
 def _strptime(pattern: str) -> str | None:
-    """The same pattern for strptime; None if a letter has no counterpart."""
+    """The same pattern for strptime; None if a part of it has no counterpart.
+
+    For example, `dd.MM.yyyy 'at' HH:mm` becomes `%d.%m.%Y at %H:%M`.
+    """
     parts = []
-    for found in _RUNS.finditer(pattern):
-        run = found["run"]
-        if run and run not in _JAVA:
+    for found in _PARTS.finditer(pattern):
+        if found["letters"]:
+            directive = _JAVA.get(found["letters"])
+            if directive is None:
+                return None
+            parts.append(directive)
+            continue
+        if found["other"] and (found["other"] in _JAVA_RESERVED or found["other"] == "'"):
             return None
-        parts.append(_JAVA[run] if run else (found["quoted"] or found["other"] or "'"))
+        # Two apostrophes are one, within quotes and outside of them.
+        text = found["other"] or found["quoted"].replace("''", "'") or "'"
+        parts.append(text.replace("%", "%%"))
     return "".join(parts)
 
 
-_RUNS = re.compile(r"'(?P<quoted>[^']*)'|(?P<run>(?P<letter>[A-Za-z])(?P=letter)*)|(?P<other>.)")
+_PARTS = re.compile(
+    r"'(?P<quoted>(?:[^']|'')*)'|(?P<letters>(?P<letter>[A-Za-z])(?P=letter)*)|(?P<other>.)",
+    re.DOTALL,
+)

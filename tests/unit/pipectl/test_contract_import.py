@@ -168,8 +168,80 @@ def test_other_documents_are_refused(tmp_path: Path, name: str, text: str, words
         ("d MMM yy", "%d %b %y"),
         ("yyyy-MM-dd'T'HH:mm:ssXXX", "%Y-%m-%dT%H:%M:%S%z"),
         ("hh:mm a", "%I:%M %p"),
+        ("uuuu-MM-dd'T'HH:mm:ss.SSSZ", "%Y-%m-%dT%H:%M:%S.%f%z"),
+        ("dd.MM.yyyy 'o''clock' ''HH''", "%d.%m.%Y o'clock '%H'"),
+        ("HH:mm '100%'", "%H:%M 100%%"),
         ("YYYY-ww", None),
+        ("yyyyy-MM-dd", None),
+        ("yyyy-MM-dd[ HH:mm]", None),
+        ("yyyy-MM-dd 'at", None),
     ],
 )
 def test_patterns_of_java_are_translated(java: str, strptime: str | None) -> None:
     assert _strptime(java) == strptime
+
+
+def odcs(columns: str, version: str = "v3.0.2") -> str:
+    return (
+        f"{{kind: DataContract, apiVersion: {version},"
+        f" schema: [{{name: t, properties: [{columns}]}}]}}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("column", "note"),
+    [
+        ("{name: a, logicalType: date, logicalTypeOptions: {format: YYYY-ww}}", "'YYYY-ww'"),
+        ("{name: a, logicalType: string, logicalTypeOptions: {format: ipv4}}", "format 'ipv4'"),
+        ("{name: a, logicalType: integer, logicalTypeOptions: {multipleOf: 5}}", "multipleOf"),
+        ("{name: a, logicalType: integer, logicalTypeOptions: {maxLength: 5}}", "maxLength"),
+    ],
+)
+def test_whatever_a_contract_of_ours_lacks_is_noted(tmp_path: Path, column: str, note: str) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(odcs(column))
+    result = run(path)
+
+    assert result.exit_code == 0, result.output
+    assert note in result.output
+    assert " is left out" in result.output
+    (field,) = printed(result)["schema"]["fields"]
+    assert field.keys() == {"name", "type"}
+
+
+def test_dates_in_yaml_are_bounds_as_they_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(odcs("{name: a, logicalType: date, logicalTypeOptions: {minimum: 2020-01-31}}"))
+    result = run(path)
+
+    assert result.exit_code == 0, result.output
+    assert printed(result)["schema"]["fields"][0]["constraints"] == {"minimum": "2020-01-31"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (odcs("{name: a}", version="v2.2.2"), "has the apiVersion v2.2.2; only version 3"),
+        (odcs("{logicalType: date}"), "A property of the table has no name"),
+        (odcs("a"), "A property of the table has no name"),
+        (odcs("{name: a, logicalTypeOptions: [x]}"), "a: logicalTypeOptions: expected an object"),
+    ],
+)
+def test_a_data_contract_that_is_damaged_or_old_is_an_error(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(text)
+    result = run(path)
+
+    assert result.exit_code == 1
+    assert words in " ".join(result.output.split())
+
+
+def test_a_document_that_is_not_utf_8_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(b"{\xff}")
+    result = run(path)
+
+    assert result.exit_code == 1
+    assert "expected JSON: 'utf-8' codec can't decode" in result.output
