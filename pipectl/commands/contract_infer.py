@@ -15,7 +15,7 @@ from shared.text import exact_json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipectl.local.infer.file_reading import FileSample, Wishes
+    from pipectl.local.infer.file_reading import FileSample, ReadingOptions
     from pipectl.local.infer.inference import Inference, Options
 
 _SAMPLE_BYTES = 4 * 1024 * 1024
@@ -95,7 +95,7 @@ def infer(
     if out is not None and out.exists() and not force:
         raise UsageError(f"{out} exists. Pass --force to overwrite it, or name another file.")
     options = Options(
-        wishes=_wishes(encoding, delimiter, header_rows, no_header=no_header),
+        reading=_reading_options(encoding, delimiter, header_rows, no_header=no_header),
         strict=strict,
         proposals=propose,
         dataset=dataset_for(dataset, None),
@@ -164,10 +164,10 @@ def _document(path: Path) -> dict[str, Any]:
     return document
 
 
-def _wishes(
+def _reading_options(
     encoding: str | None, delimiter: str | None, header_rows: tuple[int, ...], *, no_header: bool
-) -> Wishes:
-    from pipectl.local.infer.file_reading import Wishes
+) -> ReadingOptions:
+    from pipectl.local.infer.file_reading import ReadingOptions
 
     if no_header and header_rows:
         raise click.UsageError("--no-header and --header-row can't be used together.")
@@ -176,7 +176,7 @@ def _wishes(
         _valid("--delimiter", dialect={"delimiter": delimiter})
     if encoding is not None:
         _valid("--encoding", encoding=encoding)
-    return Wishes(
+    return ReadingOptions(
         encoding=encoding,
         delimiter=delimiter,
         header_rows=tuple(sorted(set(header_rows))),

@@ -93,6 +93,7 @@ def _compare_fields(old: Contract, new: Contract) -> Iterator[Change]:
         if alias in known and field.name not in known
     }
     current = {field.name: field for field in new.fields}
+    successors = set(renamed.values())
     for field in old.fields:
         path = f"fields.{field.name}"
         successor = current.get(renamed.get(field.name, field.name))
@@ -103,7 +104,7 @@ def _compare_fields(old: Contract, new: Contract) -> Iterator[Change]:
             yield Change(path, f"renamed to {successor.name!r}, and still accepted as an alias")
         yield from _compare_field(path, field, successor)
     for field in new.fields:
-        if field.name not in known and field.name not in renamed.values():
+        if field.name not in known and field.name not in successors:
             yield _added(f"fields.{field.name}", field, new)
     shared = [field.name for field in old.fields if field.name in current]
     order = [field.name for field in new.fields if field.name in known]
@@ -172,8 +173,9 @@ def _compare_type(path: str, old: Field, new: Field) -> Iterator[Change]:
 
 
 def _compare_texts(path: str, old: Sequence[str], new: Sequence[str]) -> Iterator[Change]:
-    gone = [text for text in old if text not in new]
-    more = [text for text in new if text not in old]
+    known, current = set(old), set(new)
+    gone = [text for text in old if text not in current]
+    more = [text for text in new if text not in known]
     if gone:
         yield Change(path, f"without {_listed(gone)}", ("files",))
     if more:

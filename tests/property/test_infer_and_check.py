@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipectl.commands.check import command
-from pipectl.local.infer.file_reading import FileSample, Wishes
+from pipectl.local.infer.file_reading import FileSample, ReadingOptions
 from pipectl.local.infer.inference import Options, infer_contract
 from tabular.errors import TabularError
 
@@ -57,7 +57,7 @@ def files(draw: st.DrawFn) -> bytes:
 @settings(max_examples=60, deadline=None)
 @given(files(), st.booleans(), st.booleans())
 def test_the_exceptions_are_the_faults(content: bytes, strict: bool, proposals: bool) -> None:
-    options = Options(Wishes(delimiter=";"), strict=strict, proposals=proposals)
+    options = Options(ReadingOptions(delimiter=";"), strict=strict, proposals=proposals)
     try:
         inference = infer_contract([FileSample("a.csv", content, len(content))], options)
     except TabularError:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from io import BytesIO
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipectl.local.infer.file_reading import faults_of
 from pipectl.local.small_files import check_small
 from tabular.errors import TabularError
-from tabular.reading.split import Split
-from tabular.transform import transform
 from tests.unit.tabular.engine import contract_of, layout_of
 
 CONTRACTS = (
@@ -49,20 +45,8 @@ def test_both_ways_find_the_same(
     small = check_small(content, layout)
     if small is None:
         return
-    rejected = BytesIO()
-    split = Split.whole(layout)
-    part = transform(
-        [content[split.start :]],
-        layout,
-        split,
-        file_id="",
-        processed_at="",
-        processed=None,
-        rejected=rejected,
-        corrections=None,
-    )
-    found = [json.loads(line) for line in rejected.getvalue().splitlines()]
-    assert small.record_count == part.record_count
+    found, record_count = faults_of(content, layout)
+    assert small.record_count == record_count
     assert small.rejects == [
         {name: reject[name] for name in ("row", "line", "byte_offset", "errors")}
         for reject in found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -50,24 +51,12 @@ def report(inference: Inference) -> dict[str, Any]:
                 "value_count": column.values,
                 "facts": list(column.facts),
                 "doubts": list(column.doubts),
-                "exceptions": [_failure(failure) for failure in column.exceptions],
+                "exceptions": [asdict(failure) for failure in column.exceptions],
             }
             for column in inference.columns
         ],
-        "faults": [_failure(failure) for failure in inference.failures],
+        "faults": [asdict(failure) for failure in inference.failures],
         "unread": [{"file": name, "message": reason} for name, reason in inference.unread],
-    }
-
-
-def _failure(failure: Failure) -> dict[str, Any]:
-    return {
-        "file": failure.file,
-        "row": failure.row,
-        "line": failure.line,
-        "field": failure.field,
-        "code": failure.code,
-        "message": failure.message,
-        "value": failure.value,
     }
 
 
@@ -106,8 +95,10 @@ def _failures(failures: Sequence[Failure], *, several: bool) -> Iterator[str]:
     """Say which values of known fields are rejected, and which records as a whole."""
     whole = {(one.file, one.row) for one in failures if one.field is None or one.value is None}
     values = [one for one in failures if (one.file, one.row) not in whole]
-    for field in dict.fromkeys(one.field for one in values):
-        rejected = [one for one in values if one.field == field]
+    by_field: dict[str | None, list[Failure]] = {}
+    for one in values:
+        by_field.setdefault(one.field, []).append(one)
+    for field, rejected in by_field.items():
         listed = ", ".join(_place(one, several) for one in rejected[:_SHOWN])
         more = f" and {len(rejected) - _SHOWN} more" if len(rejected) > _SHOWN else ""
         yield f"  {field}: {_count(len(rejected), 'value')} rejected: {listed}{more}"

@@ -66,15 +66,15 @@ class FileSample:
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What the user has set; None is found from the file."""
+class ReadingOptions:
+    """How to read a file, as far as the user says so; None is found from the file."""
 
     encoding: str | None = None
     delimiter: str | None = None
     header_rows: tuple[int, ...] = ()
     header: bool = True
     dialect: Dialect | None = None
-    """The whole dialect; the other two are then ignored."""
+    """The whole dialect; `delimiter`, `header_rows` and `header` are then ignored."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,9 @@ class FileReading:
 
 
 @dataclass
-class _Said:
+class _Findings:
+    """What was found, and what a person should check, in words."""
+
     statements: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
 
@@ -115,13 +117,13 @@ class CannotDecide(UnreadableFile):
     """The file can be read in several ways, or in no known way; options have to say how."""
 
 
-def read_file(sample: FileSample, wishes: Wishes) -> FileReading:
+def read_file(sample: FileSample, options: ReadingOptions) -> FileReading:
     """Find how a file is read, and read the sample's records as text.
 
     Raises a TabularError if it is no CSV, or CannotDecide, whose message names the options that
     decide.
     """
-    said = _Said()
+    findings = _Findings()
     if not sample.content:
         raise EmptyFile(
             f"The file {sample.name} is empty. Upload it again with a header and records."
@@ -134,29 +136,29 @@ def read_file(sample: FileSample, wishes: Wishes) -> FileReading:
     what = binary_format(content)
     if what:
         raise UnsupportedFormat(refusal(what))
-    encoding, mark = _settle_encoding(content, whole, wishes, said)
+    encoding, mark = _choose_encoding(content, whole, options, findings)
     body = content[mark:]
     body = strip_end_marks(body, encoding) if whole else body[: encoding.lines_end(body)]
     text, _ = encoding.to_utf8(body)
-    if wishes.header and (what := text_format(text, complete=whole)):
+    if options.header and (what := text_format(text, complete=whole)):
         raise UnsupportedFormat(refusal(what))
     rows = Sample.of(text, complete=whole)
     if not text.strip():
         raise EmptyFile("The file has no content but blank lines.")
     preferred = DELIMITERS.get(opened.suffix or "")
-    dialect = wishes.dialect or _settle_dialect(rows, wishes, preferred, said)
-    dialect, labels = _settle_header(rows, dialect, wishes, said)
+    dialect = options.dialect or _choose_dialect(rows, options, preferred, findings)
+    dialect, labels = _choose_header(rows, dialect, options, findings)
     layout = _layout(content, encoding.name, dialect, labels, whole=whole)
     content = content if whole else content[: _end_of_records(content, layout)]
     layout = replace(layout, size=len(content))
     if layout.trailing_delimiter:
-        said.statements.append(
+        findings.statements.append(
             "every line ends with a delimiter: the nameless last column is ignored"
         )
     columns, rejects, records, last = _read_columns(content, layout)
     codes = Counter(fault["code"] for reject in rejects for fault in reject["errors"][:1])
     if whole and records:
-        _say_footer(rejects, records, last, said)
+        _say_footer(rejects, records, last, findings)
     return FileReading(
         name=sample.name,
         content=content,
@@ -168,8 +170,8 @@ def read_file(sample: FileSample, wishes: Wishes) -> FileReading:
         records=records,
         blank_records=codes["blank-row"],
         faulty_records=len(rejects) - codes["blank-row"],
-        statements=tuple(said.statements),
-        doubts=tuple(said.doubts),
+        statements=tuple(findings.statements),
+        doubts=tuple(findings.doubts),
     )
 
 
@@ -182,20 +184,20 @@ def text_fields(labels: Iterable[str]) -> tuple[Field, ...]:
     return tuple(Field(label, label) for label in labels)
 
 
-def _settle_encoding(
-    content: bytes, whole: bool, wishes: Wishes, said: _Said
+def _choose_encoding(
+    content: bytes, whole: bool, options: ReadingOptions, findings: _Findings
 ) -> tuple[Encoding, int]:
     """The encoding, and the length of the byte order mark."""
     for mark, name in BOMS:
         if content.startswith(mark):
-            said.statements.append(f"encoding {name}, as its byte order mark says")
+            findings.statements.append(f"encoding {name}, as its byte order mark says")
             return Encoding(name), len(mark)
-    if wishes.encoding is not None:
-        return find_encoding(wishes.encoding), 0
+    if options.encoding is not None:
+        return find_encoding(options.encoding), 0
     if b"\0" in content[: line_end(content, 0)]:
         wide = wide_encoding(content)
         if wide is not None:
-            said.statements.append(f"encoding {wide}: the first line is text in it")
+            findings.statements.append(f"encoding {wide}: the first line is text in it")
             return Encoding(wide), 0
     utf8 = Encoding("utf-8")
     lines = content if whole else content[: utf8.lines_end(content)]
@@ -204,7 +206,7 @@ def _settle_encoding(
     if likely is None:
         return utf8, 0
     first = lines.splitlines()[bad[0]].decode(likely, "replace")
-    said.doubts.append(
+    findings.doubts.append(
         f"encoding {likely} is a guess: {len(bad)} of {count_lines(text)} lines are not valid "
         f"UTF-8, and all are valid {likely}; line {bad[0] + 1} then has {_around(first)!r}. "
         "Set another one with --encoding."
@@ -219,10 +221,12 @@ def _around(line: str) -> str:
     return line[start : start + _SHOWN_CHARACTERS].strip()
 
 
-def _settle_dialect(rows: Sample, wishes: Wishes, preferred: str | None, said: _Said) -> Dialect:
+def _choose_dialect(
+    rows: Sample, options: ReadingOptions, preferred: str | None, findings: _Findings
+) -> Dialect:
     """The delimiter, quotes and header row; `preferred` is the delimiter of the file's suffix."""
-    if wishes.delimiter is not None or wishes.header_rows or not wishes.header:
-        return _best_of(rows, wishes)
+    if options.delimiter is not None or options.header_rows or not options.header:
+        return _best_of(rows, options)
     try:
         dialect = detect_dialect(rows.text, complete=rows.complete, preferred=preferred)
     except UnreadableFile as error:
@@ -230,47 +234,47 @@ def _settle_dialect(rows: Sample, wishes: Wishes, preferred: str | None, said: _
             raise CannotDecide(
                 f"{error} Choose one with --delimiter, such as --delimiter ';' or --delimiter ','."
             ) from None
-        _say_advice(rows, error.advice, str(error), said)
+        _say_advice(rows, error.advice, str(error), findings)
         return error.advice
     first = next((number for number, _ in rows_of(rows, dialect)), 1)
     return replace(dialect, header_rows=(first,)) if first > 1 else dialect
 
 
-def _say_advice(rows: Sample, dialect: Dialect, message: str, said: _Said) -> None:
+def _say_advice(rows: Sample, dialect: Dialect, message: str, findings: _Findings) -> None:
     """Report what was decided for a file that the engine would refuse without a contract."""
     reading = Reading.of(rows, dialect)
     if not dialect.header:
-        said.doubts.append(
+        findings.doubts.append(
             "the first row reads like a record, so the file has no header: the fields are called "
             "field1, field2 and so on. Rename them, or pass --header-row 1 if it is the header."
         )
     elif dialect.header_rows != (1,):
-        said.statements.append(
+        findings.statements.append(
             f"header in row {dialect.header_rows[0]}: {len(reading.sound)} of "
             f"{len(reading.records)} records have its {reading.width} columns"
         )
     elif dialect.quote_char is None:
-        said.statements.append("cells are not quoted: quotes occur within them")
+        findings.statements.append("cells are not quoted: quotes occur within them")
     elif dialect.quote_char != '"':
-        said.statements.append(f"cells are quoted with {dialect.quote_char}")
+        findings.statements.append(f"cells are quoted with {dialect.quote_char}")
     elif dialect.skip_initial_space:
-        said.statements.append("spaces between delimiters and quotes are ignored")
+        findings.statements.append("spaces between delimiters and quotes are ignored")
     else:
-        said.doubts.append(f"{_word(dialect.delimiter)} as delimiter is a guess. {message}")
+        findings.doubts.append(f"{_word(dialect.delimiter)} as delimiter is a guess. {message}")
 
 
-def _best_of(rows: Sample, wishes: Wishes) -> Dialect:
+def _best_of(rows: Sample, options: ReadingOptions) -> Dialect:
     """The dialect with what the user has set, and the delimiter that most records agree on."""
-    delimiters = (wishes.delimiter,) if wishes.delimiter is not None else _DELIMITERS
-    header_rows = wishes.header_rows or Dialect.header_rows
-    best = Dialect(header=wishes.header, header_rows=header_rows)
+    delimiters = (options.delimiter,) if options.delimiter is not None else _DELIMITERS
+    header_rows = options.header_rows or Dialect.header_rows
+    best = Dialect(header=options.header, header_rows=header_rows)
     most: tuple[float, int] = (-1.0, 0)
     for delimiter in delimiters:
         dialect = replace(best, delimiter=delimiter)
-        if wishes.header:
+        if options.header:
             reading = Reading.of(rows, dialect)
             score = (reading.fitting if reading.labels else -1.0, reading.width)
-            if reading.width == 1 and wishes.delimiter is None:
+            if reading.width == 1 and options.delimiter is None:
                 score = (min(score[0], 0.0), 1)
         else:
             widths = Counter(len(row) for _, row in rows_of(rows, dialect) if row is not None)
@@ -281,8 +285,8 @@ def _best_of(rows: Sample, wishes: Wishes) -> Dialect:
     return best
 
 
-def _settle_header(
-    rows: Sample, dialect: Dialect, wishes: Wishes, said: _Said
+def _choose_header(
+    rows: Sample, dialect: Dialect, options: ReadingOptions, findings: _Findings
 ) -> tuple[Dialect, tuple[str, ...]]:
     """The dialect with its header rows, and the names of the columns."""
     if not dialect.header:
@@ -298,27 +302,27 @@ def _settle_header(
             "Name its row with --header-row, or pass --no-header."
         )
     labels = _named(reading.labels)
-    groups = None if wishes.header_rows else _groups_above(rows, dialect, reading)
+    groups = None if options.header_rows else _groups_above(rows, dialect, reading)
     if groups is not None:
         grouped = replace(dialect, header_rows=(groups, *dialect.header_rows))
         names = _named(Reading.of(rows, grouped).labels or [])
         if _are_names(names):
-            _say_two_rows(grouped, len(names), said)
+            _say_two_rows(grouped, len(names), findings)
             return grouped, names
     if _are_names(labels):
-        return _with_second_row(rows, dialect, reading, wishes, said), labels
-    if not wishes.header_rows and len(dialect.header_rows) == 1:
+        return _with_second_row(rows, dialect, reading, options, findings), labels
+    if not options.header_rows and len(dialect.header_rows) == 1:
         joined = replace(dialect, header_rows=(*dialect.header_rows, _row_after(rows, dialect)))
         both = Reading.of(rows, joined)
         if _fills_gaps(reading, both) and _are_names(_named(both.labels or [])):
-            _say_two_rows(joined, both.width, said)
+            _say_two_rows(joined, both.width, findings)
             return joined, _named(both.labels or [])
-    return _by_position(rows, dialect, reading, said)
+    return _by_position(rows, dialect, reading, findings)
 
 
-def _say_two_rows(dialect: Dialect, width: int, said: _Said) -> None:
+def _say_two_rows(dialect: Dialect, width: int, findings: _Findings) -> None:
     first, second = dialect.header_rows
-    said.statements.append(
+    findings.statements.append(
         f"header in rows {first} and {second}: together they name all {width} columns"
     )
 
@@ -367,11 +371,11 @@ def _is_wordy(cell: str) -> bool:
 
 
 def _with_second_row(
-    rows: Sample, dialect: Dialect, reading: Reading, wishes: Wishes, said: _Said
+    rows: Sample, dialect: Dialect, reading: Reading, options: ReadingOptions, findings: _Findings
 ) -> Dialect:
     """The dialect without the row after the header if it contains units or labels, not a record."""
     records = reading.sound
-    if wishes.header_rows or len(dialect.header_rows) > 1 or len(records) < 4:
+    if options.header_rows or len(dialect.header_rows) > 1 or len(records) < 4:
         return dialect
     second, others = records[0], records[1:]
     if reading.records[0] != second or any(
@@ -385,8 +389,8 @@ def _with_second_row(
         second[place].strip().lower() in ("na", "n/a", "null", "none", "nan") for place in typed
     ):
         return dialect
-    line = _line_of_row(rows, dialect, _row_after(rows, dialect))
-    said.doubts.append(
+    line = _lines_of_rows(rows, dialect, _row_after(rows, dialect))[-1]
+    findings.doubts.append(
         f"row {_row_after(rows, dialect)} looks like labels or units under the header, because "
         f"{len(typed)} columns have numbers or dates below it: it is skipped (commentRows). To "
         "make it a part of the names, pass --header-row for both rows."
@@ -402,7 +406,7 @@ def _is_typed(cells: Sequence[str]) -> bool:
 
 
 def _by_position(
-    rows: Sample, dialect: Dialect, reading: Reading, said: _Said
+    rows: Sample, dialect: Dialect, reading: Reading, findings: _Findings
 ) -> tuple[Dialect, tuple[str, ...]]:
     """Columns without usable names: they get names, and are known by their position."""
     labels = list(reading.labels or ())
@@ -413,12 +417,13 @@ def _by_position(
         last = _row_after(rows, dialect)
         labels = _under_merged_cells(labels, second)
     numbers = [number for number, _ in rows_of(rows, dialect) if number <= last]
-    lines = tuple(_line_of_row(rows, dialect, number) for number in numbers)
+    begins = _lines_of_rows(rows, dialect, last)
+    lines = tuple(begins[number - 1] for number in numbers)
     names = _unique(labels)
     twice = len(labels) - len({label.strip() for label in labels if label.strip()}) - blank
     problems = [f"{blank} of {len(labels)} names are blank"] if blank else []
     problems += [f"{twice} names occur more than once"] if twice > 0 else []
-    said.doubts.append(
+    findings.doubts.append(
         f"the header does not name every column ({', '.join(problems) or 'names are missing'}): "
         "the fields are known by their position and have names of their own, and the first "
         f"{last} row{'s are' if last > 1 else ' is'} skipped. A file with columns in another order "
@@ -438,27 +443,28 @@ def _under_merged_cells(first: Sequence[str], second: Sequence[str]) -> list[str
 
 def _unique(labels: Sequence[str]) -> tuple[str, ...]:
     """Names that are not blank and differ: `total`, `total_2`, `field7`."""
-    names: list[str] = []
+    names: dict[str, None] = {}
+    # How often a name was tried with a number: thousands of columns can have the same name.
+    numbers: Counter[str] = Counter()
     for number, label in enumerate(labels, 1):
         name = wanted = label.strip() or f"field{number}"
-        again = 1
         while name in names:
-            again += 1
-            name = f"{wanted}_{again}"
-        names.append(name)
+            numbers[wanted] += 1
+            name = f"{wanted}_{numbers[wanted] + 1}"
+        names[name] = None
     return tuple(names)
 
 
-def _line_of_row(rows: Sample, dialect: Dialect, wanted: int) -> int:
-    """The physical line on which a row begins; both are counted from 1."""
+def _lines_of_rows(rows: Sample, dialect: Dialect, last: int) -> list[int]:
+    """The physical lines on which the rows up to `last` begin; both are counted from 1."""
     grammar = Grammar(dialect)
-    line, start = 1, 0
-    for _ in range(wanted - 1):
+    lines, start = [1], 0
+    while len(lines) < last:
         end = grammar.record_end(rows.text, start, complete=rows.complete)
         end = end if end > 0 else line_end(rows.text, start)
-        line += count_lines(rows.text[start:end])
+        lines.append(lines[-1] + count_lines(rows.text[start:end]))
         start = end
-    return line
+    return lines
 
 
 def _layout(
@@ -567,21 +573,21 @@ def faults_of(content: bytes, layout: Layout) -> tuple[list[dict[str, Any]], int
 
 
 def _say_footer(
-    rejects: Sequence[Mapping[str, Any]], records: int, last: Sequence[str], said: _Said
+    rejects: Sequence[Mapping[str, Any]], records: int, last: Sequence[str], findings: _Findings
 ) -> None:
     """Say that the last rows look like a footer: rows of another width, or a total."""
     lines = [reject["line"] for reject in _trailing(rejects, records)]
     if len(lines) == 1:
-        said.doubts.append(
+        findings.doubts.append(
             f"the last row (line {lines[0]}) is not a record: is it a footer? {_NO_FOOTERS}"
         )
     elif lines:
-        said.doubts.append(
+        findings.doubts.append(
             f"the last {len(lines)} rows (lines {lines[0]} to {lines[-1]}) are not records: "
             f"are they a footer? {_NO_FOOTERS}"
         )
     elif any(cell.strip().rstrip(":").lower() in _TOTAL_WORDS for cell in last):
-        said.doubts.append(
+        findings.doubts.append(
             "the last record looks like a total. It is published like every other record; have the "
             "file exported without it."
         )

@@ -12,7 +12,7 @@ from pipectl.local.infer.column_types import Column, Typed, resolved, type_colum
 from pipectl.local.infer.file_reading import (
     FileReading,
     FileSample,
-    Wishes,
+    ReadingOptions,
     faults_of,
     read_file,
     read_with,
@@ -91,7 +91,7 @@ class Inference:
 class Options:
     """How to infer: see the options of `pipectl contract infer`."""
 
-    wishes: Wishes = field(default_factory=Wishes)
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
     strict: bool = False
     proposals: bool = False
     dataset: str | None = None
@@ -104,7 +104,7 @@ def infer_contract(samples: Sequence[FileSample], options: Options | None = None
     Raises the first file's TabularError or CannotDecide if no file can be read.
     """
     options = options or Options()
-    readings, unread = _read_all(samples, options.wishes)
+    readings, unread = _read_all(samples, options.reading)
     first = readings[0]
     labels, match, differences = _common_labels(readings)
     columns = _merged(labels, readings)
@@ -150,16 +150,16 @@ def update_contract(
     """
     options = options or Options()
     contract = parse_contract(dict(document), output_formats=_formats())
-    wishes = replace(
-        options.wishes,
-        encoding=options.wishes.encoding or contract.encoding,
-        dialect=contract.dialect if not _sets_dialect(options.wishes) else None,
+    reading_options = replace(
+        options.reading,
+        encoding=options.reading.encoding or contract.encoding,
+        dialect=contract.dialect if not _sets_dialect(options.reading) else None,
     )
-    if wishes.dialect is not None and not wishes.dialect.header:
+    if reading_options.dialect is not None and not reading_options.dialect.header:
         raise TabularError(
             "Files of this contract have no header, so new columns have no names. Add them by hand."
         )
-    readings, unread = _read_all(samples, wishes)
+    readings, unread = _read_all(samples, reading_options)
     labels, _, differences = _common_labels(readings)
     fields = as_fields(labels, contract)
     known = {field.name for field in contract.fields}
@@ -170,7 +170,8 @@ def update_contract(
         column.name: _field(column, found) for column, found in zip(columns, typed, strict=True)
     }
     updated = _with_fields(document, fields, added)
-    lacking = [field.name for field in contract.fields if field.name not in fields]
+    present = set(fields)
+    lacking = [field.name for field in contract.fields if field.name not in present]
     notes = [f"{name!r}: a new column" for name in new]
     notes += [f"{name!r} is in the contract and in none of the files" for name in lacking]
     if added and contract.fields_match in ("exact", "equal") and contract.missing_columns == "fail":
@@ -192,14 +193,14 @@ def update_contract(
 
 
 def _read_all(
-    samples: Sequence[FileSample], wishes: Wishes
+    samples: Sequence[FileSample], reading_options: ReadingOptions
 ) -> tuple[list[FileReading], list[tuple[str, str]]]:
     """The files that can be read, and the names of the others with the reasons."""
     readings: list[FileReading] = []
     problems: list[tuple[str, TabularError]] = []
     for sample in samples:
         try:
-            readings.append(read_file(sample, wishes))
+            readings.append(read_file(sample, reading_options))
         except TabularError as error:
             problems.append((sample.name, error))
     if not readings:
@@ -207,8 +208,12 @@ def _read_all(
     return readings, [(name, str(error)) for name, error in problems]
 
 
-def _sets_dialect(wishes: Wishes) -> bool:
-    return wishes.delimiter is not None or bool(wishes.header_rows) or not wishes.header
+def _sets_dialect(reading_options: ReadingOptions) -> bool:
+    return (
+        reading_options.delimiter is not None
+        or bool(reading_options.header_rows)
+        or not reading_options.header
+    )
 
 
 def _formats() -> list[str]:
@@ -227,15 +232,9 @@ def _common_labels(
 ) -> tuple[list[str], str, tuple[str, ...]]:
     """The columns of all files, the `fieldsMatch` that accepts them, and the differences."""
     labels = list(readings[0].labels)
-    known = set(labels)
     differences: list[str] = []
     for reading in readings[1:]:
-        for place, label in enumerate(reading.labels):
-            if label not in known:
-                known.add(label)
-                # Its place is that in its own file: after the column that precedes it there.
-                before = labels.index(reading.labels[place - 1]) + 1 if place else 0
-                labels.insert(before, label)
+        labels = _with_columns_of(labels, reading.labels)
     match = "exact"
     names = {reading.name: frozenset(reading.labels) for reading in readings}
     for label in labels:
@@ -253,6 +252,30 @@ def _common_labels(
             differences.append(f"{reading.name} has its columns in another order")
     differences += _different_settings(readings)
     return labels, match, tuple(differences)
+
+
+def _with_columns_of(labels: Sequence[str], others: Sequence[str]) -> list[str]:
+    """The labels and those that only `others` has, each after the one that precedes it there.
+
+    For example, `id, price` and `id, day, price, note` become `id, day, price, note`.
+    """
+    known: set[str | None] = set(labels)
+    following: dict[str | None, str] = {}
+    before = None
+    for label in others:
+        if label not in known:
+            known.add(label)
+            following[before] = label
+        before = label
+    found: list[str] = []
+    for known_label in (None, *labels):
+        if known_label is not None:
+            found.append(known_label)
+        added = following.get(known_label)
+        while added is not None:
+            found.append(added)
+            added = following.get(added)
+    return found
 
 
 def _different_settings(readings: Sequence[FileReading]) -> list[str]:
@@ -348,14 +371,9 @@ def _with_fields(
 ) -> dict[str, Any]:
     """The document with new fields, each after the field that is before it in the file."""
     schema = document.get("schema", document)
-    fields = list(schema.get("fields", ()))
-    for place, label in enumerate(labels):
-        if label not in added:
-            continue
-        names = [field["name"] for field in fields]
-        before = labels[place - 1] if place else None
-        at = names.index(before) + 1 if before in names else (0 if place == 0 else len(fields))
-        fields.insert(at, added[label])
+    known = {field["name"]: field for field in schema.get("fields", ())}
+    by_name = {**added, **known}
+    fields = [by_name[name] for name in _with_columns_of(list(known), labels)]
     if "schema" in document:
         return {**document, "schema": {**schema, "fields": fields}}
     return {**document, "fields": fields}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from pipectl.local.infer.file_reading import FileSample, Wishes
+from pipectl.local.infer.file_reading import FileSample, ReadingOptions
 from pipectl.local.infer.inference import Options, infer_contract
 from tabular.contract.descriptor import parse_contract
 from tabular.reading.layout import read_layout
@@ -77,8 +77,8 @@ def inferred(
 ) -> Inference:
     """The contract that is inferred from a file that is `content`, or begins with it."""
     sample = FileSample(name, content, size or len(content))
-    wishes = Wishes(encoding=encoding, dialect=dialect)
-    return infer_contract([sample], Options(wishes=wishes, **options))
+    reading = ReadingOptions(encoding=encoding, dialect=dialect)
+    return infer_contract([sample], Options(reading=reading, **options))
 
 
 def run(

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import gzip
+import time
 from datetime import date
 from typing import Any
 
 import pytest
 
-from pipectl.local.infer.file_reading import FileSample, Wishes
-from pipectl.local.infer.inference import Inference, Options, infer_contract, update_contract
+from pipectl.local.infer.file_reading import FileSample, ReadingOptions, _unique
+from pipectl.local.infer.inference import (
+    Inference,
+    Options,
+    _with_columns_of,
+    infer_contract,
+    update_contract,
+)
 from tabular.contract.descriptor import parse_contract
 from tabular.errors import EmptyFile, InvalidContract, UnreadableFile, UnsupportedFormat
 from tabular.model import Dialect
@@ -431,8 +438,8 @@ def test_the_error_about_an_ambiguous_delimiter_names_the_option_that_decides() 
         infer(text)
 
     data = text.encode()
-    wishes = Wishes(delimiter=";")
-    decided = infer_contract([FileSample("a.csv", data, len(data))], Options(wishes=wishes))
+    reading = ReadingOptions(delimiter=";")
+    decided = infer_contract([FileSample("a.csv", data, len(data))], Options(reading=reading))
     assert [field["name"] for field in decided.document["schema"]["fields"]] == ["a", "b,c"]
 
 
@@ -532,3 +539,27 @@ def test_a_proposal_of_an_update_is_about_new_columns_only() -> None:
     assert fields[0] == {"name": "a", "type": "integer"}
     assert fields[1]["constraints"] == {"required": True}
     assert contract_of(*fields) is not None
+
+
+def test_columns_of_the_same_name_are_numbered() -> None:
+    names = [field["name"] for field in infer("a,a,a_2,a\n1,2,3,4\n").document["schema"]["fields"]]
+
+    assert names == ["a", "a_2", "a_2_2", "a_3"]
+
+
+def test_new_columns_of_a_file_follow_the_column_before_them() -> None:
+    inference = infer_contract(samples("b,d\n1,2\n", "a,b,c,c2,d,e\n1,2,3,4,5,6\n", "x,b\n1,2\n"))
+    names = [field["name"] for field in inference.document["schema"]["fields"]]
+
+    assert names == ["x", "a", "b", "c", "c2", "d", "e"]
+
+
+def test_a_header_of_equal_or_new_names_takes_linear_time() -> None:
+    started = time.process_time()
+    names = _unique(["a"] * 50_000)
+    columns = _with_columns_of([f"a{n}" for n in range(50_000)], [f"b{n}" for n in range(50_000)])
+
+    # Measured: 0.1 s. A search through the names for each name takes more than ten seconds.
+    assert time.process_time() - started < 2
+    assert len(set(names)) == 50_000
+    assert len(columns) == 100_000
