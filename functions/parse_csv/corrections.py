@@ -126,9 +126,9 @@ def _write(
     if upload is not None:
         if not base.generated:
             raise InvalidCorrections(
-                "The file has no rejected rows to correct:  none were rejected, or "
-                "they were deleted, 15 days after the file failed. Rerun the file, and correct the "
-                "rows that it then rejects."
+                "The file has no rejected rows to correct: none were rejected, or they were "
+                "deleted, 15 days after the file failed. Rerun the file, and correct the rows that "
+                "it then rejects."
             )
         if upload.size > MAX_CORRECTED_BYTES:
             raise too_large(upload.size)
