@@ -70,14 +70,16 @@ def replace(bucket: str, key: str, rank: Rank, write: Callable[[Condition], None
 
 
 def replace_small(bucket: str, key: str, rank: Rank, body: bytes) -> Rank | None:
-    """Publish an object from memory, as `replace` does; its media type follows from its key."""
+    """Publish an object from memory with one request, as `replace` does.
+
+    Its media type follows from its key.
+    """
     properties = storage.Properties(
         ContentType=storage.content_type(key), Metadata=rank.to_metadata()
     )
 
     def write(condition: Condition) -> None:
-        with storage.ObjectWriter(bucket, key, properties, condition) as writer:
-            writer.write(body)
+        storage.put(bucket, key, body, properties, condition)
 
     return replace(bucket, key, rank, write)
 

@@ -48,9 +48,6 @@ SMALL_READS = 32
 # them take little memory.
 SMALL_BYTES = 1024 * 1024
 
-# Another write made the condition false, or may be about to.
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
-_CONDITION_FAILED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
 _UPDATE_ATTEMPTS = 5
 
 _CONTENT_TYPES = {
@@ -261,8 +258,7 @@ def read_optional_document(bucket: str, key: str) -> Any:
 def write_document(bucket: str, key: str, document: Any, *, indent: int | None = None) -> None:
     """Write a JSON document to S3."""
     body = json.dumps(document, indent=indent, ensure_ascii=False).encode()
-    with aws_errors(f"s3://{bucket}/{key}"):
-        s3().put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
+    put(bucket, key, body, Properties(ContentType="application/json"))
 
 
 def update_document(bucket: str, key: str, change: Callable[[Any], Any]) -> bool:
@@ -276,25 +272,16 @@ def update_document(bucket: str, key: str, change: Callable[[Any], Any]) -> bool
             try:
                 response = s3().get_object(Bucket=bucket, Key=key)
                 before = json.loads(response["Body"].read())
-                condition: dict[str, Any] = {"IfMatch": response["ETag"]}
+                condition: Condition = {"IfMatch": response["ETag"]}
             except ClientError as error:
                 if not is_missing(error):
                     raise
                 before, condition = None, {"IfNoneMatch": "*"}
         body = json.dumps(change(before), ensure_ascii=False).encode()
-        with aws_errors(f"s3://{bucket}/{key}"):
-            try:
-                s3().put_object(
-                    Bucket=bucket,
-                    Key=key,
-                    Body=body,
-                    ContentType="application/json",
-                    **condition,
-                )
-            except ClientError as error:
-                if error_code(error) in _CONDITION_FAILED:
-                    continue
-                raise
+        try:
+            put(bucket, key, body, Properties(ContentType="application/json"), condition)
+        except ObjectChanged:
+            continue
         return True
     return False
 
@@ -420,6 +407,18 @@ def find_with_metadata(bucket: str, key: str) -> tuple[Location, Mapping[str, st
     return location, head.get("Metadata", {})
 
 
+def put(
+    bucket: str,
+    key: str,
+    body: bytes,
+    properties: Properties,
+    condition: Condition | None = None,
+) -> None:
+    """Write an object with one request; raises `ObjectChanged` if the condition isn't met."""
+    with conditional(f"s3://{bucket}/{key}", condition):
+        s3().put_object(Bucket=bucket, Key=key, Body=body, **properties, **(condition or {}))
+
+
 def delete_unchanged(location: Location) -> None:
     """Delete an object if it still has this ETag; raises `ObjectChanged` if not."""
     with conditional(location.uri, {"IfMatch": location.etag}):
@@ -516,19 +515,9 @@ class ObjectWriter:
 
     def _finish(self) -> None:
         if self._upload_id is None:
-            self._put()
+            put(self._bucket, self._key, bytes(self._buffer), self._properties, self._condition)
         else:
             self._complete(self._upload_id)
-
-    def _put(self) -> None:
-        with conditional(self._place, self._condition):
-            s3().put_object(
-                Bucket=self._bucket,
-                Key=self._key,
-                Body=bytes(self._buffer),
-                **self._properties,
-                **self._condition,
-            )
 
     def _send(self, part: bytes) -> None:
         """Start to upload a part after the upload of the previous one has finished."""

@@ -75,6 +75,16 @@ def test_a_browser_gets_a_page(published: Document, pipeline: S3Client) -> None:
     assert head["ContentType"] == "text/html; charset=utf-8"
 
 
+def test_a_large_report_is_written_with_one_request(
+    published: Document, pipeline: S3Client, get: Get, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The function's role lacks what a multipart upload needs in order to be aborted.
+    monkeypatch.setattr(storage, "PART_BYTES", 100)
+    result = run("Summarize", published)["summary"]
+    assert all(len(get(result[name])) > 100 for name in ("summary_key", "report_key"))
+    assert pipeline.list_multipart_uploads(Bucket=OUTPUT_BUCKET).get("Uploads", []) == []
+
+
 def test_repeating_the_step_writes_the_same_bytes(
     published: Document, pipeline: S3Client, get: Get
 ) -> None:
