@@ -1,7 +1,8 @@
 """What is usual in a dataset: the key figures of its last files, and a file compared with them.
 
-The history is one small object for each dataset. It only serves the comparison in the report, so an
-entry that is lost when many files are summarized at once does no harm.
+The history is one small object for each dataset. It serves the comparison in the report, and the
+check of the dataset's freshness. An entry that is lost when many files are summarized at once does
+no harm: the others are as recent.
 """
 
 from __future__ import annotations
@@ -37,9 +38,10 @@ def entry_of(summary: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_entry(history: Sequence[Entry], entry: Entry) -> list[Entry]:
-    """The history with the file's entry, which replaces that of an earlier attempt."""
+    """The history with the file's entry; of two attempts of a file, that of the later one stays."""
     others = [other for other in history if other["file_id"] != entry["file_id"]]
-    return _last([*others, entry])
+    own = [other for other in history if other["file_id"] == entry["file_id"]]
+    return _last([*others, max([*own, entry], key=_time)])
 
 
 def usual(history: Sequence[Entry], entry: Entry) -> dict[str, Any] | None:
@@ -75,8 +77,12 @@ def usual(history: Sequence[Entry], entry: Entry) -> dict[str, Any] | None:
 
 def _last(entries: list[Entry]) -> list[Entry]:
     """The last files, in the order in which they were processed."""
-    entries.sort(key=lambda entry: (entry["generated_at"], entry["file_id"]))
+    entries.sort(key=lambda entry: (_time(entry), entry["file_id"]))
     return entries[-KEPT_FILES:]
+
+
+def _time(entry: Entry) -> str:
+    return str(entry["generated_at"])
 
 
 def _figures(value: float, others: Sequence[float]) -> dict[str, float]:

@@ -47,6 +47,11 @@ def test_a_later_attempt_replaces_the_file_s_entry() -> None:
     assert [one["file_id"] for one in history] == ["f2", "f1"]
 
 
+def test_an_earlier_attempt_that_is_redriven_leaves_the_later_one_s_entry() -> None:
+    later = entry(3, file_id="f1", rows=7)
+    assert with_entry([entry(2), later], entry(1)) == [entry(2), later]
+
+
 def test_only_the_last_files_are_kept_whatever_their_order() -> None:
     history: list[Any] = []
     for number in [5, *range(1, 29)]:
