@@ -102,6 +102,8 @@ def _is_recorded(
         entry["execution_arn"] == execution["Id"]
         and entry["status"] == "failed"
         and int(entry["redrive_count"]) == execution["RedriveCount"]
+        # An execution's name can be used again 90 days after its end.
+        and entry["recorded_at"] >= execution["StartTime"]
         for entry in item.get("history", {}).values()
     )
 

@@ -234,11 +234,24 @@ def test_an_event_without_its_redrive_count_is_not_taken_for_the_first_run(
         app.handler(unknown, None)
 
 
-def test_an_event_that_comes_again_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def recorded(at: str) -> dict[str, Any]:
+    """An item whose history has a failure of the execution's name, recorded at this time."""
     entry = {"status": "failed", "execution_arn": EXECUTION["Id"], "redrive_count": 0}
-    lane = Lane(monkeypatch, "ABORTED", {"history": {"1.0": entry}})
+    return {"history": {"1.0": {**entry, "recorded_at": at}}}
+
+
+def test_an_event_that_comes_again_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    lane = Lane(monkeypatch, "ABORTED", recorded("2026-03-01T00:00:09.000Z"))
     assert app.handler(event("ABORTED"), None) == {"done": []}
     assert (lane.sent, lane.invoked) == ([], [])
+
+
+def test_a_failure_before_the_name_was_used_again_is_not_taken_for_this_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lane = Lane(monkeypatch, "ABORTED", recorded("2025-11-01T00:00:09.000Z"))
+    assert app.handler(event("ABORTED"), None)["done"] == ["dead_letter", "notification", "record"]
+    assert lane.invoked == ["notify", "record"]
 
 
 class FakeLambda:
