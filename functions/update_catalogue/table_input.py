@@ -135,8 +135,8 @@ class _Problems:
 
     def renamed(self, column: AthenaColumn) -> None:
         self.messages.append(
-            f"In the table {self._wanted.name}, the column {column.name} belongs to another field "
-            f"than {self._label(column)}. Give the field another outputName in the contract."
+            f"In the table {self._wanted.name}, the column whose name {self._label(column)} has in "
+            "Athena belongs to another field. Give the field another outputName in the contract."
         )
 
     def retyped_data(self, kind: str) -> str:

@@ -152,10 +152,11 @@ def athena_columns(
         source = field.output_name
         name = athena_name(source)
         reason = None
+        # Without the name: in a file without a contract, it is text of the file.
         if name in taken:
-            reason = f"another column has the name {name} already"
+            reason = "in Athena, another column has the same name already"
         elif name in reserved and name != source:
-            reason = f"the name {name} is a name that records reserve"
+            reason = "in Athena, its name is a name that records reserve"
         elif len(name) > MAX_NAME_BYTES:
             reason = f"its name has more than {MAX_NAME_BYTES} characters"
         elif name != source.lower() and not table_format.maps_names:

@@ -263,8 +263,8 @@ def test_names_that_a_table_cannot_have_are_reported(catalogue: S3Client) -> Non
     answer = published(catalogue, result)
     assert list(columns()) == ["_file_id", "_row", "a_b"]
     assert answer["problems"] == [
-        f"The table orders has no column for the field {name}: another column has the name a_b "
-        "already. Give the field another outputName in the contract."
+        f"The table orders has no column for the field {name}: in Athena, another column has "
+        "the same name already. Give the field another outputName in the contract."
         for name in ("a-b", "a.b")
     ]
     assert len(read_table(table(), [result.processed])) == 1
@@ -305,6 +305,20 @@ def test_labels_of_a_file_without_a_contract_are_not_repeated(catalogue: S3Clien
     clients.glue().update_table(DatabaseName=DATABASE, TableInput=description)
     [problem] = published(catalogue, transform(b"secret-name,b\n1,2\n"))["problems"]
     assert "column 1 of the file has the type int" in problem
+    assert "secret" not in problem
+
+
+def test_labels_that_are_the_same_for_athena_are_not_repeated(catalogue: S3Client) -> None:
+    result = transform(b"secret\xc3\xa4,secret\xc3\xb6,b\n1,2,3\n")
+    [problem] = published(catalogue, result)["problems"]
+    assert "column 2 of the file: in Athena, another column has the same name" in problem
+    assert "secret" not in problem
+
+
+def test_labels_of_columns_of_another_file_are_not_repeated(catalogue: S3Client) -> None:
+    published(catalogue, transform(b"secret\xc3\xa4,b\n1,2\n"))
+    [problem] = published(catalogue, transform(b"secret\xc3\xb6,b\n1,2\n"))["problems"]
+    assert "column 1 of the file has in Athena belongs to another field" in problem
     assert "secret" not in problem
 
 
