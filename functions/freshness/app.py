@@ -6,6 +6,7 @@ A schedule invokes it. An alarm watches the count, and the log names the dataset
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from typing import Any
 
 from freshness.limits import Dataset, limit_of, stale
 from shared import keys, storage
-from shared.contracts import folded
+from shared.contracts import folded, is_contract_of
 from shared.observability import logger, metrics
 from shared.settings import from_environment
 from shared.step import guarded
@@ -53,16 +54,19 @@ def handler(_event: Mapping[str, Any], _context: object) -> dict[str, Any]:
 def _watched(settings: Settings) -> Iterable[Dataset]:
     """The datasets whose contracts set a limit, each with its last success."""
     contracts = storage.list_modified(settings.input_bucket, keys.CONTRACTS_PREFIX)
-    folders = storage.list_folders(settings.output_bucket, keys.REPORTS_PREFIX)
+    folders = defaultdict[str, list[str]](list)
+    for folder in storage.list_folders(settings.output_bucket, keys.REPORTS_PREFIX):
+        folders[folded(folder)].append(folder)
     for key, modified in contracts.items():
+        name = keys.dataset_of_contract(key)
+        if not is_contract_of(key, name):
+            continue  # such as a copy with another suffix
         limit = limit_of(_contract(settings.input_bucket, key))
         if limit is None:
             continue
-        name = keys.dataset_of_contract(key)
         times = [
             time
-            for folder in folders
-            if folded(folder) == folded(name)
+            for folder in folders[folded(name)]
             for time in _successes(settings.output_bucket, folder)
         ]
         # Before the first file, the time counts from the contract.
@@ -73,7 +77,7 @@ def _contract(bucket: str, key: str) -> Any:
     stored = storage.read_optional(bucket, key)
     try:
         return json.loads(stored[0]) if stored else None
-    except ValueError:
+    except (ValueError, RecursionError):
         # The dataset's files fail with InvalidContract, which is reported.
         return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from math import isfinite
 from typing import Any
 
 _HOUR_SECONDS = 3600
@@ -20,12 +21,19 @@ class Dataset:
 
 
 def limit_of(contract: Any) -> float | None:
-    """The contract's `freshness` in hours; None if it sets none, or no positive number."""
+    """The contract's `freshness` in hours; None if it sets none, or no positive number.
+
+    None, too, if it is infinite or larger than a float: such a dataset is never stale.
+    """
     settings = contract.get("pipeline") if isinstance(contract, dict) else None
     limit = settings.get("freshness") if isinstance(settings, dict) else None
     if isinstance(limit, bool) or not isinstance(limit, int | float) or not limit > 0:
         return None
-    return float(limit)
+    try:
+        hours = float(limit)
+    except OverflowError:
+        return None
+    return hours if isfinite(hours) else None
 
 
 def stale(datasets: Iterable[Dataset], now: datetime) -> list[tuple[Dataset, float]]:

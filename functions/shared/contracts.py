@@ -22,9 +22,16 @@ def deleted_contracts(input_bucket: str, dataset: str) -> list[str]:
 
 def contracts_among(dataset: str, keys_under: Callable[[str], Iterable[str]]) -> list[str]:
     """The keys of the dataset's contracts, sorted; `keys_under` lists the keys under a prefix."""
-    wanted = folded(keys.contract_key(dataset))
     found = [key for prefix in _prefixes(dataset) for key in keys_under(prefix)]
-    return sorted({key for key in found if folded(key) == wanted})
+    return sorted({key for key in found if is_contract_of(key, dataset)})
+
+
+def is_contract_of(key: str, dataset: str) -> bool:
+    """Whether the key is that of a contract of the dataset, ignoring case.
+
+    A dataset is one folder, so its name has no slash.
+    """
+    return "/" not in dataset and folded(key) == folded(keys.contract_key(dataset))
 
 
 def folded(key: str) -> str:

@@ -68,6 +68,7 @@ def test_without_stale_datasets_zero_is_counted(
     put_contract(s3, "orders", None)
     s3.put_object(Bucket=INPUT_BUCKET, Key="contracts/broken.json", Body=b"{")
     s3.put_object(Bucket=INPUT_BUCKET, Key="contracts/list.json", Body=b"[]")
+    s3.put_object(Bucket=INPUT_BUCKET, Key="contracts/deep.json", Body=b"[" * 100_000)
     assert handler({}, None) == {"watched": 0, "stale": 0}
     assert metric(capsys) == 0
 
@@ -86,6 +87,14 @@ def test_the_case_of_the_folder_does_not_matter(s3: S3Client, logs: Logs) -> Non
     assert handler({}, None)["stale"] == 0
 
 
+def test_only_a_contract_of_a_dataset_is_watched(s3: S3Client, logs: Logs) -> None:
+    put_contract(s3, "orders", 24)
+    body = s3.get_object(Bucket=INPUT_BUCKET, Key="contracts/orders.json")["Body"].read()
+    for key in ("contracts/orders.json.bak", "contracts/old/orders.json", "contracts/notes"):
+        s3.put_object(Bucket=INPUT_BUCKET, Key=key, Body=body)
+    assert handler({}, None)["watched"] == 1
+
+
 def test_a_busy_bucket_is_transient(s3: S3Client, logs: Logs, fault: Fault) -> None:
     put_contract(s3, "orders", 24)
     fault("GetObject", client_error("SlowDown", status=503))
@@ -100,6 +109,7 @@ def test_a_busy_bucket_is_transient(s3: S3Client, logs: Logs, fault: Fault) -> N
         ({"pipeline": {"freshness": 0.5}}, 0.5),
         ({"pipeline": {"freshness": 0}}, None),
         ({"pipeline": {"freshness": True}}, None),
+        ({"pipeline": {"freshness": 10**400}}, None),
         ({"pipeline": {"freshness": "1"}}, None),
         ({"pipeline": []}, None),
         ({}, None),
