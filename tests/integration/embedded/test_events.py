@@ -53,13 +53,13 @@ def test_an_event_that_a_function_fails_on_ends_in_its_failure_destination(
 ) -> None:
     event = {"do": "raise", "mark": str(uuid.uuid4())}
     probe.client("lambda").invoke(
-        FunctionName="probe-teller", InvocationType="Event", Payload=json.dumps(event).encode()
+        FunctionName="probe-receiver", InvocationType="Event", Payload=json.dumps(event).encode()
     )
     (record,) = dead_letters_with(probe, event["mark"])
     assert record["requestPayload"] == event
-    assert record["requestContext"]["functionArn"].endswith(":probe-teller:$LATEST")
+    assert record["requestContext"]["functionArn"].endswith(":probe-receiver:$LATEST")
     assert record["responsePayload"]["errorType"] == "RuntimeError"
-    assert len(notes("told", event["mark"], count=3)) == 3
+    assert len(notes("received", event["mark"], count=3)) == 3
 
 
 def test_dead_letters_move_back_with_an_explicit_destination(
@@ -107,7 +107,7 @@ def test_a_topic_reaches_a_function_with_attributes_and_filter(
             Message=json.dumps({"default": f"for others {mark}", "lambda": f"for code {mark}"}),
             MessageAttributes={"kind": {"DataType": "String", "StringValue": kind}},
         )
-    (event,) = notes("told", mark)
+    (event,) = notes("received", mark)
     sns = event["Records"][0]["Sns"]
     assert (sns["Subject"], sns["Message"]) == ("wanted", f"for code {mark}")
     assert sns["TopicArn"] == probe.outputs["Topic"]
@@ -137,7 +137,7 @@ def test_executions_report_their_status_to_eventbridge(probe: StackProcess, note
     probe.client("stepfunctions").start_execution(
         stateMachineArn=probe.outputs["StateMachineArn"], name=name, input='{"do": "echo"}'
     )
-    events = notes("told", f'"name": "{name}"', count=2)
+    events = notes("received", f'"name": "{name}"', count=2)
     details = {event["detail"]["status"]: event["detail"] for event in events}
     assert details.keys() == {"RUNNING", "SUCCEEDED"}
     assert json.loads(details["SUCCEEDED"]["input"]) == {"do": "echo"}
@@ -150,10 +150,10 @@ def test_an_event_of_our_own_reaches_the_targets_of_the_rules_that_match_it(
 ) -> None:
     mark = str(uuid.uuid4())
     events, functions = probe.client("events"), probe.client("lambda")
-    teller = functions.get_function(FunctionName="probe-teller")["Configuration"]["FunctionArn"]
+    receiver = functions.get_function(FunctionName="probe-receiver")["Configuration"]["FunctionArn"]
     targets = [
-        {"Id": "missing", "Arn": f"{teller}-that-is-gone"},
-        {"Id": "function", "Arn": teller},
+        {"Id": "missing", "Arn": f"{receiver}-that-is-gone"},
+        {"Id": "function", "Arn": receiver},
         {"Id": "queue", "Arn": QUEUE_ARN},
     ]
     for kind in ("wanted", "unwanted"):
@@ -167,9 +167,9 @@ def test_an_event_of_our_own_reaches_the_targets_of_the_rules_that_match_it(
         Entries=[{"Source": "probe", "DetailType": "A Kind", "Detail": detail}]
     )
     assert answer["FailedEntryCount"] == 0
-    (told,) = notes("told", mark)
-    assert (told["detail-type"], told["detail"]["kind"]) == ("A Kind", "wanted")
-    assert told["id"] == answer["Entries"][0]["EventId"]
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", told["time"])
+    (received,) = notes("received", mark)
+    assert (received["detail-type"], received["detail"]["kind"]) == ("A Kind", "wanted")
+    assert received["id"] == answer["Entries"][0]["EventId"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", received["time"])
     (seen,) = notes("seen", mark)
     assert json.loads(seen["body"])["detail"]["mark"] == mark

@@ -179,12 +179,12 @@ def test_a_failed_asynchronous_invocation_is_tried_three_times(
 ) -> None:
     mark = str(uuid.uuid4())
     answer = probe.client("lambda").invoke(
-        FunctionName="probe-teller",
+        FunctionName="probe-receiver",
         InvocationType="Event",
         Payload=json.dumps({"do": "raise", "mark": mark}).encode(),
     )
     assert answer["StatusCode"] == 202
-    assert len(notes("told", mark, count=3)) == 3
+    assert len(notes("received", mark, count=3)) == 3
 
 
 def test_a_fault_applies_to_the_given_number_of_invocations(

@@ -28,11 +28,11 @@ def consume(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     return {"batchItemFailures": failures}
 
 
-def tell(event: dict[str, Any], _context: Any) -> None:
+def receive(event: dict[str, Any], _context: Any) -> None:
     """Note the event."""
-    note("told", event)
+    note("received", event)
     if event.get("do") == "raise":
-        raise RuntimeError("told to")
+        raise RuntimeError("asked to")
 
 
 def note(kind: str, document: Any) -> None:
