@@ -16,8 +16,20 @@ from pipectl.cli import pipectl
 from tests.documentation.pages import PAGES, command_lines, name_of
 from tests.infrastructure.deployed import ROOT, template
 
-# `aws s3` has commands of its own. These are the AWS CLI's own options of every other call.
+# The AWS CLI's own options of every call.
 CLI_OPTIONS = {"query", "output", "endpoint-url", "max-items", "no-paginate"}
+# `aws s3` has its own commands: the number of paths that each one takes, and its options.
+# https://docs.aws.amazon.com/cli/latest/reference/s3/
+S3_SWITCHES = {"recursive", "dryrun", "quiet", "only-show-errors", "no-progress"}
+S3_FILTERS = {"include", "exclude"}
+S3_COPY_VALUES = {"content-type", "metadata", "sse", "sse-kms-key-id", "storage-class"}
+S3_COMMANDS: dict[str, tuple[int, set[str], set[str]]] = {
+    "cp": (2, S3_SWITCHES, S3_FILTERS | S3_COPY_VALUES),
+    "mv": (2, S3_SWITCHES, S3_FILTERS | S3_COPY_VALUES),
+    "sync": (2, S3_SWITCHES - {"recursive"} | {"delete"}, S3_FILTERS | S3_COPY_VALUES),
+    "rm": (1, S3_SWITCHES - {"no-progress"}, S3_FILTERS),
+    "ls": (1, {"recursive", "human-readable", "summarize"}, set()),
+}
 CLI_NAMES = {"s3api": "s3"}
 OPERATORS = {"|", "||", "&&", ";", ")", ">", "<", "&", "\\"}
 LINES = [(name_of(path), line) for path in PAGES for line in command_lines(path.read_text("utf-8"))]
@@ -44,13 +56,19 @@ def _calls() -> Iterator[tuple[str, list[str]]]:
     for page, line in LINES:
         found = re.search(r"\baws(?:local)? [a-z].*", line)
         words = _words(found[0]) if found else []
-        if len(words) > 2 and words[1] not in {"s3", "configure"} and words[2] != "wait":
+        if len(words) > 2 and words[1] != "configure":
             yield page, words
 
 
 def _operation(words: list[str]) -> OperationModel:
+    """The operation that a call uses; `wait` calls the one of its waiter."""
+    session = botocore.session.get_session()
     service = CLI_NAMES.get(words[1], words[1])
-    model = botocore.session.get_session().get_service_model(service)
+    model = session.get_service_model(service)
+    if words[2] == "wait":
+        waiters = session.get_waiter_model(service)
+        named = {_dashed(name): name for name in waiters.waiter_names}
+        return model.operation_model(waiters.get_waiter(named[words[3]]).operation)
     operations = {_dashed(name): name for name in model.operation_names}
     return model.operation_model(operations[words[2]])
 
@@ -59,7 +77,9 @@ def _dashed(name: str) -> str:
     return botocore.xform_name(name, "-")
 
 
-CALLS = list(_calls())
+ALL_CALLS = list(_calls())
+CALLS = [(page, words) for page, words in ALL_CALLS if words[1] != "s3"]
+S3_CALLS = [(page, words) for page, words in ALL_CALLS if words[1] == "s3"]
 
 
 def test_calls_are_found() -> None:
@@ -86,6 +106,38 @@ def test_a_call_to_aws_is_one_that_the_service_knows(page: str, words: list[str]
         if not shape.members[name].metadata.get("idempotencyToken")
     }
     assert required <= options, page
+
+
+def test_calls_of_aws_s3_are_found() -> None:
+    assert {words[2] for _, words in S3_CALLS} >= {"cp", "rm", "ls"}
+    assert {page for page, _ in S3_CALLS} >= {"README.md", "docs/operating.md"}
+
+
+@pytest.mark.parametrize(
+    ("page", "words"), S3_CALLS, ids=[" ".join(words) for _, words in S3_CALLS]
+)
+def test_a_call_of_aws_s3_has_paths_and_options_that_it_takes(page: str, words: list[str]) -> None:
+    count, switches, valued = S3_COMMANDS[words[2]]
+    paths, options = _paths_and_options(words[3:], valued)
+    assert options <= switches | valued | CLI_OPTIONS, page
+    assert len(paths) == count, page
+    assert any(path.startswith("s3://") for path in paths), page
+    # Without it, the filters have only one object to choose from.
+    assert "recursive" in options or words[2] == "sync" or not options & S3_FILTERS, page
+
+
+def _paths_and_options(words: list[str], valued: set[str]) -> tuple[list[str], set[str]]:
+    paths: list[str] = []
+    options: set[str] = set()
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("--"):
+            paths.append(word)
+            continue
+        options.add(word[2:])
+        if word[2:] in valued:
+            assert not next(rest).startswith("--"), word
+    return paths, options
 
 
 def _pipectl_calls() -> Iterator[tuple[str, list[str]]]:
