@@ -23,6 +23,13 @@ DEFAULT_STACK_NAME = "data-pipeline"
 Place = Literal["aws", "embedded"]
 
 
+OUTPUTS_READ = (
+    *("InputBucketName", "OutputBucketName", "MetadataTableName", "StateMachineArn"),
+    *("ProcessingQueueUrl", "DeadLetterQueueUrl"),
+)
+"""The outputs of a stack that commands and the console read."""
+
+
 @dataclass(frozen=True)
 class Stack:
     """A stack of the pipeline.
@@ -57,6 +64,11 @@ class Stack:
     def account(self) -> str:
         """The stack's account; raises `PipectlError` if it can't be read."""
         return self.output("StateMachineArn").split(":")[4]
+
+    @property
+    def missing_outputs(self) -> list[str]:
+        """Those of `OUTPUTS_READ` that it lacks: it is of another template or an older version."""
+        return [name for name in OUTPUTS_READ if name not in self.deployment.outputs]
 
     def output(self, name: str) -> str:
         """One of the stack's outputs; raises `PipectlError` if there is none of that name."""

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pipectl.client.state_file import STATE_FILE, RunningStack
 from pipectl.errors import PipectlError
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 State = Literal["ok", "missing", "problem"]
 
 _LEAST_PYTHON = (3, 11)
-_OUTPUTS = (
-    *("InputBucketName", "OutputBucketName", "MetadataTableName", "StateMachineArn"),
-    *("ProcessingQueueUrl", "DeadLetterQueueUrl"),
-)
 _PROGRAMS = {
     "aws": "the AWS CLI: copying files, queries of the documentation",
     "sam": "the AWS SAM CLI: deploying the stack",
@@ -77,11 +73,10 @@ def examine_stack(open_stack: Callable[[], Stack]) -> Iterator[Finding]:
     yield Finding("credentials", "ok", f"{identity['Arn']}, account {identity['Account']}")
     yield Finding("region", "ok", stack.region)
     try:
-        outputs = stack.deployment.outputs
+        lacking = stack.missing_outputs
     except Exception as error:  # noqa: BLE001
         yield Finding("stack", "problem", _sentence(error))
         return
-    lacking = [name for name in _OUTPUTS if name not in outputs]
     if lacking:
         yield Finding(
             "stack",
@@ -95,14 +90,8 @@ def examine_stack(open_stack: Callable[[], Stack]) -> Iterator[Finding]:
         yield _reached(name, stack, look)
 
 
-def _input_bucket(stack: Stack) -> str:
-    name = stack.output("InputBucketName")
-    stack.client("s3").head_bucket(Bucket=name)
-    return name
-
-
-def _output_bucket(stack: Stack) -> str:
-    name = stack.output("OutputBucketName")
+def _bucket(stack: Stack, output: str) -> str:
+    name = stack.output(output)
     stack.client("s3").head_bucket(Bucket=name)
     return name
 
@@ -128,9 +117,9 @@ def _dead_letters(stack: Stack) -> str:
     return "empty" if not count else f"about {count} messages; see `pipectl failures`"
 
 
-_PARTS: dict[str, Callable[[Any], str]] = {
-    "input bucket": _input_bucket,
-    "output bucket": _output_bucket,
+_PARTS: dict[str, Callable[[Stack], str]] = {
+    "input bucket": lambda stack: _bucket(stack, "InputBucketName"),
+    "output bucket": lambda stack: _bucket(stack, "OutputBucketName"),
     "metadata table": _table,
     "state machine": _machine,
     "dead-letter queue": _dead_letters,

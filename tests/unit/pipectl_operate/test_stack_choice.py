@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from pipectl.cli import pipectl
 from pipectl.client.aws_errors import explain, explained
 from pipectl.client.deployment import Deployment
 from pipectl.client.links import log_url
-from pipectl.client.stack_choice import Place, Stack, StackChoice
+from pipectl.client.stack_choice import OUTPUTS_READ, Place, Stack, StackChoice
 from pipectl.client.state_file import RunningStack
 from pipectl.errors import PipectlError, UsageError
 from shared.executions import console_url
 from tests.unit.pipectl.registry import commands_below
 
+PIPECTL = Path(__file__).parents[3] / "pipectl"
 ARN = "arn:aws:states:eu-central-1:123456789012:execution:data-pipeline-dev:abc"
 
 
@@ -205,3 +207,11 @@ def test_the_link_to_a_functions_log_lines_about_an_execution() -> None:
         "#logsV2:log-groups/log-group/$252Faws$252Flambda$252Fdata-pipeline-transform-dev"
         "/log-events$3FfilterPattern$3D$2522abc$2522$26start$3D1772351940000$26end$3D1772352060000"
     )
+
+
+def test_the_outputs_that_a_stack_must_have_are_those_that_the_code_reads() -> None:
+    rooms = ("client", "operate", "views", "console", "local")
+    paths = (path for room in rooms for path in (PIPECTL / room).rglob("*"))
+    texts = [path.read_text("utf-8") for path in paths if path.suffix in (".py", ".html")]
+    read = re.compile(r"""\boutput(?:\(|s\[)["'](\w+)["'][\])]""")
+    assert {name for text in texts for name in read.findall(text)} == set(OUTPUTS_READ)
