@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -26,6 +27,19 @@ def _read_parameters(
             raise click.BadParameter(f"'{value}' is not of the form NAME=VALUE.")
         parameters[name] = setting
     return parameters
+
+
+def port_option(
+    name: str, default: int, server: str
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The option for the port of a server of this machine, such as `console`."""
+    return click.option(
+        name,
+        type=click.IntRange(0, 65535),
+        default=default,
+        show_default=True,
+        help=f"Port of the {server} on 127.0.0.1; 0 chooses a free one.",
+    )
 
 
 parameter_option = click.option(

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
-from pipectl.client.stack_choice import DEFAULT_STACK_NAME, StackChoice, stack_options
-from pipectl.console.server import DEFAULT_PORT, ConsoleServer
+from pipectl.client.stack_choice import (
+    DEFAULT_STACK_NAME,
+    OUTPUTS_READ,
+    StackChoice,
+    stack_options,
+)
+from pipectl.console.server import DEFAULT_PORT, serve_console
+from pipectl.options import port_option
 from pipectl.output import echo
+from pipectl.signals import ending_signals
 
 if TYPE_CHECKING:
     from pipectl.client.stack_choice import Stack
@@ -19,13 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: pipectl console --stack-name data-pipeline --open")
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=DEFAULT_PORT,
-    show_default=True,
-    help="Port of the console on 127.0.0.1; 0 chooses a free one.",
-)
+@port_option("--port", DEFAULT_PORT, "console")
 @click.option(
     "--allow-writes",
     is_flag=True,
@@ -45,18 +44,26 @@ def command(*, choice: StackChoice, port: int, allow_writes: bool, open_page: bo
     """
     stack = choice.open()
     # So a stack that can't be read ends the command instead of every page.
-    stack.output("StateMachineArn")
+    for name in OUTPUTS_READ:
+        stack.output(name)
     allowed = allow_writes or stack.emulated
-    ending = threading.Event()
-    with ConsoleServer(partial(_console, stack, choice, allow_writes=allowed), port) as server:
-        echo(f"Console  {server.url}")
+    ending = ending_signals()
+    problems: list[Exception] = []
+
+    def failed(error: Exception) -> None:
+        problems.append(error)
+        ending.set()
+
+    make = partial(_console, stack, choice, allow_writes=allowed)
+    with serve_console(make, port, failed=failed) as address:
+        echo(f"Console  {address}")
         if not allowed:
             echo("It is read-only. Pass --allow-writes to change the stack.", err=True)
         if open_page:
-            click.launch(server.url)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: ending.set())
+            click.launch(address)
         ending.wait()
+    if problems:
+        raise problems[0]
     echo("Stopped.", err=True)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +11,7 @@ import click
 from pipectl.errors import UsageError
 from pipectl.options import concurrency_option, parameter_option, template_option
 from pipectl.output import echo, echo_json
+from pipectl.signals import ending_signals
 
 if TYPE_CHECKING:
     from pipectl.client.file_results import FileResult
@@ -158,13 +157,10 @@ def _watch(watched: Path, dataset: str | None, ignored: IgnoredNames, **settings
     from pipectl.local.local_run import WatchedFiles, watch_folder
 
     echo(f"Watching {watched}. Ctrl-C ends it.", err=True)
-    ended = threading.Event()
-    signal.signal(signal.SIGINT, lambda *_: ended.set())
-    signal.signal(signal.SIGTERM, lambda *_: ended.set())
     succeeded = watch_folder(
         WatchedFiles(watched, dataset, ignored),
         progress=WatchedFolder(Console(), total=0),
-        ended=ended,
+        ended=ending_signals(),
         **settings,
     )
     if not succeeded:

@@ -6,7 +6,6 @@ import gc
 import itertools
 import os
 import shlex
-import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping
@@ -16,10 +15,20 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipectl.client.stack_choice import Stack
 from pipectl.client.state_file import STATE_FILE, STATE_FOLDER, RunningStack
+from pipectl.console.server import DEFAULT_PORT as DEFAULT_CONSOLE_PORT
+from pipectl.console.server import serve_console
 from pipectl.errors import PipectlError
-from pipectl.options import PROJECT, concurrency_option, parameter_option, template_option
+from pipectl.options import (
+    PROJECT,
+    concurrency_option,
+    parameter_option,
+    port_option,
+    template_option,
+)
 from pipectl.output import echo
+from pipectl.signals import ending_signals
 
 if TYPE_CHECKING:
     from pipectl.client.deployment import Deployment
@@ -29,20 +38,13 @@ if TYPE_CHECKING:
     from pipectl.embedded.stack import EmbeddedStack
 
 DEFAULT_PORT = 4560
-DEFAULT_CONSOLE_PORT = 4561
 
 # Seconds between two looks at the executions, if there is something new.
 _TICK = 0.5
 
 
 @click.command(epilog="Example: pipectl up --port 5000 --parameter OutputFormat=parquet")
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=DEFAULT_PORT,
-    show_default=True,
-    help="Port of the endpoint on 127.0.0.1; 0 chooses a free one.",
-)
+@port_option("--port", DEFAULT_PORT, "endpoint")
 @click.option(
     "--time-factor",
     type=click.FloatRange(min=0),
@@ -58,13 +60,7 @@ _TICK = 0.5
     help="File in which the stack's endpoint is recorded for other commands.  [default:"
     " .pipectl/embedded.json]",
 )
-@click.option(
-    "--console-port",
-    type=click.IntRange(0, 65535),
-    default=DEFAULT_CONSOLE_PORT,
-    show_default=True,
-    help="Port of the console on 127.0.0.1; 0 chooses a free one.",
-)
+@port_option("--console-port", DEFAULT_CONSOLE_PORT, "console")
 @click.option("--console/--no-console", default=True, help="Serve the console.  [default: yes]")
 @concurrency_option
 @parameter_option
@@ -97,7 +93,7 @@ def command(
             f"A stack is already running at {running.endpoint} (process {running.pid}). Stop it"
             " first, or use another --state-file."
         )
-    ending = _ending_signals()
+    ending = ending_signals()
     log_folder = state_file.parent / "logs" if state_file != STATE_FILE else STATE_FOLDER / "logs"
     stack = EmbeddedStack(
         template,
@@ -126,14 +122,6 @@ def command(
     gc.freeze()
 
 
-def _ending_signals() -> threading.Event:
-    """An event that is set by Ctrl-C and SIGTERM, instead of their usual effect."""
-    ending = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ending.set())
-    return ending
-
-
 @contextmanager
 def _announced(stack: EmbeddedStack, path: Path, region: str, stack_name: str) -> Iterator[None]:
     """Record the stack for other commands while it is up, and afterwards that it has ended."""
@@ -153,10 +141,6 @@ def _announced(stack: EmbeddedStack, path: Path, region: str, stack_name: str) -
         running.write_ended(path)
 
 
-# What the console reads of a stack.
-_READ_BY_CONSOLE = frozenset({"MetadataTableName", "StateMachineArn", "OutputBucketName"})
-
-
 @contextmanager
 def _console(stack: EmbeddedStack, port: int | None, state_file: Path) -> Iterator[str | None]:
     """Serve the console at a port; gives its address. None serves nothing.
@@ -164,18 +148,17 @@ def _console(stack: EmbeddedStack, port: int | None, state_file: Path) -> Iterat
     If the default port is taken, a free one is used. The stack of another template than the
     pipeline's has no files to show, and so no console.
     """
-    if port is None or not _READ_BY_CONSOLE.issubset(stack.deployment.outputs):
+    shown = Stack(stack.deployment, stack.log_folder)
+    if port is None or shown.missing_outputs:
         yield None
         return
-    from pipectl.console.server import ConsoleServer
 
     def make() -> Console:
-        from pipectl.client.stack_choice import Stack
         from pipectl.console.commands import Commands
         from pipectl.console.state import Console
 
         return Console(
-            Stack(stack.deployment, stack.log_folder),
+            shown,
             allow_writes=True,
             commands=Commands(
                 () if state_file == STATE_FILE else ("--state-file", str(state_file))
@@ -184,8 +167,12 @@ def _console(stack: EmbeddedStack, port: int | None, state_file: Path) -> Iterat
             messages=stack.notifications,
         )
 
-    with ConsoleServer(make, port, or_any=port == DEFAULT_CONSOLE_PORT) as server:
-        yield server.url
+    def failed(error: Exception) -> None:
+        _say(f"The console can't be shown: {type(error).__name__}: {error}", err=True)
+
+    or_any = port == DEFAULT_CONSOLE_PORT
+    with serve_console(make, port, or_any=or_any, failed=failed) as address:
+        yield address
 
 
 def _explain(stack: EmbeddedStack, console: str | None) -> None:
@@ -334,7 +321,6 @@ def _say(line: str, *, err: bool = False) -> None:
 
 def _report_executions(stack: EmbeddedStack, ending: threading.Event) -> None:
     """Print a line for each execution that has ended, until `ending` is set."""
-    from pipectl.client.stack_choice import Stack
     from pipectl.client.step_functions import Executions
 
     reporter = _Reporter(_Ended(stack, Executions(Stack(stack.deployment))), ending)

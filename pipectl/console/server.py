@@ -5,10 +5,9 @@ from __future__ import annotations
 import secrets
 import socket
 import threading
-from collections.abc import Callable
-from contextlib import suppress
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
 
 from pipectl.errors import PipectlError
 
@@ -23,55 +22,76 @@ _END_SECONDS = 3
 _BACKLOG = 128
 
 
-class ConsoleServer:
-    """The console at an address of this machine, from `with` to its end."""
+@contextmanager
+def serve_console(
+    make: Callable[[], Console],
+    port: int,
+    *,
+    or_any: bool = False,
+    failed: Callable[[Exception], None],
+) -> Iterator[str]:
+    """Serve the console at a port until the end of the block; 0 chooses a free one.
 
-    def __init__(self, make: Callable[[], Console], port: int, *, or_any: bool = False) -> None:
-        """Take the port; 0 chooses a free one.
+    Gives the address with the token, for the person who has started it. If the port is taken, a
+    free one is chosen with `or_any`, and `PipectlError` raised without.
 
-        `make` is called in the server's thread: importing what the pages need takes a second.
-        If it is taken, a free one is chosen with `or_any`, and `PipectlError` raised without.
-        """
-        self._make = make
-        self._token = secrets.token_urlsafe(32)
+    `make` is called in the server's thread, because importing what the pages need takes a second.
+    `failed` is called there with the error if the console can't be made.
+    """
+    token = secrets.token_urlsafe(32)
+    with closing(_bound(port, or_any=or_any)) as bound:
         # Connections wait until the pages can be served.
-        self._socket = _bound(port, or_any=or_any)
-        self._socket.listen(_BACKLOG)
-        self.port = int(self._socket.getsockname()[1])
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        bound.listen(_BACKLOG)
+        address = f"http://{HOST}:{bound.getsockname()[1]}/?token={token}"
+        server = _Server(make, token, bound, failed)
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        try:
+            yield address
+        finally:
+            server.stop()
+            thread.join(_END_SECONDS)
+
+
+class _Server:
+    """The server's thread, and what it has started."""
+
+    def __init__(
+        self,
+        make: Callable[[], Console],
+        token: str,
+        bound: socket.socket,
+        failed: Callable[[Exception], None],
+    ) -> None:
+        self._make = make
+        self._token = token
+        self._socket = bound
+        self._failed = failed
         self._console: Console | None = None
         self._server: uvicorn.Server | None = None
         self._ready = threading.Event()
 
-    @property
-    def url(self) -> str:
-        """The address with the token, for the person who has started it."""
-        return f"http://{HOST}:{self.port}/?token={self._token}"
+    def run(self) -> None:
+        """Serve until `stop` is called."""
+        try:
+            server = self._made()
+        except Exception as error:  # noqa: BLE001  # reported by whoever has started the console
+            self._socket.close()
+            self._failed(error)
+            return
+        finally:
+            self._ready.set()
+        server.run(sockets=[self._socket])
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
+    def stop(self) -> None:
         """End all connections."""
         self._ready.wait(_END_SECONDS)
         if self._console is not None:
             self._console.close()
         if self._server is not None:
             self._server.should_exit = True
-        self._thread.join(_END_SECONDS)
-        with suppress(OSError):
-            self._socket.close()
 
-    def _run(self) -> None:
+    def _made(self) -> uvicorn.Server:
         import uvicorn
 
         from pipectl.console.app import create_app
@@ -90,8 +110,7 @@ class ConsoleServer:
             timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)
-        self._ready.set()
-        self._server.run(sockets=[self._socket])
+        return self._server
 
 
 def _bound(port: int, *, or_any: bool) -> socket.socket:
@@ -104,6 +123,7 @@ def _bound(port: int, *, or_any: bool) -> socket.socket:
         if or_any and port:
             return _bound(0, or_any=False)
         raise PipectlError(
-            f"The console can't use port {port} of {HOST}: {error.strerror}. Name another one."
+            f"The console can't use port {port} of {HOST}: {error.strerror}. Choose another one, or"
+            " 0 for a free one."
         ) from None
     return found

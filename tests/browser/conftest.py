@@ -13,7 +13,7 @@ import pytest
 from pipectl.client.controls import Controls
 from pipectl.client.stack_choice import Stack
 from pipectl.console.commands import Commands
-from pipectl.console.server import ConsoleServer
+from pipectl.console.server import serve_console
 from pipectl.console.state import Console
 from pipectl.embedded.process import StackProcess
 
@@ -38,8 +38,11 @@ def address(embedded: StackProcess) -> Iterator[str]:
             messages=controls.notifications,
         )
 
-    with ConsoleServer(make, 0) as server:
-        yield server.url
+    def failed(error: Exception) -> None:
+        raise error
+
+    with serve_console(make, 0, failed=failed) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -439,7 +439,7 @@ class OneLook(threading.Event):
 
 def up_once(place: Place) -> Lines:
     place.monkeypatch.setattr("pipectl.embedded.stack.EmbeddedStack", FakeStack)
-    place.monkeypatch.setattr(up, "_ending_signals", OneLook)
+    place.monkeypatch.setattr(up, "ending_signals", OneLook)
     state_file = str(place.folder / "other.json")
     return [["--state-file", state_file, "--no-console"], ["--port", EVIL]]
 
