@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.benchmarks.comparison import Comparison, NotTheSame
 from tests.benchmarks.engines import ENGINES
 from tests.benchmarks.machine import OtherWork, facts
-from tests.benchmarks.tables import cold_table, replace_measured, warm_table
+from tests.benchmarks.tables import cold_table, publish, warm_table
 
 WARM_MEGABYTES = 0.1
 
@@ -50,11 +50,7 @@ def main() -> int:
         print(json.dumps(document, indent=2))
         return 0
     tables = [cold_table(table) for table in cold] + ([warm_table(warm)] if warm else [])
-    about = "\n".join(f"- {name}: {value}" for name, value in machine.items())
-    measured = "\n\n".join([about, *tables])
-    print(measured)
-    if options.write:
-        replace_measured(options.write, "engines", measured)
+    publish("engines", machine, tables, options.write)
     return 0
 
 

@@ -29,7 +29,7 @@ def facts() -> dict[str, str]:
 
 
 class OtherWork:
-    """Tells how busy the machine was with other things than the benchmark's own processes."""
+    """Reports how busy the machine was with other things than the benchmark's own processes."""
 
     def __init__(self) -> None:
         self._begun = self._now()

@@ -20,7 +20,7 @@ from tabular.writing.output_format import Excerpt
 from tabular.writing.parquet_footer import compose_footer, read_footer
 from tests.benchmarks.machine import facts
 from tests.benchmarks.measure import measure
-from tests.benchmarks.tables import replace_measured
+from tests.benchmarks.tables import publish
 
 _ROOT = Path(__file__).resolve().parents[2]
 _ROWS = 100
@@ -37,7 +37,6 @@ def main() -> int:
         print(json.dumps(_STEPS[step](Path(folder), *rest)))
         return 0
     rows = [_row(splits, columns) for columns in options.columns for splits in options.splits]
-    about = "\n".join(f"- {name}: {value}" for name, value in facts().items())
     table = "\n".join(
         [
             "| splits | columns | footer (MB) | compose (CPU s) | peak MB | "
@@ -47,10 +46,7 @@ def main() -> int:
             *rows,
         ]
     )
-    measured = f"{about}\n\n{table}"
-    print(measured)
-    if options.write:
-        replace_measured(options.write, "parquet parts", measured)
+    publish("parquet parts", facts(), [table], options.write)
     return 0
 
 

@@ -24,7 +24,7 @@ from tests.benchmarks.machine import facts
 from tests.benchmarks.measure import measure
 from tests.benchmarks.orders import CONTRACT, generate
 from tests.benchmarks.splits_workflow import measure_workflow, workflow_table
-from tests.benchmarks.tables import replace_measured
+from tests.benchmarks.tables import publish
 
 _ROOT = Path(__file__).resolve().parents[2]
 _HEAD_BYTES = 1024 * 1024
@@ -56,11 +56,7 @@ def main() -> int:
             source = generate(folder, options.workflow_mb)
             rows = measure_workflow(source.path, options.splits, _say)
             tables.append(workflow_table(source.size, rows))
-    about = "\n".join(f"- {name}: {value}" for name, value in facts().items())
-    measured = "\n\n".join([about, *tables])
-    print(measured)
-    if options.write:
-        replace_measured(options.write, "splits", measured)
+    publish("splits", facts(), tables, options.write)
     return 0
 
 
@@ -87,7 +83,11 @@ def _parser() -> argparse.ArgumentParser:
         help="size of the file that goes through the workflow, 0 for none (default: 300)",
     )
     parser.add_argument(
-        "--splits", type=int, nargs="+", default=[1, 2, 4, 8], help="in so many splits"
+        "--splits",
+        type=int,
+        nargs="+",
+        default=[1, 2, 4, 8],
+        help="numbers of splits of that file (default: 1 2 4 8)",
     )
     parser.add_argument("--data", type=Path, help="keep the generated files in this folder")
     parser.add_argument("--write", type=Path, help="put the tables into this page")

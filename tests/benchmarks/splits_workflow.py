@@ -34,7 +34,7 @@ class Row:
 
 
 def measure_workflow(source: Path, splits: Sequence[int], log: Callable[[str], None]) -> list[Row]:
-    """The engine alone in one process and in two, then the workflow in so many splits each."""
+    """The engine alone in one process and in two, then the workflow with each number of splits."""
     rows = []
     for name, module in (
         ("engine alone", "whole_engine"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from tests.benchmarks.comparison import ColdTable, Row, WarmTable
@@ -65,9 +66,22 @@ def _cold_row(row: Row, base: Row | None) -> str:
     )
 
 
+def publish(
+    kind: str, machine: Mapping[str, str], tables: Iterable[str], page: Path | None
+) -> None:
+    """Print what was measured and where, and put it between the marks of a page if one is given."""
+    about = "\n".join(f"- {name}: {value}" for name, value in machine.items())
+    measured = "\n\n".join([about, *tables])
+    print(measured)
+    if page:
+        replace_measured(page, kind, measured)
+
+
 def replace_measured(page: Path, kind: str, measured: str) -> None:
     """Put figures between the two marks that a page has for this kind of them."""
     begin, end = f"<!-- measured: {kind} -->", f"<!-- end of measured: {kind} -->"
-    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
-    _, _, after = rest.partition(end)
+    before, opened, rest = page.read_text(encoding="utf-8").partition(begin)
+    _, closed, after = rest.partition(end)
+    if not opened or not closed:
+        raise ValueError(f"{page} does not have the marks {begin} and {end}. Add them.")
     page.write_text(f"{before}{begin}\n\n{measured}\n\n{end}{after}", encoding="utf-8")
