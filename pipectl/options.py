@@ -51,6 +51,14 @@ parameter_option = click.option(
     help="Value of a template parameter, such as OutputFormat=parquet. Repeatable.",
 )
 
+file_contract_option = click.option(
+    "--contract",
+    "contract_path",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Contract for the file: a Data Resource descriptor with a Table Schema. Without it, the"
+    " rules for datasets without a contract apply.",
+)
+
 template_option = click.option(
     "--template",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from rich.style import StyleType
     from rich.text import Text
 
-__all__ = ["accept_any_text", "echo", "echo_json", "echo_json_text", "printable", "rich_text"]
+__all__ = [
+    "accept_any_text",
+    "echo",
+    "echo_json",
+    "echo_json_text",
+    "printable",
+    "rich_text",
+    "shortened",
+]
 
 
 def accept_any_text() -> None:
@@ -43,6 +51,11 @@ def echo_json_text(text: str) -> None:
     """Print a JSON text unchanged, except for line ends and invisible characters."""
     for line in visible_json(text).rstrip("\n").split("\n"):
         click.echo(line)
+
+
+def shortened(text: str, most: int) -> str:
+    """At most `most` characters of a text; one that is cut ends with an ellipsis."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def rich_text(value: object, style: StyleType = "") -> Text:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipectl.options import file_contract_option
 from pipectl.output import echo, echo_json_text
 
 if TYPE_CHECKING:
     from pipectl.local.check_inputs import Inputs
     from pipectl.local.verdicts import Verdict
     from tabular.file_names import IgnoredNames
-    from tabular.model import Contract
 
 _DEFAULT_LIMIT = 1000
 # From this size on a file takes seconds, so its name is shown before.
@@ -47,13 +47,7 @@ class _Limit(click.ParamType):
 
 @click.command(epilog="Example: pipectl check orders.csv --contract orders.json")
 @click.argument("files", nargs=-1, required=True)
-@click.option(
-    "--contract",
-    "contract_path",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Contract for the files: a Data Resource descriptor with a Table Schema. Without it, the"
-    " rules for datasets without a contract apply.",
-)
+@file_contract_option
 @click.option(
     "--format",
     "output",
@@ -125,13 +119,15 @@ def command(
 def _verdicts(
     inputs: Inputs, contract_path: Path | None, ignored: IgnoredNames, limit: int
 ) -> list[Verdict]:
+    from pipectl.local.local_layouts import read_contract_file
     from pipectl.local.verdicts import Verdict, check_file
     from tabular.errors import InvalidContract
 
     try:
-        contract = _read_contract(contract_path)
+        contract = read_contract_file(contract_path) if contract_path else None
     except InvalidContract as error:
-        file_error = {"code": "InvalidContract", "message": str(error)}
+        message = f"{contract_path}: {error}"
+        file_error = {"code": "InvalidContract", "message": message}
         return [Verdict(file.source, file_error=file_error) for file in inputs.files]
     verdicts = []
     for file in inputs.files:
@@ -140,19 +136,6 @@ def _verdicts(
             echo(f"Checking {file.source}, {size / 1024 / 1024:,.0f} MiB", err=True)
         verdicts.append(check_file(file.path, contract, ignored, limit=limit, source=file.source))
     return verdicts
-
-
-def _read_contract(path: Path | None) -> Contract | None:
-    from tabular.contract.descriptor import read_contract
-    from tabular.errors import InvalidContract
-    from tabular.writing.formats import FORMATS
-
-    if path is None:
-        return None
-    try:
-        return read_contract(path.read_bytes(), output_formats=FORMATS)
-    except InvalidContract as error:
-        raise InvalidContract(f"{path}: {error}") from None
 
 
 def _is_accepted(verdict: Verdict, limit: tuple[float, bool]) -> bool:

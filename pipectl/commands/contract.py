@@ -132,12 +132,11 @@ class _Verdict:
 
 
 def _check(path: Path) -> _Verdict:
-    from tabular.contract.descriptor import read_contract
+    from pipectl.local.local_layouts import read_contract_file
     from tabular.errors import InvalidContract
-    from tabular.writing.formats import FORMATS
 
     try:
-        contract = read_contract(path.read_bytes(), output_formats=FORMATS)
+        contract = read_contract_file(path)
     except InvalidContract as error:
         return _Verdict(str(path), 0, error.problems)
     return _Verdict(str(path), len(contract.fields), ())

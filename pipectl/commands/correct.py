@@ -9,7 +9,7 @@ import click
 
 from pipectl.client.stack_choice import StackChoice, changing_stack_options
 from pipectl.errors import UsageError
-from pipectl.output import echo, echo_json, printable
+from pipectl.output import echo, echo_json, printable, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -145,5 +145,4 @@ def _show_outcome(correction: Correction) -> None:
 
 
 def _text(text: str) -> str:
-    cut = text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
-    return printable(cut)
+    return printable(shortened(text, _SHOWN_CHARACTERS))

@@ -9,23 +9,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipectl import tables
-from pipectl.output import echo, echo_json
+from pipectl.options import file_contract_option
+from pipectl.output import echo, echo_json, shortened
 
 if TYPE_CHECKING:
     from tabular.reading.layout import Layout
 
-_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _SHOWN_CHARACTERS = 40
 
 
 @click.command(epilog="Example: pipectl head orders.csv --contract orders.json -n 3")
-@click.argument("file", type=_FILE)
-@click.option(
-    "--contract",
-    "contract_path",
-    type=_FILE,
-    help="Contract for the file. Without it, the rules for datasets without a contract apply.",
-)
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@file_contract_option
 @click.option(
     "-n",
     "most",
@@ -63,11 +58,11 @@ def command(*, file: Path, contract_path: Path | None, most: int, as_json: bool)
 
 def _row(cell: Mapping[str, Any]) -> tuple[str, str, str]:
     value = f"{cell['code']}: {cell['message']}" if cell["code"] else str(cell["json"])
-    return f"  {cell['field']}", _cut(cell["text"]), _cut(value)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+    return (
+        f"  {cell['field']}",
+        shortened(cell["text"], _SHOWN_CHARACTERS),
+        shortened(value, _SHOWN_CHARACTERS),
+    )
 
 
 def _records(file: Path, layout: Layout, most: int) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ import click
 
 from pipectl.client.stack_choice import StackChoice, stack_options
 from pipectl.errors import UsageError
-from pipectl.output import echo, echo_json_text, printable
+from pipectl.output import echo, echo_json_text, printable, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -106,5 +106,4 @@ def _fault(fault: dict[str, Any]) -> str:
 
 def _shown(text: str) -> str:
     """A sender's text on one line, with control characters made visible."""
-    cut = text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
-    return printable(cut)
+    return printable(shortened(text, _SHOWN_CHARACTERS))

@@ -11,20 +11,15 @@ import click
 
 from pipectl import tables
 from pipectl.errors import PipectlError
-from pipectl.output import echo, echo_json
+from pipectl.options import file_contract_option
+from pipectl.output import echo, echo_json, shortened
 
-_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _SHOWN_CHARACTERS = 24
 
 
 @click.command(epilog="Example: pipectl stats orders.csv --contract orders.json")
-@click.argument("file", type=_FILE)
-@click.option(
-    "--contract",
-    "contract_path",
-    type=_FILE,
-    help="Contract for the file. Without it, the rules for datasets without a contract apply.",
-)
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@file_contract_option
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON document.")
 def command(*, file: Path, contract_path: Path | None, as_json: bool) -> None:
     """Show statistics of FILE's processed records: nulls, distinct values, range, median.
@@ -102,5 +97,4 @@ def _row(name: str, figures: Mapping[str, Any]) -> list[str]:
 
 
 def _cut(value: object) -> str:
-    text = "-" if value is None else str(value)
-    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+    return "-" if value is None else shortened(str(value), _SHOWN_CHARACTERS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -50,7 +51,8 @@ def opened_inputs(arguments: Sequence[str], ignored: IgnoredNames) -> Iterator[I
         for argument in arguments:
             if argument == STDIN:
                 path = Path(folder) / _STDIN_NAME
-                path.write_bytes(sys.stdin.buffer.read())
+                with path.open("wb") as copy:
+                    shutil.copyfileobj(sys.stdin.buffer, copy)
                 files.append(Input(path, STDIN))
             else:
                 _add(argument, ignored, files, left_out)

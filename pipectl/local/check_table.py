@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pipectl.output import rich_text
+from pipectl.output import rich_text, shortened
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,9 +36,7 @@ def _show_errors(console: Console, verdict: Verdict) -> None:
         table.add_column(name, overflow="fold")
     for error in verdict.errors:
         value = error["value"]
-        shown = "" if value is None else repr(value)
-        if len(shown) > _SHOWN_CHARACTERS:
-            shown = shown[: _SHOWN_CHARACTERS - 1] + "…"
+        shown = "" if value is None else shortened(repr(value), _SHOWN_CHARACTERS)
         table.add_row(
             str(error["row"]),
             str(error["line"]),

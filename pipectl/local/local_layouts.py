@@ -12,20 +12,27 @@ if TYPE_CHECKING:
     from tabular.reading.layout import Layout
 
 HEAD_BYTES = 1024 * 1024
+"""Number of bytes at the beginning of a file that are read to decide its layout."""
 
 
 def contract_in(path: Path | None) -> Contract | None:
     """The contract in a file, None without one. Raises PipectlError if it is invalid."""
-    from tabular.contract.descriptor import read_contract
     from tabular.errors import InvalidContract
-    from tabular.writing.formats import FORMATS
 
     if path is None:
         return None
     try:
-        return read_contract(path.read_bytes(), output_formats=FORMATS)
+        return read_contract_file(path)
     except InvalidContract as error:
         raise PipectlError(f"{path}: InvalidContract. {error}") from None
+
+
+def read_contract_file(path: Path) -> Contract:
+    """The contract in a file. Raises InvalidContract."""
+    from tabular.contract.descriptor import read_contract
+    from tabular.writing.formats import FORMATS
+
+    return read_contract(path.read_bytes(), output_formats=FORMATS)
 
 
 def layout_of_file(path: Path, contract: Contract | None) -> Layout:

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from tabular.model import Contract
     from tabular.reading.layout import Layout
 
-_HEAD_BYTES = 1024 * 1024
-
 
 @dataclass
 class Verdict:
@@ -107,13 +105,14 @@ def _check_into(
     verdict: Verdict, path: Path, contract: Contract | None, ignored: IgnoredNames, limit: int
 ) -> None:
     """Fill the verdict. On a file-level error, it keeps what is known by then."""
+    from pipectl.local.local_layouts import HEAD_BYTES
     from pipectl.local.ranges import ranges_of
     from pipectl.local.small_files import check_small
     from tabular.reading.layout import read_layout
     from tabular.statistics.threshold import check_rejects, may_reject_all
 
     with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
+        head = file.read(HEAD_BYTES)
     size = path.stat().st_size
     layout = read_layout(
         head,

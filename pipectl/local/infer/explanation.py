@@ -7,6 +7,8 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from pipectl.output import shortened
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -84,9 +86,7 @@ def _column(column: ColumnReport, *, several: bool) -> Iterator[str]:
 
 
 def _place(failure: Failure, several: bool) -> str:
-    value = failure.value or ""
-    if len(value) > _SHOWN_CHARACTERS:
-        value = value[: _SHOWN_CHARACTERS - 1] + "…"
+    value = shortened(failure.value or "", _SHOWN_CHARACTERS)
     file = f"{failure.file} " if several else ""
     return f"{value!r} ({file}line {failure.line})"
 
