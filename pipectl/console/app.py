@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -40,50 +40,25 @@ FormHandler = Callable[[Request, FormData], Response]
 
 def create_app(console: Console, token: str) -> Guard:
     """The application with its access control; `token` opens it."""
-    application = Starlette(
-        routes=[
-            Route("/", _page(files_page.show)),
-            Route("/check", _form(upload_page.check), methods=["POST"]),
-            Route("/upload", _form(upload_page.send), methods=["POST"]),
-            Route("/files/{target}", _page(file_page.show)),
-            Route("/files/{target}/rerun", _form(file_page.rerun), methods=["POST"]),
-            Route("/files/{target}/outputs/{output}", _page(file_page.download)),
-            Route("/files/{target}/rejects.csv", _page(correct_page.download)),
-            Route("/files/{target}/corrections", _form(correct_page.check), methods=["POST"]),
-            Route("/files/{target}/corrections/send", _form(correct_page.send), methods=["POST"]),
-            Route("/failures", _page(failures_page.show)),
-            Route("/failures/plan", _page(failures_page.plan)),
-            Route("/failures/rerun", _form(failures_page.rerun), methods=["POST"]),
-            Route("/failures/replay", _form(failures_page.replay_letter), methods=["POST"]),
-            Route("/failures/discard", _form(failures_page.discard_letter), methods=["POST"]),
-            Route("/jobs/{job}", _page(failures_page.job)),
-            Route("/datasets", _page(datasets_page.show_all)),
-            Route("/datasets/{dataset}", _page(datasets_page.show)),
-            Route("/datasets/{dataset}/check", _form(datasets_page.propose), methods=["POST"]),
-            Route("/datasets/{dataset}/infer", _form(datasets_page.infer), methods=["POST"]),
-            Route("/datasets/{dataset}/push", _form(datasets_page.push), methods=["POST"]),
-            Route("/notifications", _page(notifications_page.show)),
-            Route("/live", _live),
-            Route("/static/console.css", _css),
-            Route("/static/{name}", _static),
-        ],
-        exception_handlers={HTTPException: _http_error},
-    )
+    handlers = {HTTPException: _http_error, Exception: _unexpected}
+    application = Starlette(routes=ROUTES, exception_handlers=handlers)
     application.state.console = console
     guard = Guard(application, token, allow_writes=console.allow_writes)
     application.state.guard = guard
     return guard
 
 
-def _page(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+def _page(path: str, handler: Handler) -> Route:
+    """A page that changes nothing."""
+
     async def answer(request: Request) -> Response:
         return await run_in_threadpool(_explained, request, lambda: handler(request))
 
-    return answer
+    return Route(path, answer, methods=["GET"])
 
 
-def _form(handler: FormHandler) -> Callable[[Request], Awaitable[Response]]:
-    """A page that changes something: only for forms of our own pages."""
+def _form(path: str, handler: FormHandler) -> Route:
+    """What a form of our own pages is sent to: it may change something."""
 
     async def answer(request: Request) -> Response:
         async with request.form(
@@ -93,7 +68,7 @@ def _form(handler: FormHandler) -> Callable[[Request], Awaitable[Response]]:
                 return PlainTextResponse("The form is not from this console. Load it again.\n", 403)
             return await run_in_threadpool(_explained, request, lambda: handler(request, form))
 
-    return answer
+    return Route(path, answer, methods=["POST"])
 
 
 def _explained(request: Request, call: Callable[[], Response]) -> Response:
@@ -135,5 +110,40 @@ _CACHED: Mapping[str, str] = {"Cache-Control": "no-cache"}
 
 async def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    text = "There is no such page." if status == 404 else "This request can't be answered."
-    return page(request, "message.html", status, screen="", title=text, text="", document=None)
+    title = "There is no such page." if status == 404 else "This request can't be answered."
+    return page(request, "message.html", status, screen="", title=title, text="", document=None)
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    text = f"{type(error).__name__}: the terminal in which the console runs shows where."
+    title = "This page can't be shown."
+    return page(request, "message.html", 500, screen="", title=title, text=text, document=None)
+
+
+ROUTES = (
+    _page("/", files_page.show),
+    _form("/check", upload_page.check),
+    _form("/upload", upload_page.send),
+    _page("/files/{target}", file_page.show),
+    _form("/files/{target}/rerun", file_page.rerun),
+    _page("/files/{target}/outputs/{output}", file_page.download),
+    _page("/files/{target}/rejects.csv", correct_page.download),
+    _form("/files/{target}/corrections", correct_page.check),
+    _form("/files/{target}/corrections/send", correct_page.send),
+    _page("/failures", failures_page.show),
+    _page("/failures/plan", failures_page.plan),
+    _form("/failures/rerun", failures_page.rerun),
+    _form("/failures/replay", failures_page.replay_letter),
+    _form("/failures/discard", failures_page.discard_letter),
+    _page("/jobs/{job}", failures_page.job),
+    _page("/datasets", datasets_page.show_all),
+    _page("/datasets/{dataset}", datasets_page.show),
+    _form("/datasets/{dataset}/check", datasets_page.propose),
+    _form("/datasets/{dataset}/infer", datasets_page.infer),
+    _form("/datasets/{dataset}/push", datasets_page.push),
+    _page("/notifications", notifications_page.show),
+    Route("/live", _live),
+    Route("/static/console.css", _css),
+    Route("/static/{name}", _static),
+)
+"""All addresses. Whoever adds one chooses `_page` or `_form`; nothing else changes a stack."""

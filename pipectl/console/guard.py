@@ -60,8 +60,8 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI), or refuse it before anything else reads it."""
         if scope["type"] != "http":
-            await self._application(scope, receive, send)
-            return
+            # As ASGI demands. Websockets, for example, would get past the checks below.
+            raise NotImplementedError(f"The console does not serve {scope['type']}.")
         request = Request(scope)
         nonce = secrets.token_urlsafe(16)
         scope["state"] = {**scope.get("state", {}), "nonce": nonce, "form_token": self.form_token}
@@ -102,7 +102,8 @@ class Guard:
 
     def _welcome(self, request: Request) -> Response | None:
         """The answer to the printed address, or to a request without the cookie."""
-        if request.url.path.startswith(_PUBLIC_PREFIX):
+        # The path that chooses the route.
+        if request.scope["path"].startswith(_PUBLIC_PREFIX):
             return None
         if self._has_token(request):
             answer = HTMLResponse(_WELCOME.format(html.escape(_without_token(request))))

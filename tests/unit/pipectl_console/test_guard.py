@@ -6,38 +6,62 @@ import re
 
 import pytest
 
+from pipectl.console.app import ROUTES
 from tests.unit.pipectl_console.world import SOURCE, TOKEN, ConsoleWorld, browser, console
 
-PAGES = (
-    "/",
-    "/failures",
-    "/failures/plan",
-    "/datasets",
-    "/datasets/orders",
-    "/notifications",
-    f"/files/{SOURCE.file_id}",
-    f"/files/{SOURCE.file_id}/outputs/report",
-    f"/files/{SOURCE.file_id}/rejects.csv",
-    "/live",
-)
-FORMS = (
-    "/check",
-    "/upload",
-    f"/files/{SOURCE.file_id}/rerun",
-    f"/files/{SOURCE.file_id}/corrections",
-    f"/files/{SOURCE.file_id}/corrections/send",
-    "/failures/rerun",
-    "/failures/replay",
-    "/failures/discard",
-    "/datasets/orders/check",
-    "/datasets/orders/infer",
-    "/datasets/orders/push",
-)
+# What the parameters of addresses stand for here. A route with another one fails to be tested.
+PLACES = {"target": SOURCE.file_id, "dataset": "orders", "output": "report", "job": "0" * 16}
+
+
+def addresses(method: str) -> list[str]:
+    """The addresses of all routes that answer a method, but the public ones."""
+    return [
+        re.sub(r"\{(\w+)\}", lambda found: PLACES[found[1]], route.path)
+        for route in ROUTES
+        if method in (route.methods or ()) and not route.path.startswith("/static/")
+    ]
+
+
+PAGES = addresses("GET")
+FORMS = addresses("POST")
+NOT_HTML = ("/live", f"/files/{SOURCE.file_id}/rejects.csv")
 # What changes something in a stack, as AWS names it.
 WRITES = (
     *("RedriveExecution", "StartExecution", "SendMessage", "SendMessageBatch"),
     *("DeleteMessageBatch", "PutObject", "DeleteObject", "UpdateItem", "PutItem"),
 )
+
+
+def test_every_route_is_either_a_page_or_a_form() -> None:
+    public = {"/static/console.css", "/static/{name}"}
+    assert {route.path for route in ROUTES if route.path.startswith("/static/")} == public
+    methods = [route.methods for route in ROUTES]
+    assert [one for one in methods if one not in ({"GET", "HEAD"}, {"POST"})] == []
+    assert len(PAGES) + len(FORMS) + len(public) == len(ROUTES)
+    assert FORMS
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_changes_nothing(path: str, world: ConsoleWorld) -> None:
+    if path != "/live":  # it has no end
+        browser(console(), raises=False).get(path)
+    assert [name for name, _ in world.calls if name in WRITES] == []
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT"])
+@pytest.mark.parametrize("path", FORMS)
+def test_a_form_is_sent_by_post_only(path: str, method: str, world: ConsoleWorld) -> None:
+    client = browser(console())
+    world.calls.clear()
+    assert client.request(method, path).status_code in (404, 405)
+    assert [name for name, _ in world.calls if name in WRITES] == []
+
+
+@pytest.mark.parametrize("path", ["/", "/live"])
+def test_websockets_are_not_served(path: str, world: ConsoleWorld) -> None:
+    client = browser(console())
+    with pytest.raises(NotImplementedError), client.websocket_connect(path):
+        pass
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -71,8 +95,13 @@ def test_the_printed_address_gives_a_cookie_and_leads_to_the_page_without_the_to
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "10.0.0.1", "x:4561"])
 def test_a_name_that_was_made_to_lead_here_gets_nothing(host: str, world: ConsoleWorld) -> None:
     client = browser(console())
-    for path in ("/", f"/?token={TOKEN}", "/static/console.css"):
+    world.calls.clear()
+    for path in (*PAGES, f"/?token={TOKEN}", "/static/console.css"):
         assert client.get(path, headers={"Host": host}).status_code == 403
+    form = {"form_token": client.app.form_token}  # type: ignore[attr-defined]
+    for path in FORMS:
+        assert client.post(path, data=form, headers={"Host": host}).status_code == 403
+    assert world.calls == []
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:9", "localhost:4561", "[::1]:4561"])
@@ -96,8 +125,13 @@ def test_a_forwarded_port_works(host: str, world: ConsoleWorld) -> None:
 )
 def test_other_origins_are_refused(headers: dict[str, str], world: ConsoleWorld) -> None:
     client = browser(console())
-    assert client.get("/", headers=headers).status_code == 403
-    assert client.post("/failures/rerun", headers=headers).status_code == 403
+    world.calls.clear()
+    for path in (*PAGES, "/static/console.css"):
+        assert client.get(path, headers=headers).status_code == 403
+    form = {"form_token": client.app.form_token}  # type: ignore[attr-defined]
+    for path in FORMS:
+        assert client.post(path, data=form, headers=headers).status_code == 403
+    assert world.calls == []
 
 
 def test_a_link_with_the_token_in_another_page_works_once(world: ConsoleWorld) -> None:
@@ -105,6 +139,14 @@ def test_a_link_with_the_token_in_another_page_works_once(world: ConsoleWorld) -
     client = browser(console(), signed_in=False)
     assert client.get(f"/?token={TOKEN}", headers=headers).status_code == 200
     assert client.get("/", headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize("path", FORMS)
+def test_without_the_cookie_no_form_is_read(path: str, world: ConsoleWorld) -> None:
+    client = browser(console(), signed_in=False)
+    form = {"form_token": client.app.form_token}  # type: ignore[attr-defined]
+    assert client.post(path, data=form).status_code == 403
+    assert world.calls == []
 
 
 @pytest.mark.parametrize("path", FORMS)
@@ -126,7 +168,7 @@ def test_a_read_only_console_refuses_every_change(path: str, world: ConsoleWorld
     assert world.calls == []
 
 
-@pytest.mark.parametrize("path", [path for path in PAGES if path not in ("/live", PAGES[-2])])
+@pytest.mark.parametrize("path", [path for path in PAGES if path not in NOT_HTML])
 def test_a_read_only_console_has_no_form_that_changes_something(
     path: str, world: ConsoleWorld
 ) -> None:

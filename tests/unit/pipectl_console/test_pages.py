@@ -104,6 +104,15 @@ def test_what_is_no_file_is_said_in_a_sentence(world: ConsoleWorld) -> None:
         assert "<b>" not in answer.text.split("<main", 1)[1].split("</main>")[0]
 
 
+def test_an_unexpected_error_is_a_page_that_says_where_to_look(world: ConsoleWorld) -> None:
+    # What should be the document of the rejected rows is no JSON.
+    answer = browser(console(), raises=False).get(f"/files/{SOURCE.file_id}/rejects.csv")
+    assert answer.status_code == 500
+    shown = Elements(answer.text).shown
+    assert "JSONDecodeError: the terminal in which the console runs shows where." in shown
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
 def test_groups_name_the_command_that_reruns_them(world: ConsoleWorld) -> None:
     shown = Elements(browser(console()).get("/failures").text).shown
     assert "pipectl rerun --all --error " in shown

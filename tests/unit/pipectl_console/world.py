@@ -122,10 +122,16 @@ def console(*, allow_writes: bool = True) -> Console:
     )
 
 
-def browser(shown: Console, *, signed_in: bool = True) -> TestClient:
-    """A browser on this machine, which has opened the printed address."""
+def browser(shown: Console, *, signed_in: bool = True, raises: bool = True) -> TestClient:
+    """A browser on this machine, which has opened the printed address.
+
+    An unexpected error of a page is raised, or with `raises` False answered as in a real browser.
+    """
     client = TestClient(
-        create_app(shown, TOKEN), base_url="http://127.0.0.1:4561", follow_redirects=False
+        create_app(shown, TOKEN),
+        base_url="http://127.0.0.1:4561",
+        follow_redirects=False,
+        raise_server_exceptions=raises,
     )
     if signed_in:
         client.get(f"/?token={TOKEN}")
