@@ -102,10 +102,7 @@ def compare_columns(labels: Sequence[str], contract: Contract) -> dict[str, list
 
 
 def _check_twice(labels: Sequence[str]) -> None:
-    places: dict[str, list[int]] = {}
-    for number, label in enumerate(labels, 1):
-        places.setdefault(label, []).append(number)
-    same = next((numbers for numbers in places.values() if len(numbers) > 1), None)
+    same = next((numbers for numbers in _places(labels).values() if len(numbers) > 1), None)
     if same:
         raise HeaderMismatch(
             f"Columns {_numbers(same)} of the header have the same name. "
@@ -115,14 +112,22 @@ def _check_twice(labels: Sequence[str]) -> None:
 
 def _check_aliases(labels: Sequence[str], contract: Contract) -> None:
     """Raise HeaderMismatch if two columns mean the same field, one of them by an alias."""
-    aliased = {field.name for field in contract.fields if field.aliases}
-    for name in aliased:
-        same = [number for number, label in enumerate(labels, 1) if label == name]
-        if len(same) > 1:
+    places = _places(labels)
+    for field in contract.fields:
+        same = places.get(field.name, [])
+        if field.aliases and len(same) > 1:
             raise HeaderMismatch(
                 f"Columns {_numbers(same)} of the header are the same field of the contract, "
-                f"{name!r}, by its name and aliases. Leave one of them out."
+                f"{field.name!r}, by its name and aliases. Leave one of them out."
             )
+
+
+def _places(labels: Sequence[str]) -> dict[str, list[int]]:
+    """The numbers, from 1, of the columns with each label."""
+    places: dict[str, list[int]] = {}
+    for number, label in enumerate(labels, 1):
+        places.setdefault(label, []).append(number)
+    return places
 
 
 def as_fields(labels: Sequence[str], contract: Contract) -> list[str]:

@@ -152,6 +152,19 @@ def test_a_wide_header_is_compared_with_a_wide_contract_in_seconds() -> None:
     assert cpu_seconds(compare) < 2
 
 
+def test_a_wide_header_of_aliases_is_compared_in_seconds() -> None:
+    numbers = range(20_000)
+    contract = contract_of(
+        *({"name": f"name{one}", "pipeline": {"aliases": [f"alias{one}"]}} for one in numbers)
+    )
+    header = ",".join(f"alias{one}" for one in numbers).encode() + b"\n"
+
+    def compare() -> None:
+        assert layout_of(header, contract).width == len(numbers)
+
+    assert cpu_seconds(compare) < 3
+
+
 def test_more_columns_than_the_limit_are_refused_by_number() -> None:
     header = ",".join(f"c{number}" for number in range(MAX_COLUMNS + 1)).encode()
     with pytest.raises(FileTooLarge, match=r"50,001 columns, and the limit is 50,000"):
