@@ -142,7 +142,7 @@ def _free_key(prefix: str, name: str, taken: set[str]) -> str:
 
 def _contract_name(contract: Path) -> str:
     try:
-        document = json.loads(contract.read_text(encoding="utf-8"))
+        document = json.loads(contract.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):
         # The pipeline reports what is wrong with it.
         document = None

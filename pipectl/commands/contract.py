@@ -93,11 +93,10 @@ def pull(*, choice: StackChoice, dataset: str, out: Path | None) -> None:
             " exist."
         )
     content = stack.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
-    text = content.decode("utf-8", "replace")
     if out is None:
-        echo_json_text(text)
+        echo_json_text(content.decode("utf-8-sig", "replace"))
     else:
-        out.write_text(text, encoding="utf-8")
+        out.write_bytes(content)
         echo(f"Wrote {out}.", err=True)
 
 

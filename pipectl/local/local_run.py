@@ -109,13 +109,12 @@ def watch_folder(
     ):
         if contract is not None:
             put_contract(stack.deployment, *contract)
-        results: list[FileResult] = []
         while not ended.is_set():
             uploads = watched.new()
             if uploads:
-                results += _process(stack, uploads, folder, progress)
+                results = _process(stack, uploads, folder, progress)
+                logs.needed = logs.needed or not all(result.succeeded for result in results)
             ended.wait(LOOK_SECONDS)
-        logs.needed = not all(result.succeeded for result in results)
         return not logs.needed
 
 

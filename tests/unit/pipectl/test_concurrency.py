@@ -24,7 +24,7 @@ FAILED = InvocationResult(b'{"errorType": "SomeError", "errorMessage": ""}', fai
 
 
 def take(concurrency: Concurrency, function: str, count: int) -> int:
-    """How many of so many invocations at once find room."""
+    """How many of a number of simultaneous invocations are accepted."""
     taken = 0
     with ExitStack() as stack:
         for _ in range(count):
@@ -77,7 +77,7 @@ class TestConcurrency:
 
 
 class OneByOne:
-    """Workers that answer as told, one outcome an invocation."""
+    """Workers with prepared answers, one for each invocation."""
 
     def __init__(self, outcomes: Sequence[InvocationResult] = ()) -> None:
         self._outcomes = iter(outcomes)

@@ -264,6 +264,18 @@ def test_pull_gets_back_what_was_pushed(right: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("bucket")
+def test_pull_keeps_a_byte_order_mark_in_the_file_only(right: Path, tmp_path: Path) -> None:
+    right.write_bytes(b"\xef\xbb\xbf" + right.read_bytes())
+    run("push", right, "--yes")
+
+    printed = run("pull", "orders")
+    run("pull", "orders", "--out", tmp_path / "copy.json")
+
+    assert json.loads(printed.stdout) == CONTRACT
+    assert (tmp_path / "copy.json").read_bytes() == right.read_bytes()
+
+
+@pytest.mark.usefixtures("bucket")
 def test_pull_of_a_dataset_without_contract_says_so() -> None:
     result = run("pull", "nothing")
 

@@ -412,7 +412,7 @@ def run(place: Place) -> Lines:
 
 
 class FakeStack:
-    """Stands for the embedded stack in `pipectl up`."""
+    """Takes the place of the embedded stack in `pipectl up`."""
 
     token = "token"  # none
     log_folder = Path(f"logs{EVIL}")

@@ -24,7 +24,7 @@ NOTHING = {"record_count": 5, "processed_count": 0, "error_count": 5}
         ([failed("a.csv"), replace(succeeded("b.csv"), metadata=NOTHING)], 1),
     ],
 )
-def test_the_exit_status_tells_failed_from_rejected(
+def test_the_exit_status_separates_failed_from_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, results: list[Any], status: int
 ) -> None:
     (tmp_path / "a.csv").write_text("a\n1\n")

@@ -81,6 +81,7 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
     ("content", "dataset"),
     [
         (json.dumps({"name": "orders", "schema": {}}), "orders"),
+        ("\ufeff" + json.dumps({"name": "orders"}), "orders"),
         (json.dumps({"name": "Not a name!"}), "sales"),
         (json.dumps({"schema": {}}), "sales"),
         ("not JSON", "sales"),
@@ -89,7 +90,7 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
 )
 def test_a_contract_names_the_dataset(tmp_path: Path, content: str, dataset: str) -> None:
     contract = tmp_path / "sales.contract.json"
-    contract.write_text(content)
+    contract.write_text(content, encoding="utf-8")
     assert dataset_for(None, contract) == dataset
     assert dataset_for("mine", contract) == "mine"
 
