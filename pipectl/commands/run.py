@@ -80,7 +80,8 @@ def command(
     """Process FILES with the whole pipeline on this machine, without an AWS account.
 
     Starts the stack of template.yaml on an embedded AWS, uploads the files to its input bucket, and
-    copies the outputs to a folder.
+    copies the outputs to a folder. With --watch, it processes the files of a folder instead of
+    FILES.
 
     Exit status: 0 if all files succeeded, 1 if a file failed, 2 on usage errors, 3 if none failed
     but every record of a file was rejected.
@@ -95,6 +96,13 @@ def command(
         parameters = {**parameters, "SplitSizeBytes": str(split_size)}
     dataset = dataset_for(dataset, contract)
     ignored = _ignored_names(parameters)
+    settings: dict[str, Any] = {
+        "contract": (contract, dataset) if contract and dataset else None,
+        "folder": folder,
+        "parameters": parameters,
+        "template": template,
+        "concurrency": concurrency,
+    }
     if watch is not None:
         if files or as_json:
             raise UsageError("--watch can't be used together with FILES or --json.")
@@ -102,11 +110,7 @@ def command(
             watch,
             dataset,
             ignored,
-            contract=(contract, dataset) if contract and dataset else None,
-            folder=folder,
-            parameters=parameters,
-            template=template,
-            concurrency=concurrency,
+            **settings,
         )
         return
     if not files:
@@ -114,15 +118,7 @@ def command(
     uploads = plan_uploads(files, dataset, ignored)
     progress = Progress(Console(stderr=True), total=len(uploads))
     with progress.shown():
-        finished = run_files(
-            uploads,
-            contract=(contract, dataset) if contract and dataset else None,
-            folder=folder,
-            parameters=parameters,
-            template=template,
-            concurrency=concurrency,
-            progress=progress,
-        )
+        finished = run_files(uploads, progress=progress, **settings)
     if as_json:
         document = {
             "files": [result.document() for result in finished.results],
@@ -133,10 +129,15 @@ def command(
         show_table(Console(), finished.results)
     if open_reports:
         _open(finished.results)
-    if finished.logs is not None:
-        echo(f"The functions' logs are in {finished.logs}", err=True)
+    _end(finished.logs, all_rejected=any(result.all_rejected for result in finished.results))
+
+
+def _end(logs: Path | None, *, all_rejected: bool) -> None:
+    """Name the logs, which are kept if a file failed, and end with the exit status."""
+    if logs is not None:
+        echo(f"The functions' logs are in {logs}", err=True)
         raise SystemExit(1)
-    if any(result.all_rejected for result in finished.results):
+    if all_rejected:
         raise SystemExit(_ALL_REJECTED)
 
 
@@ -157,14 +158,13 @@ def _watch(watched: Path, dataset: str | None, ignored: IgnoredNames, **settings
     from pipectl.local.local_run import WatchedFiles, watch_folder
 
     echo(f"Watching {watched}. Ctrl-C ends it.", err=True)
-    succeeded = watch_folder(
+    finished = watch_folder(
         WatchedFiles(watched, dataset, ignored),
         progress=WatchedFolder(Console(), total=0),
         ended=ending_signals(),
         **settings,
     )
-    if not succeeded:
-        raise SystemExit(1)
+    _end(finished.logs, all_rejected=finished.all_rejected)
 
 
 def _ignored_names(parameters: Mapping[str, str]) -> IgnoredNames:

@@ -100,9 +100,8 @@ class WatchedFolder(Progress):
     """Prints a line for each file of a watched folder, with its counts and outputs."""
 
     def finish(self, result: FileResult) -> None:
-        """Print the outcome of a file."""
+        """Print the outcome of a file. It is not kept: the folder may be watched for months."""
         self.running.pop(result.upload, None)
-        self.done.append(result)
         word, colour = _word(result)
         line = Text.assemble(
             time.strftime("%H:%M:%S "), rich_text(result.upload.path), " ", (word, colour)

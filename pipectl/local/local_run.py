@@ -56,6 +56,18 @@ class LocalRun:
     logs: Path | None
 
 
+@dataclass(frozen=True)
+class WatchedRun:
+    """What became of a watched folder's files.
+
+    `all_rejected`: of at least one file that succeeded, every record was rejected. `logs` is the
+    folder with the functions' logs, which is kept if a file failed.
+    """
+
+    all_rejected: bool
+    logs: Path | None
+
+
 def run_files(
     uploads: Sequence[Upload],
     *,
@@ -71,15 +83,8 @@ def run_files(
     `contract` is the contract's file and its dataset. `concurrency` is the limit of concurrent
     Lambda executions, None for none.
     """
-    with (
-        _kept_where_needed() as logs,
-        EmbeddedStack(
-            template, parameters, concurrency=concurrency, log_folder=logs.folder
-        ) as stack,
-    ):
+    with _started(contract, parameters, template, concurrency) as (stack, logs):
         progress.phase = "Running"
-        if contract is not None:
-            put_contract(stack.deployment, *contract)
         results = _process(stack, uploads, folder, progress)
         letters = dead_letters(stack.deployment)
         logs.needed = not all(result.succeeded for result in results)
@@ -96,11 +101,30 @@ def watch_folder(
     concurrency: int | None,
     progress: Progress,
     ended: threading.Event,
-) -> bool:
+) -> WatchedRun:
     """Start the stack, and process files whenever they appear in a folder, until `ended` is set.
 
-    Returns whether all files succeeded. The arguments are those of `run_files`.
+    The other arguments are those of `run_files`.
     """
+    all_rejected = False
+    with _started(contract, parameters, template, concurrency) as (stack, logs):
+        while not ended.is_set():
+            uploads = watched.new()
+            results = _process(stack, uploads, folder, progress) if uploads else []
+            logs.needed = logs.needed or not all(result.succeeded for result in results)
+            all_rejected = all_rejected or any(result.all_rejected for result in results)
+            ended.wait(LOOK_SECONDS)
+    return WatchedRun(all_rejected, logs.folder if logs.needed else None)
+
+
+@contextmanager
+def _started(
+    contract: tuple[Path, str] | None,
+    parameters: Mapping[str, str],
+    template: Path,
+    concurrency: int | None,
+) -> Iterator[tuple[EmbeddedStack, _Logs]]:
+    """A running stack with the contract, and the folder of its functions' logs."""
     with (
         _kept_where_needed() as logs,
         EmbeddedStack(
@@ -109,13 +133,7 @@ def watch_folder(
     ):
         if contract is not None:
             put_contract(stack.deployment, *contract)
-        while not ended.is_set():
-            uploads = watched.new()
-            if uploads:
-                results = _process(stack, uploads, folder, progress)
-                logs.needed = logs.needed or not all(result.succeeded for result in results)
-            ended.wait(LOOK_SECONDS)
-        return not logs.needed
+        yield stack, logs
 
 
 class WatchedFiles:

@@ -38,6 +38,19 @@ def test_the_exit_status_separates_failed_from_rejected(
     assert ("all records rejected" in result.output) == any(one.all_rejected for one in results)
 
 
+@pytest.mark.parametrize(("all_rejected", "fails"), [(False, False), (True, False), (True, True)])
+def test_a_watched_folder_ends_with_the_same_statuses_and_names_the_logs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, all_rejected: bool, fails: bool
+) -> None:
+    finished = local_run.WatchedRun(all_rejected, tmp_path / "logs" if fails else None)
+    monkeypatch.setattr(local_run, "watch_folder", lambda *_, **__: finished)
+    monkeypatch.setattr("signal.signal", lambda *_: None)  # pytest keeps its own handlers
+    result = CliRunner().invoke(command, ["--watch", str(tmp_path)])
+
+    assert result.exit_code == (1 if fails else 3 if all_rejected else 0)
+    assert (f"The functions' logs are in {tmp_path / 'logs'}" in result.output) == fails
+
+
 @pytest.mark.parametrize(
     "arguments", [[], ["--watch", "nowhere"], ["--watch", ".", "a.csv"], ["--watch", ".", "--json"]]
 )
