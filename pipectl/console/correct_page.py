@@ -10,10 +10,10 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from pipectl.client.targets import read_target
+from pipectl.console.file_page import target_of
 from pipectl.console.pages import page
 from pipectl.console.upload_page import files_in
-from pipectl.errors import PipectlError, UsageError
+from pipectl.errors import PipectlError
 from pipectl.operate.correct_rows import check_corrections, upload_corrections
 from pipectl.operate.find_rejects import find_rejects, read_bytes
 
@@ -25,10 +25,7 @@ _LISTED = 200
 
 def _file_id(request: Request) -> str:
     """The file in the address; raises `PipectlError` if it is not the id of one."""
-    try:
-        target = read_target(str(request.path_params["target"]))
-    except UsageError as error:
-        raise PipectlError(error.message) from None
+    target = target_of(request)
     if target.file_id is None:
         raise PipectlError(f"{target.text} does not belong to a file.")
     return target.file_id

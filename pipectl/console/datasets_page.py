@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -231,8 +232,7 @@ def infer(request: Request, form: FormData) -> Response:
             path = folder / str(number) / safe_name(str(file.filename))
             path.parent.mkdir()
             with path.open("wb") as copy:
-                while chunk := file.file.read(1024 * 1024):
-                    copy.write(chunk)
+                shutil.copyfileobj(file.file, copy)
             paths.append(path)
         options = ["--dataset", name, "--json"]
         options += ["--propose"] if form.get("propose") else []

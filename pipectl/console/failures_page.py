@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from pipectl.client.dead_letter_queue import DeadLetter
-from pipectl.console.pages import page
+from pipectl.console.pages import page, small_number
 from pipectl.errors import PipectlError
 from pipectl.operate.dead_letters import discard, replay, replayable
 from pipectl.operate.failed_files import FailedFile, FailureFilter
@@ -159,8 +159,7 @@ def _narrowed(options: RerunOptions) -> list[str | None]:
 
 
 def _options(given: Mapping[str, Any], *, dry_run: bool = False) -> RerunOptions:
-    text = str(given.get("canary", "1"))
-    canary = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 1
+    canary = small_number(given.get("canary"), 1)
     only = FailureFilter(error=given.get("error") or None, dataset=given.get("dataset") or None)
     return RerunOptions(
         all_failed=True, only=only, canary=min(canary, _MOST_CANARIES), dry_run=dry_run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -12,14 +13,12 @@ from starlette.responses import Response
 
 from pipectl.console.index import group_of
 from pipectl.console.numbers import share_text
-from pipectl.console.pages import page
+from pipectl.console.pages import PER_PAGE, page, page_number
 from pipectl.operate.list_executions import ExecutionRow
 from pipectl.times import parse_since
 
 if TYPE_CHECKING:
     from pipectl.console.state import Console
-
-PER_PAGE = 50
 
 GROUPS = {
     "running": "Running",
@@ -52,24 +51,19 @@ class FileFilter:
         )
 
     def since_time(self) -> datetime | None:
-        """The time that `since` means; None if there is none or it can't be read."""
-        if not self.since:
-            return None
-        try:
-            return parse_since(self.since, datetime.now(UTC))
-        except ValueError:
-            return None
+        """The time that `since` means; None without it. Raises ValueError if it can't be read."""
+        return parse_since(self.since, datetime.now(UTC)) if self.since else None
 
-    @property
-    def problem(self) -> str | None:
-        """What is wrong with the filter."""
-        if not self.since:
-            return None
-        try:
-            parse_since(self.since, datetime.now(UTC))
-        except ValueError as error:
-            return str(error)
-        return None
+    def select(self, rows: Iterable[ExecutionRow], since: datetime | None) -> list[ExecutionRow]:
+        """The rows that it selects whatever their group, of those that have run since a time."""
+        text = self.text.casefold()
+        return [
+            row
+            for row in rows
+            if (not self.dataset or row.dataset == self.dataset)
+            and (since is None or row.execution.started_at >= since)
+            and (text in row.key.casefold() or text in row.execution.name)
+        ]
 
     def query(self) -> dict[str, str]:
         """The filter as it is written in an address."""
@@ -121,10 +115,15 @@ def show(request: Request) -> Response:
     console: Console = request.app.state.console
     chosen = FileFilter.read(request)
     files = console.index.files()
-    selected = [row for row in files if _in_scope(row, chosen, chosen.since_time())]
+    since, problem = None, None
+    try:
+        since = chosen.since_time()
+    except ValueError as error:
+        problem = str(error)
+    selected = chosen.select(files, since)
     counts = Counter(map(group_of, selected))
     rows = [row for row in selected if not chosen.group or group_of(row) == chosen.group]
-    number = _page_number(request, len(rows))
+    number, pages = page_number(request, len(rows))
     part = rows[(number - 1) * PER_PAGE : number * PER_PAGE]
     steps = console.steps.read(part)
     return page(
@@ -132,6 +131,7 @@ def show(request: Request) -> Response:
         "files.html",
         screen="files",
         chosen=chosen,
+        problem=problem,
         query=chosen.query(),
         counts=counts,
         total=len(selected),
@@ -139,22 +139,7 @@ def show(request: Request) -> Response:
         rows=[Shown(row, steps.get(row.execution.arn)) for row in part],
         found=len(rows),
         number=number,
-        pages=max(1, -(-len(rows) // PER_PAGE)),
+        pages=pages,
         datasets=sorted({row.dataset for row in files if row.dataset}),
         any_files=bool(files),
     )
-
-
-def _page_number(request: Request, count: int) -> int:
-    given = request.query_params.get("page", "1")
-    number = int(given) if given.isascii() and given.isdigit() and len(given) < 7 else 1
-    return max(1, min(number, -(-count // PER_PAGE)))
-
-
-def _in_scope(row: ExecutionRow, chosen: FileFilter, since: datetime | None) -> bool:
-    if chosen.dataset and row.dataset != chosen.dataset:
-        return False
-    if since is not None and row.execution.started_at < since:
-        return False
-    text = chosen.text.casefold()
-    return not text or text in row.key.casefold() or text in row.execution.name

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from pipectl.client.metadata_items import MetadataItems
+from pipectl.client.side_by_side import side_by_side
 from pipectl.client.step_functions import Executions, ListedExecution
 from pipectl.operate.list_executions import ExecutionRow, read_rows
 
@@ -94,7 +95,7 @@ class ExecutionIndex:
                 new = [one for one in page if self._differs(one)]
                 changed |= self._read(new)
             gone = self._running_before() - self._seen_running
-            listed = [self._executions.describe(arn) for arn in gone]
+            listed = side_by_side(self._executions.describe, gone)
             changed |= self._read([one for one in listed if one and self._differs(one)])
             if complete:
                 self._complete_at = time.monotonic()

@@ -11,22 +11,17 @@ from starlette.responses import Response
 
 from pipectl.client.file_results import message_document, message_text
 from pipectl.client.metadata_items import MetadataItems
-from pipectl.console.pages import page
+from pipectl.console.pages import PER_PAGE, page, page_number
 
 if TYPE_CHECKING:
     from pipectl.console.state import Console
-
-PER_PAGE = 50
 
 
 def show(request: Request) -> Response:
     """The page: messages as they were sent, or, on AWS, what the files' items say of them."""
     console: Console = request.app.state.console
     sent = list(reversed(console.notifications()))
-    given = request.query_params.get("page", "1")
-    number = int(given) if given.isascii() and given.isdigit() and len(given) < 7 else 1
-    pages = max(1, -(-len(sent) // PER_PAGE))
-    number = max(1, min(number, pages))
+    number, pages = page_number(request, len(sent))
     return page(
         request,
         "notifications.html",

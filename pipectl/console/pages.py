@@ -88,6 +88,22 @@ def _environment() -> Environment:
 _ENVIRONMENT = _environment()
 
 
+PER_PAGE = 50
+"""Entries on one page of a list."""
+
+
+def page_number(request: Request, count: int) -> tuple[int, int]:
+    """The page of a list that the address names, and the number of pages; both from 1."""
+    pages = max(1, -(-count // PER_PAGE))
+    return max(1, min(small_number(request.query_params.get("page"), 1), pages)), pages
+
+
+def small_number(given: object, default: int) -> int:
+    """A number of at most six digits from an address or a form; the default for anything else."""
+    text = str(given)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else default
+
+
 def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """The page of a template."""
     console = request.app.state.console
