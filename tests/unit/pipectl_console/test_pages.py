@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any
+from unittest.mock import patch
+from urllib.parse import quote
 
 import httpx2
 import pytest
+from jinja2 import Template
 from starlette.testclient import TestClient
 
+from pipectl.console import correct_page, files_page, pages
+from pipectl.console.jobs import Job
+from pipectl.operate.correct_rows import CorrectedRow, Correction
+from pipectl.operate.rerun_plan import FileRerun
+from pipectl.times import parse_since
+from tabular.faults import Fault
 from tests.unit.pipectl_console.world import (
     ARN,
     MARKUP,
@@ -60,6 +70,11 @@ class Elements(HTMLParser):
 def test_text_of_strangers_is_never_markup(path: str, world: ConsoleWorld) -> None:
     answer = browser(console()).get(path)
     assert answer.status_code == 200, answer.text
+    assert_harmless(answer)
+
+
+def assert_harmless(answer: httpx2.Response) -> None:
+    """Nothing in a page runs, is loaded from elsewhere, or acts on its text, but our own."""
     page = Elements(answer.text)
     assert [one.get("src") for one in page.named("script")] == [
         "/static/htmx.min.js",
@@ -79,6 +94,87 @@ def test_text_of_strangers_is_never_markup(path: str, world: ConsoleWorld) -> No
     assert len(answer.content) < 200 * 1024
 
 
+EVIL = f"{MARKUP}\u202e\u200b"
+
+
+def checked_file(client: TestClient) -> httpx2.Response:
+    form = {"form_token": client.app.form_token}  # type: ignore[attr-defined]
+    content = f"{EVIL};a\n{EVIL};1\n".encode()
+    return client.post("/check", data=form, files=[("files", (f"{EVIL}.csv", content))])
+
+
+def checked_contract(client: TestClient) -> httpx2.Response:
+    contract = {"fields": [{"name": EVIL, "type": EVIL, "title": EVIL}], EVIL: EVIL}
+    return submit(client, "/datasets/orders/check", {"contract": json.dumps(contract)})
+
+
+def inferred_contract(client: TestClient) -> httpx2.Response:
+    form = {"form_token": client.app.form_token}  # type: ignore[attr-defined]
+    content = f'"{EVIL}",a\n1,2\n'.replace("\"'", "'").encode()
+    return client.post(
+        "/datasets/orders/infer", data=form, files=[("files", (f"{EVIL}.csv", content))]
+    )
+
+
+def checked_correction(client: TestClient) -> httpx2.Response:
+    fault = Fault(EVIL, "type-error", EVIL, EVIL, EVIL)
+    rows = [CorrectedRow(2, ((EVIL, EVIL, EVIL),), (fault,))]
+    correction = Correction({"file_id": SOURCE.file_id}, b"", rows)
+    form = {"form_token": client.app.form_token}  # type: ignore[attr-defined]
+    with patch.object(correct_page, "check_corrections", return_value=correction):
+        return client.post(
+            f"/files/{SOURCE.file_id}/corrections",
+            data=form,
+            files=[("files", (f"{EVIL}.csv", b"x"))],
+        )
+
+
+def job_of(**values: Any) -> Callable[[TestClient], httpx2.Response]:
+    def show(client: TestClient) -> httpx2.Response:
+        shown = client.app._application.state.console  # type: ignore[attr-defined]
+        shown.jobs._jobs["1"] = Job("1", EVIL, datetime.now(UTC), **values)
+        return client.get("/jobs/1")
+
+    return show
+
+
+SOMETHING = FileRerun(SOURCE.file_id, f"s3://in/raw/{EVIL}", "redrive", EVIL, status="failed")
+
+# Templates whose pages are not among `PAGES`, and how they are shown.
+OTHERS: dict[str, tuple[Callable[[TestClient], httpx2.Response], ...]] = {
+    "check.html": (checked_file,),
+    "contract.html": (checked_contract, inferred_contract),
+    "correct.html": (checked_correction,),
+    "job.html": (job_of(started=[SOMETHING]), job_of(problem=EVIL)),
+    "message.html": (lambda client: client.get(f"/files/{quote(EVIL, safe='')}"),),
+}
+
+
+@pytest.mark.parametrize("show", [show for ways in OTHERS.values() for show in ways])
+def test_text_of_strangers_is_never_markup_after_a_form(
+    show: Callable[[TestClient], httpx2.Response], world: ConsoleWorld
+) -> None:
+    answer = show(browser(console()))
+    assert "alert(1)" in Elements(answer.text).shown
+    assert_harmless(answer)
+
+
+def test_every_template_is_shown_with_text_of_strangers(world: ConsoleWorld) -> None:
+    client = browser(console())
+    shown: set[str] = set()
+    load = pages._ENVIRONMENT.get_template
+
+    def recorded(name: str, *others: Any) -> Template:
+        shown.add(name)
+        return load(name, *others)
+
+    with patch.object(pages._ENVIRONMENT, "get_template", recorded):
+        for path in PAGES:
+            client.get(path)
+    parts = {"base.html", "_macros.html", "_reruns.html"}
+    assert shown | set(OTHERS) | parts == set(pages._ENVIRONMENT.list_templates())
+
+
 def test_files_are_counted_filtered_and_named(world: ConsoleWorld) -> None:
     client = browser(console())
     page = Elements(client.get("/").text)
@@ -87,6 +183,15 @@ def test_files_are_counted_filtered_and_named(world: ConsoleWorld) -> None:
     assert "No file matches" in client.get("/?status=clean").text
     assert "No file matches" in client.get("/?q=no-such-file").text
     assert "neither a time" in client.get("/?since=yesterday").text
+
+
+def test_the_time_of_the_filter_is_read_once_however_many_files_there_are(
+    world: ConsoleWorld,
+) -> None:
+    client = browser(console())
+    with patch.object(files_page, "parse_since", wraps=parse_since) as read:
+        assert "2Failed" in Elements(client.get("/?since=9999d").text).shown.replace("\n", "")
+    assert read.call_count == 1
 
 
 def test_a_failed_file_opens_on_its_error_with_ways_out(world: ConsoleWorld) -> None:
