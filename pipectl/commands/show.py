@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pipectl.client.history import Run
     from pipectl.client.stack_choice import Stack
     from pipectl.operate.details import ExecutionDetails
-    from pipectl.operate.rerun_plan import RerunPlan
 
 
 @click.command(
@@ -93,12 +92,10 @@ def _follow(stack: Stack, found: ExecutionDetails) -> None:
 def _write_page(stack: Stack, found: ExecutionDetails, path: Path) -> None:
     """Write the execution's page; raises `PipectlError` if the file can't be written."""
     from pipectl.operate.execution_view import read_execution_view
+    from pipectl.operate.next_step import next_step
     from pipectl.views.execution_page import render
 
-    plan = found.rerun_plan
-    page = render(
-        read_execution_view(stack, found), rerun_with=_rerun_with(plan, found) if plan else None
-    )
+    page = render(read_execution_view(stack, found), next_step(found))
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:
@@ -108,6 +105,7 @@ def _write_page(stack: Stack, found: ExecutionDetails, path: Path) -> None:
 def _show(found: ExecutionDetails) -> None:
     from pipectl import tables
     from pipectl.operate.details import replay_of
+    from pipectl.operate.next_step import next_step
 
     execution = found.execution
     after = f"after {format_duration(execution.duration_ms)}"
@@ -122,8 +120,9 @@ def _show(found: ExecutionDetails) -> None:
     if found.error:
         where = f" in {found.error.state}" if found.error.state else ""
         _line("Error", f"{found.error.code}{where}: {found.error.message}")
-        if found.rerun_plan:
-            _line("Rerun with", _rerun_with(found.rerun_plan, found))
+        step = next_step(found)
+        if step:
+            _line(step.label, str(step))
     _line("Console", found.console())
     echo("")
     _show_states(found)
@@ -218,16 +217,6 @@ def _logs(found: ExecutionDetails) -> list[tuple[str, str]]:
     states = [state for state in found.states() if state["log"]]
     failed = [state for state in states if state["error"]]
     return [(state["name"], state["log"]) for state in (failed or states[-1:])]
-
-
-def _rerun_with(plan: RerunPlan, found: ExecutionDetails) -> str:
-    if plan.how == "redrive":
-        return f"pipectl rerun {found.execution.name}  (a redrive)"
-    if plan.how == "new_attempt":
-        return f"pipectl rerun {found.source.file_id}  (a new attempt: {plan.reason})"
-    if plan.how == "upload":
-        return f"upload the file again: {plan.reason}"
-    return f"nothing to do: {plan.reason}"
 
 
 def _error(error: dict[str, Any] | None) -> str:

@@ -28,6 +28,7 @@ from shared.markup import Html, data, el, join, message
 
 if TYPE_CHECKING:
     from pipectl.operate.execution_view import ExecutionView, MapProgress
+    from pipectl.operate.next_step import NextStep
 
 MOST_EVENTS = 1_000
 """Events in the page, the last ones; an execution can have 25,000."""
@@ -68,8 +69,8 @@ def parts_of(view: ExecutionView) -> Parts:
     )
 
 
-def render(view: ExecutionView, *, rerun_with: str | None) -> str:
-    """The page. `rerun_with` says how the file is rerun, if it failed."""
+def render(view: ExecutionView, step: NextStep | None) -> str:
+    """The page. `step` is what the operator does next, if the execution failed."""
     graph = read_graph(view.definition)
     visits = view.found.run.visits
     selected = _selected(visits)
@@ -111,7 +112,7 @@ def render(view: ExecutionView, *, rerun_with: str | None) -> str:
         aria_label="Details of the selected step",
         role="region",
     )
-    body = el("body", _header(view, name, rerun_with), el("main", left, right))
+    body = el("body", _header(view, name, step), el("main", left, right))
     return "<!doctype html>\n" + el("html", head, body, lang="en")
 
 
@@ -125,7 +126,7 @@ def _selected(visits: Sequence[Visit]) -> int:
     return now[-1] if now else max(0, len(visits) - 1)
 
 
-def _header(view: ExecutionView, name: str, rerun_with: str | None) -> Html:
+def _header(view: ExecutionView, name: str, step: NextStep | None) -> Html:
     found = view.found
     execution = found.execution
     error = found.error
@@ -147,7 +148,7 @@ def _header(view: ExecutionView, name: str, rerun_with: str | None) -> Html:
             "div",
             el("p", el("b", data(error.code)), f" in {error.state}" if error.state else None),
             el("p", message(error.message, 2000)),
-            el("p", "Rerun with: ", el("code", data(rerun_with, 400))) if rerun_with else None,
+            _next_step(step) if step else None,
             class_="error",
         )
         if error
@@ -155,6 +156,12 @@ def _header(view: ExecutionView, name: str, rerun_with: str | None) -> Html:
         el("p", join([data(" \u00b7 ".join(facts), 300)]), class_="soft"),
         el("p", el("a", "Open in the Step Functions console", href=console)) if console else None,
     )
+
+
+def _next_step(step: NextStep) -> Html:
+    """A command as code with a remark, or an instruction as a sentence."""
+    command = [el("code", data(step.command, 400)), " "] if step.command else []
+    return el("p", f"{step.label}: ", *command, data(step.text, 400))
 
 
 def _sentence(view: ExecutionView) -> str:

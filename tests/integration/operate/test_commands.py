@@ -363,7 +363,7 @@ def test_a_file_that_no_rerun_can_fix_is_skipped(dataset: Dataset, command: Comm
     assert named.exit_code == 1
     assert "upload again" in named.stdout
     assert dataset.statuses(empty) == {"1.0": "failed"}
-    assert "upload the file again" in command("show", empty).stdout
+    assert "Next step     Upload a corrected file." in command("show", empty).stdout
 
 
 def test_rejects_are_shown_whether_they_are_published_or_not(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pipectl.operate.execution_view import ExecutionView, MapProgress
+from pipectl.operate.next_step import NextStep
 from pipectl.views.execution_page import MOST_EVENTS, path_of, render
 from pipectl.views.graph import read_graph
 from tests.unit.functions.report_pages import Page, read
@@ -26,8 +27,8 @@ from tests.unit.pipectl_views.histories import (
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>'\"&\u202e\x1b[2J\u200b"
 
 
-def page_of(view: ExecutionView, rerun_with: str | None = None) -> Page:
-    return read(render(view, rerun_with=rerun_with).encode())
+def page_of(view: ExecutionView, step: NextStep | None = None) -> Page:
+    return read(render(view, step).encode())
 
 
 def attributes(page: Page, name: str) -> list[str]:
@@ -50,12 +51,20 @@ def names_of(view: ExecutionView) -> list[str]:
 
 def test_a_failed_execution_opens_at_the_step_that_failed() -> None:
     view = view_of(failed(), "failed")
-    page = page_of(view, "pipectl rerun f (a redrive)")
+    text = render(view, NextStep("Rerun with", "(a redrive)", "pipectl rerun f"))
+    page = read(text.encode())
     number = int(opened(page).removeprefix("visit-"))
     assert names_of(view)[number] == "WriteOutput"
     assert "The execution failed in WriteOutput." in page.text
     assert page.text.count("16 of 360 records (4.44%) were rejected; the limit is 1%.") >= 2
     assert "Rerun with: pipectl rerun f (a redrive)" in page.text
+    assert "<code><bdi>pipectl rerun f</bdi></code>" in text
+
+
+def test_an_instruction_is_a_sentence_and_not_code() -> None:
+    step = NextStep("Next step", "Upload a corrected file.")
+    text = render(view_of(failed(), "failed"), step)
+    assert "<p>Next step: <bdi>Upload a corrected file.</bdi></p>" in text
 
 
 def test_an_execution_that_was_redriven_with_success_opens_at_its_end() -> None:
@@ -84,7 +93,7 @@ def test_graph_timeline_and_events_share_one_selection(view: ExecutionView) -> N
 
 
 def test_the_page_runs_and_loads_nothing() -> None:
-    text = render(view_of(redriven(), "succeeded"), rerun_with=None)
+    text = render(view_of(redriven(), "succeeded"), None)
     page = read(text.encode())
     assert not {"script", "link", "img", "iframe", "form", "base"} & set(page.tags)
     assert not [name for _, name, _ in page.attributes if name in ("style", "src", "onclick")]
@@ -161,9 +170,9 @@ def test_text_of_strangers_is_text() -> None:
         key=f"raw/x/{EVIL}.csv",
         logs={1: [f'{{"x": "{EVIL}'] * 2},
     )
-    text = render(view, rerun_with=EVIL)
+    text = render(view, NextStep(EVIL, EVIL, EVIL))
     page = read(text.encode())
-    clean = page_of(view_of(redriven(), "failed"), "x")
+    clean = page_of(view_of(redriven(), "failed"), NextStep("x", "x", "x"))
     assert set(page.tags) <= set(clean.tags) | {"span"}
     assert not [value for _, _, value in page.attributes if "alert" in value or "\u202e" in value]
     assert {c for c in text if not c.isprintable()} <= {"\n"}

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
 
-from pipectl.local import processes
+from pipectl.local import processes, worker
 from pipectl.local.processes import transform_file
 from tabular.errors import UnreadableFile
 from tests.unit.tabular.engine import contract_of, layout_of
 
 CONTRACT = contract_of({"name": "id", "type": "integer"}, {"name": "text", "type": "string"})
-REPEATED = 60
+REPEATED = 60  # about 2.7 KB: six blocks of 500 bytes
 CONTENT = b"id,text\n" + b'1,plain\n2,"two\nlines"\nx,bad\n3,"say ""hi"""\n\n4\n' * REPEATED
 
 
@@ -42,16 +43,38 @@ def outputs_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return outputs
 
 
+@pytest.fixture
+def shared_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first block is always another process's, however slowly that one starts.
+
+    This process begins as soon as there is output: otherwise it could finish so small a file alone.
+    """
+    work = worker.work
+
+    def work_second(job: Any, channels: Any, look_around: Any) -> Any:
+        while not Path(job.processed).stat().st_size:
+            look_around()
+            sleep(0.005)
+        part = work(job, channels, look_around)
+        assert part.record_count < REPEATED * 6
+        return part
+
+    monkeypatch.setattr(worker, "work", work_second)
+
+
+@pytest.mark.usefixtures("shared_work")
 def test_two_processes_give_the_bytes_of_one(outputs_of: Any) -> None:
     alone, together = outputs_of(1, 8_000_000), outputs_of(2, 500)
     assert together == alone
     assert alone[0].record_count == REPEATED * 6
 
 
+@pytest.mark.usefixtures("shared_work")
 def test_three_processes_give_the_bytes_of_one(outputs_of: Any) -> None:
     assert outputs_of(3, 64) == outputs_of(1, 64)
 
 
+@pytest.mark.usefixtures("shared_work")
 def test_two_processes_write_flat_records_like_one(outputs_of: Any) -> None:
     flat = replace(CONTRACT, record="flat")
     alone, together = outputs_of(1, 8_000_000, flat), outputs_of(2, 500, flat)
