@@ -14,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from pipectl.operate.next_step import NextStep
 from pipectl.views.execution_page import render as render_execution
 from summarize.report.page import render as render_report
 from tabular.contract.descriptor import parse_contract
@@ -35,12 +36,12 @@ _ERROR = {
 def pages() -> dict[str, tuple[bytes, int, int]]:
     """The pages by the name of their picture, with its width and height."""
     failure = view_of(failed(), "failed", logs={4: [json.dumps(_ERROR)]})
-    rerun = f"pipectl rerun {FILE_ID}  (a redrive)"
+    rerun = NextStep("Rerun with", "(a redrive)", f"pipectl rerun {FILE_ID}")
     return {
         "report": (report(), 1100, 1240),
-        "execution": (render_execution(failure, rerun_with=rerun).encode(), 1500, 1000),
+        "execution": (render_execution(failure, rerun).encode(), 1500, 1000),
         "redrive": (
-            render_execution(view_of(redriven(), "succeeded"), rerun_with=None).encode(),
+            render_execution(view_of(redriven(), "succeeded"), None).encode(),
             1500,
             2150,
         ),

@@ -21,7 +21,7 @@ def test_generated_parts_are_found() -> None:
     assert kinds == {"help", "output", "table"}
 
 
-def test_a_stale_part_is_made_anew() -> None:
+def test_a_stale_part_is_generated_again() -> None:
     page = "a\n<!-- table: parameters -->\n| old |\n|---|\n\nb\n"
     made = regenerated(page)
     assert "| `Environment` | `dev` |" in made

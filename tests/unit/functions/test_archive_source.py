@@ -97,7 +97,7 @@ def test_nothing_is_deleted_before_the_copy_is_there_and_recorded(
     assert versions(buckets, "raw/orders/a.csv") == []
 
 
-def test_nothing_is_deleted_where_the_item_does_not_tell_the_success(
+def test_nothing_is_deleted_if_the_item_does_not_record_the_success(
     buckets: S3Client, table: Table, logs: Logs
 ) -> None:
     document = processed(buckets)

@@ -71,14 +71,14 @@ def test_every_piece_is_one_that_s3_takes(sizes: list[int]) -> None:
 
 @given(st.lists(around_limits, max_size=12))
 @quickly
-def test_what_is_downloaded_stays_under_two_least_pieces_for_each_piece(sizes: list[int]) -> None:
+def test_at_most_twice_the_minimum_size_is_downloaded_for_each_piece(sizes: list[int]) -> None:
     joined = [piece for piece in planned(sizes) if len(piece.slices) > 1]
     assert all(piece.length <= 2 * MIN_PIECE for piece in joined)
 
 
 @given(st.lists(st.integers(MIN_PIECE, 3 * MIN_PIECE), min_size=1, max_size=12))
 @quickly
-def test_sources_of_the_least_size_are_copied_without_a_download(sizes: list[int]) -> None:
+def test_sources_of_the_minimum_size_are_copied_without_a_download(sizes: list[int]) -> None:
     pieces = planned(sizes)
     assert all(len(piece.slices) == 1 for piece in pieces)
     assert all(a.slices[0].source != b.slices[0].source for a, b in pairwise(pieces))
@@ -146,7 +146,9 @@ def test_a_source_that_is_gone_is_source_not_found(buckets: S3Client, sizes: lis
 
 
 @pytest.mark.parametrize("operation", ["UploadPartCopy", "CompleteMultipartUpload"])
-def test_half_an_object_is_never_seen(buckets: S3Client, fault: Fault, operation: str) -> None:
+def test_an_incomplete_object_never_appears(
+    buckets: S3Client, fault: Fault, operation: str
+) -> None:
     sources = [part(buckets, index, b"x" * 6 * MIB) for index in range(2)]
     fault(operation, client_error("SlowDown", operation, status=503))
     with pytest.raises(TransientError):

@@ -158,7 +158,7 @@ def test_every_result_of_the_chain_is_known_by_name(pipeline: S3Client, logs: Lo
     assert Job.from_document(document).results.keys() == results
 
 
-def test_rejects_are_told_by_every_step_after(
+def test_every_later_step_reports_the_rejects(
     pipeline: S3Client, subscriber: Subscriber, logs: Logs
 ) -> None:
     document = through(ONE_SPLIT, uploaded(pipeline, WITH_A_REJECT))
@@ -170,7 +170,7 @@ def test_rejects_are_told_by_every_step_after(
     assert notice["outputs"]["rejected"].endswith(document["output"]["rejected_key"])
 
 
-def test_a_transform_stops_where_its_limit_is_lost_and_keeps_the_rejects_so_far(
+def test_a_transform_stops_once_its_limit_is_exceeded_and_keeps_the_rejects_so_far(
     pipeline: S3Client, logs: Logs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(blocks, "MOST_LINES", 100)
@@ -225,7 +225,7 @@ def test_a_file_of_several_splits_gives_the_same_records(
         (b"Jane S3CRET,s3cret@example.com,1,2024-01-15\n", None),
     ],
 )
-def test_a_refused_header_is_in_the_plan_where_it_is_one_and_nowhere_else(
+def test_a_refused_header_is_in_the_plan_only_if_it_is_a_header(
     pipeline: S3Client, logs: Logs, header: bytes, plan: Document | None
 ) -> None:
     fields = [{"name": name} for name in ("name", "email", "amount", "date")]
@@ -358,7 +358,7 @@ def test_every_state_sends_a_task(state: str) -> None:
 
 
 @pytest.mark.parametrize("state", ["MeasureSplits", "TransformSplits"])
-def test_every_map_hands_its_task_the_split_and_the_file(state: str) -> None:
+def test_every_map_passes_the_split_and_the_file_to_its_task(state: str) -> None:
     sent = workflow.child_payload(
         state, {"index": 7}, documents.finished(), documents.execution(redrives=1)
     )
@@ -377,7 +377,7 @@ def test_every_map_hands_its_task_the_split_and_the_file(state: str) -> None:
         ("NotifyFailure", "failed"),
     ],
 )
-def test_the_steps_that_tell_an_outcome_are_told_which(state: str, outcome: str) -> None:
+def test_the_steps_that_report_an_outcome_get_the_right_one(state: str, outcome: str) -> None:
     sent = workflow.payload(state, documents.finished(), documents.execution())
     assert sent["outcome"] == outcome
 

@@ -45,7 +45,7 @@ def test_a_busy_service_is_transient(code: str) -> None:
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_a_status_that_asks_to_come_back_is_transient_whatever_its_code(status: int) -> None:
+def test_a_status_that_asks_for_a_retry_is_transient_under_any_code(status: int) -> None:
     assert type(translated(client_error("NeverSeen", status=status))) is TransientError
 
 
@@ -70,7 +70,7 @@ def test_a_connection_that_failed_is_transient(error: Exception) -> None:
 
 
 @pytest.mark.parametrize("code", ["NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"])
-def test_what_is_not_there_is_what_the_caller_calls_it(code: str) -> None:
+def test_a_missing_object_raises_the_callers_error(code: str) -> None:
     error = client_error(code, status=404)
     assert type(translated(error, missing=SourceNotFound)) is SourceNotFound
     assert type(translated(error)) is InternalError
@@ -93,7 +93,7 @@ def test_another_error_of_botocore_is_internal() -> None:
 @pytest.mark.parametrize(
     "code", ["SlowDown", "NoSuchKey", "PreconditionFailed", "AccessDenied", "NeverSeen"]
 )
-def test_the_services_own_words_are_left_out(code: str) -> None:
+def test_the_services_own_message_is_left_out(code: str) -> None:
     error = translated(client_error(code))
     assert "secret-cell" not in str(error)
     assert error.__suppress_context__
@@ -101,7 +101,7 @@ def test_the_services_own_words_are_left_out(code: str) -> None:
     assert "s3://bucket/key" in str(error)
 
 
-def test_an_error_that_is_not_of_aws_passes_as_it_is() -> None:
+def test_an_error_that_is_not_from_aws_passes_unchanged() -> None:
     with pytest.raises(KeyError), aws_errors("s3://bucket/key"):
         raise KeyError("other")
 

@@ -24,7 +24,7 @@ def raised(failure: dict[str, Any], **results: Any) -> Exception:
     return caught.value
 
 
-def test_the_execution_fails_under_the_errors_name_with_its_words_and_step(logs: Logs) -> None:
+def test_the_execution_fails_with_the_errors_name_message_and_step(logs: Logs) -> None:
     error = raised(documents.failure("TooManyRejects", "3 of 4 records were rejected."))
     assert type(error).__name__ == "TooManyRejects"
     assert str(error) == "3 of 4 records were rejected. (in WriteOutput)"
@@ -43,7 +43,7 @@ def test_the_execution_fails_under_the_errors_name_with_its_words_and_step(logs:
         ("Runtime.ExitError", "ExitError"),
     ],
 )
-def test_a_reserved_prefix_is_dropped_and_the_full_name_told(
+def test_a_reserved_prefix_is_dropped_and_the_full_name_reported(
     logs: Logs, error: str, name: str
 ) -> None:
     raised_error = raised(documents.failure(error, "It ended."))
@@ -55,13 +55,13 @@ def test_a_name_with_a_dot_that_is_not_reserved_stays(logs: Logs) -> None:
     assert type(raised(documents.failure("S3.SomeException"))).__name__ == "S3.SomeException"
 
 
-def test_an_error_without_a_cause_is_told_by_its_name_and_step(logs: Logs) -> None:
+def test_an_error_without_a_cause_is_reported_by_its_name_and_step(logs: Logs) -> None:
     failure = {"caught": {"Error": "States.Timeout"}, "execution": documents.execution()}
     assert str(raised(failure)) == "States.Timeout (in WriteOutput)"
 
 
 @pytest.mark.parametrize("part", ["dead_letter", "notification", "record"])
-def test_what_the_lane_could_not_do_is_shown(logs: Logs, part: str) -> None:
+def test_failed_parts_of_the_lane_are_shown(logs: Logs, part: str) -> None:
     failure = {**documents.failure(), part: {"Error": "States.Timeout", "Cause": ""}}
     assert str(raised(failure)).endswith(f" Parts of the failure lane that failed: {part}.")
 
@@ -91,7 +91,7 @@ def test_a_failure_after_a_redrive_fails_again_until_the_next_one(logs: Logs) ->
 
 
 @pytest.mark.parametrize("reached", [(), ("record",), ("record", "notification")])
-def test_after_a_late_failure_recording_and_telling_run_again(
+def test_after_a_late_failure_recording_and_notification_run_again(
     logs: Logs, reached: tuple[str, ...]
 ) -> None:
     results = {name: {"status": "succeeded"} for name in reached}
@@ -111,5 +111,5 @@ def test_a_document_without_a_failure_is_refused(logs: Logs) -> None:
         enter(REACHED)
 
 
-def test_a_failure_of_which_the_lane_did_nothing_is_enough(logs: Logs) -> None:
+def test_a_failure_that_the_lane_could_not_handle_at_all_is_raised(logs: Logs) -> None:
     assert type(raised(documents.failure("EmptyFile"))).__name__ == "EmptyFile"

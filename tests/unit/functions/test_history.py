@@ -52,7 +52,7 @@ def test_an_earlier_attempt_that_is_redriven_leaves_the_later_one_s_entry() -> N
     assert with_entry([entry(2), later], entry(1)) == [entry(2), later]
 
 
-def test_only_the_last_files_are_kept_whatever_their_order() -> None:
+def test_only_the_last_files_are_kept_in_any_order() -> None:
     history: list[Any] = []
     for number in [5, *range(1, 29)]:
         history = with_entry(history, entry(number))

@@ -64,13 +64,13 @@ def test_another_version_is_another_file(upload: dict[str, Any], version: str) -
 
 
 @pytest.mark.parametrize("change", ["etag", "size", "sequencer", "event_time"])
-def test_of_a_version_nothing_else_belongs_to_the_identity(change: str) -> None:
+def test_with_a_version_nothing_else_is_part_of_the_identity(change: str) -> None:
     assert source(**{change: 1 if change == "size" else "other"}).file_id == FILE_ID
 
 
 @pytest.mark.parametrize("version", [None, "", "null"])
 @pytest.mark.parametrize("change", ["etag", "sequencer"])
-def test_without_versions_content_and_sequencer_tell_uploads_apart(
+def test_without_versions_content_and_sequencer_distinguish_uploads(
     version: str | None, change: str
 ) -> None:
     one = source(version_id=version)
@@ -78,13 +78,13 @@ def test_without_versions_content_and_sequencer_tell_uploads_apart(
     assert one.file_id != source(version_id=version, **{change: "other"}).file_id
 
 
-def test_no_two_identities_run_together() -> None:
+def test_different_identities_never_have_the_same_id() -> None:
     one = source(bucket="a", key="raw/b", version_id="c")
     other = source(bucket="a", key="raw/bc", version_id="")
     assert one.file_id != other.file_id
 
 
-def test_the_identity_is_the_one_of_the_events(event: Event) -> None:
+def test_the_identity_is_that_of_the_event(event: Event) -> None:
     assert event("parse-csv")["job"]["file_id"] == FILE_ID == "9006f0067b929cd00488fb9b82e5fd9e"
 
 
@@ -100,7 +100,7 @@ def test_a_document_without_a_base_field_is_refused(name: str) -> None:
         Job.from_document(document)
 
 
-def test_results_are_kept_by_name_and_nothing_else() -> None:
+def test_only_results_are_kept_by_name() -> None:
     job = Job.from_document({**documents.finished(), "resumed": {}, "force": True})
     assert job.results == documents.RESULTS
 
@@ -129,13 +129,13 @@ def test_a_start_is_in_utc_to_the_millisecond(start: str) -> None:
     assert Execution.from_context(context).start_time == "2026-03-01T08:00:02.114Z"
 
 
-def test_a_moment_is_written_in_utc_to_the_millisecond() -> None:
+def test_a_time_is_written_in_utc_to_the_millisecond() -> None:
     there = timezone(timedelta(hours=2))
     assert iso(datetime(2026, 3, 1, 1, 0, tzinfo=there)) == "2026-02-28T23:00:00.000Z"
     assert iso(datetime(2026, 3, 1, 1, 0, 0, 999_999, UTC)) == "2026-03-01T01:00:00.999Z"
 
 
-def test_a_failure_tells_error_sentence_state_and_run() -> None:
+def test_a_failure_has_error_message_state_and_run() -> None:
     failure = documents.failure("EmptyFile", "There is no header.", redrives=2)
     found = Job.from_document(documents.job(failure=failure)).failure
     assert found is not None
@@ -148,7 +148,7 @@ def test_a_failure_tells_error_sentence_state_and_run() -> None:
     assert found.not_done == ()
 
 
-def test_a_failure_tells_what_the_lane_could_not_do() -> None:
+def test_a_failure_lists_the_failed_parts_of_the_lane() -> None:
     error = {"Error": "States.Timeout", "Cause": ""}
     failure = documents.failure(dead_letter=error, notification={"message_id": "m1"}, record=error)
     found = Job.from_document(documents.job(failure=failure)).failure
@@ -156,7 +156,7 @@ def test_a_failure_tells_what_the_lane_could_not_do() -> None:
     assert found.not_done == ("dead_letter", "record")
 
 
-def test_an_error_that_is_not_described_yet_is_no_failure() -> None:
+def test_an_error_that_is_not_described_yet_is_not_a_failure() -> None:
     caught = {"Error": "EmptyFile", "Cause": ""}
     assert Job.from_document(documents.job(failure=caught)).failure is None
 
@@ -181,5 +181,5 @@ def test_an_error_that_is_not_described_yet_is_no_failure() -> None:
         ('{"errorMessage": "Returned payload: 7"}', "Returned payload: 7"),
     ],
 )
-def test_a_cause_is_read_as_its_sentence(cause: str, sentence: str) -> None:
+def test_the_message_is_read_from_a_cause(cause: str, sentence: str) -> None:
     assert readable_cause(cause) == sentence

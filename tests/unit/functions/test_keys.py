@@ -79,12 +79,12 @@ def test_an_archive_key_is_never_too_long_and_keeps_the_suffix(source_key: str) 
     assert key.endswith(".csv")
 
 
-def test_files_of_one_name_and_dataset_are_archived_apart() -> None:
+def test_files_with_one_name_and_dataset_have_different_archive_keys() -> None:
     first = keys.archive_key("orders", "f1", "raw/orders/2025/a.csv")
     assert first != keys.archive_key("orders", "f2", "raw/orders/2026/a.csv")
 
 
-def test_a_dataset_too_long_for_any_key_ends_too() -> None:
+def test_shortening_ends_even_if_the_dataset_alone_is_too_long() -> None:
     assert keys.archive_key("o" * 1100, "f1", "raw/a.csv").endswith("/f1/")
 
 
@@ -108,7 +108,9 @@ def test_an_output_has_the_name_of_its_source(key: str, path: str) -> None:
     "path",
     ["_a.csv", ".a.csv", "x/_y/a.csv", "../a.csv", "x/../a.csv", "/a.csv", "x//a.csv", "a\n.csv"],
 )
-def test_a_name_that_readers_would_skip_or_misread_is_replaced_by_the_keys_id(path: str) -> None:
+def test_a_name_that_readers_would_skip_or_misread_is_replaced_by_an_id_of_the_key(
+    path: str,
+) -> None:
     key = f"raw/orders/{path}"
     found = keys.output_path("in", key, ["jsonl"])
     assert found == keys.key_id("in", key)

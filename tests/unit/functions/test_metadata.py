@@ -33,7 +33,7 @@ def test_an_item_replaces_the_one_that_was_read(table: Any) -> None:
 
 
 @pytest.mark.parametrize("read", [None, FIRST])
-def test_a_write_in_between_is_tried_again(table: Any, read: dict[str, Any] | None) -> None:
+def test_a_write_that_lost_a_race_is_repeated(table: Any, read: dict[str, Any] | None) -> None:
     write_item(METADATA_TABLE, SECOND, replaces=None)
     with pytest.raises(TransientError, match="between reading and writing"):
         write_item(METADATA_TABLE, {**FIRST, "revision": 2}, replaces=read)
@@ -50,7 +50,7 @@ def test_a_mark_changes_one_attribute_and_the_revision(table: Any) -> None:
     }
 
 
-def test_a_mark_between_reading_and_writing_is_not_lost(table: Any) -> None:
+def test_a_mark_set_between_reading_and_writing_is_not_lost(table: Any) -> None:
     write_item(METADATA_TABLE, SECOND, replaces=None)
     read = read_item(METADATA_TABLE, "f1")
     mark_item(METADATA_TABLE, "f1", "notified", {"notification_id": "n1"})
@@ -58,7 +58,7 @@ def test_a_mark_between_reading_and_writing_is_not_lost(table: Any) -> None:
         write_item(METADATA_TABLE, {**SECOND, "revision": 3}, replaces=read)
 
 
-def test_a_mark_makes_no_item(table: Any) -> None:
+def test_a_mark_creates_no_item(table: Any) -> None:
     with pytest.raises(RecordOutdated):
         mark_item(METADATA_TABLE, "f1", "notified", {"notification_id": "n1"})
     assert read_item(METADATA_TABLE, "f1") is None
@@ -85,7 +85,7 @@ def test_a_busy_table_is_transient(table: Any, fault: Fault, code: str) -> None:
         mark_item(METADATA_TABLE, "f1", "notified", {})
 
 
-def test_a_table_that_may_not_be_used_is_an_error_of_its_own(table: Any, fault: Fault) -> None:
+def test_missing_access_to_the_table_is_a_different_error(table: Any, fault: Fault) -> None:
     fault("PutItem", client_error("AccessDeniedException", "PutItem"))
     with pytest.raises(InternalError, match="AccessDeniedException"):
         write_item(METADATA_TABLE, FIRST, replaces=None)

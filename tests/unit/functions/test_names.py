@@ -41,7 +41,7 @@ def test_a_control_character_in_a_folders_name_is_refused(folder: str) -> None:
 
 
 @pytest.mark.parametrize("folder", [".", ".."])
-def test_a_folder_that_leads_elsewhere_is_refused(folder: str) -> None:
+def test_a_folder_that_is_a_relative_path_is_refused(folder: str) -> None:
     with pytest.raises(InvalidDatasetName, match="a different folder"):
         check_dataset(folder)
 
@@ -49,7 +49,7 @@ def test_a_folder_that_leads_elsewhere_is_refused(folder: str) -> None:
 @pytest.mark.parametrize(
     "folder", ["orders", "Bestellungen März", "注文", "a.b", "...", "a\u00a0b"]
 )
-def test_any_other_name_is_a_datasets(folder: str) -> None:
+def test_any_other_name_is_accepted(folder: str) -> None:
     check_dataset(folder)
 
 
@@ -67,7 +67,7 @@ def test_the_longest_folder_that_the_message_allows_is_accepted(letter: str) -> 
         check_keys(one_more)
 
 
-def test_every_key_that_is_made_of_a_dataset_is_checked() -> None:
+def test_every_key_that_contains_a_dataset_is_checked() -> None:
     """A new kind of key that contains the dataset's name fails here until it is in the list."""
     made = {
         "dataset": "DATASET",
@@ -89,7 +89,7 @@ def test_every_key_that_is_made_of_a_dataset_is_checked() -> None:
 @pytest.mark.parametrize(
     ("folder", "error"), [("d" * 1000, KeyTooLong), ("a\nb", InvalidDatasetName)]
 )
-def test_parse_csv_refuses_before_it_calls_anything(
+def test_parse_csv_refuses_the_name_before_it_calls_aws(
     folder: str, error: type[Exception], logs: Logs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("INPUT_BUCKET", "OUTPUT_BUCKET", "METADATA_TABLE"):

@@ -129,7 +129,7 @@ def test_a_superseded_file_is_sent_to_every_channel(
     assert (topic.messages(), bus.events()) == ([], [])
 
 
-def test_a_success_is_told_once_however_often_the_step_runs(topic: Subscriber, logs: Logs) -> None:
+def test_a_success_is_sent_once_however_often_the_step_runs(topic: Subscriber, logs: Logs) -> None:
     first = notify(documents.recorded(), "succeeded")
     again = notify(documents.recorded(), "succeeded", redrives=1)
     assert again == first
@@ -137,13 +137,13 @@ def test_a_success_is_told_once_however_often_the_step_runs(topic: Subscriber, l
     assert logs[-2]["message"] == "already notified"
 
 
-def test_the_success_of_another_attempt_is_news(topic: Subscriber, logs: Logs) -> None:
+def test_the_success_of_another_attempt_is_sent(topic: Subscriber, logs: Logs) -> None:
     notify(documents.recorded(), "succeeded")
     notify(documents.recorded(2), "succeeded")
     assert ids(topic.messages()) == [f"{FILE_ID}.succeeded", f"{FILE_ID}-r2.succeeded"]
 
 
-def test_after_a_crash_before_the_mark_the_repeat_bears_the_same_id(
+def test_after_a_crash_before_the_mark_the_repeat_has_the_same_id(
     topic: Subscriber, logs: Logs, fault: Fault
 ) -> None:
     fault("UpdateItem", client_error("InternalServerError", "UpdateItem", status=500))
@@ -153,7 +153,7 @@ def test_after_a_crash_before_the_mark_the_repeat_bears_the_same_id(
     assert ids(topic.messages()) == [f"{FILE_ID}.succeeded"] * 2
 
 
-def test_a_failure_is_told_for_every_run(topic: Subscriber, logs: Logs) -> None:
+def test_a_failure_is_sent_for_every_run(topic: Subscriber, logs: Logs) -> None:
     notify(failed_document(), "failed")
     notify(failed_document(redrives=1), "failed", redrives=1)
     assert ids(topic.messages()) == [f"{FILE_ID}.failed.0", f"{FILE_ID}.failed.1"]
@@ -170,7 +170,7 @@ def test_a_failure_leaves_the_item_as_it_is(topic: Subscriber, logs: Logs) -> No
     assert read_item(METADATA_TABLE, FILE_ID) == RECORDED
 
 
-def test_a_success_that_the_item_does_not_tell_is_not_told(
+def test_a_success_that_the_item_does_not_record_is_not_sent(
     topic: Subscriber, logs: Logs, table: Table
 ) -> None:
     # As after an abort behind RecordMetadata, and a redrive.
@@ -180,7 +180,7 @@ def test_a_success_that_the_item_does_not_tell_is_not_told(
     assert topic.messages() == []
 
 
-def test_each_execution_tells_its_success_once_whatever_another_one_does(
+def test_each_execution_sends_its_success_once_independently_of_others(
     topic: Subscriber, logs: Logs
 ) -> None:
     for attempt in (1, 2):
@@ -195,7 +195,7 @@ def test_each_execution_tells_its_success_once_whatever_another_one_does(
 @pytest.mark.parametrize(
     ("code", "error"), [("Throttled", TransientError), ("AuthorizationError", InternalError)]
 )
-def test_a_topic_that_does_not_take_it_is_not_marked(
+def test_a_topic_that_refuses_the_message_is_not_marked(
     topic: Subscriber, logs: Logs, fault: Fault, code: str, error: type[Exception]
 ) -> None:
     fault("Publish", client_error(code, "Publish", status=403))
@@ -221,7 +221,7 @@ def test_a_repeat_sends_only_to_the_channel_that_failed(
 
 
 @pytest.mark.parametrize("failing", ["Publish", "PutEvents"])
-def test_so_does_a_repeat_for_a_failure(
+def test_a_repeat_for_a_failure_sends_only_to_the_channel_that_failed(
     topic: Subscriber, bus: Events, logs: Logs, fault: Fault, failing: str
 ) -> None:
     fault(failing, client_error("InternalServerError", failing, status=500))
@@ -235,7 +235,7 @@ def test_so_does_a_repeat_for_a_failure(
     assert result.keys() == {"notification_id", "message_id", "event_id"}
 
 
-def test_a_failure_that_every_channel_accepts_needs_no_mark(
+def test_a_failure_that_every_channel_accepted_leaves_no_mark(
     topic: Subscriber, logs: Logs, buckets: S3Client
 ) -> None:
     notify(failed_document(), "failed")

@@ -69,20 +69,20 @@ def printed_at(level: str, calls: str) -> str:
     ).stdout
 
 
-def test_at_debug_a_function_logs_its_own_lines_and_no_request() -> None:
+def test_at_debug_level_a_function_logs_its_own_lines_but_no_request() -> None:
     own, stranger = printed_at("DEBUG", OUR_CALLS).splitlines()
     assert json.loads(own)["message"] == "our own line"
     assert stranger == "a stranger's warning"
 
 
-def test_a_call_that_nothing_guards_logs_the_token_and_the_body() -> None:
+def test_an_unguarded_call_would_log_the_token_and_the_body() -> None:
     """The test above would see them."""
     printed = printed_at("DEBUG", UNGUARDED_CALL)
     assert TOKEN in printed
     assert RECORD in printed
 
 
-def test_a_level_above_warning_holds_for_libraries_too() -> None:
+def test_a_level_above_warning_applies_to_libraries_too() -> None:
     assert printed_at("ERROR", OUR_CALLS) == ""
 
 

@@ -158,7 +158,7 @@ def test_a_superseded_file_names_what_is_current(step: str) -> None:
 
 
 class TestEmail:
-    def test_of_a_success_with_rejects_begins_with_the_verdict_and_what_to_do(self) -> None:
+    def test_a_success_with_rejects_begins_with_the_verdict_and_what_to_do(self) -> None:
         download = f"aws s3 cp s3://{OUTPUT_BUCKET}/{CORRECTIONS_KEY} ."
         assert lines(outcome())[:4] == [
             "orders 2026-03.csv was processed: 197 of 200 records, 3 rejected (1.5%).",
@@ -180,7 +180,7 @@ class TestEmail:
         key = documents.OUTPUT["rejected_key"]
         assert shown[3] == f"aws s3 cp 's3://{OUTPUT_BUCKET}/{key}' ."
 
-    def test_of_a_clean_file_says_that_there_is_nothing_to_do(self) -> None:
+    def test_a_clean_file_says_that_there_is_nothing_to_do(self) -> None:
         output = {
             **documents.OUTPUT,
             "error_count": 0,
@@ -193,7 +193,7 @@ class TestEmail:
         assert lines(document)[2] == "There is nothing to do. To get the records:"
         assert attributes_of(document)["has_rejects"] == "false"
 
-    def test_of_a_failure_that_only_an_upload_helps(self) -> None:
+    def test_a_failure_that_needs_an_upload_says_so(self) -> None:
         shown = lines(failed())
         assert shown[0] == "orders 2026-03.csv FAILED: EmptyFile in ParseCsv."
         assert shown[2] == "There is no header."
@@ -204,7 +204,7 @@ class TestEmail:
         assert not [line for line in shown if "pipectl rerun" in line or "Redrive" in line]
 
     @pytest.mark.parametrize("error", ["InternalError", "HeaderMismatch", "States.Timeout"])
-    def test_of_a_failure_that_a_rerun_helps_says_how(self, error: str) -> None:
+    def test_a_failure_that_a_rerun_can_fix_says_how(self, error: str) -> None:
         document = failed(error)
         assert f"- Run `pipectl rerun {FILE_ID}`" in lines(document)
         console = "https://eu-central-1.console.aws.amazon.com/states/home?region=eu-central-1#"
@@ -215,7 +215,7 @@ class TestEmail:
         ]
         assert document["links"]["rerun"] == f"pipectl rerun {FILE_ID}"
 
-    def test_of_a_superseded_file_is_no_failure(self) -> None:
+    def test_a_superseded_file_is_not_reported_as_a_failure(self) -> None:
         text = text_of(outcome("superseded"))
         assert text.startswith(
             "orders 2026-03.csv was superseded: a later version of the file is current.\n\n"
@@ -297,7 +297,7 @@ class TestChannels:
 
     @given(st.sampled_from(STATUSES), st.text(max_size=300))
     @quickly
-    def test_a_subject_is_one_that_sns_takes(self, status: Status, name: str) -> None:
+    def test_sns_accepts_every_subject(self, status: Status, name: str) -> None:
         subject = subject_of(outcome(status, source={**SOURCE, "key": f"raw/orders/{name}.csv"}))
         assert len(subject) < 100
         assert all(" " <= character <= "~" for character in subject)

@@ -65,7 +65,7 @@ def patches(s3: FakeS3, found: AppliedCorrections | None) -> list[Patch]:
     return [Patch.from_line(line) for line in s3.objects[found.key].body.splitlines()]
 
 
-def test_a_first_attempt_asks_for_nothing(s3: FakeS3, first: Result) -> None:
+def test_a_first_attempt_reads_no_corrections(s3: FakeS3, first: Result) -> None:
     s3.before_each = lambda: pytest.fail("a request")
     assert collect(task(s3, 1, replay_of=None), first.layout, BUCKET) is None
 
@@ -94,7 +94,7 @@ def test_published_corrections_are_kept_by_every_later_attempt(s3: FakeS3, first
     assert patches(s3, again) == [earlier]
 
 
-def test_unchanged_rows_are_no_corrections(s3: FakeS3, first: Result) -> None:
+def test_unchanged_rows_are_not_corrections(s3: FakeS3, first: Result) -> None:
     s3.objects[UPLOAD] = StoredObject(first.corrections, {})
     assert collect(task(s3, 2, first.corrections), first.layout, BUCKET) is None
 
@@ -158,7 +158,7 @@ class TestAfterFailures:
         assert [patch.row for patch in patches(s3, found)] == [1]
 
 
-def test_an_execution_that_starts_over_amid_its_publication_reads_its_own_corrections(
+def test_an_execution_that_starts_over_during_publication_reads_its_own_corrections(
     s3: FakeS3, first: Result
 ) -> None:
     attempt = task(s3, 2, b"_row,id,n\n1,1,7\n")
@@ -168,14 +168,14 @@ def test_an_execution_that_starts_over_amid_its_publication_reads_its_own_correc
     assert patches(s3, collect(attempt, first.layout, BUCKET)) == [own]
 
 
-def test_a_file_beyond_the_limit_is_not_even_read(s3: FakeS3, first: Result) -> None:
+def test_a_file_beyond_the_limit_is_not_read(s3: FakeS3, first: Result) -> None:
     s3.objects[UPLOAD] = StoredObject(first.corrections, {})
     upload = vars(Location(INPUT_BUCKET, UPLOAD, "v2", "e2", 33 * 1024 * 1024))
     with pytest.raises(InvalidCorrections, match="the limit is 33,554,432"):
         collect(task(s3, 2, corrections=upload), first.layout, BUCKET)
 
 
-def test_what_is_remembered_names_keys_and_the_upload_only(s3: FakeS3, first: Result) -> None:
+def test_only_keys_and_the_upload_are_remembered(s3: FakeS3, first: Result) -> None:
     s3.objects[UPLOAD] = StoredObject(first.corrections, {})
     attempt = task(s3, 2, b"_row,id,n\n1,1,7\n")
     collect(attempt, first.layout, BUCKET)

@@ -103,7 +103,7 @@ def test_a_file_without_rejects_leaves_no_rows_to_correct(s3: FakeS3) -> None:
     assert s3.objects[APPLIED].body == b"sum 3\n"
 
 
-def test_corrections_that_appear_between_look_and_write_are_noticed(s3: FakeS3) -> None:
+def test_corrections_that_appear_between_read_and_write_are_noticed(s3: FakeS3) -> None:
     later = attempt(s3, 3, b"sum 3\n")
     rival = attempt(s3, 2, b"sum 2\n")
     seen = s3.put_object

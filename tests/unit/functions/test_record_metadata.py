@@ -67,7 +67,7 @@ def after(*outcomes: Outcome) -> Item:
     return item
 
 
-def test_a_success_is_told_whole() -> None:
+def test_a_success_is_recorded_completely() -> None:
     execution = documents.execution()
     assert after(outcome()) == {
         "file_id": FILE_ID,
@@ -116,7 +116,7 @@ def test_a_success_is_told_whole() -> None:
     }
 
 
-def test_a_failure_is_told_with_its_step_and_reason() -> None:
+def test_a_failure_is_recorded_with_its_step_and_reason() -> None:
     item = after(outcome("failed"))
     assert item["status"] == "failed"
     assert item["error"] == {
@@ -131,7 +131,7 @@ def test_a_failure_is_told_with_its_step_and_reason() -> None:
 
 
 @pytest.mark.parametrize("name", ["output_key", "output_bucket", "record_count", "encoding"])
-def test_what_a_failed_file_did_not_reach_is_left_out(name: str) -> None:
+def test_attributes_that_a_failed_file_did_not_reach_are_left_out(name: str) -> None:
     assert name not in after(outcome("failed"))
 
 
@@ -144,7 +144,7 @@ def test_a_file_that_failed_late_has_the_counts_it_reached() -> None:
     assert item["error"]["state"] == "WriteOutput"
 
 
-def test_what_the_lane_could_not_do_is_kept() -> None:
+def test_failed_parts_of_the_lane_are_recorded() -> None:
     undone = {"Error": "States.Timeout", "Cause": ""}
     failure = documents.failure(dead_letter=undone, notification={"message_id": "m1"})
     document = documents.job(failure=failure)
@@ -166,7 +166,7 @@ def test_a_late_duplicate_never_turns_a_success_into_something_else() -> None:
     assert "failed_on" not in item
 
 
-def test_an_execution_may_turn_its_own_success_into_a_failure() -> None:
+def test_an_execution_can_turn_its_own_success_into_a_failure() -> None:
     # Notify, after RecordMetadata, failed.
     item = after(outcome(), outcome("failed"))
     assert item["status"] == "failed"
@@ -185,7 +185,7 @@ def test_a_redrive_counts_and_is_kept_in_the_history() -> None:
     }
 
 
-def test_what_is_told_late_of_a_run_does_not_undo_its_redrive() -> None:
+def test_a_late_report_about_a_run_does_not_undo_its_redrive() -> None:
     item = after(outcome(redrives=1), outcome("failed"))
     assert item["status"] == "succeeded"
     assert item["history"]["1.0"]["status"] == "failed"
@@ -197,7 +197,7 @@ def test_a_new_attempt_replaces_a_failed_one() -> None:
     assert item["history"].keys() == {"1.0", "2.0"}
 
 
-def test_of_two_failures_that_of_the_later_attempt_stands() -> None:
+def test_of_two_failures_the_later_attempt_is_kept() -> None:
     item = after(outcome("failed", attempt=2), outcome("failed", attempt=1))
     assert item["attempt"] == 2
     assert item["history"].keys() == {"1.0", "2.0"}
@@ -208,12 +208,12 @@ def test_the_success_of_an_earlier_attempt_that_was_redriven_counts() -> None:
     assert (item["status"], item["attempt"]) == ("succeeded", 1)
 
 
-def test_of_two_successes_that_of_the_later_attempt_stands() -> None:
+def test_of_two_successes_the_later_attempt_is_kept() -> None:
     assert after(outcome(), outcome(attempt=2))["attempt"] == 2
     assert after(outcome(attempt=2), outcome())["attempt"] == 2
 
 
-def test_an_execution_whose_name_was_free_again_is_another_one() -> None:
+def test_an_execution_that_reuses_an_expired_name_is_a_different_one() -> None:
     # 90 days after its end, an execution's name can be used once more.
     before = {**after(outcome("failed", redrives=3)), "processed_at": "2025-11-01T08:00:00.000Z"}
     item = next_item(before, outcome())
@@ -226,7 +226,7 @@ def test_marks_of_other_steps_survive() -> None:
     assert {name: item[name] for name in marks} == marks
 
 
-def test_recording_the_same_again_changes_the_revision_only() -> None:
+def test_recording_the_same_again_changes_only_the_revision() -> None:
     once, twice = after(outcome()), after(outcome(), outcome())
     assert {**once, "revision": 2} == twice
 
@@ -244,7 +244,7 @@ def test_a_file_without_a_version_has_none() -> None:
     assert item["sequencer"] == "0" * SEQUENCER_LENGTH
 
 
-def test_a_clock_behind_the_workflows_gives_no_negative_duration() -> None:
+def test_a_slow_clock_gives_no_negative_duration() -> None:
     early = datetime(2026, 3, 1, 8, 0, 0, tzinfo=UTC)
     assert after(outcome(at=early))["duration_ms"] == 0
 
@@ -291,7 +291,7 @@ runs = st.lists(
 
 @given(runs, st.data())
 @quickly
-def test_where_an_attempt_has_succeeded_no_order_of_arrival_hides_it(
+def test_a_success_is_kept_in_any_order_of_arrival(
     ended: list[tuple[Status, int, int]], data: st.DataObject
 ) -> None:
     # Each run of each attempt ends once, and a success is an execution's last run.
@@ -328,7 +328,7 @@ def test_the_outcome_is_written(environment: None, logs: Logs) -> None:
     assert result == expected
 
 
-def test_a_failure_after_a_success_of_another_attempt_grows_the_history_only(
+def test_a_failure_after_a_success_of_another_attempt_is_added_to_the_history_only(
     environment: None, logs: Logs
 ) -> None:
     record(documents.finished(2), "succeeded")
@@ -341,7 +341,7 @@ def test_a_failure_after_a_success_of_another_attempt_grows_the_history_only(
     assert any("only the history" in line["message"] for line in logs)
 
 
-def test_a_write_between_reading_and_writing_is_tried_again(
+def test_a_write_that_lost_a_race_is_done_again(
     environment: None, logs: Logs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record(documents.finished(), "succeeded")
@@ -351,7 +351,7 @@ def test_a_write_between_reading_and_writing_is_tried_again(
 
 
 @pytest.mark.parametrize("operation", ["GetItem", "PutItem"])
-def test_a_busy_table_is_tried_again(
+def test_a_call_to_a_busy_table_is_retried(
     environment: None, logs: Logs, fault: Fault, operation: str
 ) -> None:
     fault(operation, client_error("ThrottlingException", operation))
@@ -387,7 +387,7 @@ def test_metrics_of_one_file_do_not_reach_the_next(
     assert "record_count" not in metrics
 
 
-def test_the_dimension_of_a_metric_is_ascii_as_cloudwatch_wants_it(
+def test_the_dimension_of_a_metric_is_ascii_as_cloudwatch_requires(
     environment: None, logs: Logs, capsys: pytest.CaptureFixture[str]
 ) -> None:
     parse = {**documents.PARSE, "contract_key": "contracts/bücher.json"}
@@ -417,7 +417,7 @@ def test_a_repeated_step_counts_nothing_again(
         assert counted(capsys) == []
 
 
-def test_an_execution_that_bears_a_forgotten_ones_name_is_counted(
+def test_an_execution_that_reuses_an_expired_name_is_counted(
     environment: None, logs: Logs, capsys: pytest.CaptureFixture[str], table: Any
 ) -> None:
     record(documents.finished(), "succeeded")
@@ -455,7 +455,7 @@ def test_a_file_that_failed_early_counts_for_its_contract(
     assert [one["dataset"] for one in counted(capsys)] == [dimension]
 
 
-def test_a_failure_is_recorded_though_its_contract_cannot_be_looked_for(
+def test_a_failure_is_recorded_even_if_the_lookup_of_its_contract_fails(
     environment: None, logs: Logs, capsys: pytest.CaptureFixture[str], fault: Fault
 ) -> None:
     fault("ListObjectsV2", client_error("AccessDenied", "ListObjectsV2", status=403))
@@ -495,7 +495,7 @@ def test_an_execution_started_by_hand_has_a_history_of_its_own() -> None:
     assert statuses == {"1.0": "failed", f"{name}.0": "failed", f"{name}.1": "succeeded"}
 
 
-def test_of_two_successes_that_of_the_execution_that_started_later_stands() -> None:
+def test_of_two_successes_the_execution_that_started_later_is_kept() -> None:
     first, second = by_hand("succeeded", day=1), outcome(attempt=2)
     last = by_hand("succeeded", day=3)
     assert after(first, second)["attempt"] == 2
@@ -545,7 +545,7 @@ def test_a_superseded_file_needs_nothing_more() -> None:
     assert after(superseded("later"), outcome(attempt=2))["status"] == "succeeded"
 
 
-def test_an_attempt_that_a_later_one_overtook_does_not_replace_its_success() -> None:
+def test_an_attempt_that_ends_after_a_later_one_does_not_replace_its_success() -> None:
     item = after(outcome(attempt=2), superseded(FILE_ID, attempt=1))
     assert (item["status"], item["attempt"]) == ("succeeded", 2)
     # Another version is current instead of both.

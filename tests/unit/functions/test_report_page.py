@@ -106,7 +106,7 @@ def test_the_verdict_is_one_sentence(content: bytes, sentence: str, pill: str) -
         ({"max_percent": 100.0, "max_count": None}, "No limit of rejected records", None),
     ],
 )
-def test_the_limit_is_said_and_marked(
+def test_the_limit_is_stated_and_marked(
     limit: dict[str, Any], sentence: str, label: str | None
 ) -> None:
     page = report(ROWS.encode(), PEOPLE, limit=limit)
@@ -153,7 +153,7 @@ def test_the_fields_have_the_numbers_of_the_summary() -> None:
     assert counts == list(map(str, histograms))
 
 
-def test_an_example_has_place_value_message_and_text() -> None:
+def test_an_example_has_location_value_message_and_text() -> None:
     page = report(ROWS.encode(), PEOPLE)
     first = next(row for row in page.tables["examples"] if row[0] == "9")
     assert first == ["9", "10", "x", "expected a numberRecord9,x,new"]
@@ -166,7 +166,7 @@ def test_more_records_than_examples_are_counted() -> None:
     assert "15 more records break this rule." in page.text
 
 
-def test_a_short_row_is_one_problem_not_one_of_each_field() -> None:
+def test_a_short_row_is_one_problem_and_not_one_for_each_field() -> None:
     page = report(b"id,amount,state\n7\n8,1,new\n", PEOPLE)
     assert [row[0] for row in page.tables["wrong"][1:]] == ["amount, state"]
 
@@ -185,7 +185,7 @@ def test_without_history_the_page_says_so() -> None:
     assert "No history" in report(ROWS.encode(), PEOPLE).text
 
 
-def test_unusual_figures_are_said_in_words() -> None:
+def test_unusual_figures_are_described_in_words() -> None:
     usual = FILES | {
         "rows": figures(60, 400, 360, 420),
         "bytes": figures(700, 650, 600, 800),
@@ -205,7 +205,7 @@ def test_unusual_figures_are_said_in_words() -> None:
     assert rows[2][1:4] == ["20%", "0.4%", "0% \u2013 1.25%"]
 
 
-def test_a_few_files_are_not_enough_to_call_one_unusual() -> None:
+def test_a_short_history_calls_no_file_unusual() -> None:
     usual = {
         "files": 4,
         "since": "2026-01-01T00:00:00.000Z",
@@ -230,7 +230,7 @@ def test_columns_are_compared_with_the_contract() -> None:
     ]
 
 
-def test_text_of_strangers_is_text() -> None:
+def test_text_from_strangers_is_text() -> None:
     header = '"' + EVIL.replace('"', '""') + '"'
     content = f"id,{header}\n" + "".join(f"{n},{header}\n" for n in range(3)) + f"1,2,{header}\n"
     summary, examples = summary_of(content.encode(), key=f"raw/{EVIL}/{EVIL}.csv")
@@ -316,7 +316,7 @@ def broken(summary: dict[str, Any], rules: int, text: str) -> dict[Any, list[Exa
     [(1, "x" * 500), (200, "<" * 500), (200, "\u202e" * 500), (5_000, "\U0001f600" * 500)],
     ids=["narrow", "markup", "hidden", "very wide"],
 )
-def test_the_page_is_small_whatever_the_file(columns: int, text: str) -> None:
+def test_the_page_is_small_for_any_file(columns: int, text: str) -> None:
     summary = wide(columns, value=text[:60], name=text[:100])
     examples = broken(summary, columns * 3, text)
     page = render(summary, examples)
@@ -324,13 +324,13 @@ def test_the_page_is_small_whatever_the_file(columns: int, text: str) -> None:
     read(page)
 
 
-def test_two_hundred_columns_have_a_card_each() -> None:
+def test_each_of_two_hundred_columns_has_a_card() -> None:
     summary = wide(200, value="a value of some length")
     page = page_of(summary, broken(summary, 600, "x" * 100))
     assert page.tags["article"] == 200
 
 
-def test_what_does_not_fit_is_counted() -> None:
+def test_columns_that_do_not_fit_are_counted() -> None:
     summary = wide(20_000, value="v" * 60)
     text = page_of(summary, broken(summary, 20_000, "x" * 500)).text
     counted = re.findall(r"([\d,]+) more (field|rule|column)", text)

@@ -56,7 +56,7 @@ def test_a_missing_variable_is_named(variable: str) -> None:
         ("OUTPUT_FORMAT", "csv", "one of jsonl, parquet"),
     ],
 )
-def test_a_value_that_cannot_be_read_is_named_with_what_is_expected(
+def test_an_invalid_value_is_named_with_what_is_expected(
     variable: str, value: str, expected: str
 ) -> None:
     with pytest.raises(SettingsError, match=f"{variable} must be {expected}"):

@@ -40,12 +40,12 @@ def test_an_event_and_a_listing_describe_the_same_file() -> None:
 
 
 @pytest.mark.parametrize("attempt", [1, 2, 17])
-def test_the_name_of_an_attempt_gives_its_file_and_number(attempt: int) -> None:
+def test_the_name_of_an_execution_gives_its_file_and_attempt(attempt: int) -> None:
     assert attempt_of(attempt_name("0" * 32, attempt)) == ("0" * 32, attempt)
 
 
 @pytest.mark.parametrize("name", ["by-hand", "b3b1c8a0-1111-2222-3333-444455556666", "0" * 33])
-def test_a_name_that_the_starter_did_not_give_is_of_no_attempt(name: str) -> None:
+def test_a_name_that_the_starter_did_not_give_has_no_attempt(name: str) -> None:
     assert attempt_of(name) is None
 
 

@@ -43,14 +43,14 @@ def key(run: int, number: int = 0, status: str = "FAILED") -> str:
     return f"{folder}/{RUNS[run]}/{status}_{number}.json"
 
 
-def test_the_first_split_in_the_files_order_tells_why() -> None:
+def test_the_first_failed_split_in_file_order_gives_the_error() -> None:
     later = child(2, "FAILED", Error="SourceChanged", Cause="it is another object")
     earlier = child(1, "FAILED", Error="TransientError", Cause="again")
     for files in ([(key(0), [later, earlier])], [(key(0), [later]), (key(0, 1), [earlier])]):
         assert first_failure(files) == {"Error": "TransientError", "Cause": "again"}
 
 
-def test_a_split_that_was_stopped_with_the_map_hides_no_error() -> None:
+def test_a_split_that_was_stopped_with_the_map_does_not_hide_the_error() -> None:
     stopped = child(0, "ABORTED")
     failed = child(1, "FAILED", Error="MisalignedSplits", Cause="at byte 7")
     expected = {"Error": "MisalignedSplits", "Cause": "at byte 7"}
@@ -70,7 +70,7 @@ def test_only_the_newest_map_run_counts(old_end: str, new_end: str, newest: int)
 
 
 @pytest.mark.parametrize("given", [None, "", "null", "[]", '{"split": {}}'])
-def test_a_result_without_input_still_tells_its_error(given: str | None) -> None:
+def test_a_result_without_input_still_gives_its_error(given: str | None) -> None:
     blind = child(0, "FAILED", Error="SourceChanged", Cause="gone") | {"Input": given}
     if given is None:
         del blind["Input"]

@@ -184,7 +184,7 @@ BAD_RECORDS = {
 
 @pytest.mark.parametrize("bad", BAD_RECORDS.values(), ids=BAD_RECORDS)
 @pytest.mark.parametrize("position", [0, 1, 2])
-def test_a_bad_record_does_not_hold_up_its_neighbours(
+def test_a_bad_record_does_not_delay_the_other_records(
     machine: FakeStepFunctions, logs: Logs, bad: Any, position: int
 ) -> None:
     records = [record(key="raw/orders/a.csv"), record(key="raw/orders/b.csv")]
@@ -268,7 +268,7 @@ def test_every_other_object_is_started(machine: FakeStepFunctions, key: str) -> 
     assert len(machine.started) == 1
 
 
-def test_a_file_that_is_asked_for_explicitly_is_started_whatever_its_name(
+def test_a_file_that_is_requested_explicitly_is_started_under_any_name(
     machine: FakeStepFunctions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IGNORED_NAMES", SOURCE["key"].rpartition("/")[2])
@@ -325,7 +325,7 @@ def test_a_folder_beside_a_file_does_not_hide_it(machine: FakeStepFunctions) -> 
         (json.dumps(job() | {"source": SOURCE | {"version_id": 7}}), "malformed: TypeError"),
     ],
 )
-def test_what_cannot_be_started_fails_with_a_line_that_says_why(
+def test_a_message_that_starts_nothing_fails_with_a_log_line_that_says_why(
     machine: FakeStepFunctions, logs: Logs, body: str, reason: str
 ) -> None:
     assert run(batch(body)) == ["0"]
@@ -337,7 +337,7 @@ def test_what_cannot_be_started_fails_with_a_line_that_says_why(
     assert reason in logs[-1]["reason"]
 
 
-def test_the_words_of_a_message_are_not_logged(machine: FakeStepFunctions, logs: Logs) -> None:
+def test_the_text_of_a_message_is_not_logged(machine: FakeStepFunctions, logs: Logs) -> None:
     run(batch(upload(record(size="secret")), '{"secret": 1}', "secret"))
     assert "secret" not in json.dumps(logs)
 
@@ -411,7 +411,7 @@ def test_a_replay_takes_the_next_free_attempt(machine: FakeStepFunctions) -> Non
     assert machine.document(f"{FILE_ID}-r4") == job(4) | {"replay_of": f"{FILE_ID}-r3"}
 
 
-def test_a_later_attempt_is_linked_though_the_earlier_execution_is_no_more(
+def test_a_later_attempt_is_linked_even_if_the_earlier_execution_has_expired(
     machine: FakeStepFunctions,
 ) -> None:
     assert run(batch(json.dumps(job(2)))) == []
@@ -420,7 +420,7 @@ def test_a_later_attempt_is_linked_though_the_earlier_execution_is_no_more(
 
 @pytest.mark.parametrize("status", ["RUNNING", "SUCCEEDED", "PENDING_REDRIVE"])
 @pytest.mark.parametrize("ended_name", [FILE_ID, f"{FILE_ID}-r2", f"{FILE_ID}-r3"])
-def test_a_replay_is_done_while_any_attempt_runs_or_has_succeeded(
+def test_a_replay_starts_nothing_while_an_attempt_runs_or_after_one_succeeded(
     machine: FakeStepFunctions, status: str, ended_name: str
 ) -> None:
     machine.ended("FAILED", FILE_ID, f"{FILE_ID}-r2", f"{FILE_ID}-r3")
@@ -429,7 +429,7 @@ def test_a_replay_is_done_while_any_attempt_runs_or_has_succeeded(
     assert machine.started == []
 
 
-def test_a_replay_of_a_file_that_succeeded_under_another_name_is_done(
+def test_a_replay_of_a_file_that_succeeded_under_another_name_starts_nothing(
     machine: FakeStepFunctions, items: dict[str, Item]
 ) -> None:
     machine.ended("FAILED", FILE_ID)
@@ -455,7 +455,9 @@ def test_a_forced_replay_runs_a_file_that_has_succeeded(machine: FakeStepFunctio
     assert machine.document(f"{FILE_ID}-r2") == job(2) | {"replay_of": FILE_ID}
 
 
-def test_a_forced_replay_does_not_run_beside_another(machine: FakeStepFunctions) -> None:
+def test_a_forced_replay_does_not_run_while_another_attempt_runs(
+    machine: FakeStepFunctions,
+) -> None:
     machine.ended("RUNNING", FILE_ID)
     assert run(batch(json.dumps(job(2) | {"force": True}))) == []
     assert machine.started == []
@@ -468,7 +470,7 @@ def test_only_true_forces(machine: FakeStepFunctions, force: object) -> None:
     assert machine.started == []
 
 
-def test_an_execution_that_is_no_more_does_not_hold_a_replay(machine: FakeStepFunctions) -> None:
+def test_an_expired_execution_does_not_block_a_replay(machine: FakeStepFunctions) -> None:
     # Step Functions forgets an execution 90 days after its end.
     assert run(batch(json.dumps(job(3)))) == []
     assert machine.started == [f"{FILE_ID}-r3"]
@@ -476,7 +478,7 @@ def test_an_execution_that_is_no_more_does_not_hold_a_replay(machine: FakeStepFu
 
 @pytest.mark.parametrize("attempt", [1, 2])
 @pytest.mark.parametrize("known_from", ["message", "metadata"])
-def test_a_replay_just_after_the_failure_is_not_lost(
+def test_a_replay_right_after_the_failure_is_not_lost(
     machine: FakeStepFunctions, items: dict[str, Item], logs: Logs, known_from: str, attempt: int
 ) -> None:
     name = FILE_ID if attempt == 1 else f"{FILE_ID}-r2"
@@ -507,7 +509,7 @@ def failed_run(name: str, recorded_at: str = "2026-03-01T08:00:09.614Z") -> dict
     }
 
 
-def test_a_name_that_is_refused_with_the_same_input_belongs_to_what_has_ended(
+def test_a_name_that_is_refused_with_the_same_input_is_of_an_ended_execution(
     event: Event, machine: FakeStepFunctions
 ) -> None:
     run(event("starter-upload"))
@@ -526,7 +528,7 @@ def test_an_execution_that_was_redriven_since_its_failure_runs(
     assert machine.started == []
 
 
-def test_a_redrive_that_is_not_shown_yet_is_not_run_beside(
+def test_no_attempt_starts_beside_a_redrive_that_is_not_visible_yet(
     event: Event, machine: FakeStepFunctions
 ) -> None:
     run(event("starter-upload"))
@@ -535,7 +537,7 @@ def test_a_redrive_that_is_not_shown_yet_is_not_run_beside(
     assert machine.started == [FILE_ID]
 
 
-def test_a_failure_of_an_execution_long_forgotten_says_nothing_of_its_namesake(
+def test_the_failure_of_an_expired_execution_is_not_taken_for_that_of_a_later_one_with_its_name(
     machine: FakeStepFunctions, items: dict[str, Item]
 ) -> None:
     # Names are free again 90 days after the end.
@@ -546,7 +548,7 @@ def test_a_failure_of_an_execution_long_forgotten_says_nothing_of_its_namesake(
     assert machine.started == []
 
 
-def test_an_execution_that_is_not_shown_yet_is_not_run_beside(
+def test_no_attempt_starts_beside_an_execution_that_is_not_visible_yet(
     machine: FakeStepFunctions, logs: Logs
 ) -> None:
     machine.ended("RUNNING", FILE_ID)
@@ -556,7 +558,7 @@ def test_an_execution_that_is_not_shown_yet_is_not_run_beside(
     assert logs[-1]["error"] == "TransientError"
 
 
-def test_a_file_that_never_succeeds_is_not_run_for_ever(
+def test_a_file_that_never_succeeds_is_not_retried_forever(
     machine: FakeStepFunctions, logs: Logs
 ) -> None:
     machine.ended("FAILED", FILE_ID, *(f"{FILE_ID}-r{n}" for n in range(2, MAX_ATTEMPTS + 1)))
@@ -575,7 +577,7 @@ def test_a_message_that_was_throttled_fails_alone(
     assert logs[1]["error"] == "TransientError"
 
 
-def test_a_message_of_which_a_part_was_throttled_is_completed_later(
+def test_a_partly_throttled_message_is_completed_later(
     machine: FakeStepFunctions,
 ) -> None:
     message = upload(*(record(key=f"raw/orders/{name}.csv") for name in "abc"))
@@ -585,7 +587,7 @@ def test_a_message_of_which_a_part_was_throttled_is_completed_later(
     assert len(machine.started) == len(set(machine.started)) == 3
 
 
-def test_an_unexpected_error_is_logged_without_its_words(
+def test_an_unexpected_error_is_logged_without_its_message(
     machine: FakeStepFunctions, logs: Logs
 ) -> None:
     machine.answer(RuntimeError("secret"))
@@ -609,7 +611,7 @@ def dead_letters(
     return read
 
 
-def test_a_message_that_cannot_be_handled_is_set_aside_the_third_time(
+def test_a_message_that_fails_three_times_is_moved_to_the_dead_letter_queue(
     machine: FakeStepFunctions, dead_letters: Callable[[], list[str]], logs: Logs
 ) -> None:
     assert run(batch("poison", receives=MAX_RECEIVES - 1)) == ["0"]
@@ -620,7 +622,7 @@ def test_a_message_that_cannot_be_handled_is_set_aside_the_third_time(
     assert "message moved to the dead-letter queue" in [line["message"] for line in logs]
 
 
-def test_a_message_with_a_good_part_starts_that_and_is_set_aside_whole(
+def test_a_message_with_one_good_record_starts_it_and_is_moved_whole(
     machine: FakeStepFunctions, dead_letters: Callable[[], list[str]]
 ) -> None:
     machine.answer(None, RuntimeError("secret"))
@@ -631,7 +633,7 @@ def test_a_message_with_a_good_part_starts_that_and_is_set_aside_whole(
 
 
 @pytest.mark.parametrize("receives", [MAX_RECEIVES, 99])
-def test_a_throttled_message_is_never_set_aside(
+def test_a_throttled_message_is_never_moved_to_the_dead_letter_queue(
     machine: FakeStepFunctions, dead_letters: Callable[[], list[str]], receives: int
 ) -> None:
     machine.answer(client_error("ThrottlingException", "StartExecution"))
@@ -639,7 +641,7 @@ def test_a_throttled_message_is_never_set_aside(
     assert dead_letters() == []
 
 
-def test_a_message_stays_in_its_queue_where_it_cannot_be_set_aside(
+def test_a_message_stays_in_its_queue_if_it_cannot_be_moved(
     machine: FakeStepFunctions, dead_letters: Callable[[], list[str]], fault: Fault
 ) -> None:
     fault("SendMessage", client_error("ServiceUnavailable", "SendMessage", status=503))
@@ -666,7 +668,7 @@ anything = st.recursive(
 
 @given(anything)
 @quickly
-def test_no_json_at_all_is_taken_for_a_file(document: Any) -> None:
+def test_a_message_that_is_not_about_a_file_is_refused(document: Any) -> None:
     try:
         entries = entries_of(json.dumps(document), INPUT_BUCKET, NO_IGNORED_NAMES)
     except UnknownMessage:

@@ -112,7 +112,7 @@ def test_a_correction_starts_the_next_attempt_of_the_same_source(
     }
 
 
-def test_a_duplicate_starts_nothing_whatever_became_of_the_attempt(
+def test_a_duplicate_starts_nothing_whatever_the_attempts_outcome(
     machine: FakeStepFunctions,
 ) -> None:
     correct()
@@ -132,7 +132,7 @@ def test_a_correction_waits_while_an_attempt_runs(machine: FakeStepFunctions) ->
     assert machine.document(f"{FILE_ID}-r3")["corrections"] == vars(OTHER)
 
 
-def test_a_redriven_attempt_is_waited_for(machine: FakeStepFunctions) -> None:
+def test_a_correction_waits_while_a_redriven_attempt_runs(machine: FakeStepFunctions) -> None:
     machine.redriven(FILE_ID, 1)
     with pytest.raises(TransientError):
         correct()
@@ -158,14 +158,16 @@ def test_a_correction_of_an_unknown_file_says_so(
     assert machine.started == []
 
 
-def test_a_name_that_is_taken_but_not_shown_is_tried_later(machine: FakeStepFunctions) -> None:
+def test_a_name_that_is_taken_but_not_visible_yet_is_retried_later(
+    machine: FakeStepFunctions,
+) -> None:
     correct()
     machine.shows(f"{FILE_ID}-r2", None)
     with pytest.raises(TransientError, match="does not show it yet"):
         correct(OTHER)
 
 
-def test_attempts_that_nobody_recorded_are_not_counted_forever(machine: FakeStepFunctions) -> None:
+def test_the_search_for_unrecorded_attempts_is_bounded(machine: FakeStepFunctions) -> None:
     machine.ended("FAILED", *(f"{FILE_ID}-r{attempt}" for attempt in range(2, 130)))
     with pytest.raises(TooManyAttempts):
         correct()
@@ -181,7 +183,7 @@ class TestReplay:
         assert isinstance(entry.request, Replay)
         return launch(entry.request, MACHINE_ARN, "items").outcome
 
-    def test_it_corrects_again_though_the_file_has_succeeded(
+    def test_a_file_that_has_succeeded_can_be_corrected_again(
         self, machine: FakeStepFunctions
     ) -> None:
         correct()
@@ -190,7 +192,7 @@ class TestReplay:
         assert machine.document(f"{FILE_ID}-r3")["corrections"] == vars(UPLOAD)
 
     @pytest.mark.parametrize("status", ["RUNNING", "SUCCEEDED"])
-    def test_it_is_a_duplicate_while_or_after_the_corrections_are_applied(
+    def test_a_correction_is_a_duplicate_while_and_after_it_is_applied(
         self, machine: FakeStepFunctions, status: str
     ) -> None:
         correct()

@@ -69,7 +69,7 @@ def test_an_errors_numbers_reach_the_failure_lane() -> None:
     assert read.details == {"rejected": 16, "limit_percent": 1.5}
 
 
-def test_a_states_own_words_are_in_the_payload() -> None:
+def test_parameters_of_a_state_are_in_the_payload() -> None:
     payload = documents.payload(documents.job(), redrives=2, outcome="failed")
     task = Task.from_payload(payload)
     assert task.payload["outcome"] == "failed"
@@ -91,13 +91,13 @@ def test_the_result_is_returned_and_logged_with_the_file(logs: Logs) -> None:
 
 
 @pytest.mark.parametrize("error", [SourceNotFound("gone"), TransientError("busy")])
-def test_an_error_of_the_pipeline_keeps_its_name_and_words(error: Exception, logs: Logs) -> None:
+def test_an_error_of_the_pipeline_keeps_its_name_and_message(error: Exception, logs: Logs) -> None:
     with pytest.raises(type(error), match=str(error)):
         raising(error)(documents.payload(documents.job()), None)
     assert logs[-1]["error"] == type(error).__name__
 
 
-def test_an_error_that_the_step_names_passes_too(logs: Logs) -> None:
+def test_an_error_that_the_step_declares_passes_too(logs: Logs) -> None:
     with pytest.raises(EngineError, match="header"):
         raising(EngineError("the header"), EngineError)(documents.payload(documents.job()), None)
 
@@ -113,7 +113,7 @@ def test_an_error_that_the_step_names_passes_too(logs: Logs) -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_any_other_error_loses_its_words(error: BaseException, logs: Logs) -> None:
+def test_any_other_error_loses_its_message(error: BaseException, logs: Logs) -> None:
     with pytest.raises(InternalError) as caught:
         raising(error)(documents.payload(documents.job()), None)
     assert SECRET not in str(caught.value)
@@ -141,7 +141,7 @@ def test_every_frame_is_named_by_file_line_and_function(logs: Logs) -> None:
     assert re.search(frames[:-3], logs[-1]["at"])
 
 
-def test_a_recursion_without_end_is_one_place(logs: Logs) -> None:
+def test_an_endless_recursion_is_one_frame(logs: Logs) -> None:
     def recurse() -> dict[str, Any]:
         return recurse()
 
@@ -171,7 +171,7 @@ def test_a_missing_setting_reaches_cause_and_log(logs: Logs) -> None:
     assert "OUTPUT_BUCKET is not set" in logs[-1]["reason"]
 
 
-def test_a_guarded_handler_of_another_kind_loses_a_librarys_words(logs: Logs) -> None:
+def test_a_guarded_handler_drops_a_librarys_message(logs: Logs) -> None:
     @guarded(EngineError)
     def handler(event: str, _context: object) -> None:
         raise EngineError(event) if event == "known" else ValueError(event)
@@ -191,7 +191,7 @@ def test_every_function_raises_errors_of_the_pipeline_only(function: str) -> Non
     assert handler.__code__.co_filename == step.__code__.co_filename
 
 
-def test_a_payload_that_is_no_task_is_an_internal_error(logs: Logs) -> None:
+def test_a_payload_that_is_not_a_task_is_an_internal_error(logs: Logs) -> None:
     with pytest.raises(
         InternalError, match=r"KeyError at shared/step\.py:\d+:handler, shared/step"
     ):
@@ -199,7 +199,7 @@ def test_a_payload_that_is_no_task_is_an_internal_error(logs: Logs) -> None:
     assert SECRET not in json.dumps(logs)
 
 
-def test_a_warm_function_does_not_log_the_file_before(logs: Logs) -> None:
+def test_a_warm_function_does_not_log_the_previous_file(logs: Logs) -> None:
     handler = raising(TransientError("busy"))
     with pytest.raises(TransientError):
         handler(documents.payload(documents.job()), None)
@@ -210,6 +210,6 @@ def test_a_warm_function_does_not_log_the_file_before(logs: Logs) -> None:
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(1)])
-def test_being_told_to_stop_is_no_error_of_the_step(error: BaseException, logs: Logs) -> None:
+def test_a_request_to_stop_is_not_an_error_of_the_step(error: BaseException, logs: Logs) -> None:
     with pytest.raises(type(error)):
         raising(error)(documents.payload(documents.job()), None)

@@ -144,7 +144,7 @@ def invokes_a_function(name: str) -> bool:
     return str(state.get("Resource")).endswith(":states:::lambda:invoke")
 
 
-def test_throttling_is_waited_for_for_hours() -> None:
+def test_a_throttled_step_is_retried_for_hours() -> None:
     throttled = RETRIES["ParseCsv"][0]
     assert throttled.mean_seconds >= 3 * 3600
     assert throttled.longest <= 300
@@ -244,5 +244,5 @@ def test_the_state_that_failed_is_where_the_workflow_resumes(
         ({"record": {}, "notification": {}, "archive": {}}, "Done"),
     ],
 )
-def test_the_last_states_are_told_apart(results: dict[str, Any], state: str) -> None:
+def test_the_last_states_are_distinguished(results: dict[str, Any], state: str) -> None:
     assert failed_state({**documents.finished(), **results}) == state

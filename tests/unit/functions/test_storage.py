@@ -86,13 +86,13 @@ def test_a_stream_can_begin_and_end_anywhere(
         (5, 5, [b"fgh", b"ij"]),
     ],
 )
-def test_what_lies_behind_the_end_comes_in_small_pieces(
+def test_bytes_after_the_end_come_in_small_pieces(
     buckets: S3Client, small_ranges: None, start: int, end: int, pieces: list[bytes]
 ) -> None:
     assert list(storage.stream(upload(buckets, b"abcdefghij"), start, end)) == pieces
 
 
-def test_nothing_behind_the_end_is_read_before_it_is_wanted(
+def test_bytes_after_the_end_are_read_only_on_demand(
     buckets: S3Client, small_ranges: None, fault: Fault
 ) -> None:
     fault("GetObject", None, client_error("AccessDenied"))
@@ -101,7 +101,7 @@ def test_nothing_behind_the_end_is_read_before_it_is_wanted(
     stream.close()  # type: ignore[attr-defined]
 
 
-def test_a_stream_that_is_left_early_asks_for_nothing_more(
+def test_a_stream_that_is_closed_early_requests_nothing_more(
     buckets: S3Client, small_ranges: None
 ) -> None:
     stream = storage.stream(upload(buckets, b"abcdefghij"))
@@ -110,7 +110,7 @@ def test_a_stream_that_is_left_early_asks_for_nothing_more(
     assert list(stream) == []
 
 
-def test_an_error_on_the_way_reaches_the_reader(
+def test_an_error_during_a_download_reaches_the_reader(
     buckets: S3Client, small_ranges: None, fault: Fault
 ) -> None:
     stream = storage.stream(upload(buckets, b"abcdefghij"))
@@ -164,7 +164,7 @@ def test_a_small_object_is_one_request(buckets: S3Client, fault: Fault) -> None:
     assert writer.size == 8
 
 
-def test_an_object_of_no_bytes_is_there(buckets: S3Client) -> None:
+def test_an_empty_object_exists(buckets: S3Client) -> None:
     with storage.ObjectWriter(OUTPUT_BUCKET, "work/a.jsonl"):
         pass
     assert read(buckets, "work/a.jsonl") == b""
@@ -189,7 +189,7 @@ def test_a_large_object_is_uploaded_in_parts_while_it_is_written(
     )
 
 
-def test_an_object_of_exactly_whole_parts_is_complete(
+def test_an_object_of_full_parts_only_is_complete(
     buckets: S3Client, five_mebibyte_parts: None
 ) -> None:
     with storage.ObjectWriter(OUTPUT_BUCKET, "work/a.jsonl") as writer:
@@ -214,7 +214,7 @@ def write_and_fail(size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [10, 6 * 1024**2], ids=["small", "large"])
-def test_after_an_error_nothing_appears_and_no_upload_stays(
+def test_after_an_error_no_object_appears_and_no_upload_is_left(
     buckets: S3Client, five_mebibyte_parts: None, size: int
 ) -> None:
     with pytest.raises(RuntimeError, match="the engine's"):
@@ -285,14 +285,14 @@ def test_a_long_document_is_read_ahead_only_in_part(
     assert list(storage.read_documents(OUTPUT_BUCKET, keys)) == documents
 
 
-def test_a_missing_document_is_what_the_caller_calls_it(buckets: S3Client) -> None:
+def test_a_missing_document_raises_the_callers_error(buckets: S3Client) -> None:
     with pytest.raises(InternalError, match=r"work/a\.json"):
         storage.read_document(OUTPUT_BUCKET, "work/a.json")
     with pytest.raises(SourceNotFound, match=r"work/a\.json"):
         storage.read_document(OUTPUT_BUCKET, "work/a.json", missing=SourceNotFound)
 
 
-def test_an_optional_object_comes_with_its_version_or_not_at_all(buckets: S3Client) -> None:
+def test_an_optional_object_comes_with_its_version_or_is_none(buckets: S3Client) -> None:
     assert storage.read_optional(INPUT_BUCKET, "contracts/orders.json") is None
     stored = upload(buckets, b"{}", key="contracts/orders.json")
     assert storage.read_optional(INPUT_BUCKET, "contracts/orders.json") == (
@@ -309,7 +309,7 @@ def test_an_optional_object_that_may_not_be_read_is_an_error(
         storage.read_optional(INPUT_BUCKET, "contracts/orders.json")
 
 
-def test_a_found_object_can_be_read_as_found(buckets: S3Client) -> None:
+def test_find_gives_the_location_of_an_object_or_none(buckets: S3Client) -> None:
     assert storage.find(INPUT_BUCKET, KEY) is None
     stored = upload(buckets, b"content")
     assert storage.find(INPUT_BUCKET, KEY) == stored

@@ -104,7 +104,7 @@ def test_the_file_becomes_part_of_the_history_once(published: Document, get: Get
     assert (entry["file_id"], entry["rows"]) == (published["file_id"], 3)
 
 
-def test_a_history_that_others_write_too_is_read_again(
+def test_a_history_that_changed_meanwhile_is_read_again(
     published: Document, pipeline: S3Client, get: Get, fault: Fault
 ) -> None:
     put_history(pipeline, earlier("a", 100))

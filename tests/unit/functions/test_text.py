@@ -41,7 +41,7 @@ EVIL = (
         ("\ud800\ue000\uffff\U000e0041", r"\ud800\ue000\uffff\U000e0041"),
     ],
 )
-def test_what_can_not_be_seen_is_escaped(text: str, shown: str) -> None:
+def test_invisible_characters_are_escaped(text: str, shown: str) -> None:
     assert printable(text) == shown
 
 
@@ -55,7 +55,7 @@ def test_a_printable_text_is_one_visible_line_and_stays_so(text: str) -> None:
 
 
 @given(ANY_TEXT)
-def test_a_chat_gets_one_piece_of_code(text: str) -> None:
+def test_text_in_a_chat_is_one_piece_of_code(text: str) -> None:
     code = for_chat(text)
     assert code[0] == code[-1] == "`"
     assert not set("<>`") & set(code[1:-1])

@@ -34,7 +34,7 @@ def in_lane(redrives: int = 0, **results: Mapping[str, str]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_the_last_entered_state_tells_the_document_in_either_order(order: int) -> None:
+def test_the_last_entered_state_has_the_document_in_either_order(order: int) -> None:
     events = [entered(2, {"step": 1}), {"id": 3, "type": "TaskScheduled"}, entered(4, {"step": 2})]
     assert last_document(events[::order]) == {"step": 2}
 
@@ -43,7 +43,7 @@ def test_a_history_without_states_has_no_document() -> None:
     assert last_document([{"id": 1, "type": "ExecutionStarted"}]) is None
 
 
-def test_nothing_was_done_for_an_execution_that_never_came_to_the_lane() -> None:
+def test_nothing_was_done_for_an_execution_that_never_reached_the_lane() -> None:
     assert left_undone({"parse": {}}, EXECUTION) == ["dead_letter", "notification", "record"]
 
 
@@ -52,7 +52,7 @@ def test_what_the_lane_did_is_not_done_again() -> None:
     assert left_undone(document, EXECUTION) == ["record"]
 
 
-def test_a_part_of_the_lane_that_failed_is_left_to_do() -> None:
+def test_a_part_of_the_lane_that_failed_has_yet_to_be_done() -> None:
     document = in_lane(
         dead_letter={"Error": "SQS.SdkClientException", "Cause": ""},
         notification={"message_id": "2"},
@@ -76,7 +76,7 @@ def test_the_lanes_own_failure_stays_as_it_is() -> None:
     ("status", "error"),
     [("TIMED_OUT", "States.Timeout"), ("ABORTED", "Aborted"), ("FAILED", "States.Runtime")],
 )
-def test_a_status_is_made_an_error(status: str, error: str) -> None:
+def test_a_status_becomes_an_error(status: str, error: str) -> None:
     document = with_failure({"file_id": "x"}, EXECUTION, {"status": status})
     assert document["failure"]["caught"]["Error"] == error
     assert document["failure"]["execution"] == EXECUTION
@@ -144,7 +144,7 @@ def event(status: str, redrives: int = 0) -> dict[str, Any]:
     }
 
 
-def test_a_failure_that_nobody_saw_is_queued_told_and_recorded(
+def test_an_uncaught_failure_is_queued_notified_and_recorded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     lane = Lane(monkeypatch, "ABORTED")
@@ -153,7 +153,9 @@ def test_a_failure_that_nobody_saw_is_queued_told_and_recorded(
     assert lane.invoked == ["notify", "record"]
 
 
-def test_what_is_made_up_for_is_recorded_as_done(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_of_the_lane_that_are_done_later_are_recorded_as_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     lane = Lane(monkeypatch, "FAILED")
     results: dict[str, Any] = {"dead_letter": {"message_id": "1"}, "record": {"status": "failed"}}
     lane.document |= in_lane(**results, notification={"Error": "X", "Cause": ""})
@@ -181,7 +183,7 @@ def test_a_redrive_that_only_the_history_shows_changes_nothing(
     assert (lane.sent, lane.invoked) == ([], [])
 
 
-def test_a_run_after_a_redrive_is_dealt_with_like_the_first(
+def test_a_run_after_a_redrive_is_handled_like_the_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     lane = Lane(monkeypatch, "ABORTED")
@@ -211,7 +213,7 @@ def stale_end(lane: Lane) -> None:
 
 
 @pytest.mark.parametrize("make_stale", [stale_status, stale_history, stale_count, stale_end])
-def test_an_answer_from_before_the_event_is_asked_for_again(
+def test_a_response_older_than_the_event_is_requested_again(
     monkeypatch: pytest.MonkeyPatch, make_stale: Callable[[Lane], None]
 ) -> None:
     lane = Lane(monkeypatch, "ABORTED")
@@ -272,7 +274,7 @@ class FakeLambda:
 THROTTLED = client_error("TooManyRequestsException", "Invoke", status=429)
 
 
-def test_a_throttled_part_is_left_to_lambda_to_invoke(
+def test_a_throttled_call_becomes_an_asynchronous_invocation(
     monkeypatch: pytest.MonkeyPatch, logs: Logs
 ) -> None:
     fake = FakeLambda(THROTTLED, {"StatusCode": 202})
@@ -290,7 +292,7 @@ def test_a_throttled_part_is_left_to_lambda_to_invoke(
         ([THROTTLED, client_error("ServiceException", "Invoke", status=500)], TransientError),
     ],
 )
-def test_what_is_no_throttling_fails_the_invocation(
+def test_any_other_error_fails_the_invocation(
     monkeypatch: pytest.MonkeyPatch, answers: list[Exception], error: type[Exception]
 ) -> None:
     fake = FakeLambda(*answers)

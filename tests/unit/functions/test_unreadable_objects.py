@@ -94,7 +94,7 @@ def test_an_object_under_a_kms_key_that_the_role_cant_use_names_the_key(
 
 
 @pytest.mark.parametrize("code", ["KMS.DisabledException", "KMS.NotFoundException"])
-def test_a_kms_key_that_nobody_can_use_is_named_so(
+def test_an_unusable_kms_key_is_reported_with_the_code_of_the_error(
     buckets: S3Client, fault: Fault, read: Callable[[], Any], code: str
 ) -> None:
     fault("GetObject", client_error(code))
@@ -104,7 +104,7 @@ def test_a_kms_key_that_nobody_can_use_is_named_so(
 
 @pytest.mark.parametrize("head", [None, client_error("403", "HeadObject", status=403)])
 @pytest.mark.parametrize("code", ["AccessDenied", "InvalidRequest"])
-def test_what_has_another_reason_is_not_called_encrypted(
+def test_an_error_for_another_reason_is_not_reported_as_encryption(
     buckets: S3Client,
     fault: Fault,
     read: Callable[[], Any],
@@ -119,9 +119,7 @@ def test_what_has_another_reason_is_not_called_encrypted(
 
 
 @pytest.mark.parametrize(("code", "status"), MISSING)
-def test_an_object_that_is_not_there_is_none(
-    buckets: S3Client, fault: Fault, code: str, status: int
-) -> None:
+def test_a_missing_object_is_none(buckets: S3Client, fault: Fault, code: str, status: int) -> None:
     fault("GetObject", client_error(code, status=status))
     fault("HeadObject", client_error(code, "HeadObject", status=status))
     assert storage.read_optional(INPUT_BUCKET, KEY) is None
@@ -129,7 +127,7 @@ def test_an_object_that_is_not_there_is_none(
 
 
 @pytest.mark.parametrize(("code", "status"), MISSING)
-def test_a_source_that_is_not_there_is_not_found(
+def test_a_missing_source_is_source_not_found(
     buckets: S3Client, fault: Fault, code: str, status: int
 ) -> None:
     fault("GetObject", client_error(code, status=status))
@@ -140,7 +138,7 @@ def test_a_source_that_is_not_there_is_not_found(
 @pytest.mark.parametrize(
     ("code", "status"), [("NoSuchBucket", 404), ("AccessDenied", 403), ("InternalError", 500)]
 )
-def test_nothing_else_counts_as_not_there(
+def test_no_other_error_counts_as_missing(
     buckets: S3Client, fault: Fault, code: str, status: int
 ) -> None:
     denied = client_error("403", "HeadObject", status=403)
@@ -150,7 +148,7 @@ def test_nothing_else_counts_as_not_there(
         storage.read_optional(INPUT_BUCKET, KEY)
 
 
-def test_a_deleted_contract_and_a_deleted_version_are_not_there(buckets: S3Client) -> None:
+def test_a_deleted_contract_and_a_deleted_version_are_missing(buckets: S3Client) -> None:
     put = buckets.put_object(Bucket=INPUT_BUCKET, Key=KEY, Body=b"a,b\n")
     buckets.delete_object(Bucket=INPUT_BUCKET, Key=KEY)
     assert storage.read_optional(INPUT_BUCKET, KEY) is None

@@ -419,7 +419,7 @@ def test_a_table_that_someone_else_has_just_made_is_extended(
     ],
 )
 @pytest.mark.parametrize("operation", ["GetTable", "CreateTable", "CreateDatabase"])
-def test_an_error_of_glue_is_raised_under_its_kind(
+def test_an_error_of_glue_is_raised_as_its_kind(
     catalogue: S3Client, fault: Fault, operation: str, code: str, kind: type[Exception]
 ) -> None:
     fault(operation, client_error(code, operation))

@@ -92,7 +92,7 @@ def test_a_rank_is_read_back_from_an_objects_metadata(one: Rank) -> None:
     assert Rank.from_metadata(metadata) == one
 
 
-def test_an_object_of_someone_else_has_no_rank() -> None:
+def test_an_object_of_another_writer_has_no_rank() -> None:
     metadata = replace(rank(OWN, "2026-03-01T08:00:00.000Z")).to_metadata()
     del metadata["sequencer"]
     assert Rank.from_metadata(metadata) is None

@@ -178,7 +178,7 @@ def test_only_a_page_of_the_console_becomes_a_link() -> None:
 
 
 @pytest.mark.parametrize("message", ["plain words", "[1, 2]", "12"])
-def test_what_is_no_notification_is_posted_as_it_is(message: str) -> None:
+def test_other_messages_are_posted_unchanged(message: str) -> None:
     body = json.loads(body_of({"Message": message, "Subject": "Hello"}))
     assert body == {
         "text": f"`Hello`\n`{message}`",
@@ -221,7 +221,7 @@ def test_a_secret_holds_the_address_alone_or_in_json(
     assert server.requests[0].full_url == ADDRESS
 
 
-def test_a_secret_that_is_not_there_is_named(
+def test_a_missing_secret_is_named(
     server: FakeServer, logs: Logs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WEBHOOK_SECRET", "no/such")
@@ -241,7 +241,7 @@ def test_a_busy_secrets_manager_is_transient(server: FakeServer, logs: Logs, fau
         handler(sns("x"), None)
 
 
-def test_a_right_that_is_missing_is_named(server: FakeServer, logs: Logs, fault: Fault) -> None:
+def test_a_missing_permission_is_named(server: FakeServer, logs: Logs, fault: Fault) -> None:
     fault("GetSecretValue", client_error("AccessDeniedException", "GetSecretValue"))
     with pytest.raises(InternalError, match="the secret chat/webhook answered AccessDenied"):
         handler(sns("x"), None)
@@ -295,7 +295,7 @@ def test_an_address_that_cannot_be_read_is_not_shown(
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 429, 500, 503])
-def test_an_answer_that_is_an_error_fails_the_invocation(
+def test_an_error_response_fails_the_invocation(
     server: FakeServer, logs: Logs, status: int
 ) -> None:
     server.answer = status
@@ -326,7 +326,7 @@ def test_a_redirect_is_not_followed(
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_no_answer_fails_the_invocation_without_the_address(
+def test_a_missing_response_fails_the_invocation_without_showing_the_address(
     server: FakeServer, logs: Logs, error: Exception
 ) -> None:
     server.answer = error

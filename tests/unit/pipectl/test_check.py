@@ -106,7 +106,7 @@ def test_a_file_that_cannot_be_read_is_named_with_its_error(folder: Path) -> Non
     assert (first["valid"], first["file_error"]["code"], second["valid"]) == (False, code, True)
 
 
-def test_a_wrong_contract_is_told_in_the_same_shape(folder: Path) -> None:
+def test_an_invalid_contract_is_reported_in_the_same_shape(folder: Path) -> None:
     (folder / "contract.json").write_text('{"fields": 1}')
     result = check("good.csv", "--contract", "contract.json", "--json")
     assert result.exit_code == 1
@@ -144,7 +144,7 @@ def test_nothing_to_check_is_a_usage_error() -> None:
     assert check("x", "--limit", "-1").exit_code == 2
 
 
-def test_one_file_that_breaks_the_engine_costs_no_other_file_its_verdict(
+def test_a_file_that_crashes_the_engine_does_not_affect_other_files(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(path: Path, *_: object, **__: object) -> None:
@@ -245,7 +245,7 @@ def files_of(result: Result) -> list[str]:
     return [file["source"] for file in document["files"]]
 
 
-def test_folders_and_patterns_stand_for_the_files_that_the_pipeline_takes(folder: Path) -> None:
+def test_folders_and_patterns_mean_the_files_that_the_pipeline_accepts(folder: Path) -> None:
     day = folder / "day" / "one"
     day.mkdir(parents=True)
     for name in ("a.csv", "b.tsv", "_SUCCESS", "c.csv.part", "notes.pdf"):

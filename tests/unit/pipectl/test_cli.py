@@ -38,7 +38,7 @@ def test_help_imports_no_aws() -> None:
 
 
 @pytest.mark.parametrize("name", cli.SUBCOMMANDS)
-def test_every_subcommand_has_help_and_stands_in_the_list(name: str) -> None:
+def test_every_subcommand_has_help_and_is_listed(name: str) -> None:
     outcome = CliRunner().invoke(cli.pipectl, [name, "--help"])
     assert outcome.exit_code == 0
     assert name in CliRunner().invoke(cli.pipectl, ["--help"]).output
@@ -78,7 +78,7 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     assert process.stderr == f"Error: {target}: No such file or directory.\n"
 
 
-def test_what_nobody_foresaw_is_a_sentence_and_not_a_traceback(
+def test_an_unexpected_error_is_a_sentence_and_not_a_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def break_down(**_: object) -> None:

@@ -53,7 +53,7 @@ class TestConcurrency:
     def test_without_a_limit_everything_finds_room(self) -> None:
         assert take(Concurrency(), "a", 2000) == 2000
 
-    def test_a_reservation_is_a_functions_own_and_all_it_has(self) -> None:
+    def test_a_reservation_is_exclusive_to_its_function_and_its_maximum(self) -> None:
         concurrency = Concurrency(150)
         concurrency.reserve("a", 20)
         assert take(concurrency, "a", 200) == 20
@@ -71,7 +71,7 @@ class TestConcurrency:
             concurrency.slot("a").__enter__()
 
     @pytest.mark.parametrize(("limit", "count"), [(10, 1), (100, 1), (150, 51)])
-    def test_a_small_account_has_none_to_reserve(self, limit: int, count: int) -> None:
+    def test_a_small_account_cannot_reserve_any_concurrency(self, limit: int, count: int) -> None:
         with pytest.raises(UsageError, match="must stay unreserved"):
             Concurrency(limit).reserve("a", count)
 
@@ -160,14 +160,14 @@ class TestAsynchronously:
         assert record["requestContext"]["condition"] == "EventAgeExceeded"
         assert "responsePayload" not in record
 
-    def test_an_event_that_is_handled_at_last_is_not_sent(self, faults: InjectedFaults) -> None:
+    def test_an_event_that_is_finally_handled_is_not_sent(self, faults: InjectedFaults) -> None:
         records: list[str] = []
         recovering = service(OneByOne([FAILED, FAILED]), lambda _: None, faults)
         recovering.on_failure("f", records.append)
         invoke_later(recovering)
         assert records == []
 
-    def test_a_refusal_that_will_stay_one_is_final(self, faults: InjectedFaults) -> None:
+    def test_a_permanent_refusal_is_final(self, faults: InjectedFaults) -> None:
         workers, pauses = OneByOne(), list[float]()
         faults.add("f", "access-denied")
         invoke_later(service(workers, pauses.append, faults))
@@ -239,7 +239,7 @@ class TestPolling:
         assert not poller.failures
 
 
-def test_a_refusal_says_whether_it_will_pass() -> None:
+def test_a_refusal_says_whether_it_is_temporary() -> None:
     assert ServiceError(429, "TooManyRequestsException", "").throttled
     assert ServiceError(503, "ServiceException", "").passing
     assert not ServiceError(403, "AccessDeniedException", "").passing

@@ -47,13 +47,15 @@ def wrong(tmp_path: Path) -> Path:
     return path
 
 
-def test_check_tells_valid_contracts_by_status_0(right: Path) -> None:
+def test_check_exits_with_0_for_valid_contracts(right: Path) -> None:
     result = run("check", right)
 
     assert (result.exit_code, result.output) == (0, f"{right}: valid, 1 field\n")
 
 
-def test_check_tells_every_problem_with_its_place_by_status_1(right: Path, wrong: Path) -> None:
+def test_check_lists_every_problem_with_its_location_and_exits_with_1(
+    right: Path, wrong: Path
+) -> None:
     result = run("check", right, wrong)
 
     assert result.exit_code == 1
@@ -185,7 +187,7 @@ def test_infer_names_files_that_cannot_be_read_and_ends_with_status_1(tmp_path: 
     assert (tmp_path / "c.json").exists()
 
 
-def test_infer_takes_what_the_file_cannot_tell_from_options(tmp_path: Path) -> None:
+def test_options_of_infer_supply_what_the_file_does_not_show(tmp_path: Path) -> None:
     file = tmp_path / "in.csv"
     file.write_bytes("Täglich\nGröße\tn\n1,5\t2\n".encode("cp1252"))
 
@@ -200,7 +202,7 @@ def test_infer_takes_what_the_file_cannot_tell_from_options(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("content", ["a;b,c\n1;2,3\n", "", "\n", '"', 'a,"b\n1,2\n', "%PDF-1.7\n"])
-def test_what_infer_refuses_names_the_options_that_go_on(tmp_path: Path, content: str) -> None:
+def test_an_error_of_infer_names_options_that_help(tmp_path: Path, content: str) -> None:
     file = tmp_path / "in.csv"
     file.write_text(content)
 
@@ -229,7 +231,7 @@ def stored(s3: Any, key: str) -> bytes:
     return bytes(s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
 
 
-def test_push_puts_a_right_contract_where_its_dataset_is_looked_for(
+def test_push_uploads_a_valid_contract_to_the_key_of_its_dataset(
     bucket: S3Client, right: Path
 ) -> None:
     result = run("push", right, "--yes")
@@ -243,7 +245,7 @@ def test_push_puts_a_right_contract_where_its_dataset_is_looked_for(
     assert stored(bucket, "contracts/returns.json") == right.read_bytes()
 
 
-def test_push_keeps_a_wrong_contract_here(bucket: S3Client, wrong: Path) -> None:
+def test_push_does_not_upload_an_invalid_contract(bucket: S3Client, wrong: Path) -> None:
     result = run("push", wrong)
 
     assert result.exit_code == 1

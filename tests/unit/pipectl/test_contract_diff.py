@@ -248,7 +248,7 @@ def changed(kind: type, attribute: str) -> Any:
         if one.name != "output_names"
     ],
 )
-def test_no_attribute_of_a_contract_changes_without_a_word(kind: type, attribute: str) -> None:
+def test_a_change_of_any_attribute_of_a_contract_is_reported(kind: type, attribute: str) -> None:
     before: Any = WHOLE
     if attribute in ("true_values", "false_values"):
         before = replace(WHOLE, fields=(replace(ANY, type="boolean"),))

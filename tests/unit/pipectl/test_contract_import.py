@@ -134,7 +134,7 @@ def test_a_resource_of_a_package_becomes_a_contract(package: Path) -> None:
         (("--resource", "out"), "is not a file in the package's folder"),
     ],
 )
-def test_what_is_not_clear_or_not_there_is_an_error(
+def test_an_ambiguous_or_missing_table_is_an_error(
     package: Path, options: tuple[str, ...], words: str
 ) -> None:
     result = run(package, *options)
@@ -197,7 +197,9 @@ def odcs(columns: str, version: str = "v3.0.2") -> str:
         ("{name: a, logicalType: integer, logicalTypeOptions: {maxLength: 5}}", "maxLength"),
     ],
 )
-def test_whatever_a_contract_of_ours_lacks_is_noted(tmp_path: Path, column: str, note: str) -> None:
+def test_properties_that_a_contract_cannot_express_are_noted(
+    tmp_path: Path, column: str, note: str
+) -> None:
     path = tmp_path / "a.yaml"
     path.write_text(odcs(column))
     result = run(path)

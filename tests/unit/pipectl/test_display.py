@@ -40,7 +40,7 @@ def failed(name: str) -> FileResult:
     return FileResult(Upload(Path(name), f"raw/{name}"), None, None, failure, None, None, NOTHING)
 
 
-def test_the_table_says_what_became_of_each_file() -> None:
+def test_the_table_shows_the_outcome_of_each_file() -> None:
     console = Console(file=io.StringIO(), width=100)
     show_table(console, [succeeded("a.csv"), failed("[b].csv")])
     shown = console.file.getvalue()  # type: ignore[attr-defined]
@@ -51,7 +51,7 @@ def test_the_table_says_what_became_of_each_file() -> None:
     assert "  HeaderMismatch in ParseCsv: Column [id] is missing." in shown
 
 
-def test_a_file_without_any_good_record_is_no_plain_success() -> None:
+def test_a_file_without_any_processed_record_is_not_shown_as_a_plain_success() -> None:
     nothing = {"record_count": 5, "processed_count": 0, "error_count": 5}
     result = replace(succeeded("a.csv"), metadata=nothing)
     console = Console(file=io.StringIO(), width=100, force_terminal=True, color_system="standard")
@@ -97,7 +97,7 @@ def with_rejects(folder: Path, *rules: dict[str, Any]) -> FileResult:
 TYPE = {"field": "amount", "code": "type-error", "rule": "type", "value": "x\x1b[2J"}
 
 
-def test_what_was_wrong_is_a_line_for_each_rule_with_an_example(tmp_path: Path) -> None:
+def test_each_broken_rule_is_a_line_with_an_example(tmp_path: Path) -> None:
     result = with_rejects(
         tmp_path,
         TYPE,

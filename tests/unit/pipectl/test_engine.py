@@ -108,7 +108,7 @@ def test_an_execution_that_was_stopped_is_not_failed_by_the_end_of_its_last_stat
     assert isinstance(environment.program_state(), ProgramStopped)
 
 
-def test_an_execution_that_runs_is_failed_by_an_error() -> None:
+def test_an_error_fails_a_running_execution() -> None:
     environment = running()
     with applied(SETTINGS):
         environment.set_error(ERROR)

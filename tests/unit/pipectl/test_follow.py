@@ -69,7 +69,7 @@ def test_each_visit_has_its_duration() -> None:
     assert run.failure is None
 
 
-def test_attempts_of_a_state_are_one_visit_and_a_success_forgets_the_failures_before() -> None:
+def test_attempts_of_a_state_are_one_visit_and_a_success_clears_earlier_failures() -> None:
     run = read_history(
         events(
             STARTED,
@@ -121,7 +121,7 @@ def test_an_error_whose_reserved_prefix_was_dropped_keeps_its_full_name() -> Non
     assert run.failure == ExecutionFailure("States.Timeout", "", "Transform")
 
 
-def test_a_failed_map_is_told_by_the_error_of_its_split() -> None:
+def test_a_failed_map_shows_the_error_of_its_split() -> None:
     run = read_history(
         events(
             STARTED,
@@ -162,7 +162,7 @@ def test_a_redriven_execution_is_judged_by_its_last_run() -> None:
     assert read_history(events(*first, *again), "succeeded").failure is None
 
 
-def test_what_no_state_could_catch_is_told_of_the_state_it_happened_in() -> None:
+def test_an_uncaught_error_is_reported_for_the_state_in_which_it_happened() -> None:
     run = read_history(
         events(STARTED, entered("Transform"), SCHEDULED, ("ExecutionTimedOut", {})),
         "timed_out",

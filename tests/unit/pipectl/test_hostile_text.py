@@ -545,7 +545,7 @@ def acting(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_nothing_that_a_stranger_has_named_acts_on_a_terminal(
+def test_names_from_strangers_cannot_control_a_terminal(
     command: str, place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shown = ""
@@ -572,7 +572,7 @@ def test_nothing_that_a_stranger_has_named_acts_on_a_terminal(
         if any("--json" in parameter.opts for parameter in command.params)
     ],
 )
-def test_json_is_exact_and_acts_on_no_terminal(
+def test_json_is_exact_and_cannot_control_a_terminal(
     command: str, place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
     documents: list[Any] = []
@@ -601,7 +601,7 @@ def texts(document: Any) -> Iterator[str]:
             yield from texts(value)
 
 
-def test_rows_as_they_were_are_not_printed_on_a_terminal(
+def test_raw_rows_are_not_printed_on_a_terminal(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["rejects", SOURCE.file_id, "--csv", *place.stack]
@@ -611,7 +611,7 @@ def test_rows_as_they_were_are_not_printed_on_a_terminal(
     assert f"rejects {SOURCE.file_id} --csv rows.csv" in problems
 
 
-def test_a_command_line_of_a_stranger_is_quoted_safely(
+def test_a_command_line_with_text_from_strangers_is_quoted_safely(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for words in ([EVIL], [f"--{EVIL}"], ["contract", EVIL], ["show", f"--{EVIL}"]):

@@ -22,7 +22,7 @@ def test_an_event_names_its_objects_with_decoded_keys_and_versions() -> None:
 
 
 @pytest.mark.parametrize("body", ["no JSON", "[]", "{}", '{"Records": [1]}', '{"file_id": "x"}'])
-def test_a_message_that_is_no_event_names_no_objects(body: str) -> None:
+def test_a_message_that_is_not_an_event_names_no_objects(body: str) -> None:
     assert _sources(body) == []
 
 

@@ -62,7 +62,7 @@ def test_most_keys_are_paths_as_they_are(tmp_path: Path) -> None:
         ("processed/a/b.csv.jsonl/c.csv.jsonl", "processed/a/b.csv.jsonl"),
     ],
 )
-def test_keys_that_a_file_system_may_confuse_are_kept_apart(
+def test_keys_that_a_file_system_may_confuse_have_different_paths(
     tmp_path: Path, one: str, other: str
 ) -> None:
     found = mirror(tmp_path)
@@ -79,7 +79,7 @@ some_keys = st.lists(st.lists(segments, min_size=1, max_size=4).map("/".join), u
 
 
 @given(some_keys)
-def test_no_two_keys_have_one_place(keys: list[str]) -> None:
+def test_no_two_keys_have_the_same_path(keys: list[str]) -> None:
     folder = Path("/out")
     found = mirror(folder)
     paths = [found.path(key) for key in keys]

@@ -44,7 +44,7 @@ class OddQueue:
         return {}
 
 
-def test_an_odd_answer_is_said_and_does_not_end_the_polling(
+def test_an_unexpected_response_is_logged_and_does_not_end_the_polling(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(poller, "PAUSE_AFTER_SURPRISE_SECONDS", 0.0)

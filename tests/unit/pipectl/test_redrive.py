@@ -21,7 +21,7 @@ def exited(name: str) -> dict[str, Any]:
     return {"stateExitedEventDetails": {"name": name}}
 
 
-def test_it_goes_on_in_the_state_that_was_not_left() -> None:
+def test_it_continues_in_the_state_that_did_not_end() -> None:
     history = [STARTED, entered("Split", 1), entered("InItsMap", 2), exited("InItsMap")]
     assert ended_in(history, WORKFLOW) == ("Split", 1)
 

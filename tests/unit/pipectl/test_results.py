@@ -33,7 +33,7 @@ def test_dynamodb_values_become_json() -> None:
         ('{"AlarmName": "an alarm is no document by protocol"}',) * 2,
     ],
 )
-def test_people_get_the_words_of_a_message(message: str, text: str) -> None:
+def test_people_get_the_text_of_a_message(message: str, text: str) -> None:
     assert message_text(message) == text
 
 

@@ -25,19 +25,19 @@ def test_a_stack_is_found_where_it_was_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"pid": "x"}'])
-def test_a_file_that_tells_nothing_is_no_stack(tmp_path: Path, content: str) -> None:
+def test_an_unreadable_state_file_means_no_stack(tmp_path: Path, content: str) -> None:
     path = tmp_path / "embedded.json"
     path.write_text(content)
     assert RunningStack.find(path) is None
 
 
-def test_a_stack_whose_process_is_gone_is_none(tmp_path: Path) -> None:
+def test_a_stack_whose_process_has_ended_is_none(tmp_path: Path) -> None:
     path = tmp_path / "embedded.json"
     stack(2**22 + 1).write(path)  # beyond the greatest process number
     assert RunningStack.find(path) is None
 
 
-def test_nobody_else_can_read_the_token(tmp_path: Path) -> None:
+def test_no_other_user_can_read_the_token(tmp_path: Path) -> None:
     path = tmp_path / "embedded.json"
     path.write_text("{}")
     path.chmod(0o644)

@@ -56,13 +56,13 @@ def test_functions_keep_their_code_where_it_is(template: Path) -> None:
     assert translate(template).code == {"Step": folder / "code", "Other": folder / "elsewhere"}
 
 
-def test_the_definition_stands_in_the_template_with_its_substitutions_open(template: Path) -> None:
+def test_the_definition_is_in_the_template_with_unresolved_substitutions(template: Path) -> None:
     properties = translate(template).document["Resources"]["Machine"]["Properties"]
     assert properties["DefinitionString"] == DEFINITION
     assert properties["DefinitionSubstitutions"] == {"StepArn": {"Fn::GetAtt": ["Step", "Arn"]}}
 
 
-def test_a_translation_beside_gives_the_same(template: Path) -> None:
+def test_a_translation_in_another_process_gives_the_same(template: Path) -> None:
     assert Translation(template, {"Percent": "7"}).result() == translate(template, {"Percent": "7"})
 
 
@@ -83,24 +83,24 @@ def test_parameters_are_checked_as_cloudformation_would(
         translate(template, parameters)
 
 
-def test_a_translation_beside_refuses_as_well(template: Path) -> None:
+def test_a_translation_in_another_process_refuses_the_same(template: Path) -> None:
     with pytest.raises(UsageError, match="no parameter Nothing"):
         Translation(template, {"Nothing": "1"}).result()
 
 
-def test_a_definition_that_is_not_there_is_said(template: Path) -> None:
+def test_a_missing_definition_is_an_error(template: Path) -> None:
     (template.parent / "machine.json").unlink()
     with pytest.raises(PipectlError, match=r"machine\.json can't be read"):
         translate(template)
 
 
-def test_a_template_that_is_no_sam_is_said(template: Path) -> None:
+def test_a_template_that_is_not_sam_is_an_error(template: Path) -> None:
     template.write_text(TEMPLATE.replace("step.app.handler}", "step.app.handler, Events: 3}"))
     with pytest.raises(PipectlError, match="can't be translated"):
         translate(template)
 
 
-def test_a_template_that_is_no_yaml_is_said(template: Path) -> None:
+def test_a_template_that_is_not_yaml_is_an_error(template: Path) -> None:
     template.write_text("a: [")
     with pytest.raises(PipectlError, match="is not valid YAML"):
         translate(template)
@@ -134,7 +134,7 @@ def test_the_template_refuses_what_the_starter_would_refuse(patterns: str) -> No
         IgnoredNames.parse(patterns)
 
 
-def test_secret_parameters_do_not_show_among_the_processes_arguments(template: Path) -> None:
+def test_secret_parameters_are_not_visible_in_process_arguments(template: Path) -> None:
     translation = Translation(template, {"Place": "https://hush"})
     try:
         assert "hush" not in json.dumps(translation._process.args)

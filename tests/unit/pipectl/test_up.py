@@ -48,7 +48,7 @@ def executions() -> FakeExecutions:
     return FakeExecutions()
 
 
-def test_whatever_an_execution_was_started_with_is_one_line(
+def test_any_input_of_an_execution_is_one_line(
     executions: FakeExecutions, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sources: list[Any] = [{"key": "raw/x\n\x1b]0;y\x07"}, {"key": ["\ud800"]}, "text", [1], None]
@@ -60,7 +60,7 @@ def test_whatever_an_execution_was_started_with_is_one_line(
     assert lines[-1] == r"raw/x\n\x1b]0;y\x07 failed: Odd: a\nforged line \x1b[31m"
 
 
-def test_what_can_not_be_read_is_said_once_and_hides_nothing(
+def test_an_unreadable_execution_is_reported_once_and_hides_no_other(
     executions: FakeExecutions, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reporter = _Reporter(executions, threading.Event())  # type: ignore[arg-type]
@@ -81,7 +81,7 @@ def test_what_can_not_be_read_is_said_once_and_hides_nothing(
     assert "gone" in capsys.readouterr().err
 
 
-def test_a_reader_that_has_gone_ends_nothing() -> None:
+def test_a_closed_pipe_does_not_end_the_stack() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     code = "from pipectl.commands.up import _say\nfor _ in range(3): _say('x')\n"
@@ -97,13 +97,13 @@ def test_a_reader_that_has_gone_ends_nothing() -> None:
     assert (process.returncode, process.stderr) == (0, "still here\n")
 
 
-def test_a_closed_stream_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_stream_does_not_end_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     with open(os.devnull, "w") as stream:  # noqa: PTH123  # it is no path of ours
         monkeypatch.setattr(sys, "stdout", stream)
     _say("nobody sees it")
 
 
-def test_a_name_that_the_terminals_encoding_lacks_ends_nothing() -> None:
+def test_a_name_that_the_terminals_encoding_lacks_does_not_end_the_stack() -> None:
     code = "from pipectl.commands.up import _say\nfrom pipectl.output import accept_any_text\n"
     code += "accept_any_text()\n_say('raw/é日本.csv')\n_say('next')"
     process = subprocess.run(

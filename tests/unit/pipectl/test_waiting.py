@@ -70,7 +70,7 @@ def test_a_wait_ends_when_a_message_is_sent(queue: Queue) -> None:
     assert queue.cpu_seconds < 0.05
 
 
-def test_a_wait_does_not_begin_where_a_message_is_visible(queue: Queue) -> None:
+def test_a_wait_does_not_begin_if_a_message_is_visible(queue: Queue) -> None:
     queue.send()
     queue.arrivals.wait()
 
@@ -81,7 +81,7 @@ def test_a_wait_ends_when_a_received_message_becomes_visible_again(queue: Queue)
     assert 0.5 < queue.seconds_until_woken_by(lambda: None) < 5
 
 
-def test_a_wait_ends_when_somebody_makes_a_message_visible(queue: Queue) -> None:
+def test_a_wait_ends_when_a_client_makes_a_message_visible(queue: Queue) -> None:
     queue.send()
     handle = queue.receive(visibility_timeout=3600)
     change = queue.backend.change_message_visibility

@@ -92,7 +92,7 @@ def test_a_worker_is_used_again(pool: Workers) -> None:
     assert FakeWorker.started == {"a": 1}
 
 
-def test_of_many_idle_workers_the_one_idle_longest_is_ended(pool: Workers) -> None:
+def test_the_worker_that_has_been_idle_longest_is_ended_first(pool: Workers) -> None:
     for number in range(workers.MOST_IDLE + 2):
         pool.invoke(function(f"f{number}"), b"", "r")
     assert len(FakeWorker.running) == workers.MOST_IDLE

@@ -93,7 +93,9 @@ def test_the_printed_address_gives_a_cookie_and_leads_to_the_page_without_the_to
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "10.0.0.1", "x:4561"])
-def test_a_name_that_was_made_to_lead_here_gets_nothing(host: str, world: ConsoleWorld) -> None:
+def test_a_host_name_that_was_pointed_at_this_machine_is_refused(
+    host: str, world: ConsoleWorld
+) -> None:
     client = browser(console())
     world.calls.clear()
     for path in (*PAGES, f"/?token={TOKEN}", "/static/console.css"):
@@ -150,7 +152,7 @@ def test_without_the_cookie_no_form_is_read(path: str, world: ConsoleWorld) -> N
 
 
 @pytest.mark.parametrize("path", FORMS)
-def test_a_form_that_is_not_ours_changes_nothing(path: str, world: ConsoleWorld) -> None:
+def test_a_form_from_elsewhere_changes_nothing(path: str, world: ConsoleWorld) -> None:
     client = browser(console())
     for form in ({}, {"form_token": ""}, {"form_token": TOKEN}):
         assert client.post(path, data=form).status_code == 403

@@ -100,7 +100,7 @@ def index() -> ExecutionIndex:
     return ExecutionIndex(Stack(deployment()), patience=PATIENCE)
 
 
-def test_a_look_without_changes_takes_two_calls(many: Many) -> None:
+def test_a_refresh_without_changes_takes_two_calls(many: Many) -> None:
     found = index()
     assert len(found.look()) == 300
     many.calls.clear()

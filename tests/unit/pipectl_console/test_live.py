@@ -22,7 +22,9 @@ class Counter:
         return 1
 
 
-def test_a_change_reaches_the_page_and_nobody_looks_before(world: ConsoleWorld) -> None:
+def test_a_change_reaches_the_page_and_nothing_is_read_without_an_open_page(
+    world: ConsoleWorld,
+) -> None:
     changes, closed = Counter(), threading.Event()
     live = Live(console().index, changes, closed)
     assert changes.waits == 0

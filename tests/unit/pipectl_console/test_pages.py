@@ -67,7 +67,7 @@ class Elements(HTMLParser):
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_text_of_strangers_is_never_markup(path: str, world: ConsoleWorld) -> None:
+def test_text_from_strangers_is_never_markup(path: str, world: ConsoleWorld) -> None:
     answer = browser(console()).get(path)
     assert answer.status_code == 200, answer.text
     assert_harmless(answer)
@@ -151,7 +151,7 @@ OTHERS: dict[str, tuple[Callable[[TestClient], httpx2.Response], ...]] = {
 
 
 @pytest.mark.parametrize("show", [show for ways in OTHERS.values() for show in ways])
-def test_text_of_strangers_is_never_markup_after_a_form(
+def test_text_from_strangers_is_never_markup_after_a_form(
     show: Callable[[TestClient], httpx2.Response], world: ConsoleWorld
 ) -> None:
     answer = show(browser(console()))
@@ -159,7 +159,7 @@ def test_text_of_strangers_is_never_markup_after_a_form(
     assert_harmless(answer)
 
 
-def test_every_template_is_shown_with_text_of_strangers(world: ConsoleWorld) -> None:
+def test_every_template_is_shown_with_text_from_strangers(world: ConsoleWorld) -> None:
     client = browser(console())
     shown: set[str] = set()
     load = pages._ENVIRONMENT.get_template
@@ -194,14 +194,14 @@ def test_the_time_of_the_filter_is_read_once_however_many_files_there_are(
     assert read.call_count == 1
 
 
-def test_a_failed_file_opens_on_its_error_with_ways_out(world: ConsoleWorld) -> None:
+def test_a_failed_file_opens_at_its_error_with_possible_actions(world: ConsoleWorld) -> None:
     page = Elements(browser(console()).get(f"/files/{SOURCE.file_id}").text)
     assert f"pipectl rerun {SOURCE.file_id}" in page.shown
     assert f"pipectl rerun {SOURCE.file_id} --new" in page.shown
     assert {"redrive", "attempt"} <= {one.get("value") for one in page.named("input")}
 
 
-def test_what_is_no_file_is_said_in_a_sentence(world: ConsoleWorld) -> None:
+def test_an_unknown_file_is_an_error_in_one_sentence(world: ConsoleWorld) -> None:
     client = browser(console())
     for name in ("no/such", "%3Cb%3E", "0" * 32):
         answer = client.get(f"/files/{name}")

@@ -237,7 +237,7 @@ def test_a_document_with_the_id_of_another_file_is_about_no_file() -> None:
     assert dead_letter({**state_document(source()), "file_id": "0" * 32}).kind == "unknown"
 
 
-def test_a_later_version_is_told_by_the_sequencer_not_by_arrival() -> None:
+def test_the_sequencer_and_not_the_arrival_decides_which_version_is_later() -> None:
     old = source(version="v1", sequencer="0055AED6DCD9")
     new = source(version="v2", sequencer="0055AED6DCD90281E5", event_time="2026-02-01T00:00:00Z")
     failure = from_item(item(old, day=5))
@@ -247,7 +247,7 @@ def test_a_later_version_is_told_by_the_sequencer_not_by_arrival() -> None:
     assert (found.resolved_by.how, found.resolved_by.file_id) == ("version", new.file_id)
 
 
-def test_an_earlier_version_resolves_nothing_nor_does_a_later_one_that_failed() -> None:
+def test_neither_an_earlier_version_nor_a_failed_later_one_resolves_a_failure() -> None:
     old = source(version="v1", sequencer="0055")
     new = source(version="v2", sequencer="0056")
     failed_new = from_item(item(new))

@@ -186,7 +186,7 @@ def test_published_rejects_that_were_deleted_are_an_error(world: World) -> None:
         world.lines()
 
 
-def test_a_senders_text_does_nothing_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_from_senders_cannot_control_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     fault = {"field": "a\x1b[2J", "code": "type-error", "message": "m", "value": "v\r\u202e"}
     record = {"row": 3, "line": 4, "errors": [fault], "raw": "x\ny\x07" + "z" * 1000}
     _show(json.dumps(record).encode())

@@ -83,7 +83,7 @@ def run(
     return CliRunner().invoke(command, [*options, "--yes"])
 
 
-def test_a_right_outcome_is_a_success_and_leaves_nothing(
+def test_a_correct_outcome_is_a_success_and_leaves_nothing(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stack.client("s3").put_object(Bucket="input", Key="raw/orders/a.csv", Body=b"mine")
@@ -116,7 +116,7 @@ def test_a_wrong_outcome_has_status_1_and_leaves_nothing(
     assert left(stack) == []
 
 
-def test_what_should_be_kept_is_kept(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_keep_the_objects_stay(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     result = run(stack, monkeypatch, {}, "--keep")
 
     assert "was kept" in result.output

@@ -39,7 +39,7 @@ def test_a_rule_compares_type_and_value(
 
 
 @pytest.mark.parametrize("document", [{}, {"a": 1}, {"a": {}}])
-def test_presence_needs_the_whole_path(document: dict[str, Any]) -> None:
+def test_is_present_requires_the_whole_path(document: dict[str, Any]) -> None:
     assert not choose({**PATH, "IsPresent": True}, document)
     assert choose({**PATH, "IsPresent": False}, document)
     # A value that is null is present.

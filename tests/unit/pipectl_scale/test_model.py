@@ -44,7 +44,7 @@ def test_splits_add_up_to_the_file(deployed: Deployed) -> None:
     assert max(file.splits) == deployed.split_bytes
 
 
-def test_splits_grow_where_there_would_be_more_than_an_upload_has_parts(
+def test_splits_grow_if_there_would_be_more_than_an_upload_can_have_parts(
     deployed: Deployed,
 ) -> None:
     file = file_of(deployed, ASSUMPTIONS, size=5 * TB)

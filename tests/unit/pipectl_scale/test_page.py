@@ -46,7 +46,7 @@ def test_the_price_file_in_the_page_has_every_item(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("quota", QUOTAS, ids=[quota.what for quota in QUOTAS])
-def test_every_quota_stands_with_its_source_and_remedy(quota: Quota) -> None:
+def test_every_quota_is_listed_with_its_source_and_remedy(quota: Quota) -> None:
     limit = f"{quota.limit:,.0f} {quota.unit}"
     source = quota.read_from or "**unverified**"
 
@@ -80,7 +80,7 @@ def test_the_page_gives_a_transform_what_the_template_gives(deployed: Deployed) 
         ("compressed", {}, "gzip"),
     ],
 )
-def test_the_page_shows_the_limits_that_hold(
+def test_the_page_shows_the_limits_that_apply(
     deployed: Deployed, row: str, keys: dict[str, object], compression: str | None
 ) -> None:
     contract = {"name": "a", "path": "a.csv", "schema": {"fields": FIELDS, **keys}}

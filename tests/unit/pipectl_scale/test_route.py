@@ -60,12 +60,12 @@ def test_a_failure_takes_the_failure_lane_to_the_gate(deployed: Deployed) -> Non
     )
 
 
-def test_a_parameter_decides_a_way() -> None:
+def test_a_parameter_decides_a_path() -> None:
     deployed = read_deployed(TEMPLATE, {"ArchiveSource": "true"})
 
     assert "ArchiveSource" in route(deployed.definition, splits=1).states
 
 
-def test_a_state_that_is_not_on_the_way_can_not_fail(deployed: Deployed) -> None:
+def test_a_state_that_is_not_on_the_path_cannot_fail(deployed: Deployed) -> None:
     with pytest.raises(ValueError, match="does not reach the state Transform"):
         route(deployed.definition, splits=5, fails_at="Transform")

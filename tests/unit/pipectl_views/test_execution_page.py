@@ -106,7 +106,7 @@ def test_the_page_runs_and_loads_nothing() -> None:
     )
 
 
-def test_the_pause_before_a_redrive_is_cut_out_and_said() -> None:
+def test_the_pause_before_a_redrive_is_cut_out_and_labelled() -> None:
     page = page_of(view_of(redriven(), "succeeded"))
     assert "paused for 3 h 20 min \u00b7 run 2, a redrive" in page.text
     widths = [
@@ -138,7 +138,7 @@ def test_the_path_is_strong_and_the_rest_is_pale() -> None:
     assert classes.count("state pale") == len(DEFINITION["States"]) - len(path.marks)
 
 
-def test_the_ways_of_a_redrive_have_the_numbers_of_their_runs() -> None:
+def test_the_transitions_of_a_redrive_have_the_numbers_of_their_runs() -> None:
     path = path_of(view_of(redriven(), "succeeded"), read_graph(DEFINITION))
     assert path.runs == 2
     assert path.ways["ParseCsv", "IsSuperseded", "next"] == {1, 2}
@@ -161,7 +161,7 @@ def test_a_map_says_how_far_it_is_and_which_split_failed_first() -> None:
     assert "First failedsplit 2" in page.text
 
 
-def test_text_of_strangers_is_text() -> None:
+def test_text_from_strangers_is_text() -> None:
     history = History().call("ParseCsv").enter("Transform")
     history.tries("Transform", (EVIL, EVIL), last=False).leave("Transform")
     view = view_of(

@@ -206,11 +206,11 @@ def test_a_layout_is_always_the_same() -> None:
         ({"Condition": "{% $states.input.x > 1 %}"}, "$states.input.x > 1"),
     ],
 )
-def test_rules_are_said_in_words(rule: dict[str, Any], words: str) -> None:
+def test_rules_are_described_in_words(rule: dict[str, Any], words: str) -> None:
     assert in_words(rule) == words
 
 
-def test_corners_are_rounded_without_leaving_the_way() -> None:
+def test_corners_are_rounded_without_leaving_the_line() -> None:
     assert rounded(((0, 0), (0, 20), (30, 20))) == "M0 0L0 13Q0 20 7 20L30 20"
 
 

@@ -355,7 +355,7 @@ def test_fields_in_descending_order_are_refused() -> None:
         composed([thrift.with_footer(PART, footer)])
 
 
-def test_bytes_behind_a_footer_are_refused() -> None:
+def test_bytes_after_a_footer_are_refused() -> None:
     footer = excerpt(PART).content + b"\0"
     with pytest.raises(MalformedFooter, match="part 0: bytes follow its end"):
         compose_footer([Excerpt(len(PART), footer)])
