@@ -254,6 +254,7 @@ def _function(logical_id: str, properties: Mapping[str, Any], template: Template
         code=template.code[logical_id],
         timeout=float(properties.get("Timeout", 3)),
         memory=int(properties.get("MemorySize", 128)),
+        storage=int(properties.get("EphemeralStorage", {}).get("Size", 512)),
         environment={variable: str(value) for variable, value in variables.items()},
         log_group=properties.get("LoggingConfig", {}).get("LogGroup", f"/aws/lambda/{name}"),
         reserved=None if reserved is None else int(reserved),

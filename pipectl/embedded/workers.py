@@ -2,13 +2,14 @@
 
 A worker handles one invocation at a time and is kept for the function's next. Workers are forked
 from a server that has already imported the large libraries, so a new one takes milliseconds.
-Environment, context object, time limit, error payloads and the reuse of environments are emulated;
-the memory limit, permissions and the read-only disk are not.
+Environment, context object, error payloads, the reuse of environments, and the limits of time,
+memory, storage and disk are emulated.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import json
 import multiprocessing
@@ -28,7 +29,9 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
+
+from pipectl.embedded import sandbox
 
 # Imports that take most of a worker's start. Only libraries: a function's own modules are imported
 # after its environment is set, as on Lambda.
@@ -55,10 +58,12 @@ SPARE_SECONDS = 30.0
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 
+_MB = 1024 * 1024
+
 
 @dataclass(frozen=True)
 class Function:
-    """A function as the template declares it; `timeout` in seconds, `memory` in MB.
+    """A function as the template declares it; `timeout` in seconds, `memory` and `storage` in MB.
 
     `reserved` is how many of the account's concurrent executions are its own, None without any.
     """
@@ -72,6 +77,7 @@ class Function:
     environment: Mapping[str, str]
     log_group: str
     reserved: int | None = None
+    storage: int = 512
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,13 @@ class _Invocation:
     request_id: str
     payload: bytes
     deadline: float
+
+
+class _Answer(NamedTuple):
+    """What a worker sends: a result, None after a successful import, and the memory it has used."""
+
+    result: InvocationResult | None
+    memory: int
 
 
 def start_fork_server() -> None:
@@ -127,14 +140,16 @@ class Workers:
         self._all: set[_Worker] = set()
         self._ending_spares: threading.Timer | None = None
         self._closed = False
-        self._scratch = Path(tempfile.mkdtemp(prefix="pipectl-"))
+        self._scratch = Path(tempfile.mkdtemp(prefix="pipectl-")).resolve()
 
     def invoke(self, function: Function, payload: bytes, request_id: str) -> InvocationResult:
         """Run one invocation and wait for it; errors are returned as Lambda's payloads.
 
         Raises `WorkersClosedError` after `close`.
         """
-        worker = self._take(function)
+        worker, outdated = self._take(function)
+        for one in outdated:
+            one.kill()
         outcome = worker.invoke(payload, request_id)
         if worker.alive and not self._closed:
             self._keep(worker)
@@ -213,15 +228,18 @@ class Workers:
             self._idle[worker.function].remove(worker)
             self._all.discard(worker)
 
-    def _take(self, function: Function) -> _Worker:
+    def _take(self, function: Function) -> tuple[_Worker, list[_Worker]]:
+        """A worker for the function, and those to end: their function's settings have changed."""
+        outdated: list[_Worker] = []
         with self._lock:
             # The one used last has the warmest caches.
             while self._idle[function.name]:
                 worker = self._idle[function.name].pop()
-                if worker.alive:
-                    return worker
+                if worker.alive and worker.runs(function):
+                    return worker, outdated
                 self._all.discard(worker)
-            return self._start(function)
+                outdated.append(worker)
+            return self._start(function), outdated
 
     def _start(self, function: Function) -> _Worker:
         if self._closed:
@@ -261,6 +279,10 @@ class _Worker:
         """The name of its function."""
         return self._function.name
 
+    def runs(self, function: Function) -> bool:
+        """Whether it is a worker of the function as it is now, and not of an earlier setting."""
+        return self._function == function
+
     @property
     def alive(self) -> bool:
         return self._process.is_alive()
@@ -273,36 +295,55 @@ class _Worker:
         except OSError:  # it was closed or used in the meantime
             return True
 
-    def initialize(self) -> InvocationResult | None:
-        """Wait until the handler is imported; returns the error if it can't be.
-
-        Raises EOFError if the process ended during the import.
-        """
-        if self._ready:
-            return None
-        if not self._connection.poll(INIT_SECONDS):
-            self.kill()
-            self._report("platform.initReport", {"phase": "init", "status": "timeout"})
-            return _error(f"Init timed out after {INIT_SECONDS:.2f} seconds", "Sandbox.Timedout")
-        error: InvocationResult | None = self._connection.recv()
-        self._ready = error is None
-        return error
-
     def invoke(self, payload: bytes, request_id: str) -> InvocationResult:
         """Run one invocation. A worker that breaks during it is dead afterwards."""
         try:
-            error = self.initialize()
-            if error is not None:
-                self.kill()
-                return error
+            if not self._ready:
+                error = self._next(INIT_SECONDS)
+                if error is not None:
+                    self.kill()
+                    return error
+                self._ready = True
             deadline = time.time() + self._function.timeout
             self._connection.send(_Invocation(request_id, payload, deadline))
-            if not self._connection.poll(self._function.timeout):
-                return self._timed_out(request_id)
-            outcome: InvocationResult = self._connection.recv()
+            result = self._next(self._function.timeout)
+        except _TimeIsUpError:
+            return self._timed_out(request_id)
+        except _OutOfMemoryError:
+            self.kill()
+            return self._exited(request_id)
+        except _OutOfStorageError:
+            return self._out_of_storage(request_id)
         except (EOFError, OSError):
             return self._exited(request_id)
-        return outcome
+        assert result is not None  # noqa: S101  # None is the answer to an import only
+        return result
+
+    def _next(self, seconds: float) -> InvocationResult | None:
+        """Wait for the worker's next answer: None after a successful import, else a result.
+
+        Meanwhile, it watches what the worker uses. Raises one of this module's errors for that, or
+        after `seconds`, and EOFError if the process ends.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            left = deadline - time.monotonic()
+            if self._connection.poll(max(0.0, min(left, sandbox.WATCH_SECONDS))):
+                break
+            self._check(sandbox.resident_bytes(self._process.pid or 0))
+            if left <= 0:
+                raise _TimeIsUpError
+        answer: _Answer = self._connection.recv()
+        self._check(answer.memory)
+        return answer.result
+
+    def _check(self, memory: int) -> None:
+        """Raise an error if the worker uses more than the function may; `memory` is in bytes."""
+        if memory > self._function.memory * _MB:
+            raise _OutOfMemoryError
+        stored = sandbox.stored_bytes(self._scratch, self._process.pid or 0)
+        if stored > self._function.storage * _MB:
+            raise _OutOfStorageError
 
     def interrupt(self) -> None:
         """Kill the process without waiting for its end."""
@@ -320,15 +361,32 @@ class _Worker:
 
         https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html
         """
-        line = {"time": _now(), "type": kind, "record": record}
+        self._write({"time": _now(), "type": kind, "record": record})
+
+    def _write(self, line: Mapping[str, Any]) -> None:
         with self._log.open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
 
     def _timed_out(self, request_id: str) -> InvocationResult:
         self.kill()
+        if not self._ready:
+            self._report("platform.initReport", {"phase": "init", "status": "timeout"})
+            return _error(f"Init timed out after {INIT_SECONDS:.2f} seconds", "Sandbox.Timedout")
         self._report("platform.report", {"requestId": request_id, "status": "timeout"})
         message = f"Task timed out after {self._function.timeout:.2f} seconds"
         return _error(f"RequestId: {request_id} Error: {message}", "Sandbox.Timedout")
+
+    def _out_of_storage(self, request_id: str) -> InvocationResult:
+        """End a worker that has stored too much, with what its write would have raised on Lambda.
+
+        No process can let another one's write fail. So a function that would handle the error can't
+        do so here.
+        """
+        self.kill()
+        message = str(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+        outcome = _error(message, "OSError", requestId=request_id, stackTrace=[])
+        self._write(_error_line(outcome))
+        return outcome
 
     def _exited(self, request_id: str) -> InvocationResult:
         self._process.join(timeout=1)
@@ -341,6 +399,18 @@ class _Worker:
         return _error(message, "Runtime.ExitError")
 
 
+class _TimeIsUpError(Exception):
+    """The worker has not answered in time."""
+
+
+class _OutOfMemoryError(Exception):
+    """The worker has used more memory than its function has."""
+
+
+class _OutOfStorageError(Exception):
+    """The worker has stored more than its function can."""
+
+
 def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -348,6 +418,11 @@ def _now() -> str:
 def _error(message: str, error_type: str, **more: Any) -> InvocationResult:
     document = {"errorMessage": message, "errorType": error_type, **more}
     return InvocationResult(json.dumps(document).encode(), failed=True)
+
+
+def _error_line(outcome: InvocationResult) -> dict[str, Any]:
+    """The line of the log for an uncaught error."""
+    return {"timestamp": _now(), "level": "ERROR", **json.loads(outcome.payload)}
 
 
 def _variables(function: Function, environment: Mapping[str, str]) -> dict[str, str]:
@@ -386,20 +461,21 @@ def _serve(
     _redirect_output(log)
     os.chdir(function.code)
     sys.path.insert(0, str(function.code))
+    sandbox.restrict(variables["TMPDIR"], function.storage * _MB)
     try:
         handler = _load(function.handler)
     except BaseException as error:  # noqa: BLE001  # a module may raise anything, SystemExit too
         outcome = _init_error(function.handler, error)
         _log_error(outcome)
         sys.stdout.flush()
-        connection.send(outcome)
+        connection.send(_Answer(outcome, sandbox.most_resident_bytes()))
         return
-    connection.send(None)
+    connection.send(_Answer(None, sandbox.most_resident_bytes()))
     with contextlib.suppress(EOFError):  # the parent is gone
         for invocation in iter(connection.recv, None):
             outcome = _run(handler, function, invocation)
             sys.stdout.flush()
-            connection.send(outcome)
+            connection.send(_Answer(outcome, sandbox.most_resident_bytes()))
 
 
 def _redirect_output(log: Path) -> None:
@@ -441,14 +517,13 @@ def _log_error(outcome: InvocationResult) -> None:
 
     So the log contains the error's message, as on AWS.
     """
-    line = {"timestamp": _now(), "level": "ERROR", **json.loads(outcome.payload)}
-    print(json.dumps(line, ensure_ascii=False))
+    print(json.dumps(_error_line(outcome), ensure_ascii=False))
 
 
 def _run(
     handler: Callable[[Any, Any], Any], function: Function, invocation: _Invocation
 ) -> InvocationResult:
-    with _log_lines(invocation.request_id):
+    with _log_lines(invocation.request_id, function):
         outcome = _handle(handler, function, invocation)
         if outcome.failed:
             _log_error(outcome)
@@ -474,7 +549,7 @@ def _handle(
 
 
 @contextlib.contextmanager
-def _log_lines(request_id: str) -> Iterator[None]:
+def _log_lines(request_id: str, function: Function) -> Iterator[None]:
     """Frame an invocation's output as Lambda's platform log does."""
     print(f"START RequestId: {request_id} Version: $LATEST")
     start = time.perf_counter()
@@ -483,7 +558,13 @@ def _log_lines(request_id: str) -> Iterator[None]:
     finally:
         duration = (time.perf_counter() - start) * 1000
         print(f"END RequestId: {request_id}")
-        print(f"REPORT RequestId: {request_id}\tDuration: {duration:.2f} ms")
+        report = [
+            f"REPORT RequestId: {request_id}",
+            f"Duration: {duration:.2f} ms",
+            f"Memory Size: {function.memory} MB",
+            f"Max Memory Used: {sandbox.most_resident_bytes() // _MB} MB",
+        ]
+        print(*report, sep="\t")
 
 
 def _stack(trace: TracebackType | None) -> list[str]:

@@ -36,6 +36,9 @@ class FakeWorker:
             assert self.may_end.wait(10)
         return DONE
 
+    def runs(self, function: Function) -> bool:
+        return function.name == self.function
+
     def kill(self) -> None:
         self.alive = False
         FakeWorker.running.discard(self)

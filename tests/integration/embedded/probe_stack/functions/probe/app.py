@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
+import shutil
 import signal
+import tempfile
 import time
 import uuid
+from collections.abc import Callable
 from functools import cache
+from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -72,6 +78,67 @@ def _throw(event: dict[str, Any], _context: Any) -> None:
     raise type(event["error"], (Exception,), {})("thrown")
 
 
+def _allocate(event: dict[str, Any], _context: Any) -> int:
+    return len(b"x" * (event["megabytes"] * 1024 * 1024))
+
+
+def _store(event: dict[str, Any], _context: Any) -> str:
+    """Keep two files: one with reserved space, and one that is written. Then wait."""
+    with tempfile.NamedTemporaryFile(delete=False) as reserved:
+        os.posix_fallocate(reserved.fileno(), 0, event["reserved"] * 1024 * 1024)
+    with tempfile.NamedTemporaryFile(delete=False) as written:
+        written.write(b"x" * event["written"] * 1024 * 1024)
+    time.sleep(event.get("seconds", 0))
+    return written.name
+
+
+def _reserve(event: dict[str, Any], _context: Any) -> None:
+    with tempfile.TemporaryFile() as file:
+        os.posix_fallocate(file.fileno(), 0, event["megabytes"] * 1024 * 1024)
+
+
+def _write(event: dict[str, Any], _context: Any) -> None:
+    Path(event["path"]).write_text("text", encoding="utf-8")
+
+
+def _change(event: dict[str, Any], _context: Any) -> None:
+    """Change the disk at a path, then through a link to it."""
+    path = Path(event["path"])
+    own = Path(tempfile.mkdtemp())
+    changes: dict[str, Callable[[], object]] = {
+        "mkdir": path.mkdir,
+        "rmdir": path.rmdir,
+        "unlink": path.unlink,
+        "rename": lambda: path.rename(own / "taken"),
+        "symlink": lambda: path.symlink_to(own),
+        "chmod": lambda: path.chmod(0o777),
+        "utime": lambda: os.utime(path),
+        "truncate": lambda: os.truncate(path, 0),
+        "link to a file outside": lambda: _write_through_a_link(own, path),
+    }
+    try:
+        changes[event["how"]]()
+    finally:
+        shutil.rmtree(own)
+
+
+def _write_through_a_link(folder: Path, path: Path) -> None:
+    link = folder / "link"
+    link.symlink_to(path)
+    link.write_text("text", encoding="utf-8")
+
+
+def _use(event: dict[str, Any], _context: Any) -> None:
+    """Use something of the standard library that needs more than Lambda has."""
+    uses: dict[str, Callable[[], object]] = {
+        "Lock": multiprocessing.Lock,
+        "Queue": multiprocessing.Queue,
+        "Pool": multiprocessing.Pool,
+        "SharedMemory": lambda: SharedMemory(create=True, size=10),
+    }
+    uses[event["name"]]()
+
+
 ACTIONS = {
     "echo": lambda event, _: event,
     "pid": lambda *_: os.getpid(),
@@ -83,4 +150,10 @@ ACTIONS = {
     "sleep": _sleep,
     "context": _context,
     "throw": _throw,
+    "allocate": _allocate,
+    "store": _store,
+    "reserve": _reserve,
+    "write": _write,
+    "use": _use,
+    "change": _change,
 }
