@@ -6,8 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from pipectl.embedded.process import StackProcess
+
+# How long an example takes says more about the machine's load than about the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # Fixtures with a stack of their own, which takes seconds to come up. `make test` runs all tests
 # that use one in the same worker (`--dist loadgroup`).

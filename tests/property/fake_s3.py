@@ -36,6 +36,27 @@ class FakeS3:
     objects: dict[str, StoredObject] = field(default_factory=dict)
     before_each: Callable[[], None] = lambda: None
 
+    @property
+    def client(self) -> Any:
+        """What stands in for boto3's client."""
+        return self
+
+    def clear(self) -> None:
+        """Delete all objects."""
+        self.objects.clear()
+
+    def put(self, key: str, body: bytes) -> None:
+        """Write an object without a condition."""
+        self.objects[key] = StoredObject(body, {})
+
+    def get(self, key: str) -> StoredObject | None:
+        """An object, or None if there is none."""
+        return self.objects.get(key)
+
+    def stored(self, prefix: str) -> dict[str, StoredObject]:
+        """The objects under a prefix, by key."""
+        return {key: stored for key, stored in self.objects.items() if key.startswith(prefix)}
+
     def head_object(self, **request: Any) -> dict[str, Any]:
         """The object's ETag, size and metadata."""
         self.before_each()
@@ -77,8 +98,7 @@ class FakeS3:
         """The objects under a prefix."""
         found = [
             {"Key": key, "ETag": stored.etag, "Size": len(stored.body)}
-            for key, stored in sorted(self.objects.items())
-            if key.startswith(request["Prefix"])
+            for key, stored in sorted(self.stored(request["Prefix"]).items())
         ]
         return [{"Contents": found}]
 

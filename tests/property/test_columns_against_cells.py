@@ -110,7 +110,7 @@ def json_text(field: Field, values: Values, index: int) -> str:
     )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     fields(),
     st.lists(texts, min_size=1, max_size=12),

@@ -194,7 +194,7 @@ def draw_rows(data: Any, result: Result) -> Any:
     return data.draw(st.sets(st.sampled_from(rejected))) if rejected else set()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_an_unchanged_upload_corrects_nothing(data: Any) -> None:
     file = data.draw(files())
@@ -208,14 +208,14 @@ def test_an_unchanged_upload_corrects_nothing(data: Any) -> None:
     assert patches_of(result, data.draw(savings(table))) == []
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_exactly_the_corrected_rows_are_processed_in_their_places(data: Any) -> None:
     assert_corrected_in_place(data)
 
 
 @pytest.mark.long
-@settings(max_examples=1_500, deadline=None)
+@settings(max_examples=1_500)
 @given(st.data())
 def test_very_many_corrected_rows_are_processed_in_their_places(data: Any) -> None:
     assert_corrected_in_place(data)
@@ -246,7 +246,7 @@ def assert_corrected_in_place(data: Any) -> None:
     assert table_of(after.corrections) == rest
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.data())
 def test_corrections_add_up(data: Any) -> None:
     file = data.draw(files())
@@ -266,7 +266,7 @@ def test_corrections_add_up(data: Any) -> None:
     assert after.rejected == run(file.content, layout=file.layout, patches=at_once).rejected
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.data())
 def test_splits_take_their_own_corrections(data: Any) -> None:
     file = data.draw(files(byte_structured=True))
@@ -290,7 +290,7 @@ def test_splits_take_their_own_corrections(data: Any) -> None:
         assert b"".join(part.outputs[kind] for part in parts) == output
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.data())
 def test_rows_that_stay_wrong_are_rejected_again_with_their_own_text(data: Any) -> None:
     file = data.draw(files())

@@ -93,7 +93,7 @@ def judge(properties: dict[str, Any], text: str) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("properties", [*VARIANTS, *CONSTRAINED], ids=str)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_a_cell_gets_the_verdict_of_frictionless(
     properties: dict[str, Any], data: st.DataObject
@@ -104,7 +104,7 @@ def test_a_cell_gets_the_verdict_of_frictionless(
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("properties", [*VARIANTS, *CONSTRAINED], ids=str)
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=2000)
 @given(data=st.data())
 def test_a_cell_gets_the_verdict_of_frictionless_in_many_cases(
     properties: dict[str, Any], data: st.DataObject
@@ -112,7 +112,7 @@ def test_a_cell_gets_the_verdict_of_frictionless_in_many_cases(
     judge(properties, data.draw(texts_near(SEEDS[properties["type"]])))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     schema_missing=st.lists(st.sampled_from(["", "-", "n/a", "0"]), unique=True),
     field_missing=st.lists(st.sampled_from(["", "-", "n/a", "0"]), unique=True),

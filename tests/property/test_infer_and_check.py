@@ -54,7 +54,7 @@ def files(draw: st.DrawFn) -> bytes:
     return "\n".join(rows).encode(draw(st.sampled_from(("utf-8", "cp1252"))), "replace")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(files(), st.booleans(), st.booleans())
 def test_the_exceptions_are_the_faults(content: bytes, strict: bool, proposals: bool) -> None:
     options = Options(ReadingOptions(delimiter=";"), strict=strict, proposals=proposals)

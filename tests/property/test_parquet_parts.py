@@ -38,7 +38,7 @@ def _written(cells: tuple[str, ...]) -> bytes:
     return line.getvalue().encode()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.data())
 def test_parts_put_together_are_the_table_of_one_split(data: st.DataObject) -> None:
     contract, lines = data.draw(files())

@@ -54,7 +54,7 @@ patterns = st.lists(
 ).map(lambda parts: "".join(map("".join, parts)))
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(patterns)
 def test_a_pattern_matches_what_python_matches(pattern: str) -> None:
     expected, compiled = python_pattern(pattern), our_pattern(pattern)

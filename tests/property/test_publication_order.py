@@ -1,18 +1,26 @@
-"""Whatever the order of requests, interruptions and redrives, the latest version's output stays."""
+"""Whatever the order of requests, interruptions and redrives, the latest version's output stays.
+
+On a model of S3 with many orders, and with a few on the embedded AWS's S3, whose conditional writes
+are those of moto with patches: what is proven of the model holds there, too.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared import compose, keys, storage
 from shared.errors import TransientError
 from shared.versions import Rank
 from tabular.writing.formats import FORMATS
+from tests.property.embedded_s3 import embedded_s3
 from tests.property.fake_s3 import Actor, FakeS3, StoredObject, take_turn
 from write_output.parts import WholeFile
 from write_output.publish import HigherRank, Publication, clean_up, publish
@@ -20,6 +28,26 @@ from write_output.publish import HigherRank, Publication, clean_up, publish
 BUCKET = "out"
 PATH = "a.csv"
 SUFFIXES = tuple(one.suffix for one in FORMATS.values())
+
+
+class Store(Protocol):
+    """A bucket, and the requests of a test that looks at it."""
+
+    @property
+    def client(self) -> Any:
+        """What the pipeline takes for boto3's client."""
+
+    def clear(self) -> None:
+        """Delete all objects."""
+
+    def put(self, key: str, body: bytes) -> None:
+        """Write an object."""
+
+    def get(self, key: str) -> StoredObject | None:
+        """An object, or None if there is none."""
+
+    def stored(self, prefix: str) -> dict[str, StoredObject]:
+        """The objects under a prefix, by key."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +80,11 @@ class Attempt:
         """Bytes that no other attempt writes."""
         return f"{kind} of {self.rank.execution}\n".encode()
 
-    def store_parts(self, s3: FakeS3) -> None:
+    def store_parts(self, store: Store) -> None:
         """What its Transform has left."""
         suffix = FORMATS[self.output_format].suffix
         for kind in (suffix, "rejected.jsonl", "corrections.csv", "statistics.json"):
-            key = self.file.work.part(0, kind)
-            s3.objects[key] = StoredObject(self.content(kind), {})
+            store.put(self.file.work.part(0, kind), self.content(kind))
 
     def run(self) -> str:
         """As WriteOutput does it, or a redrive that continues at WriteOutput."""
@@ -89,7 +116,7 @@ def attempts(draw: st.DrawFn) -> list[Attempt]:
 class World:
     """The executions under way, and what a reader has seen after each request."""
 
-    s3: FakeS3
+    store: Store
     planned: list[Attempt]
     actors: dict[Attempt, Actor] = field(default_factory=dict)
     ended: set[Attempt] = field(default_factory=set)
@@ -110,27 +137,42 @@ class World:
             self._ended(attempt, actor)
         self.look()
 
+    def run(self, attempt: Attempt, requests: int | None = None) -> bool:
+        """Let an execution go on to its end, or for some requests; returns whether it has ended."""
+        if attempt not in self.actors:
+            self.start(attempt)
+        actor = self.actors[attempt]
+        while not actor.done and requests != 0:
+            actor.step()
+            requests = None if requests is None else requests - 1
+        if actor.done:
+            self._ended(attempt, actor)
+        self.look()
+        return actor.done
+
     def look(self) -> None:
         """No reader ever sees half an output, none where there was one, or two of one format."""
-        found = self.outputs()
+        found = self.store.stored("processed/")
         assert found or not self.has_output, "there was an output before"
         self.has_output = bool(found)
-        for key, owner in found.items():
+        for key, stored in found.items():
             suffix = key.rpartition(".")[2]
-            assert self.s3.objects[key].body == owner.content(suffix)
+            assert stored.body == self.owner(stored).content(suffix)
 
     def outputs(self) -> dict[str, Attempt]:
         """The published outputs, with the execution that each is of."""
+        return {key: self.owner(stored) for key, stored in self.store.stored("processed/").items()}
+
+    def owner(self, stored: StoredObject) -> Attempt:
+        """The execution that wrote an object."""
         by_execution = {attempt.rank.execution: attempt for attempt in self.planned}
-        return {
-            key: by_execution[str(Rank.from_metadata(stored.metadata).execution)]  # type: ignore[union-attr]
-            for key, stored in self.s3.objects.items()
-            if key.startswith("processed/")
-        }
+        rank = Rank.from_metadata(stored.metadata)
+        assert rank is not None
+        return by_execution[rank.execution]
 
     def body(self, key: str) -> bytes | None:
         """The bytes of an object, None if there is none."""
-        stored = self.s3.objects.get(key)
+        stored = self.store.get(key)
         return stored.body if stored else None
 
     def _ended(self, attempt: Attempt, actor: Actor) -> None:
@@ -143,25 +185,93 @@ class World:
             self.ended.add(attempt)
 
 
-@pytest.fixture(autouse=True)
-def _no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small objects are written without further threads; this fails if that changes."""
-    monkeypatch.setattr(compose, "_write_pieces", None)
+@dataclass(frozen=True)
+class Kind:
+    """A kind of store, and of the requests that write an output; and how many examples it gets."""
+
+    store: Callable[[], AbstractContextManager[Store]]
+    in_parts: bool
+    examples: int
 
 
-@given(attempts(), st.data())
-def test_the_latest_versions_output_stays(planned: list[Attempt], data: st.DataObject) -> None:
-    s3 = FakeS3(before_each=take_turn)
-    for attempt in planned:
-        attempt.store_parts(s3)
-    world = World(s3, planned)
+def _embedded() -> AbstractContextManager[Store]:
+    return embedded_s3(BUCKET, before_each=take_turn)
 
-    with patch.object(storage, "s3", lambda: s3), patch.object(compose, "s3", lambda: s3):
+
+KINDS = {
+    "model": Kind(lambda: nullcontext(FakeS3(before_each=take_turn)), False, 100),
+    # A request of the embedded S3 takes about a thousand times as long.
+    "embedded": Kind(_embedded, False, 5),
+    "embedded-in-parts": Kind(_embedded, True, 5),
+}
+
+
+@pytest.fixture(params=[pytest.param(kind, id=name) for name, kind in KINDS.items()])
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Kind:
+    """Each kind of store, with outputs that are written by its kind of requests."""
+    chosen: Kind = request.param
+    if chosen.in_parts:
+        # Every output is as large as those that are written by multipart upload.
+        monkeypatch.setattr(compose, "MIN_PIECE", 1)
+    else:
+        # Small objects are written without further threads; this fails if that changes.
+        monkeypatch.setattr(compose, "_write_pieces", None)
+    return chosen
+
+
+@pytest.fixture
+def store(kind: Kind) -> Iterator[Store]:
+    """An empty bucket, which the pipeline uses."""
+    with (
+        kind.store() as store,
+        patch.object(storage, "s3", lambda: store.client),
+        patch.object(compose, "s3", lambda: store.client),
+    ):
+        yield store
+
+
+def test_the_latest_versions_output_stays(kind: Kind, store: Store) -> None:
+    @settings(max_examples=kind.examples)
+    @given(attempts(), st.data())
+    def check(planned: list[Attempt], data: st.DataObject) -> None:
+        world = _new_world(store, planned)
         _run_in_any_order(world, data)
         unfinished = [one for one in planned if one not in world.ended]
         _redrive(world, planned if data.draw(st.booleans()) else unfinished)
+        _check_outputs(world)
 
-    highest = max(planned, key=lambda one: (one.version, one.start))
+    check()
+
+
+def test_a_version_that_is_overtaken_at_any_request_publishes_nothing_after_it(
+    store: Store,
+) -> None:
+    """As the test above, for the orders in which conditional writes matter most."""
+    first, second, third = (Attempt(version, 0, "jsonl", 1) for version in (1, 2, 3))
+    requests, ended_before = 0, False
+    while not ended_before:
+        world = _new_world(store, [first, second, third])
+        world.run(first)
+        ended_before = world.run(second, requests)
+        world.run(third)
+        if not ended_before:
+            world.run(second)
+        _redrive(world, [one for one in world.planned if one not in world.ended])
+        _check_outputs(world)
+        requests += 1
+    assert requests > 10
+
+
+def _new_world(store: Store, planned: list[Attempt]) -> World:
+    store.clear()
+    for attempt in planned:
+        attempt.store_parts(store)
+    return World(store, planned)
+
+
+def _check_outputs(world: World) -> None:
+    """What is published is all of the highest rank's, and nothing else is."""
+    highest = max(world.planned, key=lambda one: (one.version, one.start))
     [(key, owner)] = world.outputs().items()
     assert owner == highest
     assert key == keys.processed_key("orders", PATH, FORMATS[highest.output_format].suffix)

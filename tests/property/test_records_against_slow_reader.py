@@ -51,7 +51,7 @@ def actual_outcome(result: Result) -> Any:
     return rejected, processed, [row[0] for row in table_of(result.corrections)[1:]]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(bodies, st.sampled_from([1, 7, 64, 8_000_000]))
 @example(b'a,"b\nc,d\n', 1)
 @example(b'"a\n",b\nc,d\r\n\r\n', 7)
@@ -62,9 +62,7 @@ def test_every_record_has_its_true_place_and_cells(body: bytes, block_bytes: int
 
 
 @pytest.mark.parametrize("most_lines", [1, 2, 3])
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(bodies, st.sampled_from([7, 64, 8_000_000]))
 @example(b'a,"b\nc\n\n\nd",e\nf,g\n\nh,i\r', 8_000_000)
 def test_blocks_of_few_lines_change_nothing(
@@ -75,7 +73,7 @@ def test_blocks_of_few_lines_change_nothing(
 
 
 @pytest.mark.long
-@settings(max_examples=10_000, deadline=None)
+@settings(max_examples=10_000)
 @given(bodies, st.sampled_from([1, 7, 64, 8_000_000]))
 def test_very_many_records_have_their_true_places_and_cells(body: bytes, block_bytes: int) -> None:
     assert_read_as_slowly(body, block_bytes)

@@ -45,7 +45,7 @@ def contract_for(width: int, delimiter: str) -> Any:
     return contract_of(*names, missingValues=[], dialect={"delimiter": delimiter})
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.data(), st.sampled_from(DELIMITERS), st.sampled_from([1, 30, 8_000_000]))
 def test_a_table_is_read_back_as_it_was(data: Any, delimiter: str, block_bytes: int) -> None:
     table = data.draw(tables)
@@ -96,7 +96,7 @@ FAULTY = [
 ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.one_of(st.just((GOOD, [])), st.sampled_from(FAULTY)), min_size=1, max_size=25),
     st.sampled_from([b"\n", b"\r\n", b"\r"]),
@@ -118,7 +118,7 @@ def test_every_row_with_a_fault_rejects_only_itself(
 
 
 @pytest.mark.long
-@settings(max_examples=5_000, deadline=None)
+@settings(max_examples=5_000)
 @given(st.data(), st.sampled_from(DELIMITERS), st.sampled_from([1, 30, 8_000_000]))
 def test_very_many_tables_are_read_back_as_they_were(
     data: Any, delimiter: str, block_bytes: int
@@ -131,7 +131,7 @@ def test_very_many_tables_are_read_back_as_they_were(
     assert [list(row.values()) for row in result.data] == table
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data(), st.booleans(), st.sampled_from([None, "\\"]))
 def test_dialects_that_are_not_plain_read_plain_texts_the_same(
     data: Any, skip_initial_space: bool, escape: Any

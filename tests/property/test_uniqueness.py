@@ -30,9 +30,7 @@ def repeated(values: list[str]) -> Iterator[tuple[int, str]]:
             yield row, f'constraint "unique" is true, and row {first[value]} has the same'
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(keys, st.sampled_from([1, 30, 300, 8_000_000]))
 def test_repeated_keys_are_found_with_the_row_that_had_them_first(
     values: list[str], block_bytes: int

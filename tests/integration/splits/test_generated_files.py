@@ -113,21 +113,21 @@ _PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 _CHECKS = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large)
 
 
-@settings(max_examples=8, deadline=None, phases=_PHASES, suppress_health_check=_CHECKS)
+@settings(max_examples=8, phases=_PHASES, suppress_health_check=_CHECKS)
 @given(file=files(cells=ANY, most=60), size=st.sampled_from([KIB, 1700, 3 * KIB]))
 def test_any_file(s3: S3Client, whole: Steps, in_splits: InSplits, file: File, size: int) -> None:
     assert_the_same(s3, whole, in_splits(size), file)
 
 
 @pytest.mark.long
-@settings(max_examples=400, deadline=None, phases=_PHASES, suppress_health_check=_CHECKS)
+@settings(max_examples=400, phases=_PHASES, suppress_health_check=_CHECKS)
 @given(file=files(cells=ANY, most=200), size=st.integers(KIB, 8 * KIB))
 def test_many_files(s3: S3Client, whole: Steps, in_splits: InSplits, file: File, size: int) -> None:
     assert_the_same(s3, whole, in_splits(size), file)
 
 
 @pytest.mark.long
-@settings(max_examples=200, deadline=None, phases=_PHASES, suppress_health_check=_CHECKS)
+@settings(max_examples=200, phases=_PHASES, suppress_health_check=_CHECKS)
 @given(file=files(cells=ORDINARY, most=300), size=st.integers(KIB, 3 * KIB))
 def test_many_ordinary_files(
     s3: S3Client, whole: Steps, in_splits: InSplits, file: File, size: int

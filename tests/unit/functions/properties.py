@@ -2,5 +2,4 @@
 
 from hypothesis import settings
 
-# No deadline: a busy machine is no defect.
-quickly = settings(max_examples=50, deadline=None)
+quickly = settings(max_examples=50)

@@ -74,7 +74,7 @@ def crossings(layout: Layout) -> Iterator[tuple[str, str, str]]:
                     yield line.way.source, line.way.target, name
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(definitions())
 def test_any_state_machine_is_drawn_without_overlaps(definition: dict[str, Any]) -> None:
     graph = read_graph(definition)
