@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "accept_any_text",
+    "counted",
     "echo",
     "echo_json",
     "echo_json_text",
@@ -51,6 +52,11 @@ def echo_json_text(text: str) -> None:
     """Print a JSON text unchanged, except for line ends and invisible characters."""
     for line in visible_json(text).rstrip("\n").split("\n"):
         click.echo(line)
+
+
+def counted(number: int, one: str, several: str) -> str:
+    """A number with what it counts: `1 file`, `2 files`."""
+    return f"{number:,} {one if number == 1 else several}"
 
 
 def shortened(text: str, most: int) -> str:

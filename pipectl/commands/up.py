@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipectl.client.loading import check_folder, load_folder
 from pipectl.client.stack_choice import Stack
 from pipectl.client.state_file import STATE_FILE, STATE_FOLDER, RunningStack
 from pipectl.console.server import DEFAULT_PORT as DEFAULT_CONSOLE_PORT
@@ -27,7 +28,7 @@ from pipectl.options import (
     port_option,
     template_option,
 )
-from pipectl.output import echo
+from pipectl.output import counted, echo
 from pipectl.signals import ending_signals
 
 if TYPE_CHECKING:
@@ -60,6 +61,20 @@ _TICK = 0.5
     help="File in which the stack's endpoint is recorded for other commands.  [default:"
     " .pipectl/embedded.json]",
 )
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Folder in which the stack's contents are kept: objects, table items, executions and"
+    " messages. The next `up` with it goes on from there. Without it, they are deleted at the end.",
+)
+@click.option(
+    "--load",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="DIR",
+    help="Folder whose contracts/<dataset>.json and raw/<dataset>/... are uploaded at the start."
+    " Files that are there already are left alone.",
+)
 @port_option("--console-port", DEFAULT_CONSOLE_PORT, "console")
 @click.option("--console/--no-console", default=True, help="Serve the console.  [default: yes]")
 @concurrency_option
@@ -72,6 +87,8 @@ def command(
     console: bool,
     time_factor: float,
     state_file: Path,
+    data: Path | None,
+    load: Path | None,
     concurrency: int | None,
     parameters: Mapping[str, str],
     template: Path,
@@ -93,6 +110,8 @@ def command(
             f"A stack is already running at {running.endpoint} (process {running.pid}). Stop it"
             " first, or use another --state-file."
         )
+    if load is not None:
+        check_folder(load)
     ending = ending_signals()
     log_folder = state_file.parent / "logs" if state_file != STATE_FILE else STATE_FOLDER / "logs"
     stack = EmbeddedStack(
@@ -102,6 +121,7 @@ def command(
         time_factor=time_factor,
         concurrency=concurrency,
         log_folder=log_folder,
+        data=data,
     )
     _say("Starting the embedded AWS ...", err=True)
     with (
@@ -109,11 +129,13 @@ def command(
         _announced(stack, state_file, REGION, STACK_NAME),
         _console(stack, console_port if console else None, state_file) as url,
     ):
-        _explain(stack, url)
+        _explain(stack, url, data)
         # In a separate thread: with thousands of executions, one look takes longer than anyone
         # waits after Ctrl-C.
         reporting = threading.Thread(target=_report_executions, args=(stack, ending), daemon=True)
         reporting.start()
+        if load is not None:
+            _load(stack, load, ending)
         ending.wait()
     # The stack is closed, so its calls fail.
     reporting.join(timeout=_TICK)
@@ -175,7 +197,19 @@ def _console(stack: EmbeddedStack, port: int | None, state_file: Path) -> Iterat
         yield address
 
 
-def _explain(stack: EmbeddedStack, console: str | None) -> None:
+def _load(stack: EmbeddedStack, folder: Path, ending: threading.Event) -> None:
+    """Upload the contracts and files of a folder."""
+    loaded = load_folder(stack.deployment, folder, ending.is_set)
+    for path, reason in loaded.ignored:
+        _say(f"{path} is not loaded: {reason}", err=True)
+    unchanged = f"; {counted(loaded.unchanged, 'is', 'are')} there already" * bool(loaded.unchanged)
+    _say(
+        f"Loaded from {folder}: {counted(loaded.contracts, 'contract', 'contracts')} and"
+        f" {counted(loaded.files, 'file', 'files')}{unchanged}."
+    )
+
+
+def _explain(stack: EmbeddedStack, console: str | None, data: Path | None) -> None:
     endpoint, outputs = stack.deployment.endpoint, stack.deployment.outputs
     lines = [f"{'Console':<15} {console}", ""] if console else []
     lines += [f"{'Endpoint':<15} {endpoint}"]
@@ -185,9 +219,32 @@ def _explain(stack: EmbeddedStack, console: str | None) -> None:
         if output in outputs
     ]
     lines += [f"{'Function logs':<15} {stack.log_folder}", "", *aws_cli_lines(stack.deployment), ""]
-    lines += ["Ctrl-C stops it and deletes everything in it."]
+    if data is None:
+        lines += ["Ctrl-C stops it and deletes everything in it."]
+    else:
+        lines += _about_data(stack, data)
     for line in lines:
         _say(line)
+
+
+def _about_data(stack: EmbeddedStack, data: Path) -> list[str]:
+    """What the stack has started with, and where its contents are kept."""
+    restored = stack.restored
+    assert restored is not None  # noqa: S101  # the stack has the folder
+    lines = []
+    if restored.objects or restored.executions:
+        lines += [
+            f"Restored from {data}: {counted(restored.objects, 'object', 'objects')} and"
+            f" {counted(restored.executions, 'execution', 'executions')}."
+        ]
+    if restored.interrupted:
+        number = len(restored.interrupted)
+        lines += [
+            f"{counted(number, 'execution was', 'executions were')} running when the stack stopped,"
+            f" and {'is' if number == 1 else 'are'} aborted now. Continue with `pipectl rerun"
+            " --all`."
+        ]
+    return [*lines, f"Ctrl-C stops it. Everything in it is kept in {data}."]
 
 
 def aws_cli_lines(deployment: Deployment) -> list[str]:

@@ -17,6 +17,7 @@ from urllib.parse import parse_qs
 from pipectl.embedded.calls import Call, calls_of
 from pipectl.embedded.injected_faults import REFUSALS, STALE, InjectedFaults
 from pipectl.embedded.lambda_service import INVOKE_PATH, Answer, LambdaService, respond
+from pipectl.embedded.saving import Gate
 
 StartResponse = Callable[..., Any]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
@@ -36,8 +37,12 @@ _ONE_AT_A_TIME = ("dynamodb", "glue", "stepfunctions")
 class Gateway:
     """The WSGI application in front of moto."""
 
-    def __init__(self, moto: Application, service: LambdaService, faults: InjectedFaults) -> None:
+    def __init__(
+        self, moto: Application, service: LambdaService, faults: InjectedFaults, gate: Gate
+    ) -> None:
+        """Requests that change something pass the `gate`."""
         self._moto = moto
+        self._gate = gate
         self._lambda = service
         self._faults = faults
         self._locks = {name: threading.Lock() for name in _ONE_AT_A_TIME}
@@ -81,12 +86,26 @@ class Gateway:
         stale = injected is not None and injected.kind == STALE and target in self.earlier
         if injected is not None and not stale:
             return respond(_refusal(service, injected.kind), start_response)
+        with self._gate.request(action) as is_open:
+            if not is_open:
+                return respond(_CLOSING, start_response)
+            return self._answer(target, service, environ, start_response, stale=stale)
+
+    def _answer(
+        self,
+        target: str,
+        service: str,
+        environ: dict[str, Any],
+        start_response: StartResponse,
+        *,
+        stale: bool,
+    ) -> Iterable[bytes]:
         answer = self._own_answer(target, environ)
         if answer is not None:
             return respond(answer, start_response)
         lock = self._locks.get(service)
         if lock is None:
-            return self._moto(environ, start_response)
+            return list(self._moto(environ, start_response))
         with lock:
             if target in self.amendments or stale:
                 return self._amended(target, environ, start_response, stale=stale)
@@ -156,6 +175,9 @@ _UNREADABLE = Answer(
         {"__type": "SerializationException", "message": "The body is not a JSON object."}
     ).encode(),
 )
+
+
+_CLOSING = Answer(503, b"{}")
 
 
 def _set_body(environ: dict[str, Any], body: bytes) -> None:

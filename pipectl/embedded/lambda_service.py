@@ -22,6 +22,7 @@ from urllib.parse import unquote
 from pipectl.embedded.concurrency import Concurrency, ThrottledError
 from pipectl.embedded.injected_faults import REFUSALS, InjectedFaults
 from pipectl.embedded.metrics import Recorder
+from pipectl.embedded.pending import PendingInvocations
 from pipectl.embedded.workers import Function, InvocationResult, Workers, WorkersClosedError
 from shared.job import iso
 
@@ -98,6 +99,8 @@ class LambdaService:
         self._concurrency = concurrency
         self._functions: dict[str, Function] = {}
         self._on_failure: dict[str, Callable[[str], object]] = {}
+        self.pending = PendingInvocations()
+        """The asynchronous invocations that have not ended."""
         self.metrics = Recorder()
         """Invocations, errors and throttles, as CloudWatch counts them."""
         # One per core, and at least two, so that a long invocation doesn't block the others.
@@ -179,8 +182,9 @@ class LambdaService:
         A failed invocation is repeated twice; a throttled one is retried for hours.
         """
         self._find(name_or_arn)
+        name = self.pending.add(name_or_arn, payload)
         thread = threading.Thread(
-            target=self._invoke_with_retries, args=(name_or_arn, payload), daemon=True
+            target=self._invoke_pending, args=(name, name_or_arn, payload), daemon=True
         )
         thread.start()
 
@@ -214,6 +218,11 @@ class LambdaService:
                 "ResourceNotFoundException",
                 f"Function not found: {name_or_arn}",
             ) from None
+
+    def _invoke_pending(self, name: str, name_or_arn: str, payload: bytes) -> None:
+        self._invoke_with_retries(name_or_arn, payload)
+        # Not if the thread ends with the stack: then the invocation is still pending.
+        self.pending.remove(name)
 
     def _invoke_with_retries(self, name_or_arn: str, payload: bytes) -> None:
         repeats = iter(ASYNC_RETRY_SECONDS)

@@ -6,6 +6,7 @@ other's backends. Functions also need a stack that keeps running while the test'
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import tempfile
@@ -56,12 +57,14 @@ class StackProcess:
         *,
         time_factor: float = 0,
         concurrency: int | None = None,
+        data: Path | None = None,
     ) -> None:
         """Prepare; `parameters` override the template's, the rest are options of `pipectl up`."""
         self._template = template
         self._parameters = dict(parameters or {})
         self._time_factor = time_factor
         self._concurrency = [] if concurrency is None else ["--concurrency", str(concurrency)]
+        self._data = [] if data is None else ["--data", str(data)]
         self._folder = tempfile.TemporaryDirectory(prefix="pipectl-stack-")
         self._problems = Path(self._folder.name) / "problems"
         self._process: subprocess.Popen[bytes] | None = None
@@ -88,6 +91,7 @@ class StackProcess:
                 *("--template", str(self._template), "--state-file", str(state_file)),
                 *("--time-factor", str(self._time_factor)),
                 *self._concurrency,
+                *self._data,
                 *(f"--parameter={name}={value}" for name, value in self._parameters.items()),
             ],
             cwd=PROJECT,
@@ -111,9 +115,16 @@ class StackProcess:
 
     def terminate(self) -> list[str]:
         """Send SIGTERM and wait for the end; returns what the stack has printed to stderr."""
+        return self._end(signal.SIGTERM)
+
+    def crash(self) -> None:
+        """End the process at once, as if the machine had stopped."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, how: signal.Signals) -> list[str]:
         if self._process is None:
             return []
-        self._process.terminate()
+        self._process.send_signal(how)
         try:
             self._process.wait(timeout=30)
         except subprocess.TimeoutExpired:

@@ -23,8 +23,10 @@ from pipectl.client.deployment import Deployment
 from pipectl.embedded import workers
 from pipectl.embedded.changes import Changes
 from pipectl.embedded.clock import StackClock
+from pipectl.embedded.data_folder import DataFolder
 from pipectl.embedded.guard import Guard, new_token
 from pipectl.embedded.injected_faults import InjectedFaults
+from pipectl.embedded.saving import Gate
 from pipectl.embedded.template import REGION, Template, Translation
 from pipectl.errors import PipectlError
 from pipectl.options import PROJECT
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from pipectl.embedded.gateway import Gateway
     from pipectl.embedded.lambda_service import LambdaService
     from pipectl.embedded.moto_patches.backends import RunningOrEnded
+    from pipectl.embedded.moto_patches.kept import Restored
     from pipectl.embedded.poller import Poller
     from pipectl.embedded.watch import Watch
 
@@ -61,6 +64,7 @@ class EmbeddedStack:
         time_factor: float = 1.0,
         concurrency: int | None = None,
         log_folder: Path | None = None,
+        data: Path | None = None,
     ) -> None:
         """Prepare; nothing is started yet.
 
@@ -68,8 +72,11 @@ class EmbeddedStack:
         failed message is redelivered; 0 removes them. `concurrency` is the account's limit of
         concurrent Lambda executions, beyond which invocations are throttled; None means no limit.
         `log_folder` gets one file per function with its output; by default it is a temporary
-        folder.
+        folder. `data` is the folder in which the stack's contents are kept, None for nowhere.
         """
+        self._data = data
+        self.restored: Restored | None = None
+        """What the stack has started with, if its contents are kept."""
         self._template_path = template
         self._parameters = dict(parameters or {})
         self._port = port
@@ -150,14 +157,17 @@ class EmbeddedStack:
         return [asdict(failure) for poller in self._pollers for failure in list(poller.failures)]
 
     def _start(self) -> None:
+        folder = None if self._data is None else DataFolder(self._data)
+        if folder is not None:
+            self._open.callback(folder.close)
         # In parallel: the fork server's imports, the translation, and moto's imports.
         workers.start_fork_server()
         translation = Translation(self._template_path, self._parameters)
         self._open.callback(translation.cancel)
         _import_moto()
-        self._serve(translation)
+        self._serve(translation, folder)
 
-    def _serve(self, translation: Translation) -> None:
+    def _serve(self, translation: Translation, folder: DataFolder | None) -> None:
         from pipectl.embedded.concurrency import Concurrency
         from pipectl.embedded.direct import DirectCalls
         from pipectl.embedded.gateway import Gateway
@@ -180,7 +190,8 @@ class EmbeddedStack:
         self._open.callback(pool.close)
         concurrency = Concurrency(self._concurrency)
         self._lambda = LambdaService(pool, self._clock.sleep, self.faults, concurrency)
-        gateway = Gateway(server.moto, self._lambda, self.faults)
+        gate = Gate()
+        gateway = Gateway(server.moto, self._lambda, self.faults, gate)
         for extension in (start_execution, redrive, message_move, update_table):
             extension.extend(gateway)
         self._add_controls(gateway)
@@ -192,13 +203,44 @@ class EmbeddedStack:
             endpoint=lambda service: _endpoint_of(service, server.endpoint),
             clock=self._clock,
             invoke=self._lambda.invoke_later,
-            changed=self.changes.note,
+            changed=lambda: self._changed(gate),
             serve=direct.serve,
         )
         self._open.enter_context(applied(settings))
         self.deployment = Deployment.embedded(server.endpoint, REGION, STACK_NAME)
         direct.serve(self.deployment.session)
         self._create(translation.result())
+        if folder is not None:
+            self._restore(folder)
+        for poller in self._pollers:
+            poller.start()
+            self._open.callback(poller.stop)
+        if folder is not None:
+            self._keep(folder, gate)
+
+    def _changed(self, gate: Gate) -> None:
+        """Note that an execution has started or ended."""
+        self.changes.note()
+        gate.dirty.set()
+
+    def _restore(self, folder: DataFolder) -> None:
+        from pipectl.embedded.moto_patches import kept
+
+        self.restored = kept.restore(folder)
+
+    def _keep(self, folder: DataFolder, gate: Gate) -> None:
+        """Save the contents from now on, and go on with what had not ended."""
+        from pipectl.embedded.moto_patches import kept
+        from pipectl.embedded.saving import Saver
+
+        assert self.restored is not None  # noqa: S101  # the caller restored it
+        self._lambda.pending.changed = gate.dirty.set
+        for function, payload in self.restored.pending:
+            self._lambda.invoke_later(function, payload)
+        saver = Saver(folder, gate, lambda: kept.listed(self._lambda.pending))
+        saver.start()
+        self._open.callback(saver.stop)
+        self.restored.report_interrupted()
 
     def _create(self, template: Template) -> None:
         from pipectl.embedded import apply
@@ -230,9 +272,6 @@ class EmbeddedStack:
             )
             for source in stack.event_sources()
         ]
-        for poller in self._pollers:
-            poller.start()
-            self._open.callback(poller.stop)
 
     def _sender_to(self, queue_url: str) -> Callable[[str], object]:
         from botocore.exceptions import EndpointConnectionError

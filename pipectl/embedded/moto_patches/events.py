@@ -6,7 +6,6 @@ rules reach Lambda functions, and executions report their status to EventBridge.
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 import threading
@@ -32,9 +31,36 @@ from pipectl.embedded.moto_patches.table import PatchSettings, replaces
 
 # S3
 
-# Later writes of a key have greater sequencers, compared as text. The clock sets the start, so that
-# this is also true across stacks.
-_SEQUENCE = itertools.count(time.time_ns())
+
+class _Sequence:
+    """Numbers that only grow. The clock sets the start, so that they grow across stacks too."""
+
+    def __init__(self) -> None:
+        self.last = time.time_ns()
+        self._lock = threading.Lock()
+
+    def next(self) -> int:
+        with self._lock:
+            self.last += 1
+            return self.last
+
+    def continue_after(self, last: int) -> None:
+        with self._lock:
+            self.last = max(self.last, last)
+
+
+# Later writes of a key have greater sequencers, compared as text.
+_SEQUENCE = _Sequence()
+
+
+def last_sequencer() -> int:
+    """The number of the newest sequencer."""
+    return _SEQUENCE.last
+
+
+def continue_sequence(last: int) -> None:
+    """Make all sequencers from now on greater than this one, even if the clock was set back."""
+    _SEQUENCE.continue_after(last)
 
 
 @replaces(notifications, "_get_s3_event", "19e8d7b8527a")
@@ -47,7 +73,7 @@ def _complete_s3_event(original: Callable[..., dict[str, Any]], _settings: Patch
             described = record["s3"]["object"]
             if bucket.is_versioned:
                 described["versionId"] = key.version_id
-            described["sequencer"] = f"{next(_SEQUENCE):016X}"
+            described["sequencer"] = f"{_SEQUENCE.next():016X}"
         return event
 
     return event_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from pipectl.embedded.moto_patches import all_patches, events, table
+from pipectl.embedded.data_folder import DataFolder, Name
+from pipectl.embedded.moto_patches import all_patches, backends, events, kept, table
+from pipectl.errors import PipectlError
 
 PIPECTL = Path(__file__).parents[3] / "pipectl"
 PATCHES = PIPECTL / "embedded" / "moto_patches"
@@ -97,3 +100,26 @@ def test_only_the_patches_import_moto() -> None:
 def test_variables_of_an_input_template_become_json(template: str, result: str) -> None:
     values = {"text": 'x "y"', "number": 7, "list": [1], "none": None}
     assert events.filled(template, values) == result
+
+
+@pytest.mark.parametrize(
+    ("name", "document", "missing"),
+    [
+        (Name("object", '["photos", "a.jpg"]'), [], "the bucket photos"),
+        (Name("queue", "letters"), [{"id": "1"}], "letters"),
+        (Name("item", '["people", {}]'), {}, "the table people"),
+        (
+            Name("execution", "arn:1"),
+            {"number": 0, "machine": "arn:machine"},
+            "the state machine arn:machine",
+        ),
+    ],
+)
+def test_data_of_another_stack_is_refused(
+    tmp_path: Path, name: Name, document: Any, missing: str
+) -> None:
+    folder = DataFolder(tmp_path)
+    folder.save({name: json.dumps(document)}, {})
+    with backends.empty_backends(), pytest.raises(PipectlError, match=f"with {missing}, which"):
+        kept.restore(folder)
+    folder.close()
