@@ -7,11 +7,14 @@ success with the same bytes, and nothing is notified twice.
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import pytest
 
+from shared.executions import attempt_name
 from shared.steps import RETRIES
 from tests.end_to_end.pipeline import Outcome, Pipeline
 from tests.end_to_end.samples import expected, orders
@@ -159,6 +162,98 @@ def test_a_version_that_fails_is_superseded_by_the_next(pipeline: Pipeline, stat
     statuses = [n["attributes"]["status"] for n in pipeline.notifications(failed.file_id)]
     assert statuses[0] == ("succeeded" if state == "ArchiveSource" else "failed")
     assert statuses[-1] == "superseded"
+
+
+# A row in each split is wrong, and in a file that is not split a second one repeats a key.
+TO_CORRECT = b"id,n\n1,1\n2,2\n2,3\n3,x\n"
+CORRECTED = b"_row,id,n\n3,4,3\n4,3,4\n"
+LARGE_ROWS = 12_000  # two splits
+LARGE_TO_CORRECT = b"id,n\n" + b"".join(
+    b"%d,%s\n" % (row, b"x" if row in {3, LARGE_ROWS} else b"%d" % row)
+    for row in range(1, LARGE_ROWS + 1)
+)
+LARGE_CORRECTED = b"_row,id,n\n3,3,3\n%d,%d,%d\n" % ((LARGE_ROWS,) * 3)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("state", FUNCTIONS)
+def test_a_correction_that_fails_is_completed_by_a_redrive(pipeline: Pipeline, state: str) -> None:
+    in_splits = state.endswith("Splits")
+    fields = [{"name": "id", "type": "integer"}, {"name": "n", "type": "integer"}]
+    # A file whose contract has a key is processed as one split.
+    schema = {"fields": fields} | ({} if in_splits else {"primaryKey": ["id"]})
+    contract = {"schema": schema, "pipeline": {"maxRejectPercent": 50}}
+    dataset = f"corrected-{state.lower()}"
+    pipeline.put_contract(dataset, contract)
+    before = pipeline.run(LARGE_TO_CORRECT if in_splits else TO_CORRECT, dataset=dataset)
+    assert before.execution.status == "succeeded"
+    assert before.item["error_count"] == 2
+
+    pipeline.stack.add_fault(f"data-pipeline-{FUNCTIONS[state]}-dev", "SourceChanged")
+    failed = pipeline.correct(before, LARGE_CORRECTED if in_splits else CORRECTED)
+
+    attempt = attempt_name(before.file_id, 2)
+    assert (failed.execution.name, failed.execution.status) == (attempt, "failed")
+    assert failed.run.failure is not None
+    assert failed.run.failure.code == "SourceChanged"
+    # The item keeps the first attempt's success until the second has recorded its own.
+    recorded = state in {"Notify", "ArchiveSource"}
+    item = failed.item["status"], failed.item["attempt"]
+    assert item == (("failed", 2) if recorded else ("succeeded", 1))
+    assert _history(failed) == ["succeeded", "failed"]
+    notified = 2 if state == "ArchiveSource" else 1
+    assert _notified(pipeline, failed) == Counter(succeeded=notified, failed=1)
+    assert len(pipeline.dead_letters(before.file_id)) == 1
+    published = state in {"Summarize", "RecordMetadata", "Notify", "ArchiveSource"}
+    assert (_records(pipeline, dataset) == _records_of(before)) is not published
+
+    outcome = pipeline.redrive(failed)
+
+    assert outcome.execution.status == "succeeded"
+    assert (outcome.item["status"], outcome.item["attempt"]) == ("succeeded", 2)
+    assert outcome.item["corrected_count"] == 2
+    assert "error" not in outcome.item
+    kept = _records_of(before)
+    added = [(3, 3, 3), (LARGE_ROWS,) * 3] if in_splits else [(3, 4, 3), (4, 3, 4)]
+    assert _records_of(outcome) == _records(pipeline, dataset) == sorted(kept + added)
+    keys = [key for _, key, _ in _records_of(outcome)]
+    assert len(set(keys)) == len(keys)
+    assert pipeline.stack.output_keys(f"rejected/{dataset}/") == []
+    applied = outcome.output("corrections/", ".applied.jsonl").splitlines()
+    audit = [(one["row"], one["executions"]) for one in map(json.loads, applied)]
+    assert audit == [(row, [attempt]) for row, _, _ in added]
+    assert outcome.published("corrections/") == [
+        f"corrections/{dataset}/{before.file_id}.applied.jsonl"
+    ]
+    assert _history(outcome) == ["succeeded", "failed", "succeeded"]
+    assert _notified(pipeline, outcome) == Counter(succeeded=2, failed=1)
+
+
+def _history(outcome: Outcome) -> list[str]:
+    """The outcomes that the file's item lists, in order."""
+    entries = sorted(outcome.item["history"].values(), key=lambda one: one["recorded_at"])
+    return [entry["status"] for entry in entries]
+
+
+def _notified(pipeline: Pipeline, outcome: Outcome) -> Counter[str]:
+    """How many notifications there are about a file, by status."""
+    return Counter(n["attributes"]["status"] for n in pipeline.notifications(outcome.file_id))
+
+
+def _records(pipeline: Pipeline, dataset: str) -> list[tuple[int, int, int]]:
+    """Row, id and n of each record of the dataset's one file, as readers see them."""
+    [key] = pipeline.stack.output_keys(f"processed/{dataset}/")
+    return _read(pipeline.stack.output(key))
+
+
+def _records_of(outcome: Outcome) -> list[tuple[int, int, int]]:
+    """Row, id and n of each record that a file's execution left."""
+    return _read(outcome.output("processed/", ".jsonl"))
+
+
+def _read(output: bytes) -> list[tuple[int, int, int]]:
+    lines = map(json.loads, output.splitlines())
+    return [(line["original_row"], line["data"]["id"], line["data"]["n"]) for line in lines]
 
 
 LANE = {
