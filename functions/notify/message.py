@@ -1,4 +1,4 @@
-"""What the channels send of an outcome document: an e-mail, an SNS message, an event."""
+"""The forms in which channels send an outcome document: an e-mail, an SNS message, an event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The outcome document: what became of a file, as every channel reports it.
+"""The outcome document: the result of a file, as every channel reports it.
 
 It is the machine part of the SNS message, the detail of the EventBridge event and the webhook's
 `notification`; the e-mail is written from it. `docs/schemas/outcome.schema.json` describes it. It

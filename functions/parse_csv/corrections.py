@@ -37,7 +37,7 @@ class AppliedCorrections:
 
 @dataclass(frozen=True)
 class _Base:
-    """What is corrected: the keys of the rows as written, and of the sum of earlier corrections."""
+    """The keys of the rows to correct, and of the sum of all earlier corrections."""
 
     generated: tuple[str, ...]
     applied: str | None
@@ -85,12 +85,12 @@ def _base(task: Task, bucket: str, published: Location | None) -> _Base:
 
 
 def _base_of(failed: keys.Work, task: Task, bucket: str) -> _Base:
-    """What the rejected rows of a failed execution are, or what it should have corrected."""
+    """The rejected rows of a failed execution, or the rows that it should have corrected."""
     document = storage.read_optional_document(bucket, failed.corrections)
     remembered = _Base(tuple(document["generated"]), document["applied"]) if document else _NOTHING
     upload = task.job.corrections
     if document and upload and document["upload"] == asdict(upload):
-        # The same corrections again: those of the failed execution count for nothing.
+        # The same corrections again: those of the failed execution are ignored.
         return remembered
     found = [one.key for one in storage.list_objects(bucket, failed.parts)]
     parts = tuple(key for key in found if key.endswith(f".{_PART}"))
@@ -101,7 +101,7 @@ def _base_of(failed: keys.Work, task: Task, bucket: str) -> _Base:
 
 
 def _remember(task: Task, bucket: str, base: _Base) -> None:
-    """Keep what is corrected, for an attempt that follows if this one fails."""
+    """Save the keys of the rows to correct, for the next attempt if this one fails."""
     upload = task.job.corrections
     document: dict[str, Any] = asdict(base) | {"upload": asdict(upload) if upload else None}
     storage.write_document(bucket, task.work.corrections, document)

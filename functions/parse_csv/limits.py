@@ -1,4 +1,4 @@
-"""How large a split can be so that one Transform finishes before its timeout."""
+"""The size of a split that one Transform finishes before its timeout."""
 
 from __future__ import annotations
 

@@ -118,9 +118,9 @@ def outcome_of(
 def next_item(before: Item | None, outcome: Outcome) -> Item:
     """The item after the outcome. If another execution's outcome is kept, only the history grows.
 
-    The rules: an execution may always update its own outcome. A success, of whichever attempt, is
-    never replaced by another execution's failure, only by the success of an execution that started
-    later, or if that one found the output of a later version. A superseded file is not replaced by
+    The rules: an execution can always update its own outcome. A success of any attempt is never
+    replaced by another execution's failure, but by the success of an execution that started later,
+    or if that one found the output of a later version. A superseded file is not replaced by
     a failure either, because it needs no further action. Of two outcomes of one status, that of the
     execution that started later is kept.
 

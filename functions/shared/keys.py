@@ -114,11 +114,11 @@ def key_id(bucket: str, key: str) -> str:
 
 
 def output_path(bucket: str, source_key: str, suffixes: Iterable[str]) -> str:
-    """The name of a file's output below its dataset: one for each key, whatever the version.
+    """The name of a file's output below its dataset: one for each key and all its versions.
 
     It is the key below the dataset's folder. In the dataset `default` it is the key below `raw/`,
     because that dataset also has the files that are in no folder. So no two keys share an output.
-    A name that S3 or a query engine would not take is replaced by the key's ID: one that makes a
+    A name that S3 or a query engine would not accept is replaced by the key's ID: one that makes a
     key of more than `MAX_KEY_BYTES`, or has a part that is empty, hidden (Athena and Spark skip
     names that begin with `_` or `.`) or contains control characters. `suffixes` are those of all
     output formats.

@@ -15,13 +15,13 @@ from shared.text import is_printable, printable
 ELLIPSIS = "\u2026"
 _VOID = frozenset({"meta"})
 _DRAWN = frozenset({"rect", "path", "line", "circle"})
-# HTML lets their end tags out, which makes large tables a third smaller.
+# HTML allows their end tags to be left out, which makes large tables a third smaller.
 # https://html.spec.whatwg.org/multipage/syntax.html#optional-tags
 _OPTIONAL_END = frozenset({"td", "th", "tr", "tbody", "thead", "dt", "dd", "li"})
 
 
 class Html(str):
-    """Text that is HTML already."""
+    """Text that is already HTML."""
 
     __slots__ = ()
 
@@ -91,7 +91,7 @@ def _written(child: Child) -> str:
 
 
 def _visible(text: str) -> str:
-    """The text, escaped, with an escape of its own style for each character nobody could see."""
+    """The text, escaped, with a styled escape for each invisible character."""
     if printable(text) == text:
         return html.escape(text)
     return "".join(

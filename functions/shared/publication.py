@@ -28,7 +28,7 @@ class Published:
 
 
 def look(bucket: str, key: str) -> Published | None:
-    """What is published at the key now, or None."""
+    """The object that is published at the key now, or None."""
     found = storage.find_with_metadata(bucket, key)
     if found is None:
         return None
@@ -101,7 +101,7 @@ def remove_below(bucket: str, key: str, rank: Rank | None) -> None:
         try:
             storage.delete_unchanged(there.location)
         except ObjectChanged:
-            return  # it was replaced in the meantime, by a rank that is its own business
+            return  # it was replaced in the meantime; the new object is not compared
 
 
 def _unless_higher(

@@ -1,4 +1,4 @@
-"""What helps against each error: the registry of error names and their remedies."""
+"""The remedy for each error: the registry of error names."""
 
 from __future__ import annotations
 

@@ -262,7 +262,7 @@ def write_document(bucket: str, key: str, document: Any, *, indent: int | None =
 
 
 def update_document(bucket: str, key: str, change: Callable[[Any], Any]) -> bool:
-    """Replace a JSON document by what `change` makes of it; of None if there is none.
+    """Replace a JSON document by the result of `change`, which gets None if there is none.
 
     Returns whether it was written. If others change it at the same time, it is tried a few times,
     and then left as it is: only for documents that may lack an update.

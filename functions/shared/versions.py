@@ -62,7 +62,7 @@ class Rank:
 
     @classmethod
     def of(cls, source: Source, execution: Execution) -> Self:
-        """The rank of what this execution makes from this version."""
+        """The rank of this execution's output from this version."""
         return cls(
             source.file_id,
             source.sequencer,
@@ -102,5 +102,5 @@ class Rank:
         return {"sequencer": self.sequencer, "uploaded_at": self.uploaded_at}
 
     def to_document(self) -> dict[str, str]:
-        """What the state document says of the output that superseded another one."""
+        """The output that superseded another one, as the state document records it."""
         return {"file_id": self.file_id, "execution": self.execution}

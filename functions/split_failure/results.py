@@ -1,4 +1,4 @@
-"""Reads what a Distributed Map's ResultWriter reports about the executions of its splits.
+"""Reads the report of a Distributed Map's ResultWriter about the executions of its splits.
 
 Each Map Run has its own folder, `<prefix>/<map run id>/`. Nothing else identifies the Map Run: a
 child's ARN is `execution:<state machine>/<label>:<uuid>`.

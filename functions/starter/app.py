@@ -71,9 +71,10 @@ class UnstartedRecords(Exception):
 
 
 def _handle(record: SQSRecord, *, settings: Settings) -> None:
-    """Start what one message asks for, or set the message aside; raises if it must come again.
+    """Start a message's executions, or move it to the dead-letter queue.
 
-    When it comes again, executions that were started are recognised as duplicates.
+    Raises the error if the message is to be delivered again.
+    After a redelivery, executions that were started are recognised as duplicates.
     """
     receives = record.attributes.approximate_receive_count
     log = {"message_id": record.message_id, "receives": receives}

@@ -45,7 +45,7 @@ class UnknownFile(Exception):
 
 @dataclass(frozen=True)
 class Launched:
-    """What a request led to: the outcome, and the attempt."""
+    """The result of a request: its outcome, and the attempt."""
 
     outcome: Launch
     job: Job
@@ -167,10 +167,10 @@ def _correct(job: Job, state_machine_arn: str, item: Item | None, *, again: bool
 def _is_done(
     request: Replay, job: Job, described: DescribeExecutionOutputTypeDef, item: Item | None
 ) -> bool:
-    """Whether an attempt as it is described leaves nothing to be done.
+    """Whether the described attempt leaves nothing to be done.
 
     DescribeExecution is eventually consistent: just after a failure, which is when a replay comes,
-    it may still show the attempt running. Raises `TransientError` where something else says that
+    it may still show the attempt running. Raises `TransientError` if there is other evidence that
     this run of it has failed: the request itself, the metadata item, or StartExecution, which
     refuses the name of a running execution only where the input is another one.
     """

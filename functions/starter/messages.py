@@ -182,5 +182,5 @@ def _check_place(bucket: str, key: str, input_bucket: str) -> None:
 
 
 def _what(error: Exception) -> str:
-    """What is malformed, without quoting the message; a KeyError names the missing field."""
+    """The malformed part, without quoting the message; a KeyError names the missing field."""
     return f"{error} is missing" if isinstance(error, KeyError) else type(error).__name__

@@ -134,7 +134,7 @@ def _summary(
 
 
 def _usual(bucket: str, key: str, dataset: str, entry: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The file compared with earlier ones: as it was when this execution first came here."""
+    """The comparison with earlier files, as it was when this execution first made it."""
     before = storage.read_optional_document(bucket, key)
     if before and before["generated_at"] == entry["generated_at"] and "usual" in before:
         found: dict[str, Any] | None = before["usual"]

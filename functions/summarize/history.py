@@ -1,4 +1,4 @@
-"""What is usual in a dataset: the key figures of its last files, and a file compared with them.
+"""The key figures of a dataset's last files, and the comparison of a file with them.
 
 The history is one small object for each dataset. It serves the comparison in the report, and the
 check of the dataset's freshness. An entry that is lost when many files are summarized at once does
@@ -14,7 +14,7 @@ from typing import Any
 
 KEPT_FILES = 20
 _MOST_FIELDS = 300
-"""Fields whose nulls are kept, so that the object stays small whatever the files."""
+"""Fields whose nulls are kept, so that the object stays small for any files."""
 _NAME_CHARACTERS = 200
 
 Entry = Mapping[str, Any]
@@ -95,5 +95,5 @@ def _figures(value: float, others: Sequence[float]) -> dict[str, float]:
 
 
 def _rate(part: int, whole: int) -> float:
-    """In percent, with two decimals; 0 of nothing."""
+    """A rate in percent, with two decimals; 0 if there are no values."""
     return round(part / max(whole, 1) * 100, 2)

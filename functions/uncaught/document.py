@@ -23,7 +23,7 @@ def last_document(events: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
 
 
 def left_undone(document: Mapping[str, Any], execution: Mapping[str, Any]) -> list[str]:
-    """The parts of the failure lane that were not done for the execution's current run."""
+    """The parts of the failure lane that have yet to be done for the execution's current run."""
     failure = _present_failure(document, execution)
     return [part for part in LANE if part not in failure or "Error" in failure[part]]
 

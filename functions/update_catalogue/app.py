@@ -31,7 +31,7 @@ class Settings:
 def handler(task: Task) -> dict[str, Any]:
     """Make the tables that are missing, and add the columns that they lack.
 
-    Returns the database, the table, what was done with it, and what the table can't follow in the
+    Returns the database, the table, the change that was made, and the differences from the
     contract. Raises `TransientError` or `InternalError` if Glue doesn't answer as expected; the
     workflow then records the error as the step's result, and the file succeeds.
     """

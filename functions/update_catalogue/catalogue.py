@@ -1,4 +1,4 @@
-"""Makes and extends tables in the Glue Data Catalog, beside others who do the same."""
+"""Makes and extends tables in the Glue Data Catalog, while other executions do the same."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TRIES = 5
 
 @dataclass(frozen=True)
 class Updated:
-    """What was done with a table, and what of the contract it doesn't follow."""
+    """The change that was made to a table, and how the table differs from the contract."""
 
     action: Action
     problems: list[str]

@@ -9,7 +9,7 @@ from typing import Any
 
 from shared.text import exact_json, for_chat, printable
 
-# Only this becomes a link. An execution that was started by hand has a name of somebody's choice.
+# Only this becomes a link. An execution that was started by hand can have any name.
 _CONSOLE_PAGE = re.compile(
     r"https://[a-z0-9.-]+/states/home\?region=[a-z0-9-]+#/v2/executions/details/[\w:-]+", re.ASCII
 )

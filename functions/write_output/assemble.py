@@ -1,4 +1,4 @@
-"""Puts the parts of a file's splits together, in the way of their format."""
+"""Puts the parts of a file's splits together, as their format requires."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tabular.writing.output_format import Assembler, Excerpt, OutputFormat
 
 
 def assemble(parts: Sequence[Location], output_format: OutputFormat) -> list[Location | bytes]:
-    """What makes up the output, one after the other: the parts, and what the format adds to them.
+    """The pieces of the output, in order: the parts, and the bytes that the format adds to them.
 
     A single part is an output already. Raises `InternalError` if the parts can't be put together,
-    and `FileTooLarge` if what the format adds is too long.
+    and `FileTooLarge` if the added bytes are too many.
     """
     if len(parts) == 1 or output_format.load_assembler is None:
         return [*parts]

@@ -48,7 +48,7 @@ class AppliedCorrections:
         return cls(patches, document["count"], document["attempt"], document["published"])
 
     def to_document(self) -> dict[str, int]:
-        """What the outcome document says of them."""
+        """The corrections as the outcome document lists them."""
         return {"rows": self.rows, "attempt": self.attempt}
 
 
@@ -120,7 +120,7 @@ def publish(file: Publication, whole: WholeFile) -> dict[str, Any]:
 
 
 def clean_up(file: Publication) -> None:
-    """Remove what lower ranks have left beside the published output, after `HigherRank`.
+    """Remove objects of lower ranks beside the published output, after `HigherRank`.
 
     The highest rank's own rejected records came before its processed ones. So everything of a lower
     rank is of an execution that was overtaken, or interrupted, while it published.

@@ -21,7 +21,7 @@ DeadLetterKind = Literal["state_document", "s3_event", "failed_invocation", "unk
 # killed soon come back.
 _HELD_SECONDS = 120
 
-# What reading a malformed document raises.
+# Raised by reading a malformed document.
 UNREADABLE = (
     *(ArithmeticError, AttributeError, LookupError),
     *(RecursionError, TypeError, ValueError),

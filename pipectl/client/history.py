@@ -78,7 +78,7 @@ class Visit:
 
 @dataclass
 class Run:
-    """What an execution's history says: its visits of states, its end, and why it failed."""
+    """An execution's history: its visits of states, its end, and why it failed."""
 
     status: str
     visits: list[Visit] = field(default_factory=list)

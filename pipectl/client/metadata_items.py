@@ -1,4 +1,4 @@
-"""The items of the metadata table: one a file, read for many files at once."""
+"""The items of the metadata table: one for each file, read for many files at once."""
 
 from __future__ import annotations
 

@@ -25,9 +25,9 @@ _PIECE_BYTES = 1024 * 1024
 class Mirror:
     """A folder that has the outputs of a bucket under their keys.
 
-    Keys come from strangers. Whatever a key is, its file is inside the folder, and no two keys
-    share a file: a name that a file system would not take, or would take for another one, has a
-    digest in it. Examples are `..`, more than 255 bytes, and two names that differ in case only.
+    Keys come from strangers. Every file is inside the folder, and no two keys share a file: a name
+    that a file system would refuse, or confuse with another name, gets a digest. Examples are `..`,
+    more than 255 bytes, and two names that differ in case only.
     """
 
     def __init__(self, deployment: Deployment, folder: Path) -> None:
@@ -37,7 +37,7 @@ class Mirror:
         self._taken: dict[str, str] = {}
 
     def fetch(self, key: str | None) -> Path | None:
-        """Copy an object to its place in the folder; returns the path, or None without a key."""
+        """Copy an object to its path in the folder; returns the path, or None without a key."""
         if key is None:
             return None
         path = self.path(key)
@@ -53,7 +53,7 @@ class Mirror:
         self.path(key).unlink(missing_ok=True)
 
     def path(self, key: str) -> Path:
-        """The place of a key's file, the same one each time."""
+        """The path of a key's file, the same one each time."""
         parts: list[str] = []
         segments = key.split("/")
         for number, segment in enumerate(segments, 1):
@@ -65,7 +65,7 @@ class Mirror:
         return self._folder.joinpath(*parts)
 
     def _take(self, parts: list[str], owner: str) -> bool:
-        """Take the place for this beginning of a key, unless another one has it."""
+        """Reserve the path for this beginning of a key, unless another beginning has it."""
         place = unicodedata.normalize("NFC", "/".join(parts)).casefold()
         return self._taken.setdefault(place, owner) == owner
 

@@ -1,1 +1,1 @@
-"""One module a subcommand; each has a click command named `command`."""
+"""One module for each subcommand, with a click command named `command`."""

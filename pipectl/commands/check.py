@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tabular.file_names import IgnoredNames
 
 _DEFAULT_LIMIT = 1000
-# From this size on a file takes seconds, so its name is shown before.
+# From this size on, a file takes seconds, so its name is shown first.
 _TAKES_SECONDS_BYTES = 50 * 1024 * 1024
 _FORMATS = ("text", "json", "github", "sarif", "junit", "csv")
 

@@ -1,4 +1,4 @@
-"""Shows executions while they run: the list again and again, or the states of one as they end."""
+"""Shows executions while they run: the list, kept up to date, or the states of one as they end."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from pipectl.client.history import Run, Visit
 
 SECONDS = 2.0
-"""Between two looks: an execution takes a few seconds, and Step Functions limits the calls."""
+"""Seconds between two polls: an execution takes a few, and Step Functions limits the calls."""
 
 Row = Sequence[str]
 
 
 @contextmanager
 def until_interrupted() -> Iterator[threading.Event]:
-    """An event that Ctrl-C sets; what was being done is not interrupted."""
+    """An event that Ctrl-C sets, instead of interrupting what is being done."""
     ended = threading.Event()
     before = signal.signal(signal.SIGINT, lambda *_: ended.set())
     try:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT = 4560
 
-# Seconds between two looks at the executions, if there is something new.
+# Seconds between two polls of the executions, if there is something new.
 _TICK = 0.5
 
 
@@ -130,7 +130,7 @@ def command(
         _console(stack, console_port if console else None, state_file) as url,
     ):
         _explain(stack, url, data)
-        # In a separate thread: with thousands of executions, one look takes longer than anyone
+        # In a separate thread: with thousands of executions, one poll takes longer than anyone
         # waits after Ctrl-C.
         reporting = threading.Thread(target=_report_executions, args=(stack, ending), daemon=True)
         reporting.start()
@@ -140,7 +140,7 @@ def command(
     # The stack is closed, so its calls fail.
     reporting.join(timeout=_TICK)
     _say("Stopped.", err=True)
-    # Collecting what thousands of executions leave takes longer than everything else at the exit.
+    # Freeing the memory of thousands of executions takes longer than everything else at exit.
     gc.freeze()
 
 
@@ -297,7 +297,7 @@ _EXAMPLES = (
 class _Reporter:
     """Prints a line for each execution that has ended.
 
-    A problem with that is printed once. It never ends the stack.
+    An error is printed once and never ends the stack.
     """
 
     def __init__(self, executions: Executions | _Ended, ending: threading.Event) -> None:
@@ -308,7 +308,7 @@ class _Reporter:
         self._problem: str | None = None
 
     def look(self) -> None:
-        """Print the executions that have ended since the last look."""
+        """Print the executions that have ended since the last call."""
         try:
             for execution in reversed(list(self._until_the_end(self._executions.all()))):
                 self._report(execution)
@@ -329,7 +329,7 @@ class _Reporter:
             return
         # Before reading it, so that an unreadable execution doesn't hide those after it.
         self._reported.add(key)
-        # Only a failure is worth reading the whole history.
+        # Only a failure needs the whole history.
         failed = execution.status != "succeeded"
         failure = self._executions.run(execution).failure if failed else None
         why = f": {failure.code}: {failure.message}" if failure else ""
@@ -350,7 +350,7 @@ class _Ended:
         self._described: set[tuple[str, int]] = set()
 
     def all(self) -> Iterator[DescribedExecution]:
-        """Those that have ended since the last call, newest first."""
+        """The executions that have ended since the last call, newest first."""
         for execution in reversed(self._stack.executions()):
             key = (execution.arn, execution.redrive_count)
             if execution.status == "RUNNING" or key in self._described:

@@ -58,7 +58,7 @@ def _page(path: str, handler: Handler) -> Route:
 
 
 def _form(path: str, handler: FormHandler) -> Route:
-    """What a form of our own pages is sent to: it may change something."""
+    """The address that a form of our own pages is sent to: it may change something."""
 
     async def answer(request: Request) -> Response:
         async with request.form(
@@ -72,7 +72,7 @@ def _form(path: str, handler: FormHandler) -> Route:
 
 
 def _explained(request: Request, call: Callable[[], Response]) -> Response:
-    """The answer, or the page that says what is wrong and what to do."""
+    """The response, or a page that says what is wrong and what to do."""
     try:
         with explained():
             return call()
@@ -115,7 +115,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    text = f"{type(error).__name__}: the terminal in which the console runs shows where."
+    text = f"{type(error).__name__}: see the terminal in which the console runs."
     title = "This page can't be shown."
     return page(request, "message.html", 500, screen="", title=title, text=text, document=None)
 
@@ -146,4 +146,4 @@ ROUTES = (
     Route("/static/console.css", _css),
     Route("/static/{name}", _static),
 )
-"""All addresses. Whoever adds one chooses `_page` or `_form`; nothing else changes a stack."""
+"""All addresses. Each is a `_page` or a `_form`; only forms change a stack."""

@@ -1,4 +1,4 @@
-"""Corrections: the rejected rows as a CSV, and what corrected rows change before they are sent."""
+"""Corrections: download the rejected rows as CSV, preview corrected rows, and upload them."""
 
 from __future__ import annotations
 

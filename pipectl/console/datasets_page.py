@@ -155,12 +155,12 @@ class ReadContract:
 
     @property
     def digest(self) -> str:
-        """Names this version of the contract."""
+        """A digest of this version of the contract."""
         return digest_of(self.text.encode())
 
 
 def digest_of(text: bytes | None) -> str:
-    """Names a version of a contract; `none` if there is none."""
+    """A digest of a version of a contract; `none` if there is none."""
     return "none" if text is None else hashlib.sha256(text).hexdigest()
 
 
@@ -217,7 +217,7 @@ def _valid(name: str) -> str:
 
 
 def propose(request: Request, form: FormData) -> Response:
-    """Check a contract that was written into the page, and show what it changes."""
+    """Check the contract in the page's form, and show what it changes."""
     text = str(form.get("contract", "")).replace("\r\n", "\n").encode()
     return _proposal(request, text, notes=[])
 
@@ -242,7 +242,7 @@ def infer(request: Request, form: FormData) -> Response:
 
 
 def _notes(answer: Mapping[str, Any]) -> list[str]:
-    """What the draft leaves for a person to decide."""
+    """The notes on what a person must decide."""
     columns = (f"{one['name']}: {doubt}" for one in answer["columns"] for doubt in one["doubts"])
     return [*answer["doubts"], *columns]
 
@@ -275,7 +275,7 @@ def _proposal(request: Request, text: bytes, notes: Sequence[str]) -> Response:
 
 
 def push(request: Request, form: FormData) -> Response:
-    """Upload the contract, if it is still the answer to the one that the page has shown."""
+    """Upload the contract, unless the stack's contract has changed since the page was loaded."""
     console: Console = request.app.state.console
     name = _valid(str(request.path_params["dataset"]))
     text = str(form.get("contract", "")).replace("\r\n", "\n").encode()
@@ -283,12 +283,12 @@ def push(request: Request, form: FormData) -> Response:
     if read.contract is None:
         raise PipectlError(*(f"{path}: {message}" for path, message in read.problems))
     if digest_of(text) != form.get("checked"):
-        # Edited since: its changes were not shown yet.
+        # The text was edited, so its changes have not been shown yet.
         return _proposal(request, text, notes=[])
     if digest_of(contract_text(console.stack, name)) != form.get("replaces"):
         raise PipectlError(
-            "The contract in the stack has changed since this page was loaded. Check yours again:"
-            " the changes are others now."
+            "The contract in the stack has changed since this page was loaded."
+            " Check your contract again to see what it changes now."
         )
     with console.staging.scratch() as folder:
         path = Path(folder) / "contract.json"

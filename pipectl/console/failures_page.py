@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pipectl.console.state import Console
 
 MOST_FILES = 20
-"""Files shown of one group; the others are a filter away."""
+"""Maximum number of files shown in a group; the list of files can be filtered for the others."""
 MOST_LETTERS = 100
 _MOST_CANARIES = 100
 _BODY_CHARACTERS = 4000
@@ -46,7 +46,7 @@ class Group:
 
     @property
     def remedy(self) -> str:
-        """What helps: `upload`, or another word of the error's remedy."""
+        """The error's remedy, such as `upload`."""
         return self.files[0].remedy
 
     @property
@@ -167,7 +167,7 @@ def _options(given: Mapping[str, Any], *, dry_run: bool = False) -> RerunOptions
 
 
 def rerun(request: Request, form: Mapping[str, Any]) -> Response:
-    """Start the rerun of a group and show how it goes on."""
+    """Start the rerun of a group and show its progress."""
     console: Console = request.app.state.console
     options = _options(form)
     command = console.commands.line("rerun", "--all", *_narrowed(options))
@@ -176,11 +176,11 @@ def rerun(request: Request, form: Mapping[str, Any]) -> Response:
 
 
 def job(request: Request) -> Response:
-    """How a rerun goes on."""
+    """The progress of a rerun."""
     console: Console = request.app.state.console
     found = console.jobs.find(str(request.path_params["job"]))
     if found is None:
-        raise PipectlError("There is no such rerun: this console has been restarted since.")
+        raise PipectlError("There is no such rerun. The console may have been restarted.")
     return page(request, "job.html", screen="failures", job=found)
 
 

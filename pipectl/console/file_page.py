@@ -1,4 +1,4 @@
-"""File: one version of an object, its attempts, and what can be done about it."""
+"""File: one version of an object, its attempts, and the actions on it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from shared.executions import attempt_of
 if TYPE_CHECKING:
     from pipectl.console.state import Console
 
-# The error of a file whose rejected rows can be corrected although nothing was published.
+# After this error, rejected rows can be corrected although nothing was published.
 TOO_MANY_REJECTS = "TooManyRejects"
 VIEWS = ("graph", "timeline", "events")
 _CHUNK = 64 * 1024
@@ -57,7 +57,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Action:
-    """A button: what it does, its command, and why it can't be pressed, if so."""
+    """A button: what it does, its command, and why it is disabled, if it is."""
 
     name: str
     title: str
@@ -158,7 +158,7 @@ def _size(console: Console, bucket: str, key: str) -> int | None:
 
 
 def _notification(console: Console, found: ExecutionDetails) -> Mapping[str, Any] | None:
-    """The file's last notification as it was sent, or what its item says of it."""
+    """The file's last notification as it was sent, or the channels' ids from its item."""
     own = [one for one in console.notifications() if _is_about(one, found.source.file_id)]
     if own:
         return {**own[-1], "text": message_text(own[-1]["message"])}
@@ -198,7 +198,7 @@ def _actions(console: Console, found: ExecutionDetails) -> Iterator[Action]:
 
 
 def _without_execution(request: Request, target: Target, error: PipectlError) -> Response:
-    """What is known of a file whose executions are gone, or that has none yet."""
+    """The page of a file whose executions have expired, or that has none yet."""
     console: Console = request.app.state.console
     item = MetadataItems(console.stack).get([target.file_id] if target.file_id else [])
     known = item.get(target.file_id or "")

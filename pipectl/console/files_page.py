@@ -1,4 +1,4 @@
-"""Files: what was uploaded, newest first, and the state that each file is in."""
+"""Files: all uploads, newest first, with the state of each."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GROUPS = {
 
 @dataclass(frozen=True)
 class FileFilter:
-    """What the address selects."""
+    """The filter in the page's address."""
 
     group: str = ""
     dataset: str = ""
@@ -55,7 +55,7 @@ class FileFilter:
         return parse_since(self.since, datetime.now(UTC)) if self.since else None
 
     def select(self, rows: Iterable[ExecutionRow], since: datetime | None) -> list[ExecutionRow]:
-        """The rows that it selects whatever their group, of those that have run since a time."""
+        """The rows that match, in any group, of those that have run since a time."""
         text = self.text.casefold()
         return [
             row
@@ -77,14 +77,14 @@ class FileFilter:
 
 @dataclass(frozen=True)
 class Shown:
-    """A file of the list."""
+    """A row of the list."""
 
     row: ExecutionRow
     step: str | None
 
     @property
     def id(self) -> str:
-        """Where the file's page is."""
+        """The id in the address of the file's page."""
         return self.row.file_id or self.row.execution.name
 
     @property
@@ -111,7 +111,7 @@ class Shown:
 
 
 def show(request: Request) -> Response:
-    """The page, or what changed in it: the same address gives both."""
+    """The page, or its changed parts; both have the same address."""
     console: Console = request.app.state.console
     chosen = FileFilter.read(request)
     files = console.index.files()

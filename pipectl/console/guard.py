@@ -1,4 +1,4 @@
-"""Access control of the console: one person's browser on this machine, and no other page in it.
+"""Access control of the console: only the browser of the person who has started it gets pages.
 
 A request is answered only if
 

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 MOST = 20_000
 """Executions kept, the newest; they take about 20 MB."""
 _PAGE = 1000
-# Known executions in a row after which a quick look ends: as many as one call reads.
+# A quick refresh ends after this number of known executions in a row: as many as one call reads.
 _ENOUGH_KNOWN = 100
-# Redrives that began and ended between two quick looks are found by a complete one.
+# Redrives that began and ended between two quick refreshes are found by a complete one.
 _COMPLETE_EVERY_SECONDS = 60.0
 _FRESH_SECONDS = 1.0
 
@@ -34,7 +34,7 @@ class ExecutionIndex:
     """The newest executions of a stack. Safe to use from many threads."""
 
     def __init__(self, stack: Stack, *, most: int = MOST, patience: float = 0.2) -> None:
-        """A request waits for at most `patience` seconds until a look at the stack is complete."""
+        """A request waits for at most `patience` seconds for the refresh that it needs."""
         self._executions = Executions(stack)
         self._items = MetadataItems(stack)
         self._most = most
@@ -64,7 +64,7 @@ class ExecutionIndex:
     def files(self) -> Sequence[ExecutionRow]:
         """The last execution of each file, newest first. Reads the stack if that is due.
 
-        Raises what reading the stack raised if nothing could be read yet.
+        Raises the error of reading it if nothing could be read yet.
         """
         if time.monotonic() - self._looked_at > _FRESH_SECONDS:
             thread = threading.Thread(target=self._look_quietly, daemon=True)
@@ -75,7 +75,7 @@ class ExecutionIndex:
         return self._files
 
     def known_files(self) -> Sequence[ExecutionRow]:
-        """The same as it is known, without reading anything."""
+        """The same from memory, without reading the stack."""
         return self._files
 
     def executions(self) -> Sequence[ExecutionRow]:
@@ -83,7 +83,7 @@ class ExecutionIndex:
         return self._sorted
 
     def outdate(self) -> None:
-        """Let the next reader see what has just been changed."""
+        """Make the next reader read the stack again, after a change."""
         self._looked_at = float("-inf")
 
     def look(self) -> set[str]:
@@ -104,7 +104,7 @@ class ExecutionIndex:
 
     def _look_quietly(self) -> None:
         if not self._looking.acquire(blocking=False):
-            # Someone else is looking. Their result is used.
+            # Another thread is reading. Its result is used.
             with self._looking:
                 return
         self._looking.release()
@@ -115,7 +115,7 @@ class ExecutionIndex:
             self.problem = error
 
     def _pages(self, *, complete: bool) -> Iterator[list[ListedExecution]]:
-        """The executions to compare: those that run, and the newest, or all."""
+        """The executions to compare: the running ones and the newest, or all."""
         running = list(self._executions.listed(status="RUNNING", at_once=_PAGE))
         self._seen_running = {one.arn for one in running}
         yield running

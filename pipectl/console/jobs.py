@@ -1,4 +1,4 @@
-"""Reruns that go on while their page shows them."""
+"""Reruns in the background, whose progress a page shows."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Job:
 
     @property
     def running(self) -> bool:
-        """Whether it goes on."""
+        """Whether it has not ended yet."""
         return self.report is None and self.problem is None
 
     def starting(self, rerun: FileRerun) -> None:

@@ -28,14 +28,14 @@ class Changes(Protocol):
 
 
 class Polled:
-    """For a stack that reports no changes: every look may find one."""
+    """For a stack that reports no changes: every poll may find one."""
 
     def __init__(self, closed: threading.Event, seconds: float = _AWS_SECONDS) -> None:
         self._closed = closed
         self._seconds = seconds
 
     def wait(self, seen: int, seconds: float) -> int:
-        """Wait until the next look is due."""
+        """Wait until the next poll is due."""
         self._closed.wait(max(seconds, self._seconds))
         return seen + 1
 
@@ -89,7 +89,7 @@ class Live:
         self.note("end", "")
 
     def _watch(self) -> None:
-        """Look at the stack whenever it has changed, until no page is open."""
+        """Read the stack whenever it has changed, until no page is open."""
         seen = 0
         while not self._closed.is_set():
             seen = self._look(seen)

@@ -1,4 +1,4 @@
-"""Notifications: what subscribers got, with the attributes that their filters see."""
+"""Notifications: the messages that subscribers got, with the attributes that filters can use."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def show(request: Request) -> Response:
-    """The page: messages as they were sent, or, on AWS, what the files' items say of them."""
+    """The page: messages as they were sent or, on AWS, their ids from the files' items."""
     console: Console = request.app.state.console
     sent = list(reversed(console.notifications()))
     number, pages = page_number(request, len(sent))

@@ -1,4 +1,4 @@
-"""Numbers in words and in small pictures."""
+"""Numbers as text and as small charts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Renders the templates: text of strangers is always text, and visible."""
+"""Renders the templates. Text from strangers is always text, and all of it is visible."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from shared.text import printable, visible_json
 
 
 def _finalize(value: object) -> object:
-    """What a template prints: HTML of ours as it is, everything else as visible text."""
+    """A value that a template prints: our own HTML unchanged, everything else as visible text."""
     if value is None:
         return ""
     if isinstance(value, Html):

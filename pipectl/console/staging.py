@@ -1,4 +1,4 @@
-"""Files that were dropped on the page and wait, on this machine, until they are sent."""
+"""Files that were dropped on the page and are kept on this machine until they are sent."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _MOST_NAME_BYTES = 255
 
 @dataclass(frozen=True)
 class StagedFile:
-    """A file that waits; `verdict` is what `pipectl check --json` says of it."""
+    """A file that has not been sent yet; `verdict` is the result of `pipectl check --json`."""
 
     id: str
     path: Path
@@ -58,7 +58,7 @@ class StagedFile:
 
 
 class Staging:
-    """A folder for waiting files, deleted at the end."""
+    """A folder for files that have not been sent yet; it is deleted at the end."""
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="pipectl-console-"))
@@ -99,11 +99,13 @@ class Staging:
         return staged
 
     def take(self, ids: Sequence[str]) -> list[StagedFile]:
-        """The files of these ids; raises `PipectlError` if one is not here any more."""
+        """The files of these ids; raises `PipectlError` if one has been deleted."""
         with self._lock:
             missing = [one for one in ids if one not in self._files]
             if missing or not ids:
-                raise PipectlError("The files are not here any more. Choose them again.")
+                raise PipectlError(
+                    "The files have been deleted: they are kept for an hour. Choose them again."
+                )
             return [self._files[one] for one in ids]
 
     def remove(self, staged: Sequence[StagedFile]) -> None:

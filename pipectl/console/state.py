@@ -1,4 +1,4 @@
-"""What all pages of one console share."""
+"""The state that all pages of one console share."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Messages(Protocol):
 
 
 class Console:
-    """What all pages share. Safe to use from many threads."""
+    """The state that all pages share. Safe to use from many threads."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class Console:
             return found
 
     def changed(self) -> None:
-        """Let the next page see what has just been changed."""
+        """Make the next page read the stack again, after a change."""
         self._failures = None
         self.index.outdate()
         self.live.note("files", "")
@@ -115,7 +115,7 @@ class Console:
         return Quiet()
 
     def close(self) -> None:
-        """End all streams, and delete the files that wait."""
+        """End all streams, and delete the files that have not been sent."""
         self.closed.set()
         self.live.close()
         self.staging.close()

@@ -1,4 +1,4 @@
-"""Upload: files are checked first, and sent when the person who chose them says so."""
+"""Upload: files are checked first, and sent after a confirmation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MOST_FILES = 50
 
 
 def check(request: Request, form: FormData) -> Response:
-    """Check the files of the form, and show what the pipeline would make of them."""
+    """Check the files of the form, and show which records the pipeline would reject."""
     console: Console = request.app.state.console
     dataset = named_dataset(form)
     files = files_in(form)

@@ -1,4 +1,4 @@
-"""Checks corrected rows of a file on this machine, uploads them, and follows what they start."""
+"""Checks corrected rows of a file on this machine, uploads them, and follows their execution."""
 
 from __future__ import annotations
 

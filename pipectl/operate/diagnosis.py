@@ -1,4 +1,4 @@
-"""What `pipectl doctor` looks at: this machine, the credentials, and the stack."""
+"""The checks of `pipectl doctor`: this machine, the credentials, and the stack."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PROGRAMS = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     `missing` is something that some commands need, `problem` something that must be fixed.
     """
@@ -43,7 +43,7 @@ class Finding:
 
 
 def examine_machine(distribution: str, extras: Mapping[str, tuple[str, ...]]) -> Iterator[Finding]:
-    """Look at Python, pipectl, its extras and the programs beside it. Needs no network."""
+    """Check Python, pipectl, its extras and the other programs. Needs no network."""
     version = platform.python_version()
     if sys.version_info < _LEAST_PYTHON:
         yield Finding("Python", "problem", f"{version}; 3.11 or newer is needed")
@@ -63,7 +63,7 @@ def examine_machine(distribution: str, extras: Mapping[str, tuple[str, ...]]) ->
 
 
 def examine_stack(open_stack: Callable[[], Stack]) -> Iterator[Finding]:
-    """Look at credentials, region, and whether the stack's parts can be reached."""
+    """Check the credentials, the region, and whether the stack's parts can be reached."""
     try:
         stack = open_stack()
         identity = stack.client("sts").get_caller_identity()

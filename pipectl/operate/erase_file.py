@@ -43,10 +43,11 @@ _OUTPUT_POINTERS = ("output_key", "rejected_key", "corrections_key", "summary_ke
 
 @dataclass(frozen=True)
 class Erasure:
-    """What is to be erased: of one key, all versions, which are the files `file_ids`.
+    """All versions of one key, which are the files `file_ids`, with everything made of them.
 
     `dead_letters` are the messages about these files alone. `shared_dead_letters` is the number of
-    those that are about other files as well, which stay: they have keys, and no cell of a file.
+    those that are about other files as well, which are kept: they contain keys, but no cell of a
+    file.
     """
 
     bucket: str

@@ -29,7 +29,7 @@ _MARGIN = timedelta(seconds=30)
 
 @dataclass(frozen=True)
 class MapProgress:
-    """How far the items of a Map are, and which one failed first, if that is known."""
+    """The progress of a Map's items, and the item that failed first, if that is known."""
 
     done: int
     running: int
@@ -78,7 +78,7 @@ def _map_progress(stack: Stack, arn: str) -> MapProgress:
 
 
 def _first_failed(client: Any, arn: str) -> str | None:
-    """The item of the Map whose execution failed first, as far as the newest thousand say."""
+    """The item of the Map whose execution failed first, among the newest thousand."""
     answer = client.list_executions(mapRunArn=arn, statusFilter="FAILED", maxResults=1000)
     if not answer["executions"]:
         return None

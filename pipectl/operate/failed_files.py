@@ -211,7 +211,7 @@ def merge_failures(
     executions: Iterable[DescribedExecution],
     dead_letters: Iterable[DeadLetter],
 ) -> list[FailedFile]:
-    """One entry per file, from the best place that reports it; the longest failing first.
+    """One entry per file, from the most complete report of it; the longest failing first.
 
     The order of preference is metadata item, execution, dead letter. `items` are those of all
     files that the others are about, whether failed or succeeded.

@@ -24,7 +24,7 @@ _AT_ONCE = 1000
 
 @dataclass(frozen=True)
 class ExecutionRow:
-    """One execution; None for what neither its file's metadata nor its input says."""
+    """One execution; a field is None if neither the file's metadata nor the input has it."""
 
     execution: ListedExecution
     file_id: str | None

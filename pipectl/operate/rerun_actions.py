@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from pipectl.client.stack_choice import Stack
     from pipectl.operate.rerun_candidates import RerunCandidate
 
-# Seconds between two looks at the executions. On AWS each look is a call.
+# Seconds between two polls of the executions. On AWS each poll is a call.
 _AWS_INTERVAL = 2.0
 _EMBEDDED_INTERVAL = 0.1
 
-# A message that has started nothing for this long, while nothing else happens, is given up.
+# Seconds without any progress after which a message that has started nothing is given up.
 PATIENCE_SECONDS = 180
 
-# Up to this many executions are described at each look. Of more, those that the list of running
+# Up to this many executions are described at each poll. Of more, those that the list of running
 # executions contains are not described.
 _FEW = 4
 
@@ -49,7 +49,7 @@ class RerunActions:
         self._interval = _EMBEDDED_INTERVAL if stack.emulated else _AWS_INTERVAL
 
     def start(self, reruns: Iterable[FileRerun]) -> None:
-        """Start what is planned. What AWS refuses becomes that file's own outcome."""
+        """Start the planned reruns. A refusal by AWS becomes the outcome of that file."""
         side_by_side(self._start, [one for one in reruns if one.status == "planned"])
 
     def follow(self, reruns: Sequence[FileRerun], ended: Callable[[FileRerun], None]) -> None:
@@ -103,7 +103,7 @@ class RerunActions:
             rerun.error = ExecutionFailure("Refused", explain(error), None)
 
     def _redrive(self, rerun: FileRerun, candidate: RerunCandidate) -> None:
-        """Redrive, or do what is right if the execution has changed since the plan was made."""
+        """Redrive; if the execution has changed since the plan, follow it or start another one."""
         arn = str(candidate.execution_arn)
         execution = self._executions.describe(arn)
         if execution is not None and not _has_moved_on(execution):

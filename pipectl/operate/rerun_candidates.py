@@ -1,4 +1,4 @@
-"""The files that a rerun is about, with everything that decides how each is rerun."""
+"""The files to rerun, with everything that decides how each is rerun."""
 
 from __future__ import annotations
 

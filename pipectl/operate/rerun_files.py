@@ -24,13 +24,13 @@ CanaryStatus = Literal["succeeded", "failed"]
 
 
 class RerunProgress(Protocol):
-    """Shows someone how a rerun goes on."""
+    """Shows the progress of a rerun."""
 
     def starting(self, rerun: FileRerun) -> None:
         """A planned rerun is about to be started."""
 
     def following(self, total: int) -> AbstractContextManager[Callable[[FileRerun], None]]:
-        """Entered while this number of reruns is followed; gives what to call as each one ends."""
+        """Entered while this number of reruns is followed; the value is called as each one ends."""
 
 
 @dataclass(frozen=True)

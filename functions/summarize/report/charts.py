@@ -43,7 +43,7 @@ def share_of_limit(rate: float, limit: float | None) -> Html:
 
 
 def share(rate: float, most: float = 100.0, *, bad: bool = True) -> Html:
-    """A small bar for a share, of which `most` is the longest. What is not 0 is always visible."""
+    """A small bar for a share; `most` has the longest. A share above 0 is always visible."""
     width = 0.0 if not rate else max(2.0, min(rate / most * 100, 100.0))
     return el(
         "svg",
@@ -77,7 +77,7 @@ def histogram(counts: Sequence[int]) -> Html:
 
 
 def box(low: float, high: float, quantiles: Mapping[str, Any]) -> Html | None:
-    """Where the middle of the values is: 5-95% thin, 25-75% thick, and the median."""
+    """The distribution of the values: 5-95% thin, 25-75% thick, and the median."""
     if not low < high:
         return None
 
@@ -102,5 +102,5 @@ def _position(rate: float, full: float) -> float:
 
 
 def _label(at: float, y: int, text: str) -> Html:
-    """A label at its mark, on the side where there is room for it."""
+    """A label at its mark, on the side that has space for it."""
     return el("text", text, x=f"{at:.2f}%", y=y, text_anchor="end" if at > _HALF else "start")

@@ -1,4 +1,4 @@
-"""The file against the last ones of its dataset."""
+"""The file compared with the last ones of its dataset."""
 
 from __future__ import annotations
 

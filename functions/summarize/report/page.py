@@ -20,7 +20,7 @@ from tabular.faults import RuleKey
 from tabular.statistics.reject_examples import Example
 
 MAX_BYTES = 1_000_000
-"""The page is smaller, whatever the file."""
+"""The page of any file is smaller."""
 _COLUMNS_BYTES = 60_000
 _FIELDS_BYTES = 520_000
 _REST_BYTES = 10_000

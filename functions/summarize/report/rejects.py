@@ -1,4 +1,4 @@
-"""What was wrong, examples of it, and how to fix it."""
+"""The rejected records: the broken rules, examples, and how to fix them."""
 
 from __future__ import annotations
 

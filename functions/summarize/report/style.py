@@ -119,4 +119,5 @@ POLICY = (
     + base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
     + "'"
 )
-"""Nothing is loaded and no script runs, whatever is in the page. Only this style sheet applies."""
+"""The page loads nothing and runs no script, whatever it contains. Only this style sheet
+applies."""

@@ -103,7 +103,7 @@ def read_contract(data: bytes, *, output_formats: Collection[str]) -> Contract:
 
 
 def _half_characters(value: Any, path: str = "") -> Iterator[str]:
-    r"""Paths of texts with a lone surrogate, which JSON can escape (`\ud83d`) and no file holds."""
+    r"""Paths of texts with a lone surrogate, which JSON can escape (`\ud83d`) but UTF-8 lacks."""
     match value:
         case str():
             if any("\ud800" <= character <= "\udfff" for character in value):
@@ -174,7 +174,7 @@ def _read_resource(root: Node, output_formats: Collection[str]) -> Contract:
 
 
 def _has_no_schema(root: Node) -> bool:
-    """Whether the contract leaves the schema out on purpose, not by a slip of the pen."""
+    """Whether the contract leaves the schema out on purpose, and not by a typing error."""
     return "schema" not in root.properties and not _slip_of_schema(root)
 
 
@@ -225,7 +225,7 @@ def _check_names_without_case(schema: Node, contract: Contract, dialect: Dialect
 
 
 def _check_encodable(node: Node, dialect: Dialect, encoding: str) -> None:
-    """Note characters of the dialect that no file in the encoding can hold."""
+    """Note characters of the dialect that the encoding does not have."""
     characters = {
         "delimiter": dialect.delimiter,
         "quoteChar": dialect.quote_char,
@@ -248,7 +248,7 @@ def _schema_of(root: Node) -> Node:
         root.wrong("schema", f"expected a Table Schema with its fields, found nothing{hint}")
     else:
         return root.child("schema")
-    # Nothing more can be said about its fields.
+    # Its fields can't be checked.
     return Node({"fields": [{"name": "unknown"}]})
 
 
@@ -258,7 +258,7 @@ def _read_bare_schema(root: Node, output_formats: Collection[str]) -> Contract:
 
 
 def _check_kind(root: Node) -> None:
-    """Note properties that say that the resource is not CSV, or that it follows unchecked rules."""
+    """Note properties by which the resource is not CSV, or follows rules that are not checked."""
     _check_profile(root)
     kind = root.properties.get("type")
     if kind not in (None, "table"):
@@ -314,7 +314,7 @@ def _has_readable_structure(encoding: str) -> bool:
         return True  # a file's byte order mark says the rest
     try:
         find_encoding(encoding)
-        # Codecs that were made for other things than files, such as idna, do not decode so.
+        # Codecs that are not for files, such as idna, fail this test.
         bytes(range(256)).decode(encoding, "replace")
     except (UnsupportedEncoding, UnicodeError):
         return False

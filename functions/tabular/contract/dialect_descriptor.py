@@ -40,7 +40,7 @@ _LINE_ENDS = ("\r\n", "\n", "\r")
 
 
 def read_dialect(node: Node) -> Dialect:
-    """Make a dialect from its descriptor; what is wrong is noted in the node's problems.
+    """Make a dialect from its descriptor; errors are noted in the node's problems.
 
     Properties that are absent have the standard's defaults.
     """
@@ -91,7 +91,7 @@ def dialect_document(dialect: Dialect) -> dict[str, Any]:
 
 
 def short_document(dialect: Dialect) -> dict[str, Any]:
-    """Write a dialect's delimiter, and of the rest what differs from the standard's default."""
+    """Write a dialect's delimiter, and all properties that differ from the standard's default."""
     usual = dialect_document(Dialect())
     document = dialect_document(dialect)
     return {

@@ -79,10 +79,10 @@ _SAMPLE = datetime(2024, 1, 31, 15, 30, 59, 123456, tzinfo=UTC)
 
 
 def read_field(node: Node, schema_missing: tuple[str, ...]) -> Field:
-    """Make a field from its descriptor; what is wrong with it is noted in the node's problems.
+    """Make a field from its descriptor; errors are noted in the node's problems.
 
     `schema_missing` are the schema's missing values, which the field's own replace. The output name
-    is empty unless the descriptor gives one: what it is otherwise depends on the contract.
+    is empty unless the descriptor gives one: the default depends on the contract.
     """
     name = node.text("name", "")
     if not node.has("name"):
@@ -156,7 +156,7 @@ def _read_format(node: Node, kind: str) -> str:
 
 
 def _read_time_zone(settings: Node, form: str) -> TimeZone:
-    """Read whether values have a time zone; what the format says can only be repeated."""
+    """Read whether values have a time zone; it must not contradict the format."""
     if form in ("default", "any"):
         return typing.cast("TimeZone", settings.choice("timeZone", _TIME_ZONES, "utc"))
     stated: TimeZone = "utc" if names_zone(form) else "none"
@@ -168,7 +168,7 @@ def _read_time_zone(settings: Node, form: str) -> TimeZone:
 
 
 def _pattern_problem(kind: str, pattern: str) -> str | None:
-    """Say what is wrong with a strptime pattern: a moment written by it must read back."""
+    """The error in a strptime pattern: a time that it has written must read back unchanged."""
     if "%" not in pattern:
         return f"expected default, any or a strptime pattern such as %d/%m/%Y, found {pattern!r}"
     try:
@@ -278,7 +278,7 @@ def _read_pattern(rules: Node) -> str | None:
 
 
 def _read_enum(node: Node, rules: Node, field: Field) -> tuple[Any, ...] | None:
-    """Read `enum`, or else `categories`, which allow the same: these values and no others."""
+    """Read `enum`, or otherwise `categories`; both allow only the listed values."""
     values = _cast_all(rules, "enum", rules.properties.get("enum"), field)
     categories = None
     if "categories" in _TYPE_PROPERTIES.get(field.type, ()):
@@ -325,7 +325,7 @@ def _cast_constraint(node: Node, name: str, value: Any, field: Field) -> Any:
 
 
 def _written_as_cell(value: Any, field: Field) -> str | None:
-    """Write a value of the descriptor like a cell; None if no cell could have it."""
+    """Write a value of the descriptor as a cell has it; None if no cell could have it."""
     match value:
         case str():
             return value

@@ -1,4 +1,4 @@
-"""Frozen dataclasses as JSON-able documents and back, with the values that contracts hold."""
+"""Converts frozen dataclasses to JSON-able documents and back, for the values in contracts."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ _TAGGED: dict[str, tuple[type, Any, Any]] = {
 
 
 def to_document(instance: Any) -> dict[str, Any]:
-    """Turn a frozen dataclass into a JSON-able dict by field name; nested ones likewise.
+    """Turn a frozen dataclass, with nested ones, into a JSON-able dict by field name.
 
     Values that are their field's default are left out: a contract of 50,000 fields is mostly those.
     """
@@ -73,7 +73,7 @@ def to_document(instance: Any) -> dict[str, Any]:
 
 
 def from_document(kind: type[_T], document: dict[str, Any]) -> _T:
-    """Make a dataclass again from what `to_document` gave."""
+    """Make a dataclass from the document that `to_document` returned."""
     hints = _hints(typing.cast("Any", kind))
     return kind(**{name: _revive(hints[name], value) for name, value in document.items()})
 
@@ -103,7 +103,7 @@ def _decode(value: Any) -> Any:
 
 
 def _revive(hint: Any, value: Any) -> Any:
-    """Give a decoded value the dataclasses that its type hint names."""
+    """Convert the dicts in a decoded value to the dataclasses that its type hint names."""
     kind = _dataclass_of(hint)
     if kind is None or value is None:
         return _decode(value)

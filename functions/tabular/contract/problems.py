@@ -1,4 +1,4 @@
-"""Reading a JSON document that people wrote: every problem is kept with the property's path."""
+"""Reads a JSON document written by people, and collects every problem with the property's path."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REFUSED_REFERENCE = {
 """For `Node.check_names`."""
 
 _NEAR = 0.8
-"""A property name this similar to a known one (0 to 1, difflib's ratio) is taken for a slip."""
+"""A property name this similar to a known one (0 to 1, difflib's ratio) is taken for a typo."""
 _SHOWN = 40
 
 
@@ -37,7 +37,7 @@ class Node:
         return self.properties.get(name) is not None
 
     def wrong(self, name: str, message: str) -> None:
-        """Note what is wrong with a property; with an empty name, with this object itself."""
+        """Note a problem of a property or, with an empty name, of this object itself."""
         self.problems.append((self.path_of(name) or "(document)", message))
 
     def path_of(self, name: str) -> str:
@@ -62,7 +62,7 @@ class Node:
         return value or None
 
     def choice(self, name: str, choices: Collection[str], default: str) -> str:
-        """Read one of some words."""
+        """Read a text that is one of the given words."""
         value = self._typed(name, str, "one of " + ", ".join(choices))
         if value is None:
             return default
@@ -101,7 +101,7 @@ class Node:
         return tuple(value)
 
     def child(self, name: str) -> Node:
-        """Read an object; what is absent, or no object, is read as an empty one."""
+        """Read an object; an empty one if it is absent or not an object."""
         value = self.properties.get(name)
         if value is not None and not isinstance(value, dict):
             self.wrong(name, f"expected an object, found {shown(value)}")
@@ -130,11 +130,11 @@ class Node:
         ignored: Collection[str] = (),
         strict: bool = False,
     ) -> None:
-        """Note the properties that would do nothing although somebody meant something by them.
+        """Note the properties that would have no effect although their author expects one.
 
         `effective` are those with a meaning here. `refused` maps names to why they are not allowed
-        here. Names that are neither, nor in `ignored`, may be other people's own; only a name that
-        is nearly an effective one is taken for a typo. With `strict`, unknown names are problems.
+        here. Other names that are not in `ignored` may be custom properties; only a name that is
+        nearly an effective one is taken for a typo. With `strict`, unknown names are problems.
         """
         effective = tuple(effective)
         for name, value in self.properties.items():
@@ -167,7 +167,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def shown(value: Any) -> str:
-    """Show the value that was found instead of what was expected, shortened."""
+    """The value that was found instead of the expected one, shortened."""
     if value is None:
         return "nothing"
     # Numbers with a point are read as Decimal, so that they keep their digits.

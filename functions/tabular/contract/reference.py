@@ -18,8 +18,8 @@ def reference_contract(header: Sequence[str], names: NamePolicy = "cleaned") -> 
     """Make the contract of a dataset that has none: the rules for any file with a header.
 
     Output names are the header's, cleaned unless `names` says otherwise. Cells are stripped of
-    white space, and what is then empty is null. Raises HeaderMismatch if two columns would get one
-    name, or a column none.
+    white space, and empty ones are null. Raises HeaderMismatch if two columns would have the same
+    name, or a column has none.
     """
     fields = tuple(_reference_field(name, names) for name in header)
     _check_names([field.output_name for field in fields])

@@ -82,7 +82,7 @@ def _read_freshness(node: Node) -> float | None:
 
 
 def _number(value: object) -> float:
-    """The value as a float; -1 if it is no number."""
+    """The value as a float; -1 if it is not a number."""
     try:
         return float(value) if not isinstance(value, bool | str) else -1.0  # type: ignore[arg-type]
     except (TypeError, ValueError):
@@ -92,7 +92,7 @@ def _number(value: object) -> float:
 def _read_policy(
     node: Node, name: str, match: str, allowing: tuple[str, ...], default: ColumnPolicy
 ) -> ColumnPolicy:
-    """Read what to do with columns; `default` is for those that `fieldsMatch` lets pass."""
+    """Read the policy for columns; `default` applies to those that `fieldsMatch` accepts."""
     policy = node.choice(name, _COLUMN_POLICIES, default if match in allowing else "fail")
     if policy == "fail" and match in allowing:
         message = f"expected drop or keep, found 'fail': fieldsMatch {match} lets such columns pass"

@@ -214,7 +214,7 @@ def test_an_unexpected_error_is_a_page_that_says_where_to_look(world: ConsoleWor
     answer = browser(console(), raises=False).get(f"/files/{SOURCE.file_id}/rejects.csv")
     assert answer.status_code == 500
     shown = Elements(answer.text).shown
-    assert "JSONDecodeError: the terminal in which the console runs shows where." in shown
+    assert "JSONDecodeError: see the terminal in which the console runs." in shown
     assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
