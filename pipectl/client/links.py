@@ -44,9 +44,9 @@ def functions_of(events: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return found
 
 
-def log_file(folder: Path, function_arn: str) -> str | None:
-    """The log file of an embedded function; None if it has written nothing."""
-    path = folder / f"{function_arn.rpartition(':')[2]}.log"
+def log_files(folder: Path, function_arn: str) -> str | None:
+    """The folder with the log files of an embedded function; None if it has never run."""
+    path = folder / function_arn.rpartition(":")[2]
     return str(path) if path.exists() else None
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from pipectl.embedded.moto_patches.created import CreatedResources, creatable_types
+from pipectl.embedded.moto_patches.log_groups import MachineLogging, logging_of
 from pipectl.embedded.poller import EventSource
 from pipectl.embedded.template import ACCOUNT, REGION, Template
 from pipectl.embedded.workers import Function
@@ -83,6 +84,17 @@ class CreatedStack:
                 queue_url = _queue_url(self._deployment, arn)
                 destinations.append((str(properties["FunctionName"]), queue_url))
         return destinations
+
+    def machine_logging(self) -> list[MachineLogging]:
+        """The logging of the template's state machines that have one."""
+        found = [
+            logging_of(
+                f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{properties['StateMachineName']}",
+                properties,
+            )
+            for _, properties in self.resources("AWS::StepFunctions::StateMachine")
+        ]
+        return [logging for logging in found if logging is not None]
 
     def resources(self, resource_type: str) -> list[tuple[str, dict[str, Any]]]:
         """Logical ID and resolved properties of the resources whose condition is true."""

@@ -7,16 +7,16 @@ count log lines.
 from __future__ import annotations
 
 import json
-import re
 import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from pipectl.embedded import log_patterns
+
 # Enough for the longest period of an alarm, and little memory.
 _KEPT_POINTS = 100_000
-_CONDITION = re.compile(r'\$\.([\w.]+) = "([^"]*)"')
 
 
 class Datapoint(NamedTuple):
@@ -72,21 +72,17 @@ def from_log(text: str) -> Iterator[Datapoint]:
 def from_filter(properties: Mapping[str, Any], text: str, at: float) -> Iterator[Datapoint]:
     """What a metric filter counts in a log, as of a time.
 
-    `properties` are those of an AWS::Logs::MetricFilter whose pattern compares fields with texts:
-    `{ $.level = "ERROR" && $.message = "not handled" }`.
+    `properties` are those of an AWS::Logs::MetricFilter whose pattern is one for JSON.
     """
-    conditions = _CONDITION.findall(properties["FilterPattern"])
-    for line in _documents(text):
-        if all(line.get(field) == wanted for field, wanted in conditions):
-            for metric in properties["MetricTransformations"]:
-                dimensions = frozenset(
-                    (it["Key"], str(line[it["Value"].removeprefix("$.")]))
-                    for it in metric.get("Dimensions", [])
-                )
-                value = float(metric["MetricValue"])
-                yield Datapoint(
-                    at, metric["MetricNamespace"], metric["MetricName"], dimensions, value
-                )
+    matches = log_patterns.compiled(properties["FilterPattern"])
+    for line in _documents("\n".join(filter(matches, text.splitlines()))):
+        for metric in properties["MetricTransformations"]:
+            dimensions = frozenset(
+                (it["Key"], str(line[it["Value"].removeprefix("$.")]))
+                for it in metric.get("Dimensions", [])
+            )
+            value = float(metric["MetricValue"])
+            yield Datapoint(at, metric["MetricNamespace"], metric["MetricName"], dimensions, value)
 
 
 def _documents(text: str) -> Iterator[dict[str, Any]]:

@@ -23,6 +23,7 @@ from pipectl.client.state_file import RunningStack
 from pipectl.client.step_functions import DescribedExecution, Executions
 from pipectl.client.uploads import Upload
 from pipectl.embedded.calls import Call
+from pipectl.embedded.log_files import log_files
 from pipectl.errors import PipectlError
 from pipectl.options import PROJECT
 
@@ -236,11 +237,11 @@ class StackProcess:
 
     def logs(self) -> dict[str, str]:
         """The functions' logs so far, by the function's name."""
-        folder = Path(self._running.log_folder)
-        return {
-            path.stem: path.read_text(encoding="utf-8", errors="backslashreplace")
-            for path in sorted(folder.glob("*.log"))
-        }
+        logs: dict[str, str] = {}
+        for file in log_files(Path(self._running.log_folder)):
+            text = file.path.read_text(encoding="utf-8", errors="backslashreplace")
+            logs[file.function] = logs.get(file.function, "") + text
+        return logs
 
     def add_fault(self, target: str, kind: str, times: int = 1) -> None:
         """Let the next calls fail; `pipectl.embedded.injected_faults` lists targets and kinds."""

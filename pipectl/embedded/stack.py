@@ -35,10 +35,12 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from pipectl.embedded.apply import CreatedStack
     from pipectl.embedded.gateway import Gateway
     from pipectl.embedded.lambda_service import LambdaService
     from pipectl.embedded.moto_patches.backends import RunningOrEnded
     from pipectl.embedded.moto_patches.kept import Restored
+    from pipectl.embedded.moto_patches.log_groups import LogGroups
     from pipectl.embedded.poller import Poller
     from pipectl.embedded.watch import Watch
 
@@ -209,7 +211,8 @@ class EmbeddedStack:
         self._open.enter_context(applied(settings))
         self.deployment = Deployment.embedded(server.endpoint, REGION, STACK_NAME)
         direct.serve(self.deployment.session)
-        self._create(translation.result())
+        created = self._create(translation.result())
+        self._log_groups(created).extend(gateway)
         if folder is not None:
             self._restore(folder)
         for poller in self._pollers:
@@ -217,6 +220,15 @@ class EmbeddedStack:
             self._open.callback(poller.stop)
         if folder is not None:
             self._keep(folder, gate)
+
+    def _log_groups(self, created: CreatedStack) -> LogGroups:
+        from pipectl.embedded.moto_patches.log_groups import LogGroups
+
+        return LogGroups(
+            self.log_folder,
+            {function.name: function.log_group for function in created.functions()},
+            created.machine_logging(),
+        )
 
     def _changed(self, gate: Gate) -> None:
         """Note that an execution has started or ended."""
@@ -242,7 +254,7 @@ class EmbeddedStack:
         self._open.callback(saver.stop)
         self.restored.report_interrupted()
 
-    def _create(self, template: Template) -> None:
+    def _create(self, template: Template) -> CreatedStack:
         from pipectl.embedded import apply
         from pipectl.embedded.moto_patches.backends import Arrivals
         from pipectl.embedded.poller import Poller
@@ -272,6 +284,7 @@ class EmbeddedStack:
             )
             for source in stack.event_sources()
         ]
+        return stack
 
     def _sender_to(self, queue_url: str) -> Callable[[str], object]:
         from botocore.exceptions import EndpointConnectionError

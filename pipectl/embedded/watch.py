@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipectl.embedded import alarms, metrics
+from pipectl.embedded.log_files import log_files
 from pipectl.embedded.metrics import Datapoint
 from pipectl.embedded.moto_patches import backends
 
@@ -68,15 +69,12 @@ class Watch:
                 )
 
     def _logged(self, now: float) -> Iterator[Datapoint]:
-        logs = {
-            path.stem: path.read_text("utf-8", errors="backslashreplace")
-            for path in self._log_folder.glob("*.log")
-        }
-        for text in logs.values():
+        for file in log_files(self._log_folder):
+            text = file.path.read_text("utf-8", errors="backslashreplace")
             yield from metrics.from_log(text)
-        for one in self._filters:
-            text = logs.get(one["LogGroupName"].rpartition("/")[2], "")
-            yield from metrics.from_filter(one, text, now)
+            for one in self._filters:
+                if one["LogGroupName"].rpartition("/")[2] == file.function:
+                    yield from metrics.from_filter(one, text, now)
 
 
 def _gathered(now: float) -> Iterator[Datapoint]:

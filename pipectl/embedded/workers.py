@@ -32,6 +32,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, TextIO
 
 from pipectl.embedded import sandbox
+from pipectl.embedded.log_files import LogFile
 
 # Imports that take most of a worker's start. Only libraries: a function's own modules are imported
 # after its environment is set, as on Lambda.
@@ -267,9 +268,11 @@ class _Worker:
         variables = _variables(function, environment)
         self._scratch = tempfile.mkdtemp(prefix=f"{function.name}-", dir=scratch)
         variables["TMPDIR"] = self._scratch
-        self._log = log = log_folder / f"{function.name}.log"
+        log = LogFile.new(log_folder, function.name)
+        variables["AWS_LAMBDA_LOG_STREAM_NAME"] = log.stream
+        self._log = log.path
         self._process: ForkServerProcess = _CONTEXT.Process(
-            target=_serve, args=(theirs, function, variables, log), daemon=True
+            target=_serve, args=(theirs, function, variables, log.path), daemon=True
         )
         self._process.start()
         theirs.close()
@@ -438,7 +441,6 @@ def _variables(function: Function, environment: Mapping[str, str]) -> dict[str, 
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
         "AWS_LAMBDA_LOG_GROUP_NAME": function.log_group,
-        "AWS_LAMBDA_LOG_STREAM_NAME": "embedded",
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "LAMBDA_TASK_ROOT": str(function.code),
         "_HANDLER": function.handler,
@@ -588,7 +590,7 @@ class LambdaContext:
         self.memory_limit_in_mb = str(function.memory)
         self.aws_request_id = request_id
         self.log_group_name = function.log_group
-        self.log_stream_name = "embedded"
+        self.log_stream_name = os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
         self._deadline = deadline
 
     def get_remaining_time_in_millis(self) -> int:

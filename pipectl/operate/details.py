@@ -119,7 +119,7 @@ class ExecutionDetails:
         if arn is None:
             return None
         if self.stack.log_folder is not None:
-            return links.log_file(self.stack.log_folder, arn)
+            return links.log_files(self.stack.log_folder, arn)
         left = visit.exited_at or run_ended_at
         return links.log_url(arn, self.execution.name, start=visit.entered_at, end=left)
 

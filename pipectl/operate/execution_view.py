@@ -6,12 +6,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from pipectl.client import links
 from pipectl.client.history import Visit
 from pipectl.client.side_by_side import side_by_side
 from pipectl.client.step_functions import Executions
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
 
 LOG_LINES = 50
 """Log lines shown for one visit of a state, the last ones."""
-_LOG_BYTES = 4 * 1024 * 1024
 _VISITS_WITH_LOGS = 8
 _MARGIN = timedelta(seconds=30)
 
@@ -98,37 +95,12 @@ def _logs(stack: Stack, found: ExecutionDetails) -> Iterator[tuple[int, list[str
     def read(number: int) -> list[str]:
         visit = found.run.visits[number]
         function = found.functions[visit.name]
-        if stack.log_folder is not None:
-            return _local_lines(stack.log_folder, function, found.execution.name, visit)
-        return _cloud_lines(stack, function, found.execution.name, visit)
+        return _lines(stack, function, found.execution.name, visit)
 
     yield from zip(wanted, side_by_side(read, wanted), strict=True)
 
 
-def _local_lines(folder: Path, function: str, execution: str, visit: Visit) -> list[str]:
-    path = links.log_file(folder, function)
-    if path is None:
-        return []
-    with Path(path).open("rb") as file:
-        file.seek(max(0, Path(path).stat().st_size - _LOG_BYTES))
-        lines = file.read().decode(errors="replace").splitlines()
-    own = [line for line in lines if execution in line and _is_during(line, visit)]
-    return own[-LOG_LINES:]
-
-
-def _is_during(line: str, visit: Visit) -> bool:
-    """Whether a line of a function's log was written during the visit; if it says when."""
-    try:
-        written = datetime.fromisoformat(str(json.loads(line)["timestamp"]))
-    except (ValueError, KeyError, TypeError):
-        return True
-    left = visit.exited_at or datetime.now(UTC)
-    if written.tzinfo is None:
-        written = written.replace(tzinfo=UTC)
-    return visit.entered_at - _MARGIN <= written <= left + _MARGIN
-
-
-def _cloud_lines(stack: Stack, function: str, execution: str, visit: Visit) -> list[str]:
+def _lines(stack: Stack, function: str, execution: str, visit: Visit) -> list[str]:
     """The lines in CloudWatch Logs; none if they can't be read, as the page has a link to them."""
     left = visit.exited_at or datetime.now(UTC)
     try:

@@ -12,6 +12,7 @@ from pipectl.embedded.moto_patches import (  # noqa: F401
     conditional_writes,
     engine,
     events,
+    log_groups,
     map_runs,
     version_ids,
 )

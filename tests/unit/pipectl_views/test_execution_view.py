@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from pipectl.client.step_functions import Executions
 from pipectl.operate.details import ExecutionDetails
-from pipectl.operate.execution_view import LOG_LINES, MapProgress, read_execution_view
+from pipectl.operate.execution_view import MapProgress, read_execution_view
 from tests.unit.pipectl_views.histories import DEFINITION, FILE_ID, START, History, failed, view_of
 
 MAP_RUN = "arn:aws:states:us-east-1:123456789012:mapRun:data-pipeline-dev/MeasureSplits:1"
@@ -128,16 +128,3 @@ def test_the_log_of_each_failed_step_is_read_from_cloudwatch() -> None:
     asked = next(asked for kind, asked in stack.asked if "writeoutput" in asked["logGroupName"])
     assert asked["filterPattern"] == f'"{FILE_ID}"'
     assert asked["startTime"] < asked["endTime"]
-
-
-@pytest.mark.parametrize("many", [1, LOG_LINES + 5])
-def test_the_log_of_an_embedded_function_is_read_from_its_file(tmp_path: Path, many: int) -> None:
-    line = {"execution": FILE_ID, "timestamp": "2026-03-01 08:00:25,100+0000"}
-    other = {**line, "execution": "another"}
-    later = {**line, "timestamp": "2026-03-02 08:00:25,100+0000"}
-    texts = [json.dumps(one) for one in [*[line] * many, other, later]]
-    path = tmp_path / "data-pipeline-writeoutput.log"
-    path.write_text("\n".join(["START", *texts, f"Traceback of {FILE_ID}"]))
-    view, _ = read(failed(), tmp_path)
-    [found] = [lines for lines in view.logs.values() if lines]
-    assert found == [*[json.dumps(line)] * many, f"Traceback of {FILE_ID}"][-LOG_LINES:]
