@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from freshness.limits import Dataset, limit_of, stale
+from freshness.limits import WatchedDataset, limit_of, stale
 from shared import keys, storage
 from shared.contracts import folded, is_contract_of
 from shared.observability import logger, metrics
@@ -51,7 +51,7 @@ def handler(_event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     return {"watched": len(datasets), "stale": len(found)}
 
 
-def _watched(settings: Settings) -> Iterable[Dataset]:
+def _watched(settings: Settings) -> Iterable[WatchedDataset]:
     """The datasets whose contracts set a limit, each with its last success."""
     contracts = storage.list_modified(settings.input_bucket, keys.CONTRACTS_PREFIX)
     folders = defaultdict[str, list[str]](list)
@@ -70,7 +70,7 @@ def _watched(settings: Settings) -> Iterable[Dataset]:
             for time in _successes(settings.output_bucket, folder)
         ]
         # Before the first file, the time counts from the contract.
-        yield Dataset(name, limit, max(times, default=modified))
+        yield WatchedDataset(name, limit, max(times, default=modified))
 
 
 def _contract(bucket: str, key: str) -> Any:

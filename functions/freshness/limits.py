@@ -12,7 +12,7 @@ _HOUR_SECONDS = 3600
 
 
 @dataclass(frozen=True)
-class Dataset:
+class WatchedDataset:
     """A dataset with its limit in hours, and when its last file was processed."""
 
     name: str
@@ -36,7 +36,7 @@ def limit_of(contract: Any) -> float | None:
     return hours if isfinite(hours) else None
 
 
-def stale(datasets: Iterable[Dataset], now: datetime) -> list[tuple[Dataset, float]]:
+def stale(datasets: Iterable[WatchedDataset], now: datetime) -> list[tuple[WatchedDataset, float]]:
     """The datasets that exceed their limits, with the hours since their last success."""
     aged = (
         (dataset, (now - dataset.last_success).total_seconds() / _HOUR_SECONDS)

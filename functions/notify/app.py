@@ -8,7 +8,7 @@ from typing import Any
 
 from notify.channels import NotSent, send, to_bus, to_topic
 from notify.marks import ItemMarks, Marks, StoredMarks
-from notify.outcome import Place, Status, outcome_document
+from notify.outcome import StackLocation, Status, outcome_document
 from shared.job import iso
 from shared.metadata import read_success
 from shared.observability import logger
@@ -38,7 +38,7 @@ def handler(task: Task) -> dict[str, Any]:
     """
     settings = from_environment(Settings)
     status = _status(task)
-    place = Place(settings.environment, settings.output_bucket)
+    place = StackLocation(settings.environment, settings.output_bucket)
     document = outcome_document(
         task.job, task.execution, place, status=status, ended_at=_ended_at(task, status)
     )

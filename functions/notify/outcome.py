@@ -31,7 +31,7 @@ CAUSE_LENGTH = 4000
 
 
 @dataclass(frozen=True)
-class Place:
+class StackLocation:
     """Where the pipeline runs: the stack's environment and its output bucket."""
 
     environment: str
@@ -39,7 +39,7 @@ class Place:
 
 
 def outcome_document(
-    job: Job, execution: Execution, place: Place, *, status: Status, ended_at: str
+    job: Job, execution: Execution, place: StackLocation, *, status: Status, ended_at: str
 ) -> Document:
     """The document for one outcome of one execution.
 

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, Literal
 
-from parse_csv.contracts import read_contract
-from parse_csv.corrections import collect
-from parse_csv.limits import bytes_a_line, check_assembly, check_splits, why_one_split
+from parse_csv.collect_corrections import collect
+from parse_csv.contract_of_dataset import read_contract
 from parse_csv.names import check_dataset, check_keys
 from parse_csv.origin import locate
+from parse_csv.split_limits import bytes_a_line, check_assembly, check_splits, why_one_split
 from shared import keys, publication, storage
 from shared.job import Job, Location, readable_cause
 from shared.settings import from_environment
@@ -23,7 +23,7 @@ from tabular.model import Contract
 from tabular.reading.layout import Layout, read_layout
 from tabular.reading.split import Split
 from tabular.reading.splits import plan_splits
-from tabular.writing.formats import FORMATS
+from tabular.writing.output_formats import FORMATS
 
 # Enough for any header and for a sample to detect the delimiter in; one request.
 HEAD_BYTES = 1024 * 1024

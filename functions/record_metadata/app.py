@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from record_metadata.item import Outcome, Status, has_outcome, next_item, outcome_of
+from record_metadata.item import RunOutcome, Status, has_outcome, next_item, outcome_of
 from shared import keys, publication
 from shared.contracts import present_contracts
 from shared.errors import PipelineError
@@ -17,7 +17,7 @@ from shared.observability import logger, metrics
 from shared.settings import from_environment
 from shared.step import Task, step
 from shared.versions import Rank
-from tabular.writing.formats import FORMATS
+from tabular.writing.output_formats import FORMATS
 
 # The dimension's value for all datasets without a contract.
 OTHER_DATASETS = "other"
@@ -96,7 +96,7 @@ def _metric_dataset(job: Job) -> str:
     return keys.dataset_of_contract(contract) if contract else OTHER_DATASETS
 
 
-def _count(outcome: Outcome, dataset: str) -> None:
+def _count(outcome: RunOutcome, dataset: str) -> None:
     """Write the business metrics of a file's run, by dataset and as totals.
 
     Alarms need the totals, because they can't add up metrics whose dimensions they don't know.

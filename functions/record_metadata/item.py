@@ -20,7 +20,7 @@ MARKS = ("notified", "archive")
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunOutcome:
     """How one run of an execution ended for a file; times are ISO 8601 in UTC.
 
     `run` is the attempt's number, or the name of an execution that was started by hand. The latter
@@ -54,7 +54,7 @@ def outcome_of(
     superseded_by: Mapping[str, str] | None = None,
     output_bucket: str,
     recorded_at: datetime,
-) -> Outcome:
+) -> RunOutcome:
     """The outcome given by the job's results, or by its failure, as of `recorded_at`.
 
     `superseded_by` names the file and execution whose output is published in place of this one's.
@@ -88,7 +88,7 @@ def outcome_of(
         **counts,
         **(_failed(failure, recorded_at) if failure else {}),
     }
-    return Outcome(
+    return RunOutcome(
         file_id=job.file_id,
         status=status,
         dataset=job.source.dataset,
@@ -115,7 +115,7 @@ def outcome_of(
     )
 
 
-def next_item(before: Item | None, outcome: Outcome) -> Item:
+def next_item(before: Item | None, outcome: RunOutcome) -> Item:
     """The item after the outcome. If another execution's outcome is kept, only the history grows.
 
     The rules: an execution can always update its own outcome. A success of any attempt is never
@@ -144,7 +144,7 @@ def next_item(before: Item | None, outcome: Outcome) -> Item:
     return {name: _storable(value) for name, value in item.items() if value is not None}
 
 
-def has_outcome(before: Item | None, outcome: Outcome) -> bool:
+def has_outcome(before: Item | None, outcome: RunOutcome) -> bool:
     """Whether the item's history already has this run's outcome, because the step is repeated."""
     entry = (before or {}).get("history", {}).get(outcome.history_key)
     return (
@@ -156,7 +156,7 @@ def has_outcome(before: Item | None, outcome: Outcome) -> bool:
     )
 
 
-def _may_replace(before: Item, outcome: Outcome) -> bool:
+def _may_replace(before: Item, outcome: RunOutcome) -> bool:
     # An execution's name can be used again 90 days after its end, so its identity includes its
     # start.
     identity = ("execution_arn", "processed_at")
@@ -190,7 +190,7 @@ def _failed(failure: Failure, recorded_at: datetime) -> Item:
     }
 
 
-def _history_entry(outcome: Outcome) -> Item:
+def _history_entry(outcome: RunOutcome) -> Item:
     entry = {
         "status": outcome.status,
         "execution_arn": outcome.execution_arn,

@@ -14,8 +14,8 @@ from shared.errors import TransientError, aws_errors, error_code
 from shared.executions import execution_arn
 from shared.job import Job, iso
 from shared.metadata import Item, read_item
-from starter.corrections import source_of_item
 from starter.messages import Correction, Replay, Upload
+from starter.recorded_source import source_of_item
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.type_defs import DescribeExecutionOutputTypeDef

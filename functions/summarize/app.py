@@ -12,7 +12,7 @@ from shared.errors import MixedParts
 from shared.settings import from_environment
 from shared.step import Task, step
 from shared.versions import Rank
-from summarize import history
+from summarize import dataset_history
 from summarize.report.page import render
 from tabular.reading.drift import drift_of
 from tabular.reading.header import compare_columns
@@ -49,7 +49,7 @@ def handler(task: Task) -> dict[str, Any]:
     layout = Layout.from_document(plan["layout"])
     summary = _summary(task, settings, statistics, layout)
     key = keys.summary_key(job.source.dataset, job.file_id)
-    entry = history.entry_of(summary)
+    entry = dataset_history.entry_of(summary)
     summary["usual"] = _usual(bucket, key, job.source.dataset, entry)
     report_key = keys.report_key(job.source.dataset, job.file_id)
     # A later attempt, which may have published its output since WriteOutput, keeps its reports.
@@ -61,7 +61,7 @@ def handler(task: Task) -> dict[str, Any]:
     storage.update_document(
         bucket,
         keys.history_key(job.source.dataset),
-        lambda document: {"files": history.with_entry(_files(document), entry)},
+        lambda document: {"files": dataset_history.with_entry(_files(document), entry)},
     )
     return {
         "summary_key": key,
@@ -140,8 +140,8 @@ def _usual(bucket: str, key: str, dataset: str, entry: Mapping[str, Any]) -> dic
         found: dict[str, Any] | None = before["usual"]
         return found
     stored = storage.read_optional_document(bucket, keys.history_key(dataset))
-    return history.usual(_files(stored), entry)
+    return dataset_history.usual(_files(stored), entry)
 
 
-def _files(document: Any) -> list[history.Entry]:
+def _files(document: Any) -> list[dataset_history.Entry]:
     return list(document["files"]) if document else []

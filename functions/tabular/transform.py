@@ -17,8 +17,8 @@ from tabular.reading.patches import PatchQueue
 from tabular.reading.records import Records
 from tabular.statistics.accumulator import Accumulator
 from tabular.writing.corrections import correction_pieces, corrections_head
-from tabular.writing.formats import DEFAULT_FORMAT, FORMATS
 from tabular.writing.output_format import FileFacts
+from tabular.writing.output_formats import DEFAULT_FORMAT, FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

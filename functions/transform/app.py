@@ -17,8 +17,8 @@ from tabular.reading.patches import Patch
 from tabular.reading.split import Split
 from tabular.statistics.threshold import check_rejects_so_far
 from tabular.transform import Progress, transform
-from tabular.writing.formats import FORMATS
 from tabular.writing.output_format import OutputFormat
+from tabular.writing.output_formats import FORMATS
 from transform.stamp import engine, stamp_of
 
 

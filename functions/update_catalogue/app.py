@@ -10,7 +10,7 @@ from shared.observability import logger
 from shared.settings import from_environment
 from shared.step import Task, step
 from tabular.reading.layout import Layout
-from tabular.writing.formats import FORMATS
+from tabular.writing.output_formats import FORMATS
 from update_catalogue.catalogue import update_table
 from update_catalogue.wanted_table import records_table, rejects_table
 

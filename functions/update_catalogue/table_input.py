@@ -84,7 +84,7 @@ def extended_table(
     }
     storage = table["StorageDescriptor"]
     columns = {one["Name"]: one.get("Type", "") for one in storage.get("Columns", [])}
-    problems = _Problems(wanted)
+    problems = _TableProblems(wanted)
     parameters = storage.setdefault("SerdeInfo", {}).setdefault("Parameters", {})
     before = (dict(columns), dict(parameters))
     if wanted.enveloped:
@@ -119,7 +119,7 @@ def too_long(table: TableInputTypeDef) -> str | None:
     return None
 
 
-class _Problems:
+class _TableProblems:
     """Messages about columns that differ from the contract."""
 
     def __init__(self, wanted: WantedTable) -> None:
@@ -159,7 +159,7 @@ def _add(
     columns: dict[str, str],
     wanted: Iterable[AthenaColumn],
     parameters: dict[str, str],
-    problems: _Problems,
+    problems: _TableProblems,
 ) -> None:
     """Add the columns that are missing, with their mappings; report those that differ."""
     for column in wanted:

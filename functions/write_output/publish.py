@@ -13,8 +13,8 @@ from shared.job import Location
 from shared.storage import Condition, ObjectChanged, Properties
 from shared.versions import Rank
 from tabular.errors import InvalidCorrections
-from tabular.writing.formats import FORMATS
 from tabular.writing.output_format import OutputFormat
+from tabular.writing.output_formats import FORMATS
 from write_output.assemble import assemble
 from write_output.parts import WholeFile
 

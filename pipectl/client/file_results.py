@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipectl.client.history import ExecutionFailure, Run
 from pipectl.client.mirror import Mirror, fetch_outputs
 from pipectl.client.step_functions import DescribedExecution, Executions
-from pipectl.client.uploads import Upload
+from pipectl.client.uploads import PlannedUpload
 
 if TYPE_CHECKING:
     from pipectl.client.deployment import Deployment
@@ -23,7 +23,7 @@ OUTPUTS = ("processed", "rejected", "summary", "report")
 class FileResult:
     """One file's result. `outputs` are local paths; `run` is None if nothing was started."""
 
-    upload: Upload
+    upload: PlannedUpload
     execution: DescribedExecution | None
     run: Run | None
     failure: ExecutionFailure | None
@@ -92,7 +92,7 @@ class Collector:
 
     def finished(
         self,
-        upload: Upload,
+        upload: PlannedUpload,
         execution: DescribedExecution,
         notifications: Iterable[Mapping[str, Any]],
     ) -> FileResult:
@@ -110,7 +110,7 @@ class Collector:
             outputs=fetch_outputs(self._mirror, metadata or {}),
         )
 
-    def not_started(self, upload: Upload, failure: ExecutionFailure) -> FileResult:
+    def not_started(self, upload: PlannedUpload, failure: ExecutionFailure) -> FileResult:
         """The result of a file for which no execution was started."""
         nothing: Mapping[str, Path | None] = dict.fromkeys(OUTPUTS)
         return FileResult(upload, None, None, failure, None, None, nothing)

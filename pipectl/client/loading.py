@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from pipectl.client.uploads import Upload, put_file
+from pipectl.client.uploads import PlannedUpload, put_file
 from pipectl.errors import UsageError
 from shared.keys import CONTRACTS_PREFIX, RAW_PREFIX
 from tabular.file_names import why_ignored
@@ -63,19 +63,19 @@ def load_folder(deployment: Deployment, folder: Path, ending: Callable[[], bool]
     return loaded
 
 
-def _uploads(folder: Path, loaded: Loaded) -> Iterator[Upload]:
+def _uploads(folder: Path, loaded: Loaded) -> Iterator[PlannedUpload]:
     for prefix in _PREFIXES:
         for path in sorted((folder / prefix).rglob("*")):
             if path.is_file():
                 key = path.relative_to(folder).as_posix()
                 reason = why_ignored(key, path.stat().st_size)
                 if reason is None:
-                    yield Upload(path, key)
+                    yield PlannedUpload(path, key)
                 else:
                     loaded.ignored.append((path, reason))
 
 
-def _is_there(deployment: Deployment, upload: Upload) -> bool:
+def _is_there(deployment: Deployment, upload: PlannedUpload) -> bool:
     """Whether the key's current version has the file's content."""
     try:
         found = deployment.client("s3").head_object(

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from shared import keys
-from tabular.writing.formats import FORMATS
+from tabular.writing.output_formats import FORMATS
 
 if TYPE_CHECKING:
     from pipectl.client.deployment import Deployment

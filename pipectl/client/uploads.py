@@ -23,7 +23,7 @@ _SUFFIXES = sorted(PROCESSED_SUFFIXES, key=len, reverse=True)
 
 
 @dataclass(frozen=True)
-class Upload:
+class PlannedUpload:
     """A local file and the key it goes to."""
 
     path: Path
@@ -37,7 +37,7 @@ class Upload:
 
 def plan_uploads(
     files: Iterable[Path], dataset: str | None, ignored: IgnoredNames = NO_IGNORED_NAMES
-) -> list[Upload]:
+) -> list[PlannedUpload]:
     """Give each file its own key under `raw/`; files with the same name are numbered.
 
     Without a dataset they go directly under `raw/`. Raises `UsageError` if a file does not exist or
@@ -51,7 +51,7 @@ def plan_uploads(
         _check(path, ignored)
         key = _free_key(prefix, path.name, keys)
         keys.add(key)
-        uploads.append(Upload(path, key))
+        uploads.append(PlannedUpload(path, key))
     return uploads
 
 
@@ -107,7 +107,7 @@ def find_contract(deployment: Deployment, dataset: str) -> str | None:
     return found[0] if found else None
 
 
-def put_file(deployment: Deployment, upload: Upload) -> str | None:
+def put_file(deployment: Deployment, upload: PlannedUpload) -> str | None:
     """Upload a file; returns the id of its version in S3."""
     with upload.path.open("rb") as content:
         answer = deployment.client("s3").put_object(

@@ -30,7 +30,7 @@ def import_document(*, file: Path, resource: str | None, out: Path | None, force
     from pipectl.local.contract_import import import_contract
     from tabular.contract.descriptor import read_contract
     from tabular.errors import InvalidContract
-    from tabular.writing.formats import FORMATS
+    from tabular.writing.output_formats import FORMATS
 
     if out is not None and out.exists() and not force:
         raise UsageError(f"{out} exists. Pass --force to overwrite it, or name another file.")

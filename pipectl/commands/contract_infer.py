@@ -153,7 +153,7 @@ def _sample(path: Path, name: str, *, whole: bool) -> FileSample:
 def _document(path: Path) -> dict[str, Any]:
     from tabular.contract.descriptor import read_contract
     from tabular.errors import InvalidContract
-    from tabular.writing.formats import FORMATS
+    from tabular.writing.output_formats import FORMATS
 
     data = path.read_bytes()
     try:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipectl.client.step_functions import DescribedExecution
-    from pipectl.operate.correct_rows import CorrectedRow, Correction
+    from pipectl.operate.correct_rows import CorrectedRow, FileCorrection
 
 _SHOWN_ROWS = 20
 _SHOWN_CHANGES = 5
@@ -93,7 +93,7 @@ def command(
         raise SystemExit(1)
 
 
-def _has_succeeded(correction: Correction) -> bool:
+def _has_succeeded(correction: FileCorrection) -> bool:
     execution = correction.execution
     return (
         execution is not None
@@ -130,7 +130,7 @@ def _show(rows: Sequence[CorrectedRow]) -> None:
     echo(f"{total}{still}. Keys are compared when the file is processed.")
 
 
-def _show_outcome(correction: Correction) -> None:
+def _show_outcome(correction: FileCorrection) -> None:
     outcome, execution = correction.outcome, correction.execution
     name = execution.name if execution else ""
     if _has_succeeded(correction):

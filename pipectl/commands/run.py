@@ -89,7 +89,7 @@ def command(
     from rich.console import Console
 
     from pipectl.client.uploads import dataset_for, plan_uploads
-    from pipectl.local.display import Progress, show_table
+    from pipectl.local.display import RunProgress, show_table
     from pipectl.local.local_run import run_files
 
     if split_size is not None:
@@ -116,7 +116,7 @@ def command(
     if not files:
         raise UsageError("Name at least one file, or a folder with --watch.")
     uploads = plan_uploads(files, dataset, ignored)
-    progress = Progress(Console(stderr=True), total=len(uploads))
+    progress = RunProgress(Console(stderr=True), total=len(uploads))
     with progress.shown():
         finished = run_files(uploads, progress=progress, **settings)
     if as_json:

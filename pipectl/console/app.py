@@ -24,7 +24,7 @@ from pipectl.console import (
     style,
     upload_page,
 )
-from pipectl.console.guard import Guard
+from pipectl.console.access_control import AccessControl
 from pipectl.console.pages import page
 from pipectl.console.state import Console
 from pipectl.errors import PipectlError
@@ -38,12 +38,12 @@ Handler = Callable[[Request], Response]
 FormHandler = Callable[[Request, FormData], Response]
 
 
-def create_app(console: Console, token: str) -> Guard:
+def create_app(console: Console, token: str) -> AccessControl:
     """The application with its access control; `token` opens it."""
     handlers = {HTTPException: _http_error, Exception: _unexpected}
     application = Starlette(routes=ROUTES, exception_handlers=handlers)
     application.state.console = console
-    guard = Guard(application, token, allow_writes=console.allow_writes)
+    guard = AccessControl(application, token, allow_writes=console.allow_writes)
     application.state.guard = guard
     return guard
 

@@ -18,8 +18,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from pipectl.client.uploads import dataset_for, put_contract
+from pipectl.console.figures import share_text, sparkline
 from pipectl.console.files_page import Shown
-from pipectl.console.numbers import share_text, sparkline
 from pipectl.console.pages import page
 from pipectl.console.staging import contract_text, json_of, safe_name
 from pipectl.console.upload_page import files_in
@@ -32,7 +32,7 @@ from shared.markup import Html
 from tabular.contract.descriptor import read_contract
 from tabular.errors import InvalidContract
 from tabular.model import Contract
-from tabular.writing.formats import FORMATS
+from tabular.writing.output_formats import FORMATS
 
 if TYPE_CHECKING:
     from pipectl.console.state import Console

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pipectl.console.figures import share_text
 from pipectl.console.index import group_of
-from pipectl.console.numbers import share_text
 from pipectl.console.pages import PER_PAGE, page, page_number
 from pipectl.operate.list_executions import ExecutionRow
 from pipectl.times import parse_since

@@ -21,7 +21,7 @@ _MOST = 50
 
 
 @dataclass
-class Job:
+class RerunJob:
     """A rerun: the files that were started so far, and its report at the end."""
 
     id: str
@@ -57,22 +57,22 @@ class Jobs:
     def __init__(self, stack: Stack, changed: Callable[[], None]) -> None:
         self._stack = stack
         self._changed = changed
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[str, RerunJob] = {}
 
-    def start(self, command: str, options: RerunOptions) -> Job:
+    def start(self, command: str, options: RerunOptions) -> RerunJob:
         """Start a rerun in a separate thread."""
-        job = Job(secrets.token_hex(8), command, datetime.now(UTC))
+        job = RerunJob(secrets.token_hex(8), command, datetime.now(UTC))
         self._jobs[job.id] = job
         for old in list(self._jobs)[:-_MOST]:
             del self._jobs[old]
         threading.Thread(target=self._run, args=(job, options), daemon=True).start()
         return job
 
-    def find(self, job_id: str) -> Job | None:
+    def find(self, job_id: str) -> RerunJob | None:
         """The rerun of this id."""
         return self._jobs.get(job_id)
 
-    def _run(self, job: Job, options: RerunOptions) -> None:
+    def _run(self, job: RerunJob, options: RerunOptions) -> None:
         try:
             job.report = rerun_files(self._stack, options, job)
         except Exception as error:  # noqa: BLE001  # shown in the page

@@ -20,7 +20,7 @@ _WAIT_SECONDS = 2.0
 _AWS_SECONDS = 5.0
 
 
-class Changes(Protocol):
+class ChangeSource(Protocol):
     """Counts how often executions have started or ended."""
 
     def wait(self, seen: int, seconds: float) -> int:
@@ -43,7 +43,9 @@ class Polled:
 class Live:
     """Sends an event to every open page when executions have changed."""
 
-    def __init__(self, index: ExecutionIndex, changes: Changes, closed: threading.Event) -> None:
+    def __init__(
+        self, index: ExecutionIndex, changes: ChangeSource, closed: threading.Event
+    ) -> None:
         self._index = index
         self._changes = changes
         self._closed = closed

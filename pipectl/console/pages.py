@@ -12,7 +12,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from pipectl.console.numbers import size_text
+from pipectl.console.figures import size_text
 from pipectl.tables import number
 from pipectl.times import format_age, format_duration, format_time
 from pipectl.views.status import status_of

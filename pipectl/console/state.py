@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pipectl.console.commands import Commands
 from pipectl.console.index import ExecutionIndex, group_of
 from pipectl.console.jobs import Jobs
-from pipectl.console.live import Changes, Live, Polled
+from pipectl.console.live import ChangeSource, Live, Polled
+from pipectl.console.running_steps import RunningSteps
 from pipectl.console.staging import Staging
-from pipectl.console.steps import Steps
 from pipectl.operate.failed_files import FailureFilter
 from pipectl.operate.find_failures import FoundFailures, find_failures
 from pipectl.operate.rerun_files import RerunReport, rerun_files
@@ -43,7 +43,7 @@ class Console:
         *,
         allow_writes: bool,
         commands: Commands,
-        changes: Changes | None = None,
+        changes: ChangeSource | None = None,
         messages: Messages | None = None,
         patience: float = 0.2,
     ) -> None:
@@ -57,7 +57,7 @@ class Console:
         self.closed = threading.Event()
         self.index = ExecutionIndex(stack, patience=patience)
         self.live = Live(self.index, changes or Polled(self.closed), self.closed)
-        self.steps = Steps(stack.client("stepfunctions"))
+        self.steps = RunningSteps(stack.client("stepfunctions"))
         self.staging = Staging()
         self.jobs = Jobs(stack, self.changed)
         self._messages = messages

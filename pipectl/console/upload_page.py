@@ -11,7 +11,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from pipectl.client.uploads import Upload, dataset_for, put_file
+from pipectl.client.uploads import PlannedUpload, dataset_for, put_file
 from pipectl.console.commands import Commands
 from pipectl.console.pages import page
 from pipectl.errors import PipectlError, UsageError
@@ -56,7 +56,7 @@ def send(request: Request, form: FormData) -> Response:
     obstacle = next(filter(None, (_obstacle(console, one.path) for one in staged)), None)
     if obstacle is not None:
         raise PipectlError(obstacle)
-    uploads = [Upload(one.path, f"{_prefix(one.dataset)}{one.path.name}") for one in staged]
+    uploads = [PlannedUpload(one.path, f"{_prefix(one.dataset)}{one.path.name}") for one in staged]
     twice = [key for key, count in Counter(one.key for one in uploads).items() if count > 1]
     if twice:
         raise PipectlError(f"Several files would get the key {twice[0]}. Send them one by one.")

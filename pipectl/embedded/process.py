@@ -21,7 +21,7 @@ from pipectl.client.file_results import Collector, FileResult, parsed
 from pipectl.client.stack_choice import Stack
 from pipectl.client.state_file import RunningStack
 from pipectl.client.step_functions import DescribedExecution, Executions
-from pipectl.client.uploads import Upload
+from pipectl.client.uploads import PlannedUpload
 from pipectl.embedded.calls import Call
 from pipectl.embedded.log_files import log_files
 from pipectl.errors import PipectlError
@@ -188,7 +188,7 @@ class StackProcess:
     def result(self, uploaded: Uploaded, execution: DescribedExecution, folder: Path) -> FileResult:
         """The file's result as of `pipectl run`; outputs are copied to `folder`."""
         collector = Collector(self.deployment, Executions(Stack(self.deployment)), folder)
-        upload = Upload(Path(uploaded.key), uploaded.key)
+        upload = PlannedUpload(Path(uploaded.key), uploaded.key)
         return collector.finished(upload, execution, self.notifications())
 
     def output(self, key: str) -> bytes:

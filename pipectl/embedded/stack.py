@@ -256,7 +256,7 @@ class EmbeddedStack:
 
     def _create(self, template: Template) -> CreatedStack:
         from pipectl.embedded import apply
-        from pipectl.embedded.moto_patches.backends import Arrivals
+        from pipectl.embedded.moto_patches.backends import QueueArrivals
         from pipectl.embedded.poller import Poller
         from pipectl.embedded.watch import Watch
 
@@ -279,7 +279,7 @@ class EmbeddedStack:
                 source,
                 self._lambda,
                 self.deployment.client("sqs"),
-                Arrivals(source.queue_arn.rpartition(":")[2]),
+                QueueArrivals(source.queue_arn.rpartition(":")[2]),
                 self._time_factor,
             )
             for source in stack.event_sources()

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipectl.client.file_results import FileResult
-from pipectl.client.uploads import Upload
+from pipectl.client.uploads import PlannedUpload
 from pipectl.local.broken_rules import BrokenRule, broken_rules
 from pipectl.output import printable, rich_text
 
@@ -37,13 +37,13 @@ def _word(result: FileResult) -> tuple[str, str]:
 
 
 @dataclass
-class Progress:
+class RunProgress:
     """The progress of a run: its phase, and the state of each running file."""
 
     console: Console
     total: int
     phase: str = "Starting the embedded AWS"
-    running: dict[Upload, str] = field(default_factory=dict)
+    running: dict[PlannedUpload, str] = field(default_factory=dict)
     done: list[FileResult] = field(default_factory=list)
     _started: float = field(default_factory=time.monotonic)
     _spinner: Spinner = field(default_factory=lambda: Spinner("dots"))
@@ -96,7 +96,7 @@ class Progress:
 
 
 @dataclass
-class WatchedFolder(Progress):
+class WatchedFolder(RunProgress):
     """Prints a line for each file of a watched folder, with its counts and outputs."""
 
     def finish(self, result: FileResult) -> None:

@@ -30,7 +30,7 @@ def contract_in(path: Path | None) -> Contract | None:
 def read_contract_file(path: Path) -> Contract:
     """The contract in a file. Raises InvalidContract."""
     from tabular.contract.descriptor import read_contract
-    from tabular.writing.formats import FORMATS
+    from tabular.writing.output_formats import FORMATS
 
     return read_contract(path.read_bytes(), output_formats=FORMATS)
 

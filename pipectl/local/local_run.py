@@ -19,7 +19,7 @@ from pipectl.client.file_results import Collector, FileResult, dead_letters
 from pipectl.client.history import ExecutionFailure
 from pipectl.client.stack_choice import Stack
 from pipectl.client.step_functions import Executions
-from pipectl.client.uploads import Upload, put_contract, put_file
+from pipectl.client.uploads import PlannedUpload, put_contract, put_file
 from pipectl.embedded.stack import EmbeddedStack
 from shared.keys import RAW_PREFIX
 from shared.steps import CHAIN
@@ -27,7 +27,7 @@ from tabular.file_names import why_ignored
 
 if TYPE_CHECKING:
     from pipectl.embedded.moto_patches.backends import RunningOrEnded
-    from pipectl.local.display import Progress
+    from pipectl.local.display import RunProgress
     from tabular.file_names import IgnoredNames
 
 # Seconds between two looks at the executions, for what the terminal shows of them.
@@ -69,14 +69,14 @@ class WatchedRun:
 
 
 def run_files(
-    uploads: Sequence[Upload],
+    uploads: Sequence[PlannedUpload],
     *,
     contract: tuple[Path, str] | None,
     folder: Path,
     parameters: Mapping[str, str],
     template: Path,
     concurrency: int | None,
-    progress: Progress,
+    progress: RunProgress,
 ) -> LocalRun:
     """Start the stack, process the files and copy their outputs to `folder`.
 
@@ -99,7 +99,7 @@ def watch_folder(
     parameters: Mapping[str, str],
     template: Path,
     concurrency: int | None,
-    progress: Progress,
+    progress: RunProgress,
     ended: threading.Event,
 ) -> WatchedRun:
     """Start the stack, and process files whenever they appear in a folder, until `ended` is set.
@@ -150,7 +150,7 @@ class WatchedFiles:
         self._seen: dict[Path, tuple[int, int]] = {}
         self._done: dict[Path, tuple[int, int]] = {}
 
-    def new(self) -> list[Upload]:
+    def new(self) -> list[PlannedUpload]:
         """The files to process now. Those that the pipeline ignores never are."""
         before, self._seen = self._seen, self._look()
         uploads = []
@@ -158,7 +158,7 @@ class WatchedFiles:
             if before.get(path) == state and self._done.get(path) != state:
                 self._done[path] = state
                 below = path.relative_to(self._folder).as_posix()
-                uploads.append(Upload(path, f"{self._prefix}{below}"))
+                uploads.append(PlannedUpload(path, f"{self._prefix}{below}"))
         return uploads
 
     def _look(self) -> dict[Path, tuple[int, int]]:
@@ -175,7 +175,7 @@ class WatchedFiles:
 
 
 def _process(
-    stack: EmbeddedStack, uploads: Sequence[Upload], folder: Path, progress: Progress
+    stack: EmbeddedStack, uploads: Sequence[PlannedUpload], folder: Path, progress: RunProgress
 ) -> list[FileResult]:
     """Upload files and wait until all have been processed."""
     follower = _Follower(stack, uploads, folder, progress)
@@ -206,19 +206,23 @@ class _Follower:
     """Follows uploads until all have been processed."""
 
     def __init__(
-        self, stack: EmbeddedStack, uploads: Sequence[Upload], folder: Path, progress: Progress
+        self,
+        stack: EmbeddedStack,
+        uploads: Sequence[PlannedUpload],
+        folder: Path,
+        progress: RunProgress,
     ) -> None:
         self._stack = stack
         self._uploads = uploads
         self._progress = progress
         self._executions = Executions(Stack(stack.deployment))
         self._collector = Collector(stack.deployment, self._executions, folder)
-        self._versions: dict[Upload, str | None] = {}
-        self._problems: dict[Upload, ExecutionFailure] = {}
-        self._results: dict[Upload, FileResult] = {}
+        self._versions: dict[PlannedUpload, str | None] = {}
+        self._problems: dict[PlannedUpload, ExecutionFailure] = {}
+        self._results: dict[PlannedUpload, FileResult] = {}
         self._last_news = time.monotonic()
 
-    def upload(self, upload: Upload) -> None:
+    def upload(self, upload: PlannedUpload) -> None:
         """Upload a file; an error becomes the file's result."""
         try:
             self._versions[upload] = put_file(self._stack.deployment, upload)
@@ -239,7 +243,7 @@ class _Follower:
         by_object = {
             _object_of(execution.document): execution for execution in self._stack.executions()
         }
-        running: dict[Upload, RunningOrEnded] = {}
+        running: dict[PlannedUpload, RunningOrEnded] = {}
         for upload, version in list(self._versions.items()):
             execution = by_object.get((upload.key, version))
             if execution is None or upload in self._results:
@@ -262,7 +266,7 @@ class _Follower:
         self._progress.finish(result)
         self._last_news = time.monotonic()
 
-    def _show(self, running: Mapping[Upload, RunningOrEnded]) -> None:
+    def _show(self, running: Mapping[PlannedUpload, RunningOrEnded]) -> None:
         if running:
             self._last_news = time.monotonic()
         self._progress.running = {
@@ -277,7 +281,7 @@ class _Follower:
         done = self._executions.splits_done(execution.arn)
         return f"{state}, {done[0]} of {done[1]} splits" if done else state
 
-    def _give_up_on(self, waiting: Iterable[Upload]) -> None:
+    def _give_up_on(self, waiting: Iterable[PlannedUpload]) -> None:
         """Fail those that will never start: refused by the starter, or waiting for too long."""
         refusals = {
             source: ExecutionFailure(delivery["code"], delivery["message"], None)

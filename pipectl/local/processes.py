@@ -27,7 +27,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipectl.local.channels import Channels, Job, ReadToken, WriteToken
+from pipectl.local.process_channels import Channels, ReadToken, TransformJob, WriteToken
 from tabular import errors
 from tabular.reading.blocks import BLOCK_BYTES
 from tabular.reading.split import Split
@@ -65,7 +65,7 @@ def transform_file(
     before Polars is imported: more threads only compete with each other.
     Raises what `transform` raises, and WorkerDied.
     """
-    job = Job(
+    job = TransformJob(
         path=str(path),
         layout=layout,
         file_id=file_id,
@@ -83,7 +83,7 @@ def transform_file(
     return _together(job, processes)
 
 
-def _together(job: Job, processes: int) -> Part:
+def _together(job: TransformJob, processes: int) -> Part:
     for name in (job.processed, job.rejected, job.corrections):
         if name:
             Path(name).write_bytes(b"")
@@ -132,7 +132,7 @@ def _interrupts_held_back() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def _start_helper(job: Job, channels: Channels) -> subprocess.Popen[bytes]:
+def _start_helper(job: TransformJob, channels: Channels) -> subprocess.Popen[bytes]:
     """Start a process that works on the same job."""
     helper = subprocess.Popen(
         [sys.executable, "-m", "pipectl.local.worker"],

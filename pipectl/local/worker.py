@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipectl.local.channels import END, Channels, Job, ReadToken, WriteToken
+from pipectl.local.process_channels import END, Channels, ReadToken, TransformJob, WriteToken
 from tabular import errors
 from tabular.batch import BatchReader
 from tabular.reading.blocks import lines_a_block, read_blocks
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _CHUNK_BYTES = 1024 * 1024
 
 
-def work(job: Job, channels: Channels, look_around: Callable[[], None]) -> Part:
+def work(job: TransformJob, channels: Channels, look_around: Callable[[], None]) -> Part:
     """Process blocks until none is left."""
     reader = BatchReader(job.layout, WRITER if job.processed else contract_writer(job.layout))
     layout = job.layout
@@ -70,7 +70,7 @@ def work(job: Job, channels: Channels, look_around: Callable[[], None]) -> Part:
     return tally.part()
 
 
-def work_alone(job: Job) -> Part:
+def work_alone(job: TransformJob) -> Part:
     """Transform the whole file."""
     split = Split.whole(job.layout)
     with ExitStack() as stack:
@@ -92,7 +92,7 @@ def work_alone(job: Job) -> Part:
         )
 
 
-def write_head(job: Job) -> int:
+def write_head(job: TransformJob) -> int:
     """Write the header of the CSV of rejected rows, if there is one; returns its length."""
     if not job.corrections:
         return 0
@@ -118,7 +118,7 @@ class Rendered(NamedTuple):
     corrections: bytes
 
 
-def _rendered(lines: RecordLines, batch: Batch, job: Job) -> Rendered:
+def _rendered(lines: RecordLines, batch: Batch, job: TransformJob) -> Rendered:
     """All outputs of a block, whose sizes determine the offsets of the next block's."""
     return Rendered(
         lines.lines(batch.rows, batch.values, batch.escapable) if job.processed else b"",
@@ -147,7 +147,7 @@ def _write(
     outputs.write(rendered, token)
 
 
-def _read_block(descriptor: int, job: Job, token: ReadToken) -> Block | None:
+def _read_block(descriptor: int, job: TransformJob, token: ReadToken) -> Block | None:
     blocks = read_blocks(
         _chunks(descriptor, token.offset, job.block_bytes),
         job.layout.grammar,
@@ -170,7 +170,7 @@ def _chunks(descriptor: int, start: int, size: int) -> Iterator[bytes]:
 class _Outputs:
     """The output files, open for writing at any offset."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: TransformJob) -> None:
         self._names = (job.processed, job.rejected, job.corrections)
         self._descriptors: list[int | None] = []
 
@@ -205,7 +205,7 @@ def _help() -> int:
         # The process that started this one was interrupted before it had sent the whole job.
         return 1
     layout = Layout.from_document(document["job"].pop("layout"))
-    job = Job(layout=layout, **document["job"])
+    job = TransformJob(layout=layout, **document["job"])
     channels = Channels(
         tuple(document["channels"]["reading"]), tuple(map(tuple, document["channels"]["writing"]))
     )

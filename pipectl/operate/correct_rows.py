@@ -25,7 +25,7 @@ from tabular.errors import TabularError
 from tabular.reading.corrected_rows import MAX_CORRECTED_BYTES, read_corrected_rows, too_large
 from tabular.reading.layout import Layout, read_layout
 from tabular.values.cells import reader
-from tabular.writing.formats import FORMATS
+from tabular.writing.output_formats import FORMATS
 
 if TYPE_CHECKING:
     from pipectl.client.stack_choice import Stack
@@ -64,7 +64,7 @@ class CorrectedRow:
 
 
 @dataclass
-class Correction:
+class FileCorrection:
     """The corrected rows of a file, and the execution that they have started, once there is one."""
 
     item: MetadataItem
@@ -96,7 +96,7 @@ class Correction:
         }
 
 
-def check_corrections(stack: Stack, file_id: str, path: Path) -> Correction:
+def check_corrections(stack: Stack, file_id: str, path: Path) -> FileCorrection:
     """Compare a corrected file with the rejected rows, and its changed cells with the contract.
 
     Uniqueness, and limits of the whole file, are checked only when the file is processed again.
@@ -119,10 +119,10 @@ def check_corrections(stack: Stack, file_id: str, path: Path) -> Correction:
         rows = [_checked(patch, layout) for patch in patches]
     except TabularError as error:
         raise PipectlError(f"{type(error).__name__}: {error}") from None
-    return Correction(item, content, rows)
+    return FileCorrection(item, content, rows)
 
 
-def upload_corrections(stack: Stack, correction: Correction) -> str | None:
+def upload_corrections(stack: Stack, correction: FileCorrection) -> str | None:
     """Upload the corrected rows, which starts the file's next attempt; returns their version."""
     answer = stack.client("s3").put_object(
         Bucket=stack.output("InputBucketName"),
@@ -136,7 +136,7 @@ def upload_corrections(stack: Stack, correction: Correction) -> str | None:
 
 def follow_corrections(
     stack: Stack,
-    correction: Correction,
+    correction: FileCorrection,
     version: str | None,
     waiting: Callable[[DescribedExecution], None],
 ) -> None:

@@ -21,7 +21,7 @@ from pipectl.operate.backfill_objects import sources_of
 from pipectl.operate.find_failures import running_files
 from shared import keys
 from shared.job import iso
-from tabular.writing.formats import FORMATS
+from tabular.writing.output_formats import FORMATS
 
 if TYPE_CHECKING:
     from pipectl.client.stack_choice import Stack

@@ -29,7 +29,7 @@ _PIECE_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Rejects:
+class FoundRejects:
     """Where a file's rejected records are: all of them, in the objects `keys`, in this order.
 
     `head` comes before them: the header of a CSV whose first part is missing.
@@ -46,7 +46,7 @@ class Rejects:
 
 def find_rejects(
     stack: Stack, file_id: str, kind: RejectsFormat, *, now: datetime | None = None
-) -> Rejects:
+) -> FoundRejects:
     """Find a file's rejected records; `kind` is `jsonl` (with reasons) or `csv` (to correct).
 
     Raises `PipectlError` if nothing is known of the file or its rejected records have expired.
@@ -63,11 +63,11 @@ def find_rejects(
         place = f"s3://{bucket}/{parts[0].rpartition('/')[0]}/"
         about = f"From the last run, {place}: {_outcome(item)}."
         head = _missing_head(stack, bucket, parts[0]) if kind == "csv" else b""
-        return Rejects(bucket, parts, about, head)
+        return FoundRejects(bucket, parts, about, head)
     if item is None:
-        return Rejects(bucket, (), _without_item(stack, file_id))
+        return FoundRejects(bucket, (), _without_item(stack, file_id))
     if item["status"] != "failed":
-        return Rejects(bucket, (), f"No records of the file were rejected: {_outcome(item)}.")
+        return FoundRejects(bucket, (), f"No records of the file were rejected: {_outcome(item)}.")
     age = (now or datetime.now(UTC)) - datetime.fromisoformat(item["failed_at"])
     if age > WORK_EXPIRES_AFTER:
         raise PipectlError(
@@ -75,10 +75,10 @@ def find_rejects(
             f" are deleted after {WORK_EXPIRES_AFTER.days} days. To create them again, rerun the"
             f" file: pipectl rerun {file_id}"
         )
-    return Rejects(bucket, (), f"No records of the file were rejected: {_outcome(item)}.")
+    return FoundRejects(bucket, (), f"No records of the file were rejected: {_outcome(item)}.")
 
 
-def read_bytes(stack: Stack, rejects: Rejects) -> Iterator[bytes]:
+def read_bytes(stack: Stack, rejects: FoundRejects) -> Iterator[bytes]:
     """The bytes of the rejected records, in pieces; raises `PipectlError` if an object is gone."""
     if rejects.head:
         yield rejects.head
@@ -96,7 +96,7 @@ def read_bytes(stack: Stack, rejects: Rejects) -> Iterator[bytes]:
         yield from body.iter_chunks(_PIECE_BYTES)
 
 
-def read_lines(stack: Stack, rejects: Rejects) -> Iterator[bytes]:
+def read_lines(stack: Stack, rejects: FoundRejects) -> Iterator[bytes]:
     """The rejected records as JSON, one line each, without line ends."""
     rest = b""
     for piece in read_bytes(stack, rejects):
@@ -113,16 +113,16 @@ def _last_execution(stack: Stack, file_id: str, item: MetadataItem | None) -> st
     return attempts[-1].name if attempts else file_id
 
 
-def _published(item: MetadataItem, kind: RejectsFormat) -> Rejects:
+def _published(item: MetadataItem, kind: RejectsFormat) -> FoundRejects:
     key = item.get("rejected_key" if kind == "jsonl" else "corrections_key")
     counts = f"{item['error_count']} of {item['record_count']} records"
     if key is None and "rejected_key" in item:
         about = f"{counts} were rejected, but not written as CSV. Rerun the file to get it, with"
-        return Rejects("", (), f"{about}: pipectl rerun --force {item['file_id']}")
+        return FoundRejects("", (), f"{about}: pipectl rerun --force {item['file_id']}")
     if key is None:
-        return Rejects("", (), f"No records of the file were rejected: {counts}.")
+        return FoundRejects("", (), f"No records of the file were rejected: {counts}.")
     bucket = str(item["output_bucket"])
-    return Rejects(bucket, (key,), f"{counts} were rejected: s3://{bucket}/{key}")
+    return FoundRejects(bucket, (key,), f"{counts} were rejected: s3://{bucket}/{key}")
 
 
 def _parts(stack: Stack, bucket: str, work: Work, kind: RejectsFormat) -> list[str]:

@@ -17,7 +17,7 @@ from pipectl.scale.requests import S3_READS, S3_WRITES, SQS, total
 
 if TYPE_CHECKING:
     from pipectl.scale.deployed import Deployed
-    from pipectl.scale.model import Estimate
+    from pipectl.scale.load_model import Estimate
 
 ITEMS: Mapping[str, tuple[str, str]] = {
     "transitions": ("Step Functions: state transitions", "transitions"),

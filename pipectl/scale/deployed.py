@@ -78,7 +78,7 @@ def read_deployed(template: Path, parameters: Mapping[str, str]) -> Deployed:
     # It warns that its own metrics are not collected.
     logging.getLogger("samtranslator").setLevel(logging.ERROR)
     document = translate(template, parameters).document
-    values = _Values(document, parameters)
+    values = _ParameterValues(document, parameters)
     functions = {
         logical_id: _function(logical_id, values.read(resource["Properties"]))
         for logical_id, resource in _resources(document, "AWS::Lambda::Function").items()
@@ -136,7 +136,7 @@ def _function(logical_id: str, properties: Mapping[str, Any]) -> DeployedFunctio
     )
 
 
-def _definition(machine: Mapping[str, Any], values: _Values) -> dict[str, Any]:
+def _definition(machine: Mapping[str, Any], values: _ParameterValues) -> dict[str, Any]:
     """The workflow with the parameters' values; other placeholders remain."""
     text = str(machine["DefinitionString"])
     for name, value in machine["DefinitionSubstitutions"].items():
@@ -145,7 +145,7 @@ def _definition(machine: Mapping[str, Any], values: _Values) -> dict[str, Any]:
     return dict(json.loads(text))
 
 
-class _Values:
+class _ParameterValues:
     """Resolves a template's parameters, mappings and conditions."""
 
     def __init__(self, document: Mapping[str, Any], parameters: Mapping[str, str]) -> None:

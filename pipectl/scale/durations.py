@@ -12,7 +12,7 @@ from shared.storage import SMALL_READS
 if TYPE_CHECKING:
     from pipectl.scale.assumptions import Assumptions
     from pipectl.scale.deployed import DeployedFunction
-    from pipectl.scale.requests import File
+    from pipectl.scale.requests import FileProfile
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Invocations:
 
 
 def seconds_of(
-    state: str, function: DeployedFunction, file: File, assumptions: Assumptions
+    state: str, function: DeployedFunction, file: FileProfile, assumptions: Assumptions
 ) -> float:
     """The seconds of one invocation in a state; for a Map, the mean over its children.
 
@@ -47,7 +47,7 @@ def seconds_of(
     return waits + assumptions.step_seconds / function.processors + max(work, transfer)
 
 
-def _waits(state: str, file: File, assumptions: Assumptions) -> float:
+def _waits(state: str, file: FileProfile, assumptions: Assumptions) -> float:
     """Seconds of waiting for S3 and DynamoDB that don't overlap with work."""
     splits = len(file.splits)
     request = assumptions.request_seconds
@@ -67,7 +67,7 @@ def _waits(state: str, file: File, assumptions: Assumptions) -> float:
             return request * 2
 
 
-def _transferred(state: str, file: File) -> float:
+def _transferred(state: str, file: FileProfile) -> float:
     """Bytes that one invocation reads from S3 or writes to it, whichever is more."""
     splits = len(file.splits)
     written = sum(file.output) + sum(file.rejected) + sum(file.corrections)
@@ -80,7 +80,7 @@ def _transferred(state: str, file: File) -> float:
             return 0.0
 
 
-def _work(state: str, file: File, assumptions: Assumptions) -> float:
+def _work(state: str, file: FileProfile, assumptions: Assumptions) -> float:
     """Seconds of work on the file, on one whole processor."""
     splits = len(file.splits)
     match state:
@@ -94,7 +94,7 @@ def _work(state: str, file: File, assumptions: Assumptions) -> float:
             return 0.0
 
 
-def _composing(file: File, assumptions: Assumptions) -> float:
+def _composing(file: FileProfile, assumptions: Assumptions) -> float:
     """Seconds that S3 takes to copy the parts, `COPIES_AT_ONCE` at a time."""
     seconds = 0.0
     for parts in (file.output, file.rejected, file.corrections):

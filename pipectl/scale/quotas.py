@@ -18,7 +18,7 @@ from tabular.reading.splits import MAX_SPLITS
 if TYPE_CHECKING:
     from pipectl.scale.assumptions import Assumptions
     from pipectl.scale.deployed import Deployed, DeployedFunction
-    from pipectl.scale.model import Estimate
+    from pipectl.scale.load_model import Estimate
 
 _DAY_SECONDS = 86_400
 _TEMPLATE = "template.yaml"

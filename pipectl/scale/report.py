@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipectl.scale.billing import STORAGE, Prices, Quantity, quantities
-from pipectl.scale.model import Estimate, estimate, file_of
+from pipectl.scale.load_model import Estimate, estimate, file_of
 from pipectl.scale.quotas import Load, loads_of_many, loads_of_one, per_second
 from pipectl.scale.requests import S3_READS, S3_WRITES, SQS, total
 

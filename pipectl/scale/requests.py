@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from shared.compose import MIN_PIECE, plan_pieces
 from shared.job import Location
 from shared.storage import PART_BYTES, RANGE_BYTES
-from tabular.writing.formats import FORMATS
+from tabular.writing.output_formats import FORMATS
 
 # Objects per page of a list.
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
@@ -28,7 +28,7 @@ Requests = Counter[str]
 
 
 @dataclass(frozen=True)
-class File:
+class FileProfile:
     """The properties of a file on which requests depend; sizes in bytes, per split in order."""
 
     splits: tuple[int, ...]
@@ -50,7 +50,7 @@ class File:
         return any(self.rejected)
 
 
-def requests_of(state: str, file: File, *, fails: bool = False) -> Requests:
+def requests_of(state: str, file: FileProfile, *, fails: bool = False) -> Requests:
     """The requests of a state of the parent execution, including a Map's children.
 
     A state that `fails` does so at its first look at the file, as ParseCsv does if the header can't
@@ -72,7 +72,7 @@ def total(requests: Mapping[str, int], *operations: str) -> int:
 _NO_CONTRACT = {"s3:ListObjectsV2": 2, "s3:ListObjectVersions": 2}
 
 
-def _parse(file: File) -> Requests:
+def _parse(file: FileProfile) -> Requests:
     # The file's head, one window per boundary; the plan and the splits; the output of a later
     # version in each format.
     windows = len(file.splits) - 1
@@ -80,7 +80,7 @@ def _parse(file: File) -> Requests:
     return Counter({**made, **_NO_CONTRACT})
 
 
-def _measure_all(file: File) -> Requests:
+def _measure_all(file: FileProfile) -> Requests:
     made = _map(file)
     for index, size in enumerate(file.splits):
         made += _reading(size, last=index == len(file.splits) - 1)
@@ -88,16 +88,16 @@ def _measure_all(file: File) -> Requests:
     return made
 
 
-def _number(file: File) -> Requests:
+def _number(file: FileProfile) -> Requests:
     # The splits and each one's counts; the numbered splits.
     return Counter({"s3:GetObject": 1 + len(file.splits), "s3:PutObject": 1})
 
 
-def _transform_all(file: File) -> Requests:
+def _transform_all(file: FileProfile) -> Requests:
     return _map(file) + _transform(file)
 
 
-def _transform(file: File) -> Requests:
+def _transform(file: FileProfile) -> Requests:
     made: Requests = Counter()
     for index, size in enumerate(file.splits):
         made += _reading(size, last=index == len(file.splits) - 1)
@@ -108,7 +108,7 @@ def _transform(file: File) -> Requests:
     return made
 
 
-def _write_output(file: File) -> Requests:
+def _write_output(file: FileProfile) -> Requests:
     splits = len(file.splits)
     objects = splits * (_PART_OBJECTS + (splits > 1))
     # The plan and the reports; the parts; what is published at each key: the output in all formats,
@@ -128,32 +128,32 @@ def _write_output(file: File) -> Requests:
     return made + _composing(file.output, file.tail)
 
 
-def _summarize(file: File) -> Requests:
+def _summarize(file: FileProfile) -> Requests:
     # The plan, a part's report, the file's summary of an earlier run, and the dataset's history
     # before and after; summary, report and history; whether a later attempt's reports are there.
     return Counter({"s3:GetObject": 5 + len(file.splits), "s3:PutObject": 3, "s3:HeadObject": 2})
 
 
-def _update_catalogue(file: File) -> Requests:
+def _update_catalogue(file: FileProfile) -> Requests:
     # The plan; the dataset's table, and that of rejected records.
     return Counter({"s3:GetObject": 1, "glue:GetTable": 1 + file.has_rejects})
 
 
-def _record(file: File) -> Requests:
+def _record(file: FileProfile) -> Requests:
     # Whether a later version has published its output in the meantime.
     return _record_failure(file) + Counter({"s3:HeadObject": len(FORMATS)})
 
 
-def _record_failure(_file: File) -> Requests:
+def _record_failure(_file: FileProfile) -> Requests:
     return Counter({"dynamodb:GetItem": 1, "dynamodb:PutItem": 1})
 
 
-def _notify(_file: File) -> Requests:
+def _notify(_file: FileProfile) -> Requests:
     sent = {"sns:Publish": 1, "events:PutEvents": 1}
     return Counter({"dynamodb:GetItem": 1, "dynamodb:UpdateItem": 1, **sent})
 
 
-def _archive(file: File) -> Requests:
+def _archive(file: FileProfile) -> Requests:
     copy = Counter({"s3:CopyObject": 1})
     if file.size > _COPY_BYTES:
         copy = _composing((file.size,))
@@ -161,7 +161,7 @@ def _archive(file: File) -> Requests:
     return made + copy
 
 
-def _map(_file: File) -> Requests:
+def _map(_file: FileProfile) -> Requests:
     """The Map's own requests: it reads its items and writes its results."""
     return Counter({"s3:GetObject": 1, "s3:PutObject": _RESULT_OBJECTS})
 
@@ -204,7 +204,7 @@ def _upload(operation: str, parts: int) -> Requests:
     )
 
 
-_BY_STATE: dict[str, Callable[[File], Requests]] = {
+_BY_STATE: dict[str, Callable[[FileProfile], Requests]] = {
     "ParseCsv": _parse,
     "MeasureSplits": _measure_all,
     "NumberSplits": _number,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pipectl.views.graph import Graph, State
-from pipectl.views.layout import LINE, Box, Layout, Line, lay_out, shortened
+from pipectl.views.graph_layout import LINE, Box, GraphLine, lay_out, shortened
 from pipectl.views.status import status_of
 from shared.markup import Html, el, join
 
@@ -96,7 +96,7 @@ def description(graph: Graph, path: Path) -> str:
     return f"The path of the execution: {passed}."
 
 
-def _runs(line: Line, path: Path) -> frozenset[int]:
+def _runs(line: GraphLine, path: Path) -> frozenset[int]:
     way = line.way
     return path.ways.get((way.source, way.target, way.kind), frozenset())
 
@@ -130,7 +130,7 @@ def _band(extent: tuple[float, float, float, float]) -> Html:
     )
 
 
-def _line(line: Line, path: Path) -> Html:
+def _line(line: GraphLine, path: Path) -> Html:
     taken = bool(_runs(line, path))
     caught = line.way.kind == "catch"
     tip = ("failed" if caught else "taken") if taken else ("catch" if caught else "next")
@@ -138,7 +138,7 @@ def _line(line: Line, path: Path) -> Html:
     return el("path", d=rounded(line.points), class_=kind, marker_end=f"url(#tip-{tip})")
 
 
-def _rule_number(line: Line) -> Html:
+def _rule_number(line: GraphLine) -> Html:
     """The numbers of a Choice's rules: at an edge's start, or its end if it runs in a channel."""
     text = ",".join(map(str, line.way.rules))
     (x, y), after = line.points[0], line.points[1]
@@ -239,7 +239,7 @@ def _badge(x: float, y: float, text: str, kind: str) -> Html:
     )
 
 
-def _run_badges(taken: list[Line], path: Path) -> Iterator[Html]:
+def _run_badges(taken: list[GraphLine], path: Path) -> Iterator[Html]:
     """The runs that took each edge. Two edges between the same states have one badge."""
     at: dict[tuple[float, float], set[int]] = {}
     for line in taken:
@@ -248,7 +248,7 @@ def _run_badges(taken: list[Line], path: Path) -> Iterator[Html]:
         yield _badge(x, y, _in_short(sorted(runs)), "run")
 
 
-def _badge_place(line: Line) -> tuple[float, float]:
+def _badge_place(line: GraphLine) -> tuple[float, float]:
     """The middle of an edge's badge: at its end, or beside the end that it does not share."""
     (x, y), before = line.points[-1], line.points[-2]
     if before[1] != y:
@@ -315,4 +315,4 @@ def standalone(graph: Graph, title: str) -> str:
     return f'{opening} xmlns="http://www.w3.org/2000/svg">{style}{rest}\n'
 
 
-__all__ = ["COLOURS", "GRAPH_STYLE", "Layout", "Mark", "Path", "draw", "standalone"]
+__all__ = ["COLOURS", "GRAPH_STYLE", "Mark", "Path", "draw", "standalone"]

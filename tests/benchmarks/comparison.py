@@ -31,7 +31,7 @@ class NotTheSame(Exception):
 
 
 @dataclass
-class Row:
+class ComparisonRow:
     """One engine's runs."""
 
     engine: Engine
@@ -84,7 +84,7 @@ class ColdTable:
 
     orders: Orders
     rounds: int
-    rows: list[Row]
+    rows: list[ComparisonRow]
 
     def to_document(self) -> dict[str, Any]:
         """JSON-able."""
@@ -150,13 +150,13 @@ class Comparison:
                 milliseconds[engine.name] = statistics.median(seconds) * 1000
         return WarmTable(orders, milliseconds)
 
-    def _row(self, engine: Engine, megabytes: float) -> Row:
+    def _row(self, engine: Engine, megabytes: float) -> ComparisonRow:
         size = min(megabytes, engine.own_megabytes or megabytes)
         skipped = engine.missing()
         available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e6
         if engine.memory_factor * size > available:
             skipped = f"would need some {engine.memory_factor * size / 1000:.0f} GB of memory"
-        return Row(engine, size, skipped)
+        return ComparisonRow(engine, size, skipped)
 
     def _orders(self, megabytes: float) -> Orders:
         if megabytes not in self._files:

@@ -30,7 +30,7 @@ _SAMPLE_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Result:
+class InferResult:
     """How a file was typed; each wrong column is (name, what was found, what is right)."""
 
     name: str
@@ -43,7 +43,7 @@ class Result:
         return self.columns - len(self.wrong)
 
 
-def result_of(known: KnownFile) -> Result:
+def result_of(known: KnownFile) -> InferResult:
     """Infer a contract of a file and compare it with the truth."""
     sample = FileSample(known.name, known.content[:_SAMPLE_BYTES], len(known.content))
     try:
@@ -56,10 +56,10 @@ def result_of(known: KnownFile) -> Result:
         for name, truth in known.truth.items()
         if found.get(name) not in _accepted(truth)
     ]
-    return Result(known.name, len(known.truth), tuple(wrong))
+    return InferResult(known.name, len(known.truth), tuple(wrong))
 
 
-def share(results: Sequence[Result]) -> float:
+def share(results: Sequence[InferResult]) -> float:
     """The share of all columns that are typed as they should be."""
     return sum(result.right for result in results) / sum(result.columns for result in results)
 
@@ -74,7 +74,7 @@ def _accepted(truth: Truth) -> tuple[str, ...]:
     return (truth,) if isinstance(truth, str) else tuple(truth)
 
 
-def _show(title: str, results: Sequence[Result]) -> None:
+def _show(title: str, results: Sequence[InferResult]) -> None:
     for result in results:
         sys.stdout.write(f"{result.name:<28} {result.right:>3} of {result.columns:>3}\n")
         for name, found, right in result.wrong:

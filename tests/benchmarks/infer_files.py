@@ -29,7 +29,7 @@ class KnownFile:
 
 
 @dataclass(frozen=True)
-class _Column:
+class _KnownColumn:
     name: str
     truth: Truth
     cell: Callable[[int, Random], str]
@@ -42,7 +42,7 @@ def known_files() -> list[KnownFile]:
 
 def _written(
     name: str,
-    columns: Sequence[_Column],
+    columns: Sequence[_KnownColumn],
     *,
     delimiter: str = ",",
     encoding: str = "utf-8",
@@ -84,32 +84,34 @@ def _moment(number: int) -> datetime:
     return datetime(2025, 1, 2, 8, 15, 30, tzinfo=UTC) + timedelta(minutes=number * 977)
 
 
-def _days(name: str, pattern: str, truth: Truth | None = None) -> _Column:
-    return _Column(
+def _days(name: str, pattern: str, truth: Truth | None = None) -> _KnownColumn:
+    return _KnownColumn(
         name,
         truth or f"date ({pattern})",
         lambda n, _: _day(n).strftime(pattern).replace("  ", " "),
     )
 
 
-def _moments(name: str, pattern: str, truth: Truth) -> _Column:
-    return _Column(name, truth, lambda n, _: _moment(n).strftime(pattern))
+def _moments(name: str, pattern: str, truth: Truth) -> _KnownColumn:
+    return _KnownColumn(name, truth, lambda n, _: _moment(n).strftime(pattern))
 
 
-def _among(name: str, truth: Truth, *values: str) -> _Column:
-    return _Column(
+def _among(name: str, truth: Truth, *values: str) -> _KnownColumn:
+    return _KnownColumn(
         name,
         truth,
         lambda n, random: values[n % len(values)] if n < len(values) else random.choice(values),
     )
 
 
-def _count(name: str, first: int = 1, truth: Truth = "integer") -> _Column:
-    return _Column(name, truth, lambda n, _: str(first + n))
+def _count(name: str, first: int = 1, truth: Truth = "integer") -> _KnownColumn:
+    return _KnownColumn(name, truth, lambda n, _: str(first + n))
 
 
-def _number(name: str, truth: Truth, write: Callable[[float], str], most: float = 5000) -> _Column:
-    return _Column(name, truth, lambda _, random: write(random.uniform(1, most)))
+def _number(
+    name: str, truth: Truth, write: Callable[[float], str], most: float = 5000
+) -> _KnownColumn:
+    return _KnownColumn(name, truth, lambda _, random: write(random.uniform(1, most)))
 
 
 def _german(value: float) -> str:
@@ -151,13 +153,13 @@ def _shopify() -> KnownFile:
     return _written(
         "shopify-orders.csv",
         [
-            _Column("Name", TEXT, lambda n, _: f"#{1001 + n}"),
-            _Column("Email", "string (email)", lambda n, _: f"jane{n}@example.com"),
+            _KnownColumn("Name", TEXT, lambda n, _: f"#{1001 + n}"),
+            _KnownColumn("Email", "string (email)", lambda n, _: f"jane{n}@example.com"),
             _moments("Paid at", "%Y-%m-%d %H:%M:%S +0100", "datetime (%Y-%m-%d %H:%M:%S %z)"),
             _number("Subtotal", "number", lambda v: f"{v:.2f}", most=200),
             _among("Accepts Marketing", "boolean (true: yes, false: no)", "yes", "no"),
             _among("Currency", TEXT, "EUR"),
-            _Column("Id", "integer", lambda n, _: str(5_400_000_000_001 + n * 7919)),
+            _KnownColumn("Id", "integer", lambda n, _: str(5_400_000_000_001 + n * 7919)),
             _among("Phone", TEXT, "+49 30 1234567", "+43 1 7654321"),
             _among("Note", TEXT, "Please ring twice,\nthe bell is old", "Gift", ""),
         ],
@@ -187,7 +189,7 @@ def _survey() -> KnownFile:
             _count("id"),
             _among("Happy?", "boolean (true: Yes, false: No)", "Yes", "No"),
             _among("Age group", TEXT, "18-29", "30-44", "45-60", "> 60"),
-            _Column("Rank", "integer", lambda _, random: str(random.randint(1, 6))),
+            _KnownColumn("Rank", "integer", lambda _, random: str(random.randint(1, 6))),
             _among("Comment", TEXT, "fine", "good, really", ""),
         ],
         above="Respondent,Question 1,,Question 2,\n",
@@ -229,8 +231,10 @@ def _logs() -> KnownFile:
             _moments("timestamp", "%Y-%m-%dT%H:%M:%S.%f+00:00", "datetime"),
             _among("level", TEXT, "INFO", "WARN", "ERROR"),
             _among("host", TEXT, "192.168.100.101", "192.168.100.102"),
-            _Column("ms", "integer", lambda _, random: str(random.randint(1, 9000))),
-            _Column("request", "string (uuid)", lambda n, _: f"123e4567-e89b-12d3-a456-{n:012d}"),
+            _KnownColumn("ms", "integer", lambda _, random: str(random.randint(1, 9000))),
+            _KnownColumn(
+                "request", "string (uuid)", lambda n, _: f"123e4567-e89b-12d3-a456-{n:012d}"
+            ),
             _among("url", "string (uri)", "https://example.com/a", "https://example.com/b?c=1"),
             _among("tags", "array", '["a"]', "[]", '["a", "b"]'),
         ],
@@ -256,7 +260,9 @@ def _apache() -> KnownFile:
             _moments("time", "%d/%b/%Y:%H:%M:%S +0000", "datetime (%d/%b/%Y:%H:%M:%S %z)"),
             _among("status", "integer", "200", "404", "500"),
             _among("path", TEXT, "/", "/index.html"),
-            _Column("bytes", "integer", lambda _, random: random.choice(("-", "512", "70455"))),
+            _KnownColumn(
+                "bytes", "integer", lambda _, random: random.choice(("-", "512", "70455"))
+            ),
         ],
         delimiter="|",
     )
@@ -267,9 +273,9 @@ def _fixed_dates() -> KnownFile:
         "fixed-dates.csv",
         [
             _days("posting_date", "%Y%m%d"),
-            _Column("article", TEXT, lambda n, _: f"{n + 17:06d}"),
-            _Column("code", TEXT, lambda n, _: f"A{n:03d}"),
-            _Column("quantity", "integer", lambda _, random: str(random.randint(-5, 50))),
+            _KnownColumn("article", TEXT, lambda n, _: f"{n + 17:06d}"),
+            _KnownColumn("code", TEXT, lambda n, _: f"A{n:03d}"),
+            _KnownColumn("quantity", "integer", lambda _, random: str(random.randint(-5, 50))),
         ],
         delimiter=";",
     )
@@ -279,7 +285,7 @@ def _sensors() -> KnownFile:
     return _written(
         "sensors.csv",
         [
-            _Column("ts", "integer", lambda n, _: str(1_735_689_600 + n * 60)),
+            _KnownColumn("ts", "integer", lambda n, _: str(1_735_689_600 + n * 60)),
             _number("value", "number", lambda v: f"{v / 1e6:.3e}"),
             _number("voltage", "number", lambda v: f"{v / 1000:.4f}"),
             _among("ok", "boolean", "true", "false"),
@@ -294,11 +300,11 @@ def _customers() -> KnownFile:
     return _written(
         "customers.csv",
         [
-            _Column("customer_id", "integer", lambda n, _: str(40_000 + n)),
+            _KnownColumn("customer_id", "integer", lambda n, _: str(40_000 + n)),
             _among("phone", TEXT, "4930123456", "4940654321"),
             _days("born", "%d-%b-%y", TEXT),
             _days("since", "%d-%b-%y"),
-            _Column("mail", "string (email)", lambda n, _: f"c{n}@example.org"),
+            _KnownColumn("mail", "string (email)", lambda n, _: f"c{n}@example.org"),
             _among("zip", TEXT, "10115", "20095"),
             _among("vip", ("boolean (true: Y, false: N)",), "Y", "N"),
         ],
@@ -311,11 +317,11 @@ def _inventory() -> KnownFile:
         "inventory.csv",
         [
             _among("sku", TEXT, "12E4", "13E5", "77E2"),
-            _Column("ean", TEXT, lambda n, _: str(4_006_381_333_900 + n)),
-            _Column("stock", "integer", lambda _, random: str(random.randint(0, 900))),
+            _KnownColumn("ean", TEXT, lambda n, _: str(4_006_381_333_900 + n)),
+            _KnownColumn("stock", "integer", lambda _, random: str(random.randint(0, 900))),
             _number("price", "number", lambda v: f"{v:.2f}", most=90),
             _among("discontinued", ("boolean (true: T, false: F)",), "T", "F"),
-            _Column("card", TEXT, lambda n, _: str(4_111_111_111_111_111 + n)),
+            _KnownColumn("card", TEXT, lambda n, _: str(4_111_111_111_111_111 + n)),
         ],
         slips={"price": ["18,90 €"], "stock": ["two", "n/a"]},
     )
@@ -356,8 +362,12 @@ def _accounting() -> KnownFile:
         "accounting.csv",
         [
             _count("account", 4000),
-            _Column("debit", TEXT, lambda n, r: f"({r.uniform(1, 90):.2f})" if n % 3 else "7.00"),
-            _Column("sap", TEXT, lambda n, r: f"{r.uniform(1, 90):.2f}" + ("-" if n % 2 else "")),
+            _KnownColumn(
+                "debit", TEXT, lambda n, r: f"({r.uniform(1, 90):.2f})" if n % 3 else "7.00"
+            ),
+            _KnownColumn(
+                "sap", TEXT, lambda n, r: f"{r.uniform(1, 90):.2f}" + ("-" if n % 2 else "")
+            ),
             _number("credit", "number", lambda v: f"{v:.2f}", most=900),
         ],
     )
@@ -384,9 +394,11 @@ def _dirty() -> KnownFile:
             _count("id"),
             _number("price", "number", lambda v: f"{v:.2f}", most=90),
             _days("day", "%Y-%m-%d", "date"),
-            _Column("n", "integer", lambda _, random: random.choice(("n/a", "-", "1", "20", "3"))),
+            _KnownColumn(
+                "n", "integer", lambda _, random: random.choice(("n/a", "-", "1", "20", "3"))
+            ),
             _among("color", TEXT, "red", "NA", "blue"),
-            _Column(
+            _KnownColumn(
                 "when",
                 "datetime (%Y-%m-%d %H:%M:%S)",
                 lambda n, _: f" {_moment(n):%Y-%m-%d %H:%M:%S} ",
@@ -412,11 +424,11 @@ def _periods() -> KnownFile:
     return _written(
         "periods.csv",
         [
-            _Column("year", "year", lambda n, _: str(1990 + n % 30)),
-            _Column("month", "yearmonth", lambda n, _: f"2025-{n % 12 + 1:02d}"),
+            _KnownColumn("year", "year", lambda n, _: str(1990 + n % 30)),
+            _KnownColumn("month", "yearmonth", lambda n, _: f"2025-{n % 12 + 1:02d}"),
             _among("quarter", TEXT, "2025-Q1", "2025-Q2"),
             _among("week", TEXT, "2025-W01", "2025-W22"),
-            _Column("visitors", "integer", lambda _, random: str(random.randint(100, 9999))),
+            _KnownColumn("visitors", "integer", lambda _, random: str(random.randint(100, 9999))),
         ],
     )
 
@@ -438,8 +450,10 @@ def _genome() -> KnownFile:
     return _written(
         "expression.tsv",
         [
-            _Column("gene", TEXT, lambda n, _: f"ENSG{n:08d}"),
-            _Column("fold", "number", lambda n, r: "NA" if n % 5 == 0 else f"{r.gauss(0, 2):.6f}"),
+            _KnownColumn("gene", TEXT, lambda n, _: f"ENSG{n:08d}"),
+            _KnownColumn(
+                "fold", "number", lambda n, r: "NA" if n % 5 == 0 else f"{r.gauss(0, 2):.6f}"
+            ),
             _number("p", "number", lambda v: f"{v / 1e7:.2e}"),
             _among("strand", TEXT, "+", "-"),
         ],
@@ -485,12 +499,14 @@ def _invoices() -> KnownFile:
     return _written(
         "invoices.csv",
         [
-            _Column("InvoiceNo", TEXT, lambda n, _: f"{'C' if n % 15 == 7 else ''}{536_365 + n}"),
+            _KnownColumn(
+                "InvoiceNo", TEXT, lambda n, _: f"{'C' if n % 15 == 7 else ''}{536_365 + n}"
+            ),
             _among("StockCode", TEXT, "85123A", "71053", "84406B", "22752"),
-            _Column("Quantity", "integer", lambda _, random: str(random.randint(-3, 12))),
+            _KnownColumn("Quantity", "integer", lambda _, random: str(random.randint(-3, 12))),
             _moments("InvoiceDate", "%m/%d/%Y %H:%M", "datetime (%m/%d/%Y %H:%M)"),
             _number("UnitPrice", "number", lambda v: f"{v:.2f}", most=9),
-            _Column(
+            _KnownColumn(
                 "Founded", TEXT, lambda n, _: f"{1900 + n}" + (" (1888)" if n % 12 == 0 else "")
             ),
         ],
@@ -505,7 +521,7 @@ def _named_months() -> KnownFile:
             _days("b", "%B %d, %Y"),
             _days("c", "%d-%b-%Y"),
             _days("d", "%d %B %Y"),
-            _Column(
+            _KnownColumn(
                 "e", "date (any)", lambda n, _: _day(n).strftime(("%Y-%m-%d", "%d %b %Y")[n % 2])
             ),
         ],
@@ -538,7 +554,7 @@ def _footer() -> KnownFile:
             _count("pos"),
             _among("item", TEXT, "beans", "grinder, small"),
             _number("net", "number", lambda v: f"{v:.2f}"),
-            _Column("rate", "integer", lambda _, random: random.choice(("7", "19"))),
+            _KnownColumn("rate", "integer", lambda _, random: random.choice(("7", "19"))),
         ],
         above="Sales report\n\nAll shops\n",
         below="Total,,9999.00,\n\nExported by A. Smith\n",

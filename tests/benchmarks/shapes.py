@@ -25,7 +25,7 @@ from tests.benchmarks.tables import replace_measured
 _SPLITS = 40
 
 
-class Run(NamedTuple):
+class ShapeRun(NamedTuple):
     """What one function did with one shape."""
 
     shape: str
@@ -80,7 +80,7 @@ def main() -> int:
     return int(failed)
 
 
-def _runs(shape: str, megabytes: float) -> list[Run]:
+def _runs(shape: str, megabytes: float) -> list[ShapeRun]:
     """One split through Transform, and the statistics of 40 such splits through Summarize."""
     with tempfile.TemporaryDirectory(prefix="shapes-") as folder:
         _worker("make", folder, shape.removesuffix(" as Parquet"), str(megabytes))
@@ -94,12 +94,12 @@ def _runs(shape: str, megabytes: float) -> list[Run]:
         return [transformed, summarized]
 
 
-def measured_run(shape: str, function: str, *arguments: str) -> Run:
+def measured_run(shape: str, function: str, *arguments: str) -> ShapeRun:
     """Do a function's work in a process with the function's memory."""
     limit_mb = memory_of(function)
     measured = _worker(*arguments, limit_bytes=limit_mb * 1024 * 1024)
     found = json.loads(measured.output)
-    return Run(shape, function, limit_mb, measured.peak_bytes / 1e6, measured.seconds, found)
+    return ShapeRun(shape, function, limit_mb, measured.peak_bytes / 1e6, measured.seconds, found)
 
 
 def _worker(*arguments: str, limit_bytes: int | None = None) -> Any:

@@ -21,7 +21,7 @@ from tabular.reading.split import Split
 from tabular.statistics.accumulator import merge
 from tabular.statistics.summary import summarize as summary_of
 from tabular.transform import transform as work
-from tabular.writing.formats import FORMATS
+from tabular.writing.output_formats import FORMATS
 from tests.benchmarks.orders import generate
 
 if TYPE_CHECKING:
@@ -94,9 +94,9 @@ def transform(folder: Path, output_format: Any) -> dict[str, Any]:
             Split.whole(layout),
             file_id="f",
             processed_at="2026-01-01T00:00:00Z",
-            processed=_Upload(),
-            rejected=_Upload(),
-            corrections=_Upload(),
+            processed=_FakeUpload(),
+            rejected=_FakeUpload(),
+            corrections=_FakeUpload(),
             output_format=output_format,
         )
         document = json.dumps(part.statistics, ensure_ascii=False).encode()
@@ -128,7 +128,7 @@ def summarize(folder: Path, splits: int) -> dict[str, Any]:
     }
 
 
-class _Upload:
+class _FakeUpload:
     """Holds what a part of an upload and the one before it take, and sends nothing."""
 
     def __init__(self) -> None:

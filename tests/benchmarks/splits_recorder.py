@@ -25,7 +25,7 @@ _SERVICES = {
 }
 
 
-class Recorder:
+class CallRecorder:
     """Requests by `service:Operation`, and invocations by `lambda:<function>`.
 
     `seconds` are those that the server spent on the requests of a kind, added up.

@@ -45,7 +45,7 @@ class Ranges:
         return data
 
 
-class Sink:
+class CountingSink:
     """Counts the bytes that would be uploaded, and forgets them."""
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ def _measure(ranges: Ranges, layout: Layout, split: Split) -> dict[str, Any]:
 
 
 def _transform(ranges: Ranges, layout: Layout, split: Split) -> dict[str, Any]:
-    sinks = Sink(), Sink(), Sink()
+    sinks = CountingSink(), CountingSink(), CountingSink()
     part = transform(
         ranges,
         layout,

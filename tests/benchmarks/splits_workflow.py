@@ -13,7 +13,7 @@ from pipectl.client.stack_choice import Stack
 from pipectl.client.step_functions import DescribedExecution, Executions
 from pipectl.embedded.stack import EmbeddedStack
 from tests.benchmarks.measure import measure
-from tests.benchmarks.splits_recorder import Recorder
+from tests.benchmarks.splits_recorder import CallRecorder
 
 _ROOT = Path(__file__).resolve().parents[2]
 _WAIT_SECONDS = 900
@@ -22,7 +22,7 @@ _COPIES = ("s3:CopyObject", "s3:UploadPartCopy")
 
 
 @dataclass(frozen=True)
-class Row:
+class SplitsRow:
     """One run: seconds of the execution, of its states, and of the S3 server's requests."""
 
     name: str
@@ -33,7 +33,9 @@ class Row:
     copies: float = 0.0
 
 
-def measure_workflow(source: Path, splits: Sequence[int], log: Callable[[str], None]) -> list[Row]:
+def measure_workflow(
+    source: Path, splits: Sequence[int], log: Callable[[str], None]
+) -> list[SplitsRow]:
     """The engine alone in one process and in two, then the workflow with each number of splits."""
     rows = []
     for name, module in (
@@ -48,7 +50,7 @@ def measure_workflow(source: Path, splits: Sequence[int], log: Callable[[str], N
     return rows
 
 
-def workflow_table(size: int, rows: Sequence[Row]) -> str:
+def workflow_table(size: int, rows: Sequence[SplitsRow]) -> str:
     """The rows as Markdown."""
     return "\n".join(
         [
@@ -62,7 +64,7 @@ def workflow_table(size: int, rows: Sequence[Row]) -> str:
     )
 
 
-def _engine_alone(name: str, module: str, source: Path) -> Row:
+def _engine_alone(name: str, module: str, source: Path) -> SplitsRow:
     contract = source.with_name("orders.contract.json")
     with tempfile.TemporaryDirectory(dir=source.parent) as out:
         run = measure(
@@ -72,12 +74,12 @@ def _engine_alone(name: str, module: str, source: Path) -> Row:
             ],
             environment={"PYTHONPATH": f"{_ROOT}:{_ROOT / 'functions'}", "POLARS_MAX_THREADS": "1"},
         )
-    return Row(name, run.seconds, {})
+    return SplitsRow(name, run.seconds, {})
 
 
-def _workflow(source: Path, splits: int) -> Row:
+def _workflow(source: Path, splits: int) -> SplitsRow:
     split_size = -(-source.stat().st_size // splits)
-    recorder = Recorder()
+    recorder = CallRecorder()
     with recorder, EmbeddedStack(parameters={"SplitSizeBytes": str(split_size)}) as stack:
         bucket = stack.deployment.outputs["InputBucketName"]
         s3 = stack.deployment.client("s3")
@@ -100,7 +102,7 @@ def _workflow(source: Path, splits: int) -> Row:
     reads = sum(spent.get(name, 0.0) for name in _READS)
     copies = sum(spent.get(name, 0.0) for name in _COPIES)
     name = f"workflow, {splits} splits" if splits > 1 else "workflow, 1 split"
-    return Row(name, seconds, states, reads, sum(spent.values()) - reads - copies, copies)
+    return SplitsRow(name, seconds, states, reads, sum(spent.values()) - reads - copies, copies)
 
 
 def _ended(executions: Executions) -> DescribedExecution:
@@ -113,7 +115,7 @@ def _ended(executions: Executions) -> DescribedExecution:
     raise TimeoutError(f"The execution has not ended after {_WAIT_SECONDS} seconds.")
 
 
-def _table_row(row: Row) -> str:
+def _table_row(row: SplitsRow) -> str:
     if not row.states:
         return f"| {row.name} | {row.seconds:.1f} | | | | | | | |"
     measured = row.states.get("MeasureSplits", 0.0)

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from tests.benchmarks.comparison import ColdTable, Row, WarmTable
+    from tests.benchmarks.comparison import ColdTable, ComparisonRow, WarmTable
 
 _BASE = "reference"
 
@@ -53,7 +53,7 @@ def warm_table(table: WarmTable) -> str:
     )
 
 
-def _cold_row(row: Row, base: Row | None) -> str:
+def _cold_row(row: ComparisonRow, base: ComparisonRow | None) -> str:
     about = f"| {row.engine.name} | {row.engine.work} | {row.megabytes:.0f} |"
     if row.skipped:
         return f"{about} not run: {row.skipped} | | | | | |"

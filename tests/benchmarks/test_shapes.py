@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.measure import CommandFailed, measure
-from tests.benchmarks.shapes import Run, measured_run, memory_of
+from tests.benchmarks.shapes import ShapeRun, measured_run, memory_of
 from tests.benchmarks.shapes_worker import SHAPES, make
 
 
-def run(tmp_path: Path, shape: str, megabytes: float) -> Run:
+def run(tmp_path: Path, shape: str, megabytes: float) -> ShapeRun:
     folder = tmp_path / shape.replace(" ", "-")
     folder.mkdir()
     make(folder, shape, megabytes)

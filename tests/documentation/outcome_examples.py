@@ -9,7 +9,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from notify.message import DETAIL_TYPES, EVENT_SOURCE
-from notify.outcome import Document, Place, Status, outcome_document
+from notify.outcome import Document, StackLocation, Status, outcome_document
 from shared.job import Execution, Job
 from tests.infrastructure.deployed import ROOT
 from tests.unit.functions import documents
@@ -22,7 +22,7 @@ OUTCOME = Draft202012Validator(SCHEMA)
 
 CORRECTIONS_KEY = f"corrections/orders/{documents.FILE_ID}.csv"
 
-PLACE = Place("dev", documents.OUTPUT_BUCKET)
+PLACE = StackLocation("dev", documents.OUTPUT_BUCKET)
 
 _TOO_MANY = (
     "16 of 360 records (4.44%) were rejected; the limit is 1%. "

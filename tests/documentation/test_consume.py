@@ -19,7 +19,7 @@ import pytest
 from pipectl.embedded.process import StackProcess
 from shared.job import Source
 from tabular.contract.descriptor import parse_contract
-from tabular.writing.formats import FORMATS
+from tabular.writing.output_formats import FORMATS
 from tests.infrastructure.deployed import ROOT
 from tests.unit.tabular.engine import run
 

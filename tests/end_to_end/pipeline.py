@@ -27,7 +27,7 @@ _NAMES = itertools.count()
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FileOutcome:
     """What one uploaded file led to."""
 
     file_id: str
@@ -80,7 +80,7 @@ class Pipeline:
         location = Location(bucket, key, put["VersionId"], etag, len(body))
         return Source(**vars(location), sequencer="", event_time="", dataset=folder)
 
-    def upload_corrections(self, file: Outcome, body: bytes) -> None:
+    def upload_corrections(self, file: FileOutcome, body: bytes) -> None:
         """Upload corrected rows of a file, as `pipectl correct` or a person in a console does."""
         self.deployment.client("s3").put_object(
             Bucket=self.outputs["InputBucketName"],
@@ -88,20 +88,20 @@ class Pipeline:
             Body=body,
         )
 
-    def correct(self, file: Outcome, body: bytes, attempt: int = 2) -> Outcome:
+    def correct(self, file: FileOutcome, body: bytes, attempt: int = 2) -> FileOutcome:
         """Upload corrected rows, and wait for the outcome of the attempt that they start."""
         self.upload_corrections(file, body)
         return self.outcome(file.file_id, attempt_name(file.file_id, attempt))
 
-    def run(self, body: bytes, name: str = "file.csv", dataset: str | None = None) -> Outcome:
+    def run(self, body: bytes, name: str = "file.csv", dataset: str | None = None) -> FileOutcome:
         """Upload a file and wait for its outcome."""
         return self.outcome(self.drop(body, name, dataset).file_id)
 
-    def outcome(self, file_id: str, execution_name: str | None = None) -> Outcome:
+    def outcome(self, file_id: str, execution_name: str | None = None) -> FileOutcome:
         """Wait for an execution's end, and read everything that it left."""
         execution = self.wait(execution_name or file_id)
         item = self.item(file_id)
-        return Outcome(
+        return FileOutcome(
             file_id,
             execution,
             Executions(Stack(self.deployment)).run(execution),
@@ -109,7 +109,7 @@ class Pipeline:
             self._objects(file_id, item),
         )
 
-    def wait_for_failure(self, file_id: str) -> Outcome:
+    def wait_for_failure(self, file_id: str) -> FileOutcome:
         """Wait until a failed execution's dead letter, notification and item are there."""
         self.wait(file_id)
         self._until(
@@ -121,7 +121,7 @@ class Pipeline:
         )
         return self.outcome(file_id)
 
-    def wait_until_complete(self, file_id: str) -> Outcome:
+    def wait_until_complete(self, file_id: str) -> FileOutcome:
         """Wait until the item lists no part of the failure lane as not done."""
         self._until(lambda: "not_done" not in self.item(file_id))
         return self.outcome(file_id)
@@ -212,7 +212,7 @@ class Pipeline:
         self._until(lambda: bool(found()))
         return found()
 
-    def cause(self, outcome: Outcome) -> str:
+    def cause(self, outcome: FileOutcome) -> str:
         """The cause that Step Functions gives for an execution's failure."""
         described = self.deployment.client("stepfunctions").describe_execution(
             executionArn=outcome.execution.arn
@@ -230,7 +230,7 @@ class Pipeline:
         runs = client.list_map_runs(executionArn=described["executionArn"])["mapRuns"]
         return kept + [client.describe_map_run(mapRunArn=run["mapRunArn"]) for run in runs]
 
-    def redrive(self, outcome: Outcome) -> Outcome:
+    def redrive(self, outcome: FileOutcome) -> FileOutcome:
         """Redrive a failed execution, as its button in the console does, and wait for its end."""
         self.deployment.client("stepfunctions").redrive_execution(
             executionArn=outcome.execution.arn

@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus
 
 import pytest
 
-from tests.end_to_end.pipeline import Outcome, Pipeline
+from tests.end_to_end.pipeline import FileOutcome, Pipeline
 from tests.unit.tabular.correcting import saved, table_of
 
 INTEGERS: dict[str, Any] = {
@@ -23,28 +23,30 @@ ROWS = b"id,n\n1,1\n2,2\n2,3\n3,x\n"
 
 
 @pytest.fixture(scope="module")
-def rejected(pipeline: Pipeline) -> Outcome:
+def rejected(pipeline: Pipeline) -> FileOutcome:
     pipeline.put_contract("corrected", INTEGERS)
     outcome = pipeline.run(ROWS, dataset="corrected")
     assert outcome.execution.status == "succeeded"
     return outcome
 
 
-def records(outcome: Outcome) -> list[tuple[int, int, int]]:
+def records(outcome: FileOutcome) -> list[tuple[int, int, int]]:
     lines = map(json.loads, outcome.output("processed/", ".jsonl").splitlines())
     return [(line["original_row"], line["data"]["id"], line["data"]["n"]) for line in lines]
 
 
-def rejects(outcome: Outcome) -> dict[int, list[str]]:
+def rejects(outcome: FileOutcome) -> dict[int, list[str]]:
     lines = map(json.loads, outcome.output("rejected/", ".jsonl").splitlines())
     return {line["row"]: [fault["code"] for fault in line["errors"]] for line in lines}
 
 
-def to_correct(outcome: Outcome) -> list[list[str]]:
+def to_correct(outcome: FileOutcome) -> list[list[str]]:
     return table_of(outcome.output("corrections/", ".csv"))
 
 
-def test_rows_are_corrected_until_none_is_rejected(pipeline: Pipeline, rejected: Outcome) -> None:
+def test_rows_are_corrected_until_none_is_rejected(
+    pipeline: Pipeline, rejected: FileOutcome
+) -> None:
     assert (records(rejected), list(rejects(rejected))) == ([(1, 1, 1), (2, 2, 2)], [3, 4])
     table = to_correct(rejected)
 

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from shared.steps import RESULTS
-from tests.end_to_end.pipeline import Outcome, Pipeline
+from tests.end_to_end.pipeline import FileOutcome, Pipeline
 from tests.infrastructure.deployed import ROOT
 from webhook.post import body_of
 
@@ -81,20 +81,20 @@ def contract() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def succeeded(pipeline: Pipeline, contract: dict[str, Any]) -> Outcome:
+def succeeded(pipeline: Pipeline, contract: dict[str, Any]) -> FileOutcome:
     pipeline.put_contract("documented", contract)
     body = (EVENTS / "orders-2026-03.csv").read_bytes()
     return pipeline.run(body, "orders-2026-03.csv", "documented")
 
 
 @pytest.fixture(scope="module")
-def failed(pipeline: Pipeline, contract: dict[str, Any]) -> Outcome:
+def failed(pipeline: Pipeline, contract: dict[str, Any]) -> FileOutcome:
     pipeline.put_contract("strict", contract | {"pipeline": {"maxRejectPercent": 1}})
     body = (EVENTS / "orders-2026-03.csv").read_bytes()
     return pipeline.wait_for_failure(pipeline.drop(body, "orders-2026-03.csv", "strict").file_id)
 
 
-def test_processed_records(succeeded: Outcome) -> None:
+def test_processed_records(succeeded: FileOutcome) -> None:
     lines = succeeded.output("processed/", ".jsonl").splitlines()
     assert unlike("processed", map(json.loads, lines)) == NOTHING
 
@@ -107,7 +107,7 @@ def test_flat_records(pipeline: Pipeline) -> None:
     assert {*json.loads(line)} == {"_file_id", "_row", "n"}
 
 
-def test_rejected_records(succeeded: Outcome) -> None:
+def test_rejected_records(succeeded: FileOutcome) -> None:
     lines = succeeded.output("rejected/", ".jsonl").splitlines()
     assert unlike("rejected", map(json.loads, lines)) == NOTHING
     rows = succeeded.output("corrections/", ".csv").decode("utf-8-sig").splitlines()
@@ -122,15 +122,17 @@ def test_corrections(pipeline: Pipeline) -> None:
     assert unlike("applied", map(json.loads, lines)) == NOTHING
 
 
-def test_summary(succeeded: Outcome) -> None:
+def test_summary(succeeded: FileOutcome) -> None:
     assert unlike("summary", [json.loads(succeeded.output("reports/", "_summary.json"))]) == NOTHING
 
 
-def test_metadata_item(succeeded: Outcome, failed: Outcome) -> None:
+def test_metadata_item(succeeded: FileOutcome, failed: FileOutcome) -> None:
     assert unlike("item", [succeeded.item, failed.item]) == NOTHING
 
 
-def test_notification_and_webhook(pipeline: Pipeline, succeeded: Outcome, failed: Outcome) -> None:
+def test_notification_and_webhook(
+    pipeline: Pipeline, succeeded: FileOutcome, failed: FileOutcome
+) -> None:
     sent = [pipeline.notifications(it.file_id)[-1] for it in (succeeded, failed)]
     machine = [json.loads(json.loads(one["message"])["default"]) for one in sent]
     # The pipeline validates each against its schema, and the page's table is made from that.
@@ -142,7 +144,7 @@ def test_notification_and_webhook(pipeline: Pipeline, succeeded: Outcome, failed
     assert set(json.loads(posted)) == documented("webhook")
 
 
-def test_dead_letter(pipeline: Pipeline, failed: Outcome) -> None:
+def test_dead_letter(pipeline: Pipeline, failed: FileOutcome) -> None:
     [letter] = pipeline.dead_letters(failed.file_id)
     steps = {name: {} if name in RESULTS else value for name, value in letter.items()}
     shown = {"<step>" if name in RESULTS else name: value for name, value in steps.items()}

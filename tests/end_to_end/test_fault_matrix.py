@@ -16,7 +16,7 @@ import pytest
 
 from shared.executions import attempt_name
 from shared.steps import RETRIES
-from tests.end_to_end.pipeline import Outcome, Pipeline
+from tests.end_to_end.pipeline import FileOutcome, Pipeline
 from tests.end_to_end.samples import expected, orders
 
 SMALL = orders(200)
@@ -229,13 +229,13 @@ def test_a_correction_that_fails_is_completed_by_a_redrive(pipeline: Pipeline, s
     assert _notified(pipeline, outcome) == Counter(succeeded=2, failed=1)
 
 
-def _history(outcome: Outcome) -> list[str]:
+def _history(outcome: FileOutcome) -> list[str]:
     """The outcomes that the file's item lists, in order."""
     entries = sorted(outcome.item["history"].values(), key=lambda one: one["recorded_at"])
     return [entry["status"] for entry in entries]
 
 
-def _notified(pipeline: Pipeline, outcome: Outcome) -> Counter[str]:
+def _notified(pipeline: Pipeline, outcome: FileOutcome) -> Counter[str]:
     """How many notifications there are about a file, by status."""
     return Counter(n["attributes"]["status"] for n in pipeline.notifications(outcome.file_id))
 
@@ -246,7 +246,7 @@ def _records(pipeline: Pipeline, dataset: str) -> list[tuple[int, int, int]]:
     return _read(pipeline.stack.output(key))
 
 
-def _records_of(outcome: Outcome) -> list[tuple[int, int, int]]:
+def _records_of(outcome: FileOutcome) -> list[tuple[int, int, int]]:
     """Row, id and n of each record that a file's execution left."""
     return _read(outcome.output("processed/", ".jsonl"))
 
@@ -299,7 +299,7 @@ def test_a_broken_gate_still_fails_the_execution(pipeline: Pipeline) -> None:
     _check_succeeded(pipeline, pipeline.redrive(outcome), SMALL)
 
 
-def _check_failed(pipeline: Pipeline, outcome: Outcome, state: str, error: str) -> None:
+def _check_failed(pipeline: Pipeline, outcome: FileOutcome, state: str, error: str) -> None:
     assert outcome.execution.status == "failed"
     assert outcome.run.failure is not None
     assert outcome.run.failure.code.endswith(error)
@@ -316,7 +316,7 @@ def _check_failed(pipeline: Pipeline, outcome: Outcome, state: str, error: str) 
 
 
 def _check_succeeded(
-    pipeline: Pipeline, outcome: Outcome, body: bytes, *, notices: int = 1
+    pipeline: Pipeline, outcome: FileOutcome, body: bytes, *, notices: int = 1
 ) -> None:
     assert outcome.execution.status == "succeeded"
     assert outcome.item["status"] == "succeeded"

@@ -28,7 +28,7 @@ from tabular.statistics.accumulator import merge
 from tabular.values.cells import reader as cell_reader
 from tests.fuzz.reader import MAGIC, ReadCell, Rules, Table, read
 from tests.unit.tabular.correcting import patches_of, table_of
-from tests.unit.tabular.engine import Result, run
+from tests.unit.tabular.engine import TransformResult, run
 
 if TYPE_CHECKING:
     from tabular.model import Contract, Field
@@ -147,7 +147,7 @@ def _check_layout(layout: Layout, table: Table) -> None:
         raise Difference(f"the data begins {places}, should be {expected}")
 
 
-def _check_records(result: Result, table: Table) -> None:
+def _check_records(result: TransformResult, table: Table) -> None:
     outcomes = table.outcomes
     rejects = [
         (r["row"], r["line"], r["byte_offset"], r["raw"], {e["code"] for e in r["errors"]})
@@ -177,7 +177,7 @@ def _values(fields: tuple[Field, ...], cells: tuple[str, ...]) -> dict[str, Any]
     }
 
 
-def _check_same(how: str, results: list[Result], whole: Result) -> None:
+def _check_same(how: str, results: list[TransformResult], whole: TransformResult) -> None:
     for kind, name in enumerate(("processed", "rejected", "corrections")):
         together = b"".join(result.outputs[kind] for result in results)
         _compare(f"{name} in {how}", together, whole.outputs[kind])
@@ -192,7 +192,7 @@ def _check_same(how: str, results: list[Result], whole: Result) -> None:
     _compare(f"counts in {how}", counts, expected)
 
 
-def _check_splits(case: Case, layout: Layout, whole: Result) -> None:
+def _check_splits(case: Case, layout: Layout, whole: TransformResult) -> None:
     stored = case.stored
     splits = plan_splits(
         layout, lambda start, size: stored[start : start + size], split_bytes=case.split
@@ -211,7 +211,7 @@ def _check_splits(case: Case, layout: Layout, whole: Result) -> None:
     _check_same(f"{len(splits)} splits", results, whole)
 
 
-def _check_processes(case: Case, layout: Layout, whole: Result) -> None:
+def _check_processes(case: Case, layout: Layout, whole: TransformResult) -> None:
     with tempfile.TemporaryDirectory() as name, patch.object(processes, "WORTHWHILE_BYTES", 0):
         folder = Path(name)
         path = folder / case.name

@@ -63,7 +63,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Line:
+class PhysicalLine:
     """A physical line: where its bytes begin, its text and line end, whether bytes were lost."""
 
     offset: int
@@ -89,7 +89,7 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ReaderOutcome:
     """What becomes of a data record, numbered from 1: its cells, or the codes of its faults."""
 
     row: int
@@ -104,7 +104,7 @@ class Table:
     labels: tuple[str, ...] | None
     data_offset: int
     data_line: int
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[ReaderOutcome, ...]
     lines: int
     line_end: str
 
@@ -157,7 +157,7 @@ def _without_end_marks(content: bytes, encoding: str) -> bytes:
     return content
 
 
-def _physical_lines(content: bytes, start: int, rules: Rules) -> list[Line]:
+def _physical_lines(content: bytes, start: int, rules: Rules) -> list[PhysicalLine]:
     unit = _UNITS.get(rules.encoding, 1)
     carriage_return, line_feed = ("\r".encode(rules.encoding), "\n".encode(rules.encoding))
     lines = []
@@ -178,12 +178,12 @@ def _physical_lines(content: bytes, start: int, rules: Rules) -> list[Line]:
             text, damaged = raw.decode(rules.encoding), False
         except UnicodeDecodeError:
             text, damaged = raw.decode(rules.encoding, "replace"), True
-        lines.append(Line(start + position, text, end, after - position, damaged))
+        lines.append(PhysicalLine(start + position, text, end, after - position, damaged))
         position = after
     return lines
 
 
-def _records(lines: list[Line], rules: Rules) -> Iterator[Record]:
+def _records(lines: list[PhysicalLine], rules: Rules) -> Iterator[Record]:
     number = 0
     while number < len(lines):
         first = lines[number]
@@ -212,7 +212,7 @@ class _Parser:
     A line end counts as one character, so that an escape takes all of CR LF.
     """
 
-    def __init__(self, lines: list[Line], number: int, rules: Rules) -> None:
+    def __init__(self, lines: list[PhysicalLine], number: int, rules: Rules) -> None:
         self.lines, self.number, self.rules = lines, number, rules
         self.column = 0
 
@@ -343,13 +343,13 @@ def _without_last_delimiter(record: Record, width: int) -> Record:
 
 def _outcomes(
     records: list[Record], rules: Rules, labels: tuple[str, ...], fields: Mapping[str, ReadCell]
-) -> Iterator[Outcome]:
+) -> Iterator[ReaderOutcome]:
     row = 0
     for record in records:
         if record.comment or record.line in rules.comment_rows or _is_skipped(record, rules):
             continue
         row += 1
-        yield Outcome(row, record, _codes(record, rules, labels, fields))
+        yield ReaderOutcome(row, record, _codes(record, rules, labels, fields))
 
 
 def _is_skipped(record: Record, rules: Rules) -> bool:

@@ -14,7 +14,7 @@ import boto3
 import pytest
 
 from starter.app import MAX_RECEIVES
-from tabular.writing.formats import DEFAULT_FORMAT, FORMATS
+from tabular.writing.output_formats import DEFAULT_FORMAT, FORMATS
 from tests.infrastructure import deployed, effective
 
 # A resource's logical ID -> its type and its physical name.

@@ -18,7 +18,7 @@ _SPACE = " \t\r\n\x0b\x0c\x1c-\x1f\x85\xa0"
 
 
 @dataclass(frozen=True)
-class Difference:
+class KnownDifference:
     """`ours` is what this pipeline does with a cell that frictionless treats the other way."""
 
     name: str
@@ -57,61 +57,65 @@ _NUMERIC = ("number", "integer", "list", "geopoint", "year", "yearmonth")
 _CLOCK = r"[0-9][0-9]:[0-9][0-9]:[0-9][0-9](\.[0-9]+)?(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)?"
 
 DIFFERENCES = (
-    Difference(
+    KnownDifference(
         "python-numerals",
         "refuses",
         _matches(_NUMERIC, r"(?i)_|[^\x00-\x7f]|inf(inity)?|nan"),
     ),
-    Difference(
+    KnownDifference(
         "double-range",
         "refuses",
         _matches(("number", "list"), r"[eE]\+?[0-9]*[1-9][0-9][0-9]|[eE]-?[0-9]{5}|[0-9]{308}"),
     ),
-    Difference("group-position", "refuses", _wrongly_grouped),
-    Difference(
+    KnownDifference("group-position", "refuses", _wrongly_grouped),
+    KnownDifference(
         "sign-of-bare-number",
         "refuses",
         _loose(r"[0-9].*-|\(.*[0-9].*\)|[+-].*[+-]|[^0-9\s]\s*[+-][^0-9]+[0-9]"),
     ),
-    Difference("sign-of-bare-number", "accepts", _loose(r"^\s*[+-][^0-9]*[0-9]")),
-    Difference("fraction-of-bare-number", "refuses", _loose(r"[.,][+-]?[0-9]|[0-9]_")),
-    Difference("fraction-of-bare-number", "accepts", _loose(r"[.,][0-9]")),
-    Difference("fraction-of-bare-number", "reads another value", _loose(r"[.,][0-9]")),
-    Difference(
+    KnownDifference("sign-of-bare-number", "accepts", _loose(r"^\s*[+-][^0-9]*[0-9]")),
+    KnownDifference("fraction-of-bare-number", "refuses", _loose(r"[.,][+-]?[0-9]|[0-9]_")),
+    KnownDifference("fraction-of-bare-number", "accepts", _loose(r"[.,][0-9]")),
+    KnownDifference("fraction-of-bare-number", "reads another value", _loose(r"[.,][0-9]")),
+    KnownDifference(
         "special-bare-number", "accepts", _loose(rf"(?i)^[{_SPACE}]*(nan|-?inf)[{_SPACE}]*$")
     ),
-    Difference(
+    KnownDifference(
         "integer-groups",
         "accepts",
         lambda field, _: field.type == "integer" and bool(field.group_char),
     ),
-    Difference(
+    KnownDifference(
         "date-digits",
         "refuses",
         _not_written_as(("date", "list"), r"[0-9]{4}-[0-9][0-9]-[0-9][0-9]"),
     ),
-    Difference("any-date", "refuses", _format("date", "any")),
-    Difference("any-date", "refuses", _format("datetime", "any")),
-    Difference("any-date", "refuses", _format("time", "any")),
-    Difference(
+    KnownDifference("any-date", "refuses", _format("date", "any")),
+    KnownDifference("any-date", "refuses", _format("datetime", "any")),
+    KnownDifference("any-date", "refuses", _format("time", "any")),
+    KnownDifference(
         "any-date",
         "accepts",
         lambda field, text: field.format == "any" and bool(re.search(r"24:00:00|\s", text)),
     ),
-    Difference("zones-in-bounds", "compares", lambda field, _: field.type in ("time", "datetime")),
-    Difference(
+    KnownDifference(
+        "zones-in-bounds", "compares", lambda field, _: field.type in ("time", "datetime")
+    ),
+    KnownDifference(
         "datetime-notation",
         "refuses",
         _not_written_as(("datetime",), rf"[0-9]{{4}}-[0-9][0-9]-[0-9][0-9]T{_CLOCK}"),
     ),
-    Difference("time-notation", "refuses", _not_written_as(("time",), _CLOCK)),
-    Difference("year-range", "accepts", _matches(("year",), r"^-?[0-9]{4,9}$")),
-    Difference("year-notation", "refuses", _not_written_as(("year",), r"[0-9]{4}")),
-    Difference(
+    KnownDifference("time-notation", "refuses", _not_written_as(("time",), _CLOCK)),
+    KnownDifference("year-range", "accepts", _matches(("year",), r"^-?[0-9]{4,9}$")),
+    KnownDifference("year-notation", "refuses", _not_written_as(("year",), r"[0-9]{4}")),
+    KnownDifference(
         "yearmonth-notation", "refuses", _not_written_as(("yearmonth",), r"[0-9]{4}-[0-9][0-9]")
     ),
-    Difference("year-range", "accepts", _matches(("yearmonth",), r"^-?[0-9]{4,9}-[0-9][0-9]$")),
-    Difference(
+    KnownDifference(
+        "year-range", "accepts", _matches(("yearmonth",), r"^-?[0-9]{4,9}-[0-9][0-9]$")
+    ),
+    KnownDifference(
         "duration-notation",
         "refuses",
         _not_written_as(
@@ -119,21 +123,23 @@ DIFFERENCES = (
             r"-?P(?=.)([0-9]+W|([0-9]+Y)?([0-9]+M)?([0-9]+D)?(T(?=.)([0-9]+H)?([0-9]+M)?([0-9]+(\.[0-9]+)?S)?)?)",
         ),
     ),
-    Difference("double-range", "refuses", _matches(("object", "array"), r"[eE]\+?[0-9]{3}")),
-    Difference(
+    KnownDifference("double-range", "refuses", _matches(("object", "array"), r"[eE]\+?[0-9]{3}")),
+    KnownDifference(
         "json-digits",
         "reads another value",
         _matches(("object", "array", "geopoint"), r"[0-9.eE]{2}"),
     ),
-    Difference("json-extensions", "refuses", _matches(("object", "array", "geopoint"), r"NaN|Inf")),
-    Difference(
+    KnownDifference(
+        "json-extensions", "refuses", _matches(("object", "array", "geopoint"), r"NaN|Inf")
+    ),
+    KnownDifference(
         "point-numbers", "refuses", _matches(("geopoint",), r'"|_|[eE]|[0-9]{4}|0[0-9]|^[^,]*\.?$')
     ),
-    Difference("email", "refuses", _format("string", "email")),
-    Difference("email", "accepts", _format("string", "email")),
-    Difference("uri", "refuses", _format("string", "uri")),
-    Difference("binary", "refuses", _format("string", "binary")),
-    Difference("uuid", "refuses", _format("string", "uuid")),
+    KnownDifference("email", "refuses", _format("string", "email")),
+    KnownDifference("email", "accepts", _format("string", "email")),
+    KnownDifference("uri", "refuses", _format("string", "uri")),
+    KnownDifference("binary", "refuses", _format("string", "binary")),
+    KnownDifference("uuid", "refuses", _format("string", "uuid")),
 )
 
 

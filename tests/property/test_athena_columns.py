@@ -11,17 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tabular.contract.descriptor import parse_contract
-from tabular.writing.formats import FORMATS
+from tabular.writing.output_formats import FORMATS
 from tests.athena import read_table
 from tests.property.fields_and_texts import SEEDS, VARIANTS, texts_near
-from tests.unit.tabular.engine import Result, run
+from tests.unit.tabular.engine import TransformResult, run
 from update_catalogue.table_input import new_table
 from update_catalogue.wanted_table import records_table
 
 LEAST, MOST = -(2**63), 2**63 - 1
 
 
-def published(variant: dict[str, Any], texts: list[str], settings: dict[str, str]) -> Result:
+def published(
+    variant: dict[str, Any], texts: list[str], settings: dict[str, str]
+) -> TransformResult:
     """A file of one column of these cells, and a column that makes every row one."""
     fields = [{"name": "n"}, {"name": "value", **variant}]
     contract = parse_contract(
@@ -36,7 +38,7 @@ def published(variant: dict[str, Any], texts: list[str], settings: dict[str, str
     )
 
 
-def shown(result: Result, output_format: str) -> list[dict[str, Any]]:
+def shown(result: TransformResult, output_format: str) -> list[dict[str, Any]]:
     """What the table shows of the file's records."""
     table, problems = records_table(
         result.layout, dataset="d", output_bucket="b", output_format=output_format

@@ -19,7 +19,7 @@ from tabular.model import Constraints, Contract, Field
 from tabular.values.canonical import canonical, physical
 from tabular.values.cells import cast
 from tabular.values.dates import Duration, YearMonth
-from tabular.writing.formats import FORMATS
+from tabular.writing.output_formats import FORMATS
 from tests.property.fields_and_texts import CONSTRAINED, VARIANTS
 
 ORDERED = ("number", "integer", "date", "datetime", "time", "year", "yearmonth", "duration")

@@ -19,7 +19,7 @@ from tabular.reading.patches import Patch, merge_patches
 from tabular.reading.split import Split
 from tabular.reading.splits import number_splits
 from tests.unit.tabular.correcting import patches_of, saved, table_of
-from tests.unit.tabular.engine import Result, contract_of, layout_of, run
+from tests.unit.tabular.engine import TransformResult, contract_of, layout_of, run
 
 ENCODINGS = ["utf-8", "utf-8-sig", "cp1252", "utf-16", "shift_jis"]
 FREE_TEXTS = [
@@ -160,7 +160,9 @@ def savings(draw: st.DrawFn, table: list[list[str]]) -> bytes:
     )
 
 
-def fixed(file: File, result: Result, table: list[list[str]], chosen: Any, *, by_raw: bool) -> Any:
+def fixed(
+    file: File, result: TransformResult, table: list[list[str]], chosen: Any, *, by_raw: bool
+) -> Any:
     """The table with the chosen rows corrected, and the data they should give.
 
     A sound row keeps its key if that is right, so that what it means for other rows stays.
@@ -184,12 +186,12 @@ def fixed(file: File, result: Result, table: list[list[str]], chosen: Any, *, by
     return changed, data
 
 
-def outcome(result: Result) -> Any:
+def outcome(result: TransformResult) -> Any:
     """The rejects as they are, and the data of the processed records by row."""
     return result.rejects, dict(zip(result.rows, result.data, strict=True))
 
 
-def draw_rows(data: Any, result: Result) -> Any:
+def draw_rows(data: Any, result: TransformResult) -> Any:
     rejected = [reject["row"] for reject in result.rejects]
     return data.draw(st.sets(st.sampled_from(rejected))) if rejected else set()
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from shared import compose, keys, storage
 from shared.errors import TransientError
 from shared.versions import Rank
-from tabular.writing.formats import FORMATS
+from tabular.writing.output_formats import FORMATS
 from tests.property.embedded_s3 import embedded_s3
 from tests.property.fake_s3 import Actor, FakeS3, StoredObject, take_turn
 from write_output.parts import WholeFile

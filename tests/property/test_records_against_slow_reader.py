@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tabular.reading import blocks
 from tests.property.slow_reader import SlowRecord, read_slowly
 from tests.unit.tabular.correcting import table_of
-from tests.unit.tabular.engine import Result, contract_of, run
+from tests.unit.tabular.engine import TransformResult, contract_of, run
 
 HEADER = b"x,y\n"
 CONTRACT = contract_of(
@@ -43,7 +43,7 @@ def is_sound(record: SlowRecord) -> Any:
     return record.cells is not None and len(record.cells) == 2 and b"\0" not in record.raw
 
 
-def actual_outcome(result: Result) -> Any:
+def actual_outcome(result: TransformResult) -> Any:
     rejected = [(r["row"], r["line"], r["byte_offset"]) for r in result.rejects]
     processed = [
         (row, list(data.values())) for row, data in zip(result.rows, result.data, strict=True)

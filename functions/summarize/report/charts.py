@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.markup import Html, el
-from summarize.report.numbers import percent
+from summarize.report.formatting import percent
 
 _HEIGHT = 60
 _WIDTH = 200

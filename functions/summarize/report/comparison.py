@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from shared.markup import Html, data, el, join
-from summarize.report.numbers import count, counted, figure, moment, percent, size
+from summarize.report.formatting import count, counted, figure, moment, percent, size
 
 JUDGED_FROM = 5
 """With fewer files, most new values are outside of the range of the earlier ones."""

@@ -9,7 +9,7 @@ from typing import Any
 from shared.markup import Html, code, data, el, join
 from summarize.report.budget import within
 from summarize.report.charts import box, histogram, share
-from summarize.report.numbers import count, counted, figure, percent
+from summarize.report.formatting import count, counted, figure, percent
 
 _MOST_CARDS = 1_000
 _TOP = 10

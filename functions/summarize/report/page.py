@@ -14,7 +14,7 @@ from summarize.report import fields, rejects
 from summarize.report.budget import within
 from summarize.report.charts import share_of_limit
 from summarize.report.comparison import compared
-from summarize.report.numbers import count, counted, moment, percent, size
+from summarize.report.formatting import count, counted, moment, percent, size
 from summarize.report.style import POLICY, STYLE
 from tabular.faults import RuleKey
 from tabular.statistics.reject_examples import Example

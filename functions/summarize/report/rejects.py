@@ -8,7 +8,7 @@ from typing import Any
 from shared.markup import Html, code, data, el, join
 from summarize.report.budget import within
 from summarize.report.charts import share
-from summarize.report.numbers import count, counted, percent
+from summarize.report.formatting import count, counted, percent
 from tabular.faults import ADVICE, RuleKey
 from tabular.statistics.reject_examples import EXAMPLES_A_RULE, Example
 from tabular.statistics.rules import joined_rules

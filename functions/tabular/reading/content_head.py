@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tabular.errors import EmptyFile, UnreadableFile, UnsupportedFormat
 from tabular.file_names import GZIP, NO_IGNORED_NAMES, ZIP, last_suffix, table_suffix
 from tabular.reading.compression import GZIP_MAGIC, gunzip
-from tabular.reading.formats import refusal
+from tabular.reading.other_formats import refusal
 from tabular.reading.zip_archive import ZIP_MAGIC, Member, find_member, unzip
 
 if TYPE_CHECKING:

@@ -30,10 +30,10 @@ from tabular.encoding import BOMS
 from tabular.errors import InvalidCorrections
 from tabular.model import Contract, Dialect
 from tabular.reading.blocks import lines_a_block, read_blocks
-from tabular.reading.formats import binary_format
-from tabular.reading.grammar import Grammar, Outcome
+from tabular.reading.grammar import Grammar, NoRecordEnd
 from tabular.reading.layout import Layout
 from tabular.reading.line_ends import count_lines, line_end, strip_line_end
+from tabular.reading.other_formats import binary_format
 from tabular.reading.patches import Patch
 from tabular.reading.records import Records
 
@@ -104,7 +104,7 @@ class _Problems:
 
 
 @dataclass(frozen=True)
-class _Upload:
+class _UploadedRows:
     """The uploaded rows, sorted by row number.
 
     `rows` has the columns `row` (UInt64), `line` (UInt64), `raw` (null where there is none) and for
@@ -126,7 +126,7 @@ class _Columns:
     width: int
 
 
-def _read_upload(uploaded: bytes, layout: Layout, problems: _Problems) -> _Upload:
+def _read_upload(uploaded: bytes, layout: Layout, problems: _Problems) -> _UploadedRows:
     text, encoding = _decoded(uploaded)
     labels, dialect, start = _header(text, layout.labels)
     columns = _columns(labels, layout.labels)
@@ -143,7 +143,7 @@ def _read_upload(uploaded: bytes, layout: Layout, problems: _Problems) -> _Uploa
     first = rows.unique("row", keep="first").select("row", first="line")
     for line, other in repeated.join(first, on="row").select("line", "first").iter_rows():
         problems.add(line, f"its `_row` is also that of line {other}")
-    return _Upload(rows.unique("row", keep="first", maintain_order=True), encoding)
+    return _UploadedRows(rows.unique("row", keep="first", maintain_order=True), encoding)
 
 
 def _decoded(uploaded: bytes) -> tuple[bytes, str | None]:
@@ -195,7 +195,7 @@ def _header(text: bytes, labels: Sequence[str]) -> tuple[list[str], Dialect, int
         dialect = Dialect(delimiter=delimiter)
         grammar = Grammar(dialect)
         end = grammar.record_end(text, 0, complete=True)
-        if end == Outcome.MALFORMED:
+        if end == NoRecordEnd.MALFORMED:
             continue
         cells = grammar.cells(strip_line_end(text[:end])) or []
         if name in _plain_labels(cells):
@@ -340,7 +340,7 @@ def _with_extra_cells(records: Records, layout: Layout) -> list[int]:
 
 
 def _changes(
-    upload: _Upload,
+    upload: _UploadedRows,
     generated: Iterable[bytes],
     layout: Layout,
     problems: _Problems,

@@ -43,7 +43,7 @@ split's end for a closing quote."""
 _ESCAPED_IN_JSON = {*range(0x20), *b'"\\'}
 
 
-class Outcome(IntEnum):
+class NoRecordEnd(IntEnum):
     """What `Grammar.record_end` returns if the record has no end."""
 
     MALFORMED = -1
@@ -140,19 +140,19 @@ class Grammar:
         if self.comment and text.startswith(self.comment, start):
             end = line_end(text, start)
             is_cut_off = undecided and end == len(text) and not text.endswith(b"\n")
-            return Outcome.INCOMPLETE if is_cut_off else end
+            return NoRecordEnd.INCOMPLETE if is_cut_off else end
         match = self._record.match(text, start)
         if match is not None:
             end = match.end()
             # At the text's end a missing line end may follow, and a CR be half of a CR LF.
             if end == len(text) and not complete and match["end"] in (b"", b"\r"):
-                return Outcome.INCOMPLETE
+                return NoRecordEnd.INCOMPLETE
             # An escape before the file's last line end is followed by nothing that it could escape.
             dangling = end == len(text) and not match["end"] and text.endswith((b"\n", b"\r"))
-            return Outcome.MALFORMED if dangling or end - start > MAX_RECORD_BYTES else end
+            return NoRecordEnd.MALFORMED if dangling or end - start > MAX_RECORD_BYTES else end
         if undecided and self._open.match(text, start):
-            return Outcome.INCOMPLETE
-        return Outcome.MALFORMED
+            return NoRecordEnd.INCOMPLETE
+        return NoRecordEnd.MALFORMED
 
     def is_well_formed(self, record: bytes) -> bool:
         """Whether this text, without its line end, is one record."""
@@ -168,9 +168,9 @@ class Grammar:
         start = 0
         while most and start < len(text):
             end = self.record_end(text, start, complete=complete)
-            if end == Outcome.INCOMPLETE:
+            if end == NoRecordEnd.INCOMPLETE:
                 return
-            if end == Outcome.MALFORMED:
+            if end == NoRecordEnd.MALFORMED:
                 end = line_end(text, start)
             yield strip_line_end(text[start:end])
             start, most = end, most - 1
@@ -252,9 +252,9 @@ class Grammar:
             if start >= within:
                 break
             end = self.record_end(text, start, complete=complete)
-            if end == Outcome.INCOMPLETE:
+            if end == NoRecordEnd.INCOMPLETE:
                 return Spans(multi, line, start, physical, marks)
-            if end == Outcome.MALFORMED:
+            if end == NoRecordEnd.MALFORMED:
                 continue
             if end > within:
                 raise MisalignedSplits(

@@ -6,7 +6,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from tabular.errors import EmptyFile, HeaderMismatch
-from tabular.reading.grammar import Grammar, Outcome
+from tabular.reading.grammar import Grammar, NoRecordEnd
 from tabular.reading.line_ends import count_lines, line_end, strip_line_end
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class HeadReader:
         while self.position < len(self._text):
             start = self.position
             end = self._grammar.record_end(self._text, start, complete=self._complete)
-            if end in (Outcome.MALFORMED, Outcome.INCOMPLETE):
+            if end in (NoRecordEnd.MALFORMED, NoRecordEnd.INCOMPLETE):
                 end = line_end(self._text, start)
             self.position = end
             yield line, strip_line_end(self._text[start:end])

@@ -28,11 +28,11 @@ from tabular.reading.content_head import read_content_head
 from tabular.reading.detection import detect_dialect
 from tabular.reading.encoding_advice import is_surely_utf8, suggest_encoding, wide_encoding
 from tabular.reading.end_mark import strip_end_marks
-from tabular.reading.formats import binary_format, is_binary, refusal, text_format
 from tabular.reading.grammar import Grammar
 from tabular.reading.head import NO_CONTENT, HeadReader
 from tabular.reading.header import Column, check_labels, ends_with_delimiter, match_columns
 from tabular.reading.line_ends import count_lines, line_end
+from tabular.reading.other_formats import binary_format, is_binary, refusal, text_format
 from tabular.reading.sample import Sample
 from tabular.reading.zip_archive import Member
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tabular.reading.grammar import MAX_RECORD_BYTES, Outcome
+from tabular.reading.grammar import MAX_RECORD_BYTES, NoRecordEnd
 from tabular.reading.line_ends import line_end
 from tabular.reading.split import Split
 
@@ -140,12 +140,12 @@ class _Window:
         if not self._grammar.spans_lines:
             return outside
         inside = self._after_open_quote(outside)
-        if inside == Outcome.MALFORMED:
+        if inside == NoRecordEnd.MALFORMED:
             # A quoted cell that continued here would be malformed. So every record that begins
             # before this line end ends here at the latest.
             return outside
         if_outside = self._likeness(outside)
-        if inside in (Outcome.INCOMPLETE, len(self._window)):
+        if inside in (NoRecordEnd.INCOMPLETE, len(self._window)):
             # An open quote is possible, so the text must look like records of this file.
             return outside if if_outside[1] > _SURE_SHARE else None
         if_inside = self._likeness(inside)
@@ -157,7 +157,7 @@ class _Window:
         """Where the next record begins if a quote is open at `start`, or an Outcome."""
         quote = self._grammar.quote
         if quote is None:
-            return Outcome.INCOMPLETE
+            return NoRecordEnd.INCOMPLETE
         # The rest of a quoted cell reads like a quoted cell that begins here.
         rest = quote + self._window[start:]
         end = self._grammar.record_end(rest, 0, complete=self._complete)

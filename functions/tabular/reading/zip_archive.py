@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from tabular.errors import UnreadableFile, UnsupportedFormat
 from tabular.file_names import DELIMITERS, NO_IGNORED_NAMES, last_suffix, why_ignored
 from tabular.reading.compression import PIECE_BYTES, check_expansion
-from tabular.reading.formats import refusal
+from tabular.reading.other_formats import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -120,14 +120,14 @@ def unzip(chunks: Iterable[bytes], member: Member, *, whole: bool = True) -> Ite
     so `find_member` has checked the limits. Raises UnreadableFile if the content is damaged, ends
     too early, or is not of the size or the checksum in the directory.
     """
-    content = _Content(member)
+    content = _MemberContent(member)
     for chunk in _first(chunks, member.stored):
         yield from content.expand(chunk)
     if whole:
         content.check_end()
 
 
-class _Content:
+class _MemberContent:
     """Expands a member's content and compares it with the directory."""
 
     def __init__(self, member: Member) -> None:

@@ -62,7 +62,7 @@ _UNSUPPORTED_GROUPS = {
 }
 
 
-class Piece(NamedTuple):
+class PatternPiece(NamedTuple):
     """A translated part of a pattern.
 
     `text` is the part in the engine's syntax, `positions` its size with repetitions written out.
@@ -75,7 +75,7 @@ class Piece(NamedTuple):
     repeatable: bool = True
 
 
-def translate(pattern: str) -> Piece:
+def translate(pattern: str) -> PatternPiece:
     """The whole pattern in the engine's syntax; raises ValueError with what is not supported."""
     return _Translation(pattern).run()
 
@@ -88,28 +88,28 @@ class _Translation:
         self.at = 0
         self.depth = 0
 
-    def run(self) -> Piece:
+    def run(self) -> PatternPiece:
         whole = self._alternatives()
         if self.at < len(self.pattern):
             raise ValueError(f"the parenthesis at character {self.at + 1} closes no group")
         return whole
 
-    def _alternatives(self) -> Piece:
+    def _alternatives(self) -> PatternPiece:
         """Translate up to the end of the group, or of the pattern."""
-        pieces: list[Piece] = []
+        pieces: list[PatternPiece] = []
         while self.at < len(self.pattern) and not self._looking_at(")"):
             if self._accept("|"):
-                pieces.append(Piece("|", 0, repeatable=False))
+                pieces.append(PatternPiece("|", 0, repeatable=False))
                 continue
             piece = self._quantified(self._atom())
             pieces.append(piece)
-        return Piece(
+        return PatternPiece(
             "".join(piece.text for piece in pieces),
             _checked_size(sum(piece.positions for piece in pieces)),
             all(piece.escape_free for piece in pieces),
         )
 
-    def _atom(self) -> Piece:
+    def _atom(self) -> PatternPiece:
         character = self._next()
         if character == "[":
             return self._character_class()
@@ -118,9 +118,9 @@ class _Translation:
         if character == "(":
             return self._group()
         if character == ".":
-            return Piece(".", escape_free=False)
+            return PatternPiece(".", escape_free=False)
         if character in "^$":
-            return Piece(character, 0, repeatable=False)
+            return PatternPiece(character, 0, repeatable=False)
         if character in "*+?" or (character == "{" and self._is_count()):
             raise ValueError(f"there is nothing to repeat before character {self.at}")
         return _literal(character)
@@ -130,7 +130,7 @@ class _Translation:
         match = _COUNT.match(self.pattern, self.at - 1)
         return match is not None and match[0] != "{}"
 
-    def _quantified(self, piece: Piece) -> Piece:
+    def _quantified(self, piece: PatternPiece) -> PatternPiece:
         start = self.at
         most = 1
         if self._accept("*") or self._accept("+") or self._accept("?"):
@@ -153,13 +153,13 @@ class _Translation:
         if self._looking_at("*") or self._looking_at("?") or self._looks_at_count():
             raise ValueError(f"the repetition at character {self.at + 1} follows another one")
         size = _checked_size(max(piece.positions, 1) * max(most, 1))
-        return Piece(f"{piece.text}{written}{lazy}", size, piece.escape_free)
+        return PatternPiece(f"{piece.text}{written}{lazy}", size, piece.escape_free)
 
     def _looks_at_count(self) -> bool:
         match = _COUNT.match(self.pattern, self.at)
         return match is not None and match[0] != "{}"
 
-    def _group(self) -> Piece:
+    def _group(self) -> PatternPiece:
         """Translate a group whose parenthesis has been read. No group captures anything."""
         for mark, what in _UNSUPPORTED_GROUPS.items():
             if self._looking_at(mark):
@@ -169,7 +169,7 @@ class _Translation:
                 )
         opening = self._group_opening()
         if opening.endswith(")"):
-            return Piece(opening, 0, repeatable=False)
+            return PatternPiece(opening, 0, repeatable=False)
         self.depth += 1
         if self.depth > _MAX_DEPTH:
             raise ValueError(f"its groups are nested more than {_MAX_DEPTH} deep")
@@ -198,10 +198,10 @@ class _Translation:
         self.at = flags.end()
         return f"({flags[0]}"
 
-    def _character_class(self) -> Piece:
+    def _character_class(self) -> PatternPiece:
         """Translate a class whose bracket has been read."""
         negated = self._accept("^")
-        parts: list[Piece] = []
+        parts: list[PatternPiece] = []
         while True:
             if self._looking_at("]") and parts:
                 break
@@ -211,7 +211,7 @@ class _Translation:
         self.at += 1
         return _class(parts, negated=negated)
 
-    def _subtraction(self, base: Piece) -> Piece:
+    def _subtraction(self, base: PatternPiece) -> PatternPiece:
         self.at += 2
         self.depth += 1
         if self.depth > _MAX_DEPTH:
@@ -222,7 +222,7 @@ class _Translation:
             raise ValueError("a class that is subtracted must be the last part of a class")
         return base._replace(text=f"[{base.text}--{subtracted.text}]")
 
-    def _class_part(self) -> Piece:
+    def _class_part(self) -> PatternPiece:
         """Translate a character, a range or a set within a class."""
         first = self._class_character()
         if not self._looking_at("-") or self._looking_at("-]") or self._looking_at("-["):
@@ -237,36 +237,36 @@ class _Translation:
             )
         if first > last:
             raise ValueError(f"the range {first}-{last} of a class is in the wrong order")
-        return Piece(
+        return PatternPiece(
             f"{_literal(first).text}-{_literal(last).text}",
             escape_free=first > "\x1f" and not any(first <= char <= last for char in '"\\'),
         )
 
-    def _class_character(self) -> str | Piece:
+    def _class_character(self) -> str | PatternPiece:
         character = self._next()
         if character != "\\":
             return character
         letter = self._next()
         return "\b" if letter == "b" else self._escaped(letter)
 
-    def _escape(self) -> Piece:
+    def _escape(self) -> PatternPiece:
         """Translate an escape outside of classes, whose backslash has been read."""
         letter = self._next()
         if letter in "bBAzZ":
-            return Piece("\\" + ("z" if letter == "Z" else letter), 0, repeatable=False)
+            return PatternPiece("\\" + ("z" if letter == "Z" else letter), 0, repeatable=False)
         found = self._escaped(letter)
         return _literal(found) if isinstance(found, str) else found
 
-    def _escaped(self, letter: str) -> str | Piece:
+    def _escaped(self, letter: str) -> str | PatternPiece:
         """The character, or the set of characters, that an escape means."""
         if letter in "dwDWsS":
-            return Piece(f"\\{letter}", escape_free=letter in "dw")
+            return PatternPiece(f"\\{letter}", escape_free=letter in "dw")
         if letter in "pP":
             return self._category(letter)
         if letter in "icIC":
             negation = "^" if letter.isupper() else ""
             names = _NAMES[letter.lower()]
-            return Piece(f"[{negation}{names}]", escape_free=not negation)
+            return PatternPiece(f"[{negation}{names}]", escape_free=not negation)
         return self._escaped_character(letter)
 
     def _escaped_character(self, letter: str) -> str:
@@ -288,7 +288,7 @@ class _Translation:
             raise ValueError(f"there is no escape \\{letter}")
         return letter
 
-    def _category(self, letter: str) -> Piece:
+    def _category(self, letter: str) -> PatternPiece:
         match = _CATEGORY.match(self.pattern, self.at)
         if match is None:
             raise ValueError(f"\\{letter} must be followed by a category, such as \\p{{L}}")
@@ -298,7 +298,7 @@ class _Translation:
         if len(name) > 2 or name[1:] not in _CATEGORIES.get(name[0], "\0"):
             raise ValueError(f"there is no category \\{letter}{match[0]}")
         self.at = match.end()
-        return Piece(
+        return PatternPiece(
             f"\\{letter}{{{name}}}", escape_free=letter == "p" and name[0] in _WITHOUT_ESCAPED
         )
 
@@ -329,17 +329,17 @@ class _Translation:
         return found
 
 
-def _literal(character: str) -> Piece:
+def _literal(character: str) -> PatternPiece:
     if "\ud800" <= character <= "\udfff":
         raise ValueError("it contains half of a surrogate pair, which is not a character")
     text = f"\\{character}" if character in _META else character
-    return Piece(text, escape_free=character > "\x1f" and character not in '"\\')
+    return PatternPiece(text, escape_free=character > "\x1f" and character not in '"\\')
 
 
-def _class(parts: list[Piece], *, negated: bool) -> Piece:
+def _class(parts: list[PatternPiece], *, negated: bool) -> PatternPiece:
     text = "".join(part.text for part in parts)
     escape_free = not negated and all(part.escape_free for part in parts)
-    return Piece(f"[{'^' * negated}{text}]", escape_free=escape_free)
+    return PatternPiece(f"[{'^' * negated}{text}]", escape_free=escape_free)
 
 
 def _count(digits: str) -> int:

@@ -115,7 +115,7 @@ class Assembler:
 
 @dataclass(frozen=True)
 class OutputFormat:
-    """A format of processed records. `tabular.writing.formats` lists all of them.
+    """A format of processed records. `tabular.writing.output_formats` lists all of them.
 
     `name` is the value of a contract's `outputFormat` and of the stack's parameter. `suffix` ends
     the keys of its objects. `load_writer` imports the format's module. The parts of several splits

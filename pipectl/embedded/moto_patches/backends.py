@@ -71,7 +71,7 @@ def ended_executions() -> Iterator[tuple[str, str, float]]:
                 yield state_machine.arn, execution.status, execution.stop_date.timestamp()
 
 
-class Arrivals:
+class QueueArrivals:
     """Waits for messages of a queue that can be received, without asking again and again."""
 
     def __init__(self, queue_name: str) -> None:

@@ -78,7 +78,7 @@ _Score = tuple[dict[str, Any], int, frozenset[str]]
 
 
 @dataclass(frozen=True)
-class Column:
+class ColumnTexts:
     """A column's texts, in file order, and how often each occurs.
 
     `empty` is the number of empty cells. `others` is the number of cells with further texts, where
@@ -145,7 +145,7 @@ class _Values:
 
 
 def type_column(
-    column: Column,
+    column: ColumnTexts,
     *,
     strict: bool = False,
     comma_separated: bool = True,
@@ -219,7 +219,7 @@ def _with_settings(field: Mapping[str, Any], settings: Mapping[str, Any]) -> dic
     return {**field, **settings, **({"pipeline": pipeline} if pipeline else {})}
 
 
-def _nothing(column: Column) -> tuple[str, ...]:
+def _nothing(column: ColumnTexts) -> tuple[str, ...]:
     if not column.records:
         return ("no records, so the type is undecided",)
     return (f"empty in all {column.records} records, so the type is undecided",)

@@ -12,7 +12,7 @@ from pipectl.output import shortened
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pipectl.local.infer.inference import ColumnReport, Failure, Inference
+    from pipectl.local.infer.inference import ColumnReport, Inference, SampleFault
 
 _SHOWN = 20
 """Maximum number of exceptions listed for a column."""
@@ -85,17 +85,17 @@ def _column(column: ColumnReport, *, several: bool) -> Iterator[str]:
         yield f"    check: {doubt}"
 
 
-def _place(failure: Failure, several: bool) -> str:
+def _place(failure: SampleFault, several: bool) -> str:
     value = shortened(failure.value or "", _SHOWN_CHARACTERS)
     file = f"{failure.file} " if several else ""
     return f"{value!r} ({file}line {failure.line})"
 
 
-def _failures(failures: Sequence[Failure], *, several: bool) -> Iterator[str]:
+def _failures(failures: Sequence[SampleFault], *, several: bool) -> Iterator[str]:
     """Say which values of known fields are rejected, and which records as a whole."""
     whole = {(one.file, one.row) for one in failures if one.field is None or one.value is None}
     values = [one for one in failures if (one.file, one.row) not in whole]
-    by_field: dict[str | None, list[Failure]] = {}
+    by_field: dict[str | None, list[SampleFault]] = {}
     for one in values:
         by_field.setdefault(one.field, []).append(one)
     for field, rejected in by_field.items():

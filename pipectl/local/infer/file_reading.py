@@ -13,7 +13,7 @@ from io import BytesIO
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from pipectl.local.infer.column_types import Column
+from pipectl.local.infer.column_types import ColumnTexts
 from tabular.encoding import BOMS, Encoding, find_encoding
 from tabular.errors import EmptyFile, HeaderMismatch, UnreadableFile, UnsupportedFormat
 from tabular.file_names import DELIMITERS, ZIP, last_suffix, table_suffix
@@ -22,11 +22,11 @@ from tabular.reading.content_head import read_content_head
 from tabular.reading.detection import detect_dialect
 from tabular.reading.encoding_advice import suggest_encoding, wide_encoding
 from tabular.reading.end_mark import strip_end_marks
-from tabular.reading.formats import binary_format, refusal, text_format
 from tabular.reading.grammar import Grammar
 from tabular.reading.header import ends_with_delimiter
 from tabular.reading.layout import read_layout
 from tabular.reading.line_ends import count_lines, line_end
+from tabular.reading.other_formats import binary_format, refusal, text_format
 from tabular.reading.sample import Reading, Sample, rows_of
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class FileReading:
     layout: Layout
     encoding: str
     labels: tuple[str, ...]
-    columns: tuple[Column, ...]
+    columns: tuple[ColumnTexts, ...]
     records: int
     blank_records: int
     faulty_records: int
@@ -498,7 +498,7 @@ def _end_of_records(content: bytes, layout: Layout) -> int:
 
 def _read_columns(
     content: bytes, layout: Layout
-) -> tuple[tuple[Column, ...], list[dict[str, Any]], int, list[str]]:
+) -> tuple[tuple[ColumnTexts, ...], list[dict[str, Any]], int, list[str]]:
     """The columns of the sound records, the rejected ones, the number of all, and the last one."""
     from tabular.batch import BatchReader
     from tabular.reading.blocks import split_blocks
@@ -523,7 +523,9 @@ def _read_columns(
         for lines in batch.rejects.pieces():
             rejects += map(json.loads, bytes(lines).splitlines())
     columns = tuple(
-        Column(label, Counter({t: n for t, n in count.items() if t is not None}), count[None], more)
+        ColumnTexts(
+            label, Counter({t: n for t, n in count.items() if t is not None}), count[None], more
+        )
         for label, count, more in zip(layout.labels, counts, others, strict=True)
     )
     return columns, rejects, row - 1, last

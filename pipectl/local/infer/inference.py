@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from pipectl.local.infer.column_types import Column, Typed, resolved, type_column
+from pipectl.local.infer.column_types import ColumnTexts, Typed, resolved, type_column
 from pipectl.local.infer.file_reading import (
     FileReading,
     FileSample,
@@ -35,7 +35,7 @@ _PROFILE = "https://datapackage.org/profiles/2.0/dataresource.json"
 
 
 @dataclass(frozen=True)
-class Failure:
+class SampleFault:
     """A fault that the contract finds in a sample: an exception to what was inferred.
 
     `field` is None for faults of whole records.
@@ -59,7 +59,7 @@ class ColumnReport:
     values: int
     facts: tuple[str, ...]
     doubts: tuple[str, ...]
-    exceptions: tuple[Failure, ...]
+    exceptions: tuple[SampleFault, ...]
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,12 @@ class Inference:
     columns: tuple[ColumnReport, ...]
     statements: tuple[str, ...]
     doubts: tuple[str, ...]
-    failures: tuple[Failure, ...]
+    failures: tuple[SampleFault, ...]
     unread: tuple[tuple[str, str], ...] = ()
     whole: bool = True
 
     @property
-    def exceptions(self) -> tuple[Failure, ...]:
+    def exceptions(self) -> tuple[SampleFault, ...]:
         """All faults that `pipectl check` finds in the samples with this contract."""
         of_columns = (failure for column in self.columns for failure in column.exceptions)
         return (*of_columns, *self.failures)
@@ -217,7 +217,7 @@ def _sets_dialect(reading_options: ReadingOptions) -> bool:
 
 
 def _formats() -> list[str]:
-    from tabular.writing.formats import FORMATS
+    from tabular.writing.output_formats import FORMATS
 
     return list(FORMATS)
 
@@ -295,13 +295,13 @@ def _different_settings(readings: Sequence[FileReading]) -> list[str]:
     return found
 
 
-def _merged(labels: Sequence[str], readings: Iterable[FileReading]) -> list[Column]:
+def _merged(labels: Sequence[str], readings: Iterable[FileReading]) -> list[ColumnTexts]:
     """The columns of these names, each with its texts in all files."""
-    merged = {label: Column(label, Counter()) for label in labels}
+    merged = {label: ColumnTexts(label, Counter()) for label in labels}
     for reading in readings:
         for column in reading.columns:
             if (found := merged.get(column.name)) is not None:
-                merged[column.name] = Column(
+                merged[column.name] = ColumnTexts(
                     column.name,
                     found.texts + column.texts,
                     found.empty + column.empty,
@@ -310,7 +310,9 @@ def _merged(labels: Sequence[str], readings: Iterable[FileReading]) -> list[Colu
     return list(merged.values())
 
 
-def _type_columns(columns: Sequence[Column], options: Options, first: FileReading) -> list[Typed]:
+def _type_columns(
+    columns: Sequence[ColumnTexts], options: Options, first: FileReading
+) -> list[Typed]:
     """Type all columns; an ambiguous column is read like the unambiguous ones of its file."""
     typed = [
         type_column(
@@ -358,7 +360,7 @@ def _day_habit(field: Mapping[str, Any]) -> str:
     return "day first" if pattern.index("%d") < pattern.index("%m") else "month first"
 
 
-def _field(column: Column, typed: Typed) -> dict[str, Any]:
+def _field(column: ColumnTexts, typed: Typed) -> dict[str, Any]:
     field = {"name": column.name} | typed.field
     if output_name(column.name, "cleaned") in ORIGIN_NAMES:
         free = f"source{output_name(column.name, 'cleaned')}"
@@ -382,7 +384,7 @@ def _with_fields(
 def _checked(
     document: dict[str, Any],
     readings: Sequence[FileReading],
-    columns: Sequence[Column],
+    columns: Sequence[ColumnTexts],
     typed: Sequence[Typed],
     *,
     proposals: bool,
@@ -398,7 +400,7 @@ def _checked(
         for name, evidence in proposed.evidence:
             facts[name].append(evidence)
     contract = parse_contract(document, output_formats=_formats())
-    failures: list[Failure] = []
+    failures: list[SampleFault] = []
     records = 0
     for reading in readings:
         try:
@@ -412,8 +414,8 @@ def _checked(
     of_columns = {column.name for column in columns}
     # The cells of a record that is rejected as a whole are not evidence about their columns.
     whole = {(one.file, one.row) for one in failures if one.code not in _OF_VALUES}
-    exceptions: dict[str, list[Failure]] = {}
-    others: list[Failure] = []
+    exceptions: dict[str, list[SampleFault]] = {}
+    others: list[SampleFault] = []
     for one in failures:
         if one.field in of_columns and (one.file, one.row) not in whole:
             exceptions.setdefault(one.field, []).append(one)
@@ -450,10 +452,10 @@ def _of_files(readings: Sequence[FileReading], several: bool, get: Any) -> tuple
     )
 
 
-def _failures(reading: FileReading, contract: Contract) -> tuple[list[Failure], int]:
+def _failures(reading: FileReading, contract: Contract) -> tuple[list[SampleFault], int]:
     rejects, count = faults_of(reading.content, read_with(reading, contract))
     return [
-        Failure(
+        SampleFault(
             reading.name,
             reject["row"],
             reject["line"],

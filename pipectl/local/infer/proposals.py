@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipectl.local.infer.column_types import Column
+from pipectl.local.infer.column_types import ColumnTexts
 
 _LEAST_RECORDS = 20
 """With fewer records, a column may be without gaps by chance."""
@@ -27,7 +27,7 @@ class Proposals:
     evidence: tuple[tuple[str, str], ...]
 
 
-def propose(document: Mapping[str, Any], columns: Sequence[Column]) -> Proposals:
+def propose(document: Mapping[str, Any], columns: Sequence[ColumnTexts]) -> Proposals:
     """Add `required`, `unique`, `enum` and `primaryKey` to the fields of these columns."""
     by_name = {column.name: column for column in columns}
     evidence: list[tuple[str, str]] = []
@@ -50,7 +50,7 @@ def propose(document: Mapping[str, Any], columns: Sequence[Column]) -> Proposals
 
 def _constrained(
     field: Mapping[str, Any],
-    column: Column,
+    column: ColumnTexts,
     evidence: list[tuple[str, str]],
     unique: list[str],
 ) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def _may_be_key(field: Mapping[str, Any]) -> bool:
     )
 
 
-def _enumeration(field: Mapping[str, Any], column: Column) -> dict[str, int]:
+def _enumeration(field: Mapping[str, Any], column: ColumnTexts) -> dict[str, int]:
     """The values of a column of few texts, with how often each occurs; empty if it has many."""
     if field["type"] != "string" or field.get("format"):
         return {}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from tests.benchmarks.orders import COUNTRIES, HEADER, MAX_QUANTITY, STATUSES
-from tests.benchmarks.runs.result import Result
+from tests.benchmarks.runs.result import RunResult
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,7 +82,7 @@ FROM judged
 """
 
 
-def run(source: Path, contract: Path, out: Path) -> Result:
+def run(source: Path, contract: Path, out: Path) -> RunResult:
     """Write `records.jsonl`, two files of rejects and `summary.json`; the contract is built in."""
     del contract
     words = {
@@ -101,4 +101,4 @@ def run(source: Path, contract: Path, out: Path) -> Result:
         counts = database.execute(_COUNT).fetchone()
     if counts is None:
         raise RuntimeError("DuckDB counted nothing")
-    return Result(*counts)
+    return RunResult(*counts)

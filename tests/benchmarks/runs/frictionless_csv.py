@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from frictionless import Checklist, Resource, system
 
-from tests.benchmarks.runs.result import Result
+from tests.benchmarks.runs.result import RunResult
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def run(source: Path, contract: Path, out: Path) -> Result:
+def run(source: Path, contract: Path, out: Path) -> RunResult:
     """Count the records, and those with at least one error. `out` stays empty."""
     del out
     document = json.loads(contract.read_text(encoding="utf-8"))
@@ -25,4 +25,4 @@ def run(source: Path, contract: Path, out: Path) -> Result:
         report = resource.validate(Checklist(), limit_errors=1_000_000_000)
     wrong = {row for (row,) in report.flatten(["rowNumber"]) if row is not None}
     records = int(report.tasks[0].stats["rows"])
-    return Result(records - len(wrong), len(wrong))
+    return RunResult(records - len(wrong), len(wrong))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd  # type: ignore[import-untyped]
 
 from tests.benchmarks.orders import COUNTRIES, HEADER, MAX_QUANTITY, STATUSES
-from tests.benchmarks.runs.result import Result
+from tests.benchmarks.runs.result import RunResult
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ _NUMBERS = ("quantity", "price", "amount")
 _PROCESSED_AT = "2024-02-01T00:00:00Z"
 
 
-def run(source: Path, contract: Path, out: Path) -> Result:
+def run(source: Path, contract: Path, out: Path) -> RunResult:
     """Write `records.jsonl`, `rejected.jsonl` and `summary.json`; the contract is built in.
 
     A column more than the header has takes a cell too many. pandas cannot tell a missing cell from
@@ -53,7 +53,7 @@ def run(source: Path, contract: Path, out: Path) -> Result:
             for name in HEADER:
                 _gather(gathered[name], good[name])
     (out / "summary.json").write_text(json.dumps(gathered, default=str))
-    return Result(processed, rejected, gathered["amount"]["sum"])
+    return RunResult(processed, rejected, gathered["amount"]["sum"])
 
 
 def _validated(chunk: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

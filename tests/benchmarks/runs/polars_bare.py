@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tests.benchmarks.runs.result import Result
+from tests.benchmarks.runs.result import RunResult
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def run(source: Path, contract: Path, out: Path) -> Result:
+def run(source: Path, contract: Path, out: Path) -> RunResult:
     """Write `records.jsonl` of texts; the counts are not known."""
     del contract
     table = pl.scan_csv(source, infer_schema=False, truncate_ragged_lines=True)
     table.sink_ndjson(out / "records.jsonl")
-    return Result(0, 0)
+    return RunResult(0, 0)

@@ -13,7 +13,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tests.benchmarks.runs.result import Result
+from tests.benchmarks.runs.result import RunResult
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _NUMERIC = ("amount", "price", "quantity", "total")
 
 
-def run(source: Path, contract: Path, out: Path) -> Result:
+def run(source: Path, contract: Path, out: Path) -> RunResult:
     """Write `records.json` and `summary.json`; the contract is not used."""
     del contract
     table = list(csv.DictReader(io.StringIO(source.read_bytes().decode("utf-8"))))
@@ -40,7 +40,7 @@ def run(source: Path, contract: Path, out: Path) -> Result:
     }
     (out / "records.json").write_text(json.dumps(document, indent=2, default=str))
     (out / "summary.json").write_text(json.dumps(_summary(table, records, failures), indent=2))
-    return Result(len(records), len(failures))
+    return RunResult(len(records), len(failures))
 
 
 def _record(number: int, row: dict[str, str]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Result(NamedTuple):
+class RunResult(NamedTuple):
     """Counts of records, and the sum of the good records' amounts where the engine sums."""
 
     processed: int

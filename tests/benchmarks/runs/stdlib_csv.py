@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from tests.benchmarks.orders import COUNTRIES, HEADER, MAX_QUANTITY, STATUSES
-from tests.benchmarks.runs.result import Result
+from tests.benchmarks.runs.result import RunResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,7 +40,7 @@ _BOOLEANS = {
 Fault = tuple[str, str]
 
 
-def run(source: Path, contract: Path, out: Path) -> Result:
+def run(source: Path, contract: Path, out: Path) -> RunResult:
     """Write records, rejects (twice) and summary; the contract is built in."""
     del contract
     statistics = {name: _Statistics() for name in HEADER}
@@ -92,7 +92,7 @@ def run(source: Path, contract: Path, out: Path) -> Result:
     (out / "summary.json").write_bytes(
         orjson.dumps({"field_statistics": fields, "faults": faults_found})
     )
-    return Result(processed, rejected, statistics["amount"].total)
+    return RunResult(processed, rejected, statistics["amount"].total)
 
 
 def _lines(file: BinaryIO, seen: list[bytes]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pipectl.local.processes import transform_file
 from tabular.contract.descriptor import parse_contract
 from tabular.reading.layout import read_layout
-from tests.benchmarks.runs.result import Result
+from tests.benchmarks.runs.result import RunResult
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +17,7 @@ _HEAD_BYTES = 1024 * 1024
 _STARTED = "2024-02-01T00:00:00Z"
 
 
-def run(source: Path, contract: Path, out: Path, *, processes: int = 1) -> Result:
+def run(source: Path, contract: Path, out: Path, *, processes: int = 1) -> RunResult:
     """Write `records.jsonl`, `rejected.jsonl`, `corrections.csv` and `summary.json`."""
     with source.open("rb") as file:
         head = file.read(_HEAD_BYTES)
@@ -50,6 +50,6 @@ def run(source: Path, contract: Path, out: Path, *, processes: int = 1) -> Resul
         file=layout.facts(),
     )
     (out / "summary.json").write_text(json.dumps(summary, indent=2), encoding="utf-8")
-    return Result(
+    return RunResult(
         part.processed_count, part.error_count, summary["field_statistics"]["amount"]["sum"]
     )

@@ -45,7 +45,7 @@ class Done:
 Command = Callable[..., Done]
 
 
-class Dataset:
+class DatasetFolder:
     """A separate dataset for a test, with a contract that can be broken and fixed."""
 
     def __init__(self, stack: StackProcess) -> None:
@@ -180,8 +180,8 @@ class Dataset:
 
 
 @pytest.fixture
-def dataset(embedded: StackProcess) -> Dataset:
-    return Dataset(embedded)
+def dataset(embedded: StackProcess) -> DatasetFolder:
+    return DatasetFolder(embedded)
 
 
 @pytest.fixture

@@ -6,17 +6,17 @@ import json
 from pathlib import Path
 
 from pipectl.embedded.process import StackProcess
-from tests.integration.operate.conftest import Command, Dataset
+from tests.integration.operate.conftest import Command, DatasetFolder
 from tests.unit.tabular.correcting import table_of
 
 
-def broken(dataset: Dataset, *names: str) -> list[str]:
+def broken(dataset: DatasetFolder, *names: str) -> list[str]:
     """Files of these names that failed because their contract is invalid."""
     dataset.set_contract(type_of_id="integr")
     return [dataset.run(name=name) for name in names]
 
 
-def test_executions_are_listed_with_their_files(dataset: Dataset, command: Command) -> None:
+def test_executions_are_listed_with_their_files(dataset: DatasetFolder, command: Command) -> None:
     [failed] = broken(dataset, "failed.csv")
     dataset.set_contract(type_of_id="integer")
     good = dataset.run(name="good.csv")
@@ -36,7 +36,7 @@ def test_executions_are_listed_with_their_files(dataset: Dataset, command: Comma
 
 
 def test_executions_are_narrowed_by_status_time_and_number(
-    dataset: Dataset, command: Command
+    dataset: DatasetFolder, command: Command
 ) -> None:
     failed = broken(dataset, "a.csv", "b.csv")
     narrow = ("executions", "--json", "--source", dataset.glob)
@@ -49,7 +49,9 @@ def test_executions_are_narrowed_by_status_time_and_number(
     assert (len(cut["executions"]), cut["truncated"]) == (1, True)
 
 
-def test_show_describes_a_file_and_all_its_executions(dataset: Dataset, command: Command) -> None:
+def test_show_describes_a_file_and_all_its_executions(
+    dataset: DatasetFolder, command: Command
+) -> None:
     [file_id] = broken(dataset, "file.csv")
     dataset.set_contract(type_of_id="integer")
     assert command("rerun", "--new", file_id).exit_code == 0
@@ -66,7 +68,9 @@ def test_show_describes_a_file_and_all_its_executions(dataset: Dataset, command:
     assert versions == {file_id: False, later: True}
 
 
-def test_show_says_where_and_why_an_execution_failed(dataset: Dataset, command: Command) -> None:
+def test_show_says_where_and_why_an_execution_failed(
+    dataset: DatasetFolder, command: Command
+) -> None:
     [file_id] = broken(dataset, "file.csv")
     shown = command("show", f"{file_id}-r1", "--json").document["execution"]
 
@@ -82,7 +86,7 @@ def test_show_says_where_and_why_an_execution_failed(dataset: Dataset, command: 
 
 
 def test_show_counts_tries_and_separates_redrives(
-    embedded: StackProcess, dataset: Dataset, command: Command
+    embedded: StackProcess, dataset: DatasetFolder, command: Command
 ) -> None:
     [file_id] = broken(dataset, "file.csv")
     dataset.set_contract(type_of_id="integer")
@@ -98,7 +102,7 @@ def test_show_counts_tries_and_separates_redrives(
 
 
 def test_show_writes_the_page_of_an_execution(
-    embedded: StackProcess, dataset: Dataset, command: Command, tmp_path: Path
+    embedded: StackProcess, dataset: DatasetFolder, command: Command, tmp_path: Path
 ) -> None:
     [file_id] = broken(dataset, "file.csv")
     page = tmp_path / "run.html"
@@ -119,7 +123,7 @@ def test_show_writes_the_page_of_an_execution(
 
 
 def test_failures_say_why_a_file_failed_and_how_to_rerun_it(
-    dataset: Dataset, command: Command
+    dataset: DatasetFolder, command: Command
 ) -> None:
     [file_id] = broken(dataset, "file.csv")
     found = command("failures", "--json", "--source", dataset.glob).document["failures"]
@@ -138,7 +142,7 @@ def test_failures_say_why_a_file_failed_and_how_to_rerun_it(
 
 
 def test_a_later_failure_of_an_execution_started_by_hand_does_not_undo_a_success(
-    dataset: Dataset, command: Command
+    dataset: DatasetFolder, command: Command
 ) -> None:
     dataset.set_contract(type_of_id="integer")
     file_id = dataset.run()
@@ -156,7 +160,9 @@ def test_a_later_failure_of_an_execution_started_by_hand_does_not_undo_a_success
     assert command(*failures).document["failures"] == []
 
 
-def test_failures_that_a_later_version_resolved_say_so(dataset: Dataset, command: Command) -> None:
+def test_failures_that_a_later_version_resolved_say_so(
+    dataset: DatasetFolder, command: Command
+) -> None:
     [file_id] = broken(dataset, "file.csv")
     dataset.set_contract(type_of_id="integer")
     later = dataset.run(name="file.csv")
@@ -170,7 +176,7 @@ def test_failures_that_a_later_version_resolved_say_so(dataset: Dataset, command
 
 
 def test_a_dead_letter_left_over_after_a_success_is_listed_and_deleted_by_a_rerun(
-    dataset: Dataset, command: Command
+    dataset: DatasetFolder, command: Command
 ) -> None:
     [file_id] = broken(dataset, "file.csv")
     dataset.set_contract(type_of_id="integer")
@@ -195,7 +201,7 @@ def test_dead_letters_about_no_file_are_listed_and_left_alone(
 
 
 def test_a_file_that_never_started_is_found_in_the_queue_and_rerun(
-    dataset: Dataset, command: Command
+    dataset: DatasetFolder, command: Command
 ) -> None:
     dataset.set_contract(type_of_id="integer")
     # The starter ignores the object, so nothing else starts it.
@@ -216,7 +222,7 @@ def test_a_file_that_never_started_is_found_in_the_queue_and_rerun(
     assert dataset.statuses(file_id) == {"1.0": "succeeded"}
 
 
-def test_rerun_all_stops_at_a_canary_that_fails(dataset: Dataset, command: Command) -> None:
+def test_rerun_all_stops_at_a_canary_that_fails(dataset: DatasetFolder, command: Command) -> None:
     file_ids = broken(dataset, "a.csv", "b.csv", "c.csv")
     done = command("rerun", "--all", "--json", "--source", dataset.glob)
 
@@ -230,7 +236,7 @@ def test_rerun_all_stops_at_a_canary_that_fails(dataset: Dataset, command: Comma
 
 
 def test_rerun_all_continues_after_its_canary_and_deletes_the_dead_letters(
-    dataset: Dataset, command: Command
+    dataset: DatasetFolder, command: Command
 ) -> None:
     file_ids = broken(dataset, "a.csv", "b.csv", "c.csv")
     dataset.set_contract(type_of_id="integer")
@@ -249,7 +255,7 @@ def test_rerun_all_continues_after_its_canary_and_deletes_the_dead_letters(
 
 
 def test_rerun_all_takes_a_limited_number_of_files_with_one_error(
-    dataset: Dataset, command: Command
+    dataset: DatasetFolder, command: Command
 ) -> None:
     broken(dataset, "a.csv", "b.csv")
     everything = ("rerun", "--all", "--dry-run", "--json", "--source", dataset.glob)
@@ -260,7 +266,7 @@ def test_rerun_all_takes_a_limited_number_of_files_with_one_error(
 
 
 def test_a_file_that_has_succeeded_is_rerun_by_force_only(
-    dataset: Dataset, command: Command
+    dataset: DatasetFolder, command: Command
 ) -> None:
     dataset.set_contract(type_of_id="integer")
     file_id = dataset.run()
@@ -273,7 +279,9 @@ def test_a_file_that_has_succeeded_is_rerun_by_force_only(
     assert dataset.item(file_id)["replay_of"] == file_id
 
 
-def test_rerun_without_waiting_says_what_was_started(dataset: Dataset, command: Command) -> None:
+def test_rerun_without_waiting_says_what_was_started(
+    dataset: DatasetFolder, command: Command
+) -> None:
     [file_id] = broken(dataset, "file.csv")
     dataset.set_contract(type_of_id="integer")
     done = command("rerun", file_id, "--no-wait", "--json")
@@ -285,7 +293,7 @@ def test_rerun_without_waiting_says_what_was_started(dataset: Dataset, command: 
 
 
 def test_backfill_runs_what_never_succeeded_and_lists_ignored_objects(
-    dataset: Dataset, command: Command
+    dataset: DatasetFolder, command: Command
 ) -> None:
     [failed] = broken(dataset, "failed.csv")
     dataset.set_contract(type_of_id="integer")
@@ -306,7 +314,7 @@ def test_backfill_runs_what_never_succeeded_and_lists_ignored_objects(
 
 
 def test_backfill_leaves_a_failed_version_alone_if_a_later_one_was_archived(
-    embedded: StackProcess, dataset: Dataset, command: Command
+    embedded: StackProcess, dataset: DatasetFolder, command: Command
 ) -> None:
     [failed] = broken(dataset, "file.csv")
     dataset.set_contract(type_of_id="integer")
@@ -324,7 +332,9 @@ def test_backfill_leaves_a_failed_version_alone_if_a_later_one_was_archived(
     assert dataset.item(failed)["status"] == "failed"
 
 
-def test_backfill_takes_earlier_versions_on_request(dataset: Dataset, command: Command) -> None:
+def test_backfill_takes_earlier_versions_on_request(
+    dataset: DatasetFolder, command: Command
+) -> None:
     dataset.set_contract(type_of_id="integr")
     first, second = dataset.run(name="a.txt"), dataset.run(name="a.txt")
     # Below raw/, as all that runs is.
@@ -347,7 +357,7 @@ def test_unknown_files_and_executions_are_an_error_in_one_sentence(command: Comm
         assert "There is no execution" in done.stderr
 
 
-def test_a_file_that_no_rerun_can_fix_is_skipped(dataset: Dataset, command: Command) -> None:
+def test_a_file_that_no_rerun_can_fix_is_skipped(dataset: DatasetFolder, command: Command) -> None:
     empty = dataset.run(b"", "empty.csv")
     broken(dataset, "a.csv")
     dataset.set_contract(type_of_id="integer")
@@ -367,7 +377,7 @@ def test_a_file_that_no_rerun_can_fix_is_skipped(dataset: Dataset, command: Comm
 
 
 def test_rejects_are_shown_whether_they_are_published_or_not(
-    dataset: Dataset, command: Command
+    dataset: DatasetFolder, command: Command
 ) -> None:
     dataset.set_contract(type_of_id="integer")
     body = b"id\n1\nx\n2\ny\n"
@@ -397,7 +407,7 @@ def test_rejects_are_shown_whether_they_are_published_or_not(
 
 
 def test_rejected_rows_are_corrected_from_the_command_line(
-    dataset: Dataset, command: Command, tmp_path: Path
+    dataset: DatasetFolder, command: Command, tmp_path: Path
 ) -> None:
     dataset.set_contract(type_of_id="integer")
     file_id = dataset.run(b"id\n1\nx\n2\ny\n", "some.csv")
@@ -439,7 +449,7 @@ def test_rejected_rows_are_corrected_from_the_command_line(
     assert "Nothing is known of the file" in unknown.stderr
 
 
-def test_a_smoke_test_succeeds_and_leaves_nothing(dataset: Dataset, command: Command) -> None:
+def test_a_smoke_test_succeeds_and_leaves_nothing(dataset: DatasetFolder, command: Command) -> None:
     done = command("smoke", "--json")
 
     assert (done.exit_code, done.document["problems"]) == (0, [])

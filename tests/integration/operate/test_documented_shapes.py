@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.integration.operate.conftest import Command, Dataset
+from tests.integration.operate.conftest import Command, DatasetFolder
 
 PAGE = (Path(__file__).parents[3] / "docs" / "operating.md").read_text(encoding="utf-8")
 
@@ -36,7 +36,7 @@ def differences(shown: Any, printed: Any, place: str = "") -> list[str]:
 
 
 def test_every_document_has_the_keys_that_the_page_shows(
-    dataset: Dataset, command: Command, tmp_path: Path
+    dataset: DatasetFolder, command: Command, tmp_path: Path
 ) -> None:
     dataset.set_contract(type_of_id="integer")
     good = dataset.run(b"id\n1\nx\n")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shared.job import Source
-from tests.integration.operate.conftest import Dataset
+from tests.integration.operate.conftest import DatasetFolder
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Key:
     """One key of a dataset: what is uploaded under it, and what is published of it."""
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: DatasetFolder) -> None:
         self.dataset = dataset
         self.key = f"raw/{dataset.name}/file.csv"
         self.bucket = dataset.stack.outputs["InputBucketName"]
@@ -57,7 +57,7 @@ class Key:
 
 
 @pytest.fixture
-def key(dataset: Dataset) -> Key:
+def key(dataset: DatasetFolder) -> Key:
     return Key(dataset)
 
 

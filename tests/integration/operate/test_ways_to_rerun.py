@@ -13,12 +13,12 @@ from pipectl.operate.rerun_actions import RerunActions
 from pipectl.operate.rerun_candidates import find_candidates
 from pipectl.operate.rerun_options import RerunOptions
 from pipectl.operate.rerun_plan import plan_reruns
-from tests.integration.operate.conftest import Command, Dataset
+from tests.integration.operate.conftest import Command, DatasetFolder
 
 BY_HAND = "5b1f0e3c-7a52-4d1e-9c6a-0d9d3c1b7f42"
 
 
-def test_an_execution_can_be_redriven_any_number_of_times(dataset: Dataset) -> None:
+def test_an_execution_can_be_redriven_any_number_of_times(dataset: DatasetFolder) -> None:
     dataset.set_contract(type_of_id="integr")
     file_id = dataset.run()
     dataset.redrive(file_id)
@@ -36,7 +36,7 @@ def test_an_execution_can_be_redriven_any_number_of_times(dataset: Dataset) -> N
     assert len(dataset.dead_letters(file_id)) == 2
 
 
-def test_new_execution_in_the_console_repeats_the_attempt(dataset: Dataset) -> None:
+def test_new_execution_in_the_console_repeats_the_attempt(dataset: DatasetFolder) -> None:
     dataset.set_contract(type_of_id="integr")
     file_id = dataset.run()
     dataset.set_contract(type_of_id="integer")
@@ -53,7 +53,7 @@ def test_new_execution_in_the_console_repeats_the_attempt(dataset: Dataset) -> N
 
 
 def test_a_dead_letter_starts_nothing_after_a_new_execution_succeeded(
-    embedded: StackProcess, dataset: Dataset
+    embedded: StackProcess, dataset: DatasetFolder
 ) -> None:
     dataset.set_contract(type_of_id="integr")
     file_id = dataset.run()
@@ -71,7 +71,7 @@ def test_a_dead_letter_starts_nothing_after_a_new_execution_succeeded(
     assert executions["executions"] == []
 
 
-def test_a_dead_letter_moved_back_starts_the_next_attempt(dataset: Dataset) -> None:
+def test_a_dead_letter_moved_back_starts_the_next_attempt(dataset: DatasetFolder) -> None:
     dataset.set_contract(type_of_id="integr")
     file_id = dataset.run()
     dataset.set_contract(type_of_id="integer")
@@ -86,7 +86,7 @@ def test_a_dead_letter_moved_back_starts_the_next_attempt(dataset: Dataset) -> N
 
 
 def test_an_older_version_publishes_nothing_after_a_later_one_has_succeeded(
-    dataset: Dataset, command: Command
+    dataset: DatasetFolder, command: Command
 ) -> None:
     dataset.set_contract(type_of_id="integr")
     older = dataset.run(b"id\n1\n")
@@ -110,7 +110,7 @@ def test_an_older_version_publishes_nothing_after_a_later_one_has_succeeded(
 
 
 def test_a_file_whose_contract_was_deleted_fails_until_there_is_one_again(
-    embedded: StackProcess, dataset: Dataset, command: Command, tmp_path: Path
+    embedded: StackProcess, dataset: DatasetFolder, command: Command, tmp_path: Path
 ) -> None:
     # With a name in another case than the folder's.
     contract = tmp_path / "contract.json"
@@ -137,7 +137,7 @@ def test_a_file_whose_contract_was_deleted_fails_until_there_is_one_again(
     assert dataset.statuses(file_id) == {"1.0": "failed", "1.1": "failed", "1.2": "succeeded"}
 
 
-def test_rerun_redrives_if_possible(dataset: Dataset, command: Command) -> None:
+def test_rerun_redrives_if_possible(dataset: DatasetFolder, command: Command) -> None:
     dataset.set_contract(type_of_id="integr")
     file_id = dataset.run()
     dataset.set_contract(type_of_id="integer")
@@ -151,7 +151,7 @@ def test_rerun_redrives_if_possible(dataset: Dataset, command: Command) -> None:
 
 
 def test_rerun_follows_a_redrive_that_someone_else_started_first(
-    embedded: StackProcess, dataset: Dataset
+    embedded: StackProcess, dataset: DatasetFolder
 ) -> None:
     dataset.set_contract(type_of_id="integr")
     file_id = dataset.run()
@@ -168,7 +168,7 @@ def test_rerun_follows_a_redrive_that_someone_else_started_first(
     assert dataset.statuses(file_id) == {"1.0": "failed", "1.1": "succeeded"}
 
 
-def test_rerun_makes_a_new_attempt_on_request(dataset: Dataset, command: Command) -> None:
+def test_rerun_makes_a_new_attempt_on_request(dataset: DatasetFolder, command: Command) -> None:
     dataset.set_contract(type_of_id="integr")
     file_id = dataset.run()
     dataset.set_contract(type_of_id="integer")
@@ -183,7 +183,7 @@ def test_rerun_makes_a_new_attempt_on_request(dataset: Dataset, command: Command
 
 
 def test_rerun_makes_a_new_attempt_if_the_definition_has_changed(
-    embedded: StackProcess, dataset: Dataset, command: Command
+    embedded: StackProcess, dataset: DatasetFolder, command: Command
 ) -> None:
     dataset.set_contract(type_of_id="integr")
     file_id = dataset.run()
@@ -207,7 +207,7 @@ def test_rerun_makes_a_new_attempt_if_the_definition_has_changed(
 
 
 def test_all_ways_one_after_the_other_are_in_the_history(
-    dataset: Dataset, command: Command
+    dataset: DatasetFolder, command: Command
 ) -> None:
     dataset.set_contract(type_of_id="integr")
     file_id = dataset.run()

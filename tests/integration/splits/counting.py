@@ -12,7 +12,7 @@ from typing import Any
 from pipectl.client.stack_choice import Stack
 from pipectl.client.step_functions import DescribedExecution, Executions
 from pipectl.embedded.stack import EmbeddedStack
-from tests.benchmarks.splits_recorder import Recorder
+from tests.benchmarks.splits_recorder import CallRecorder
 
 SPLIT_SIZE = 32 * 1024
 HEADER = b"id,amount,note\n"
@@ -32,7 +32,7 @@ FILES: dict[str, bytes] = {
 def main() -> None:
     """Run one file after the other."""
     counted: dict[str, Any] = {}
-    recorder = Recorder()
+    recorder = CallRecorder()
     parameters = {"SplitSizeBytes": str(SPLIT_SIZE)}
     with recorder, EmbeddedStack(parameters=parameters, time_factor=0) as stack:
         # With the first file S3's test event reaches the starter.
@@ -45,7 +45,7 @@ def main() -> None:
     print(json.dumps(counted))
 
 
-def _run(stack: EmbeddedStack, recorder: Recorder, name: str, body: bytes) -> dict[str, Any]:
+def _run(stack: EmbeddedStack, recorder: CallRecorder, name: str, body: bytes) -> dict[str, Any]:
     recorder.clear()
     published = len(stack.notifications())
     key = f"raw/{name.replace(' ', '-')}/file.csv"

@@ -31,18 +31,18 @@ GIANT = (b'"' + b"one long cell\n" * 220 + b'"', b"y" * 3000)
 
 
 @dataclass(frozen=True)
-class File:
+class GeneratedFile:
     """A generated file, with or without a contract."""
 
     body: bytes
     contract: dict[str, Any] | None
 
     def __repr__(self) -> str:
-        return f"File({self.body!r}, contract={self.contract is not None})"
+        return f"GeneratedFile({self.body!r}, contract={self.contract is not None})"
 
 
 @st.composite
-def files(draw: st.DrawFn, *, cells: tuple[bytes, ...], most: int) -> File:
+def files(draw: st.DrawFn, *, cells: tuple[bytes, ...], most: int) -> GeneratedFile:
     """A file of up to `most` records whose last cells are of these, with any line ends."""
     ends = draw(st.sampled_from([(b"\n",), (b"\r\n",), (b"\r",), (b"\n", b"\r\n", b"\r")]))
     end = st.sampled_from(ends)
@@ -53,7 +53,7 @@ def files(draw: st.DrawFn, *, cells: tuple[bytes, ...], most: int) -> File:
     head = draw(st.sampled_from([b"", BOM])) + HEADER + draw(end)
     tail = draw(st.sampled_from([b"", b"", draw(end), b'7,8,"never closed', b" "]))
     body = head + b"".join(lines)
-    return File(
+    return GeneratedFile(
         body.rstrip(b"\r\n") if draw(st.booleans()) else body + tail,
         draw(st.sampled_from([None, CONTRACT])),
     )

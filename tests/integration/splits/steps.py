@@ -60,7 +60,7 @@ _SPLITS = re.compile(rb'("splits": |<dt>Splits<dd>)[0-9]+')
 
 
 @dataclass(frozen=True)
-class Upload:
+class UploadedFile:
     """A file in the input bucket, and the document that starts its execution."""
 
     document: Mapping[str, Any]
@@ -72,7 +72,7 @@ class Upload:
 
 
 @dataclass
-class Run:
+class StepsRun:
     """How far an execution came: the states visited, and its current document."""
 
     document: dict[str, Any]
@@ -95,14 +95,14 @@ class Steps:
 
     def run(
         self,
-        upload: Upload,
+        upload: UploadedFile,
         *,
         started: str = STARTED,
-        resume: Run | None = None,
+        resume: StepsRun | None = None,
         from_state: str = "ParseCsv",
-    ) -> Run:
+    ) -> StepsRun:
         """Run the file, from the beginning or from a state with the document of a run before."""
-        run = Run(json.loads(json.dumps(resume.document if resume else upload.document)))
+        run = StepsRun(json.loads(json.dumps(resume.document if resume else upload.document)))
         execution = {"Id": "arn:aws:states:execution", "Name": EXECUTION_NAME, "StartTime": started}
         with self._environment():
             state = next_task(from_state, run.document)
@@ -111,7 +111,7 @@ class Steps:
                 state = self._step(state, run, execution)
         return run
 
-    def outputs(self, upload: Upload) -> dict[str, bytes]:
+    def outputs(self, upload: UploadedFile) -> dict[str, bytes]:
         """All published objects of the file, by key.
 
         Without the number of splits, the one difference between splits and the whole file: the
@@ -127,11 +127,11 @@ class Steps:
             if of_dataset in key
         }
 
-    def work(self, upload: Upload) -> keys.Work:
+    def work(self, upload: UploadedFile) -> keys.Work:
         """The keys of the execution's own objects."""
         return keys.Work(str(upload.document["file_id"]), EXECUTION_NAME)
 
-    def remove_part(self, upload: Upload, split: int) -> None:
+    def remove_part(self, upload: UploadedFile, split: int) -> None:
         """Leave the part of a split as a Transform does that fails before its end."""
         key = self.work(upload).part(split, "report.json")
         self.s3.delete_object(Bucket=self.bucket, Key=key)
@@ -141,7 +141,7 @@ class Steps:
         for item in self.s3.list_objects_v2(Bucket=self.bucket).get("Contents", []):
             self.s3.delete_object(Bucket=self.bucket, Key=item["Key"])
 
-    def _step(self, state: str, run: Run, execution: Mapping[str, Any]) -> str:
+    def _step(self, state: str, run: StepsRun, execution: Mapping[str, Any]) -> str:
         """Do one state; returns the next task, or raises what the workflow does not replan."""
         definition = STATES[state]
         try:
@@ -189,7 +189,7 @@ class Steps:
             yield
 
 
-def upload(s3: S3Client, body: bytes, contract: Mapping[str, Any] | None = None) -> Upload:
+def upload(s3: S3Client, body: bytes, contract: Mapping[str, Any] | None = None) -> UploadedFile:
     """Put a file, and its dataset's contract, into the input bucket."""
     dataset = f"set-{next(_NUMBERS)}"
     if contract is not None:
@@ -205,7 +205,7 @@ def upload(s3: S3Client, body: bytes, contract: Mapping[str, Any] | None = None)
         sequencer="1",
         event_time=STARTED,
     )
-    return Upload(json.loads(job.execution_input()))
+    return UploadedFile(json.loads(job.execution_input()))
 
 
 def put_contract(s3: S3Client, dataset: str, contract: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from pipectl.scale.assumptions import Assumptions
 from pipectl.scale.deployed import Deployed, read_deployed
-from pipectl.scale.model import Estimate, estimate, file_of
+from pipectl.scale.load_model import Estimate, estimate, file_of
 from tests.integration.splits.counting import FILES, SPLIT_SIZE
 
 # It runs a separate stack, so that no other requests are counted.

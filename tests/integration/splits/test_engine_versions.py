@@ -13,7 +13,7 @@ import transform.stamp
 from shared.errors import MixedParts
 from shared.remedies import remedy_of
 from tests.integration.splits import files as cut
-from tests.integration.splits.steps import Run, Steps, Upload, upload
+from tests.integration.splits.steps import Steps, StepsRun, UploadedFile, upload
 from tests.integration.splits.test_generated_files import KIB, table
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def steps(in_splits: InSplits) -> Steps:
 
 
 @pytest.fixture
-def uploaded(s3: S3Client) -> Upload:
+def uploaded(s3: S3Client) -> UploadedFile:
     return upload(s3, BODY, cut.CONTRACT)
 
 
@@ -46,14 +46,14 @@ def layer_update(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return update
 
 
-def change(steps: Steps, uploaded: Upload, split: int, content: str, change: Any) -> None:
+def change(steps: Steps, uploaded: UploadedFile, split: int, content: str, change: Any) -> None:
     key = steps.work(uploaded).part(split, content)
     document = json.loads(steps.s3.get_object(Bucket=steps.bucket, Key=key)["Body"].read())
     steps.s3.put_object(Bucket=steps.bucket, Key=key, Body=json.dumps(document | change).encode())
 
 
 def test_another_engine_transforms_all_splits(
-    steps: Steps, uploaded: Upload, transformed: list[int], layer_update: Callable[[], None]
+    steps: Steps, uploaded: UploadedFile, transformed: list[int], layer_update: Callable[[], None]
 ) -> None:
     run = steps.run(uploaded)
     transformed.clear()
@@ -64,7 +64,7 @@ def test_another_engine_transforms_all_splits(
 
 @pytest.mark.parametrize("found", [{"engine": NEWER}, {"engine": None}])
 def test_parts_that_do_not_match_are_found_before_publication_and_made_again(
-    steps: Steps, uploaded: Upload, transformed: list[int], found: dict[str, Any]
+    steps: Steps, uploaded: UploadedFile, transformed: list[int], found: dict[str, Any]
 ) -> None:
     expected = outputs_of_a_whole_run(steps, uploaded)
     change(steps, uploaded, 1, "report.json", {"stamp": "another", **found})
@@ -81,7 +81,7 @@ def test_parts_that_do_not_match_are_found_before_publication_and_made_again(
 
 @pytest.mark.parametrize("content", ["jsonl", "statistics.json"])
 def test_a_missing_part_is_found_before_publication_and_made_again(
-    steps: Steps, uploaded: Upload, transformed: list[int], content: str
+    steps: Steps, uploaded: UploadedFile, transformed: list[int], content: str
 ) -> None:
     expected = outputs_of_a_whole_run(steps, uploaded)
     key = steps.work(uploaded).part(1, content)
@@ -96,7 +96,7 @@ def test_a_missing_part_is_found_before_publication_and_made_again(
 
 
 def test_an_update_between_publication_and_summary_is_fixed_by_starting_over(
-    steps: Steps, uploaded: Upload, transformed: list[int]
+    steps: Steps, uploaded: UploadedFile, transformed: list[int]
 ) -> None:
     run = steps.run(uploaded)
     expected = steps.outputs(uploaded)
@@ -111,7 +111,7 @@ def test_an_update_between_publication_and_summary_is_fixed_by_starting_over(
     assert steps.outputs(uploaded) == expected
 
 
-def outputs_of_a_whole_run(steps: Steps, uploaded: Upload) -> dict[str, bytes]:
+def outputs_of_a_whole_run(steps: Steps, uploaded: UploadedFile) -> dict[str, bytes]:
     """What is published of the file; it is removed again."""
     steps.run(uploaded)
     outputs = steps.outputs(uploaded)
@@ -120,7 +120,7 @@ def outputs_of_a_whole_run(steps: Steps, uploaded: Upload) -> dict[str, bytes]:
     return outputs
 
 
-def transformed_run(steps: Steps, uploaded: Upload) -> Run:
+def transformed_run(steps: Steps, uploaded: UploadedFile) -> StepsRun:
     """The document as WriteOutput gets it, all parts being there."""
     bucket = "splits-output-other"
     steps.s3.create_bucket(Bucket=bucket)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from tabular.errors import TooManyRejects
 from tests.integration.splits import files as cut
-from tests.integration.splits.files import File, files
-from tests.integration.splits.steps import Run, Steps, upload
+from tests.integration.splits.files import GeneratedFile, files
+from tests.integration.splits.steps import Steps, StepsRun, upload
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -26,7 +26,7 @@ ANY = ORDINARY + cut.BAD + cut.LIKE_RECORDS + cut.GIANT
 InSplits = Callable[[int], Steps]
 
 
-def assert_the_same(s3: S3Client, whole: Steps, split: Steps, file: File) -> Run:
+def assert_the_same(s3: S3Client, whole: Steps, split: Steps, file: GeneratedFile) -> StepsRun:
     """The file's objects are the same, byte for byte, alone and in splits."""
     uploaded = upload(s3, file.body, file.contract)
     try:
@@ -34,7 +34,7 @@ def assert_the_same(s3: S3Client, whole: Steps, split: Steps, file: File) -> Run
     except TooManyRejects as error:
         with pytest.raises(TooManyRejects, match=re.escape(str(error).partition(".")[0])):
             split.run(uploaded)
-        return Run(dict(uploaded.document))
+        return StepsRun(dict(uploaded.document))
     run = split.run(uploaded)
     assert split.outputs(uploaded) == whole.outputs(uploaded)
     whole.clear()
@@ -66,7 +66,7 @@ def test_boundaries_fall_everywhere_in_a_record(
     s3: S3Client, whole: Steps, in_splits: InSplits, body: bytes
 ) -> None:
     # A kibibyte is no multiple of the records' lengths: the marks move through them.
-    run = assert_the_same(s3, whole, in_splits(KIB), File(body, cut.CONTRACT))
+    run = assert_the_same(s3, whole, in_splits(KIB), GeneratedFile(body, cut.CONTRACT))
 
     assert run.splits >= 4
     assert "TransformSplits" in run.visited
@@ -83,7 +83,7 @@ def test_boundaries_fall_everywhere_in_a_record(
     ],
 )
 def test_ends_of_files(s3: S3Client, whole: Steps, in_splits: InSplits, body: bytes) -> None:
-    assert_the_same(s3, whole, in_splits(KIB), File(body, None))
+    assert_the_same(s3, whole, in_splits(KIB), GeneratedFile(body, None))
 
 
 def test_cells_that_look_like_records_are_cut_correctly_or_not_at_all(
@@ -93,7 +93,7 @@ def test_cells_that_look_like_records_are_cut_correctly_or_not_at_all(
     looks_like_records = b'2,3,"' + b"1,2,3\n" * 100_000 + b'"\n'
     body = cut.HEADER + b"\n1,2,x\n" + looks_like_records + b"3,4,y\n"
 
-    run = assert_the_same(s3, whole, in_splits(128 * KIB), File(body, None))
+    run = assert_the_same(s3, whole, in_splits(128 * KIB), GeneratedFile(body, None))
 
     assert run.visited[2:5] == ["NumberSplits", "PlanOneSplit", "Transform"]
 
@@ -102,7 +102,7 @@ def test_cells_that_look_like_records_are_cut_correctly_or_not_at_all(
 def test_ordinary_files_run_in_splits(
     s3: S3Client, whole: Steps, in_splits: InSplits, size: int
 ) -> None:
-    run = assert_the_same(s3, whole, in_splits(size), File(table(ORDINARY, 300), None))
+    run = assert_the_same(s3, whole, in_splits(size), GeneratedFile(table(ORDINARY, 300), None))
 
     assert "PlanOneSplit" not in run.visited
     assert run.splits >= 2
@@ -115,14 +115,18 @@ _CHECKS = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthChec
 
 @settings(max_examples=8, phases=_PHASES, suppress_health_check=_CHECKS)
 @given(file=files(cells=ANY, most=60), size=st.sampled_from([KIB, 1700, 3 * KIB]))
-def test_any_file(s3: S3Client, whole: Steps, in_splits: InSplits, file: File, size: int) -> None:
+def test_any_file(
+    s3: S3Client, whole: Steps, in_splits: InSplits, file: GeneratedFile, size: int
+) -> None:
     assert_the_same(s3, whole, in_splits(size), file)
 
 
 @pytest.mark.long
 @settings(max_examples=400, phases=_PHASES, suppress_health_check=_CHECKS)
 @given(file=files(cells=ANY, most=200), size=st.integers(KIB, 8 * KIB))
-def test_many_files(s3: S3Client, whole: Steps, in_splits: InSplits, file: File, size: int) -> None:
+def test_many_files(
+    s3: S3Client, whole: Steps, in_splits: InSplits, file: GeneratedFile, size: int
+) -> None:
     assert_the_same(s3, whole, in_splits(size), file)
 
 
@@ -130,6 +134,6 @@ def test_many_files(s3: S3Client, whole: Steps, in_splits: InSplits, file: File,
 @settings(max_examples=200, phases=_PHASES, suppress_health_check=_CHECKS)
 @given(file=files(cells=ORDINARY, most=300), size=st.integers(KIB, 3 * KIB))
 def test_many_ordinary_files(
-    s3: S3Client, whole: Steps, in_splits: InSplits, file: File, size: int
+    s3: S3Client, whole: Steps, in_splits: InSplits, file: GeneratedFile, size: int
 ) -> None:
     assert_the_same(s3, whole, in_splits(size), file)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from parse_csv.limits import bytes_a_line, check_splits, one_split_limit, why_one_split
+from parse_csv.split_limits import bytes_a_line, check_splits, one_split_limit, why_one_split
 from tabular.contract.descriptor import parse_contract
 from tabular.errors import FileTooLarge
 from tabular.reading.layout import Layout, read_layout

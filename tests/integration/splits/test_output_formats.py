@@ -8,8 +8,8 @@ from unittest.mock import patch
 
 import pytest
 
-from tabular.writing.formats import FORMATS
 from tabular.writing.output_format import FileFacts, OutputFormat, ProcessedRecords, Writer
+from tabular.writing.output_formats import FORMATS
 from tests.integration.splits import files as cut
 from tests.integration.splits.steps import Steps, upload
 from tests.integration.splits.test_generated_files import KIB, table

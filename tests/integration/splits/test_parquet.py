@@ -16,7 +16,7 @@ from shared.errors import InternalError
 from tabular.errors import FileTooLarge
 from tabular.writing import parquet_footer
 from tests.integration.splits import files as cut
-from tests.integration.splits.steps import Run, Steps, Upload, upload
+from tests.integration.splits.steps import Steps, StepsRun, UploadedFile, upload
 from tests.integration.splits.test_generated_files import KIB, table
 from tests.unit.tabular.parquet_readers import read_by_all
 
@@ -31,7 +31,7 @@ def split(in_splits: Callable[[int], Steps]) -> Steps:
     return replace(in_splits(KIB), output_format="parquet")
 
 
-def processed(steps: Steps, uploaded: Upload, run: Run) -> bytes:
+def processed(steps: Steps, uploaded: UploadedFile, run: StepsRun) -> bytes:
     return steps.outputs(uploaded)[run.document["output"]["processed_key"]]
 
 

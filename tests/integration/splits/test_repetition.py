@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.splits import files as cut
-from tests.integration.splits.steps import Run, Steps, Upload, put_contract, upload
+from tests.integration.splits.steps import Steps, StepsRun, UploadedFile, put_contract, upload
 from tests.integration.splits.test_generated_files import KIB, table
 
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ def steps(in_splits: InSplits) -> Steps:
 
 
 @pytest.fixture
-def uploaded(s3: S3Client) -> Upload:
+def uploaded(s3: S3Client) -> UploadedFile:
     return upload(s3, BODY, cut.CONTRACT)
 
 
 @pytest.fixture
-def finished(steps: Steps, uploaded: Upload, transformed: list[int]) -> Run:
+def finished(steps: Steps, uploaded: UploadedFile, transformed: list[int]) -> StepsRun:
     """A run of the file, after which nothing counts as transformed."""
     run = steps.run(uploaded)
     assert transformed == list(range(run.splits))
@@ -40,7 +40,7 @@ def finished(steps: Steps, uploaded: Upload, transformed: list[int]) -> Run:
 
 
 def test_a_redrive_transforms_only_the_splits_that_failed(
-    steps: Steps, uploaded: Upload, finished: Run, transformed: list[int]
+    steps: Steps, uploaded: UploadedFile, finished: StepsRun, transformed: list[int]
 ) -> None:
     before = steps.outputs(uploaded)
     steps.remove_part(uploaded, 1)
@@ -53,7 +53,7 @@ def test_a_redrive_transforms_only_the_splits_that_failed(
 
 
 def test_a_redrive_after_all_splits_transforms_none(
-    steps: Steps, uploaded: Upload, finished: Run, transformed: list[int]
+    steps: Steps, uploaded: UploadedFile, finished: StepsRun, transformed: list[int]
 ) -> None:
     steps.run(uploaded, resume=finished, from_state="TransformSplits")
 
@@ -61,7 +61,7 @@ def test_a_redrive_after_all_splits_transforms_none(
 
 
 def test_starting_over_with_the_same_contract_transforms_none(
-    steps: Steps, uploaded: Upload, finished: Run, transformed: list[int]
+    steps: Steps, uploaded: UploadedFile, finished: StepsRun, transformed: list[int]
 ) -> None:
     steps.run(uploaded)
 
@@ -69,7 +69,7 @@ def test_starting_over_with_the_same_contract_transforms_none(
 
 
 def test_another_contract_transforms_all_splits(
-    s3: S3Client, steps: Steps, uploaded: Upload, finished: Run, transformed: list[int]
+    s3: S3Client, steps: Steps, uploaded: UploadedFile, finished: StepsRun, transformed: list[int]
 ) -> None:
     fields = [{"name": name, "type": "string"} for name in ("id", "amount", "text")]
     put_contract(s3, uploaded.dataset, {**cut.CONTRACT, "schema": {"fields": fields}})
@@ -80,7 +80,7 @@ def test_another_contract_transforms_all_splits(
 
 
 def test_another_start_transforms_all_splits(
-    steps: Steps, uploaded: Upload, finished: Run, transformed: list[int]
+    steps: Steps, uploaded: UploadedFile, finished: StepsRun, transformed: list[int]
 ) -> None:
     run = steps.run(uploaded, started="2026-03-02T08:00:00.000Z")
 
@@ -88,7 +88,7 @@ def test_another_start_transforms_all_splits(
 
 
 def test_another_output_format_transforms_all_splits(
-    steps: Steps, uploaded: Upload, finished: Run, transformed: list[int]
+    steps: Steps, uploaded: UploadedFile, finished: StepsRun, transformed: list[int]
 ) -> None:
     run = replace(steps, output_format="parquet").run(uploaded)
 
@@ -96,7 +96,7 @@ def test_another_output_format_transforms_all_splits(
 
 
 def test_another_split_size_transforms_all_splits(
-    in_splits: InSplits, uploaded: Upload, finished: Run, transformed: list[int]
+    in_splits: InSplits, uploaded: UploadedFile, finished: StepsRun, transformed: list[int]
 ) -> None:
     run = in_splits(2 * KIB).run(uploaded)
 

@@ -12,7 +12,7 @@ from shared import storage
 from shared.compose import compose
 from shared.errors import InternalError, SourceChanged
 from shared.job import Location
-from tabular.writing.formats import FORMATS
+from tabular.writing.output_formats import FORMATS
 from tests.unit.functions.documents import OUTPUT_BUCKET
 from write_output.assemble import assemble
 

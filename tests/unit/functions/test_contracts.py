@@ -7,7 +7,7 @@ from unicodedata import normalize
 
 import pytest
 
-from parse_csv.contracts import read_contract
+from parse_csv.contract_of_dataset import read_contract
 from shared.contracts import deleted_contracts, present_contracts
 from shared.errors import ContractMissing
 from tabular.errors import InvalidContract

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from freshness.app import handler
-from freshness.limits import Dataset, limit_of, stale
+from freshness.limits import WatchedDataset, limit_of, stale
 from shared.errors import TransientError
 from tests.unit.functions.conftest import Fault, Logs, client_error
 from tests.unit.functions.documents import INPUT_BUCKET, OUTPUT_BUCKET
@@ -121,6 +121,6 @@ def test_the_limit_is_the_contracts(contract: Any, limit: float | None) -> None:
 
 
 def test_a_dataset_is_stale_once_its_limit_is_exceeded() -> None:
-    exactly = Dataset("a", 2, NOW - timedelta(hours=2))
-    longer = Dataset("b", 2, NOW - timedelta(hours=3))
+    exactly = WatchedDataset("a", 2, NOW - timedelta(hours=2))
+    longer = WatchedDataset("b", 2, NOW - timedelta(hours=3))
     assert stale([exactly, longer], NOW) == [(longer, 3.0)]

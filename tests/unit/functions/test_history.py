@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from summarize.history import KEPT_FILES, entry_of, usual, with_entry
+from summarize.dataset_history import KEPT_FILES, entry_of, usual, with_entry
 from tests.unit.functions.report_pages import FILE_ID, summary_of
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from record_metadata.app import handler
-from record_metadata.item import Outcome, Status, next_item, outcome_of
+from record_metadata.item import RunOutcome, Status, next_item, outcome_of
 from shared.errors import InternalError, TransientError
 from shared.job import Execution, Job
 from shared.metadata import Item, read_item
@@ -43,7 +43,7 @@ def outcome(
     redrives: int = 0,
     document: dict[str, Any] | None = None,
     at: datetime = NOON,
-) -> Outcome:
+) -> RunOutcome:
     """How an attempt ended: a failure in ParseCsv, or with all results."""
     if document is None and status == "failed":
         document = documents.job(
@@ -58,7 +58,7 @@ def outcome(
     )
 
 
-def after(*outcomes: Outcome) -> Item:
+def after(*outcomes: RunOutcome) -> Item:
     """The item that the outcomes leave, one after the other."""
     item: Item | None = None
     for each in outcomes:
@@ -256,7 +256,7 @@ def test_floats_become_decimals_of_the_same_digits() -> None:
 
 
 @pytest.mark.parametrize("each", [outcome(), outcome("failed")], ids=["success", "failure"])
-def test_dynamodb_takes_every_value(each: Outcome) -> None:
+def test_dynamodb_takes_every_value(each: RunOutcome) -> None:
     TypeSerializer().serialize(after(each))
 
 
@@ -464,7 +464,7 @@ def test_a_failure_is_recorded_even_if_the_lookup_of_its_contract_fails(
     assert any(line["message"] == "contract lookup failed" for line in logs)
 
 
-def by_hand(status: Status, *, day: int, redrives: int = 0) -> Outcome:
+def by_hand(status: Status, *, day: int, redrives: int = 0) -> RunOutcome:
     """How an execution ended that was started in the console with the first attempt's input."""
     failure = documents.failure(redrives=redrives)
     document = documents.job(failure=failure) if status == "failed" else documents.finished()
@@ -525,7 +525,7 @@ def test_a_success_whose_output_was_replaced_meanwhile_is_superseded(
     assert (item["status"], item["superseded_by"]) == ("superseded", recorded["superseded_by"])
 
 
-def superseded(by: str, attempt: int = 1) -> Outcome:
+def superseded(by: str, attempt: int = 1) -> RunOutcome:
     """An execution that found the output of this file and its present attempt."""
     return outcome_of(
         Job.from_document(documents.finished(attempt)),

@@ -12,9 +12,9 @@ from shared.job import Location, Source
 from shared.metadata import Item
 from shared.versions import SEQUENCER_LENGTH
 from starter import launch as launching
-from starter.corrections import source_of_item
 from starter.launch import TooManyAttempts, UnknownFile, launch
 from starter.messages import Correction, Ignored, Replay, UnknownMessage, entries_of
+from starter.recorded_source import source_of_item
 from tabular.file_names import NO_IGNORED_NAMES
 from tests.unit.functions.conftest import Event
 from tests.unit.functions.documents import FILE_ID, INPUT_BUCKET, MACHINE_ARN, SOURCE, job

@@ -13,11 +13,11 @@ from shared import clients
 from shared.errors import InternalError, TransientError
 from tabular.contract.descriptor import parse_contract
 from tabular.writing.athena_columns import TABLE_FORMATS, members_of
-from tabular.writing.formats import FORMATS
+from tabular.writing.output_formats import FORMATS
 from tests.athena import read_table
 from tests.unit.functions import documents
 from tests.unit.functions.conftest import Fault, Logs, client_error
-from tests.unit.tabular.engine import Result, run
+from tests.unit.tabular.engine import TransformResult, run
 from update_catalogue.app import handler
 
 if TYPE_CHECKING:
@@ -64,13 +64,13 @@ def contract(*fields: dict[str, Any], **pipeline: Any) -> Contract:
     return parse_contract(document, output_formats=FORMATS)
 
 
-def transform(content: bytes, terms: Contract | None = None) -> Result:
+def transform(content: bytes, terms: Contract | None = None) -> TransformResult:
     """The file, transformed into its contract's format."""
     return run(content, terms, output_format=(terms and terms.output_format) or "jsonl")
 
 
 def published(
-    s3: S3Client, result: Result, dataset: str = "orders", error_count: int = 0
+    s3: S3Client, result: TransformResult, dataset: str = "orders", error_count: int = 0
 ) -> dict[str, Any]:
     """Run the step for a file that was transformed; returns its result."""
     plan_key = documents.PARSE["plan_key"]
@@ -189,7 +189,7 @@ def test_a_file_without_rejects_makes_no_table_of_rejects(catalogue: S3Client) -
 def test_a_new_contract_adds_columns_and_old_objects_stay_readable(
     catalogue: S3Client, settings: dict[str, Any]
 ) -> None:
-    def file(content: bytes, *fields: dict[str, Any]) -> Result:
+    def file(content: bytes, *fields: dict[str, Any]) -> TransformResult:
         return transform(content, contract(*fields, **settings))
 
     old = file(b"a;b\n1;x\n", {"name": "a", "type": "integer"}, {"name": "b"})

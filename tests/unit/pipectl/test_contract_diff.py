@@ -14,7 +14,7 @@ from pipectl.commands.contract import command
 from pipectl.local.contract_diff import _compare_others, compare_contracts
 from tabular.contract.descriptor import parse_contract
 from tabular.model import Constraints, Contract, Dialect, Field
-from tabular.writing.formats import FORMATS
+from tabular.writing.output_formats import FORMATS
 
 A = {"name": "a", "type": "integer"}
 B = {"name": "b", "type": "string"}

@@ -14,8 +14,8 @@ from rich.console import Console
 from pipectl.client.file_results import FileResult
 from pipectl.client.history import ExecutionFailure, read_history
 from pipectl.client.step_functions import DescribedExecution
-from pipectl.client.uploads import Upload
-from pipectl.local.display import Progress, WatchedFolder, show_table
+from pipectl.client.uploads import PlannedUpload
+from pipectl.local.display import RunProgress, WatchedFolder, show_table
 
 STARTED = datetime(2026, 3, 1, tzinfo=UTC)
 NOTHING = dict.fromkeys(("processed", "rejected", "summary", "report"))
@@ -24,7 +24,7 @@ NOTHING = dict.fromkeys(("processed", "rejected", "summary", "report"))
 def succeeded(name: str) -> FileResult:
     """A file with 1,234 records, of which one was rejected."""
     return FileResult(
-        Upload(Path(name), f"raw/{name}"),
+        PlannedUpload(Path(name), f"raw/{name}"),
         DescribedExecution("arn", "f1", "succeeded", STARTED, document={"file_id": "f1"}),
         read_history([], "succeeded"),
         None,
@@ -37,7 +37,9 @@ def succeeded(name: str) -> FileResult:
 def failed(name: str) -> FileResult:
     """A file whose header is wrong."""
     failure = ExecutionFailure("HeaderMismatch", "Column [id] is missing.", "ParseCsv")
-    return FileResult(Upload(Path(name), f"raw/{name}"), None, None, failure, None, None, NOTHING)
+    return FileResult(
+        PlannedUpload(Path(name), f"raw/{name}"), None, None, failure, None, None, NOTHING
+    )
 
 
 def test_the_table_shows_the_outcome_of_each_file() -> None:
@@ -165,7 +167,7 @@ def test_a_watched_file_is_a_line_with_its_counts() -> None:
 
 def test_without_a_terminal_each_file_is_a_line_when_it_is_done() -> None:
     console = Console(file=io.StringIO(), width=20)
-    progress = Progress(console, total=2)
+    progress = RunProgress(console, total=2)
     with progress.shown():
         progress.finish(succeeded("a-name-that-is-long.csv"))
         progress.finish(failed("b.csv"))
@@ -175,9 +177,10 @@ def test_without_a_terminal_each_file_is_a_line_when_it_is_done() -> None:
 
 def test_in_a_terminal_the_running_files_are_shown_with_their_states() -> None:
     console = Console(file=io.StringIO(), width=80, force_terminal=True)
-    progress = Progress(console, total=20, phase="Running")
+    progress = RunProgress(console, total=20, phase="Running")
     progress.running = {
-        Upload(Path(f"{number}.csv"), f"raw/{number}.csv"): "Transform" for number in range(15)
+        PlannedUpload(Path(f"{number}.csv"), f"raw/{number}.csv"): "Transform"
+        for number in range(15)
     }
     progress.finish(failed("b.csv"))
     console.print(progress._render())

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from pipectl.client.file_results import FileResult
 from pipectl.client.history import ExecutionFailure, Run
 from pipectl.client.step_functions import DescribedExecution
-from pipectl.client.uploads import Upload
+from pipectl.client.uploads import PlannedUpload
 from pipectl.commands.check import command as check
 
 STARTED = datetime(2026, 3, 1, tzinfo=UTC)
@@ -51,7 +51,7 @@ def test_check_prints_what_the_page_shows(checked: dict[str, Any]) -> None:
 def test_run_prints_the_keys_that_the_page_shows() -> None:
     execution = DescribedExecution("arn:x", "f1", "failed", STARTED, document={"file_id": "f1"})
     result = FileResult(
-        Upload(Path("a.csv"), "raw/orders/a.csv"),
+        PlannedUpload(Path("a.csv"), "raw/orders/a.csv"),
         execution,
         Run("failed"),
         ExecutionFailure("EmptyFile", "It is empty.", "ParseCsv"),

@@ -13,7 +13,7 @@ from pipectl.client.file_results import FileResult, message_text
 from pipectl.client.history import ExecutionFailure, read_history
 from pipectl.client.metadata_items import plain
 from pipectl.client.step_functions import DescribedExecution
-from pipectl.client.uploads import Upload
+from pipectl.client.uploads import PlannedUpload
 
 STARTED = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -41,7 +41,7 @@ def test_a_file_that_started_nothing_has_an_error_and_no_execution() -> None:
     nothing = dict.fromkeys(("processed", "rejected", "summary", "report"))
     failure = ExecutionFailure("NotStarted", "It did not start.", None)
     result = FileResult(
-        Upload(Path("a.csv"), "raw/a.csv"), None, None, failure, None, None, nothing
+        PlannedUpload(Path("a.csv"), "raw/a.csv"), None, None, failure, None, None, nothing
     )
     assert result.document() == {
         "source": "a.csv",
@@ -64,7 +64,7 @@ def test_a_file_that_succeeded_has_the_shape_that_other_tools_rely_on() -> None:
         "arn:x", "f1", "succeeded", STARTED, document={"file_id": "f1", "source": {}}
     )
     result = FileResult(
-        Upload(Path("in/a.csv"), "raw/orders/a.csv"),
+        PlannedUpload(Path("in/a.csv"), "raw/orders/a.csv"),
         execution,
         read_history([], "succeeded"),
         None,

@@ -13,7 +13,7 @@ from moto.sqs.models import sqs_backends
 from pipectl.embedded.changes import Changes
 from pipectl.embedded.clock import StackClock
 from pipectl.embedded.moto_patches.all_patches import applied
-from pipectl.embedded.moto_patches.backends import Arrivals, empty_backends
+from pipectl.embedded.moto_patches.backends import QueueArrivals, empty_backends
 from pipectl.embedded.moto_patches.table import PatchSettings
 from pipectl.embedded.template import ACCOUNT, REGION
 
@@ -32,7 +32,7 @@ class Queue:
     def __init__(self) -> None:
         self.backend: Any = sqs_backends[ACCOUNT][REGION]
         self.backend.create_queue("q")
-        self.arrivals = Arrivals("q")
+        self.arrivals = QueueArrivals("q")
         self.cpu_seconds = 0.0
 
     def send(self, delay: int = 0) -> None:

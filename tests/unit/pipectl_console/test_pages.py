@@ -17,8 +17,8 @@ from jinja2 import Template
 from starlette.testclient import TestClient
 
 from pipectl.console import correct_page, files_page, pages
-from pipectl.console.jobs import Job
-from pipectl.operate.correct_rows import CorrectedRow, Correction
+from pipectl.console.jobs import RerunJob
+from pipectl.operate.correct_rows import CorrectedRow, FileCorrection
 from pipectl.operate.rerun_plan import FileRerun
 from pipectl.times import parse_since
 from tabular.faults import Fault
@@ -119,7 +119,7 @@ def inferred_contract(client: TestClient) -> httpx2.Response:
 def checked_correction(client: TestClient) -> httpx2.Response:
     fault = Fault(EVIL, "type-error", EVIL, EVIL, EVIL)
     rows = [CorrectedRow(2, ((EVIL, EVIL, EVIL),), (fault,))]
-    correction = Correction({"file_id": SOURCE.file_id}, b"", rows)
+    correction = FileCorrection({"file_id": SOURCE.file_id}, b"", rows)
     form = {"form_token": client.app.form_token}  # type: ignore[attr-defined]
     with patch.object(correct_page, "check_corrections", return_value=correction):
         return client.post(
@@ -132,7 +132,7 @@ def checked_correction(client: TestClient) -> httpx2.Response:
 def job_of(**values: Any) -> Callable[[TestClient], httpx2.Response]:
     def show(client: TestClient) -> httpx2.Response:
         shown = client.app._application.state.console  # type: ignore[attr-defined]
-        shown.jobs._jobs["1"] = Job("1", EVIL, datetime.now(UTC), **values)
+        shown.jobs._jobs["1"] = RerunJob("1", EVIL, datetime.now(UTC), **values)
         return client.get("/jobs/1")
 
     return show

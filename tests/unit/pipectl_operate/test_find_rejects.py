@@ -62,7 +62,7 @@ class World:
         for kind, body in (("rejected.jsonl", jsonl), ("corrections.csv", csv)):
             self.put(f"work/{FILE_ID}/{FILE_ID}/parts/{split:05d}.{kind}", body)
 
-    def find(self, kind: find_rejects.RejectsFormat = "jsonl") -> find_rejects.Rejects:
+    def find(self, kind: find_rejects.RejectsFormat = "jsonl") -> find_rejects.FoundRejects:
         return find_rejects.find_rejects(self.stack, FILE_ID, kind, now=NOW)
 
     def csv(self) -> bytes:

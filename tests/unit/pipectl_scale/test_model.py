@@ -11,7 +11,7 @@ from pipectl.embedded.template import translate
 from pipectl.scale.assumptions import Assumptions
 from pipectl.scale.billing import ITEMS, Prices, Quantity, quantities
 from pipectl.scale.deployed import Deployed, read_deployed
-from pipectl.scale.model import Estimate, estimate, file_of
+from pipectl.scale.load_model import Estimate, estimate, file_of
 from pipectl.scale.quotas import (
     CONCURRENCY,
     EMAIL,

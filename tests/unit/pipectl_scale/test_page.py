@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from parse_csv.limits import one_split_limit
+from parse_csv.split_limits import one_split_limit
 from pipectl.cli import pipectl
 from pipectl.scale.assumptions import Assumptions
 from pipectl.scale.billing import ITEMS, read_prices

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tabular.reading.patches import Patch
-    from tests.unit.tabular.engine import Result
+    from tests.unit.tabular.engine import TransformResult
 
 
 def table_of(content: bytes) -> list[list[str]]:
@@ -33,7 +33,7 @@ def saved(
     return text.getvalue().encode(encoding, "replace")
 
 
-def patches_of(result: Result, uploaded: bytes, **options: Any) -> list[Patch]:
+def patches_of(result: TransformResult, uploaded: bytes, **options: Any) -> list[Patch]:
     """What was corrected in the CSV of a run's rejected rows; that is read in small pieces."""
     made = result.corrections
     pieces = [made[start : start + 50] for start in range(0, len(made), 50)]

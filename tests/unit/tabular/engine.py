@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Result:
+class TransformResult:
     layout: Layout
     part: Part
     processed: bytes
@@ -90,7 +90,7 @@ def run(
     split: Split | None = None,
     chunk: int | None = None,
     **options: Any,
-) -> Result:
+) -> TransformResult:
     """Transform a file that is `content`, or one split of it."""
     layout = layout or layout_of(content, contract, name)
     split = split or Split.whole(layout)
@@ -109,4 +109,4 @@ def run(
         **options,
     )
     outputs = (sink.getvalue() for sink in (processed, rejected, corrections))
-    return Result(layout, part, *outputs)
+    return TransformResult(layout, part, *outputs)

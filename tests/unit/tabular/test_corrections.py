@@ -11,7 +11,7 @@ from tabular.reading import corrected_rows
 from tabular.reading.patches import Patch, merge_patches
 from tabular.reading.split import Split
 from tests.unit.tabular.correcting import patches_of, saved, table_of
-from tests.unit.tabular.engine import Result, contract_of, layout_of, run
+from tests.unit.tabular.engine import TransformResult, contract_of, layout_of, run
 
 FIELDS = (
     {"name": "id", "type": "integer"},
@@ -23,11 +23,11 @@ HEADER = "id,text,n\n"
 BOM = "\ufeff"
 
 
-def rejected(*rows: str, contract: Any = CONTRACT) -> Result:
+def rejected(*rows: str, contract: Any = CONTRACT) -> TransformResult:
     return run((HEADER + "\n".join(rows) + "\n").encode(), contract)
 
 
-def edited(result: Result, *edits: tuple[str, str]) -> bytes:
+def edited(result: TransformResult, *edits: tuple[str, str]) -> bytes:
     """The CSV of the rejected rows with texts replaced, each of which must be there once."""
     text = result.corrections.decode()
     for old, new in edits:
@@ -36,11 +36,11 @@ def edited(result: Result, *edits: tuple[str, str]) -> bytes:
     return text.encode()
 
 
-def corrected(content: bytes, result: Result, uploaded: bytes) -> Result:
+def corrected(content: bytes, result: TransformResult, uploaded: bytes) -> TransformResult:
     return run(content, layout=result.layout, patches=patches_of(result, uploaded))
 
 
-def problem(result: Result, uploaded: bytes) -> str:
+def problem(result: TransformResult, uploaded: bytes) -> str:
     with pytest.raises(InvalidCorrections) as caught:
         patches_of(result, uploaded)
     return str(caught.value)

@@ -28,7 +28,7 @@ sys.path[:0] = {sys.path!r}
 for missing in ("polars", "orjson", "pyarrow"):
     sys.modules[missing] = None  # importing it fails
 import write_output.app
-from tabular.writing.formats import FORMATS
+from tabular.writing.output_formats import FORMATS
 for output_format in FORMATS.values():
     if output_format.load_assembler:
         output_format.load_assembler().check(10, 10)

@@ -12,8 +12,8 @@ import pytest
 from tabular.errors import HeaderMismatch
 from tabular.faults import Fault
 from tabular.values.fault_columns import FaultColumn
-from tabular.writing.formats import FORMATS
 from tabular.writing.output_format import FileFacts, OutputFormat, ProcessedRecords, Writer
+from tabular.writing.output_formats import FORMATS
 from tests.unit.tabular.engine import contract_of, run
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import pytest
 
 from tabular.errors import HeaderMismatch, UnreadableFile
 from tabular.writing import parquet
-from tests.unit.tabular.engine import Result, contract_of, layout_of, run
+from tests.unit.tabular.engine import TransformResult, contract_of, layout_of, run
 
 CONTRACT = contract_of(
     {"name": "n", "type": "number"},
@@ -28,7 +28,7 @@ CONTRACT = contract_of(
 HEADER = b"n,i,d,t,b,o,s\n"
 
 
-def frame_of(result: Result) -> pl.DataFrame:
+def frame_of(result: TransformResult) -> pl.DataFrame:
     return pl.read_parquet(BytesIO(result.processed))
 
 

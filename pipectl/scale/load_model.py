@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipectl.scale.durations import Invocations, seconds_of
-from pipectl.scale.requests import File, Requests, requests_of
+from pipectl.scale.requests import FileProfile, Requests, requests_of
 from pipectl.scale.route import Route, route
 from tabular.reading.splits import MAX_SPLITS
-from tabular.writing.formats import FORMATS
+from tabular.writing.output_formats import FORMATS
 
 if TYPE_CHECKING:
     from pipectl.scale.assumptions import Assumptions
@@ -30,7 +30,7 @@ _HEAD_BYTES = 100
 class Estimate:
     """The estimate for one file; the names contain the units."""
 
-    file: File
+    file: FileProfile
     route: Route
     transitions: int
     history_events: int
@@ -68,7 +68,7 @@ def file_of(
     size: int,
     rows: int | None = None,
     rejected: float = 0.0,
-) -> File:
+) -> FileProfile:
     """A file of `size` bytes, split as by the deployed stack, with evenly distributed rejects.
 
     Without `rows`, its records are as long as those of the benchmark. `rejected` is a share.
@@ -83,7 +83,7 @@ def file_of(
     output_format = FORMATS[deployed.output_format]
     if output_format.columnar:
         processed = (1 - rejected) * assumptions.parquet_share
-    return File(
+    return FileProfile(
         splits=splits,
         output=tuple(int(one * processed) for one in splits),
         rejected=tuple(-int(-one * bad * assumptions.reject_bytes // 1) for one in splits),
@@ -96,7 +96,7 @@ def file_of(
 
 
 def estimate(
-    deployed: Deployed, file: File, assumptions: Assumptions, *, fails_at: str | None = None
+    deployed: Deployed, file: FileProfile, assumptions: Assumptions, *, fails_at: str | None = None
 ) -> Estimate:
     """Estimate a file's path through the workflow, or up to the state in which it fails."""
     splits = len(file.splits)
@@ -142,7 +142,7 @@ _AROUND_FAILURE = {"states:DescribeExecution": 1, "states:GetExecutionHistory": 
 
 
 def _invocations(
-    deployed: Deployed, way: Route, file: File, assumptions: Assumptions
+    deployed: Deployed, way: Route, file: FileProfile, assumptions: Assumptions
 ) -> Iterator[Invocations]:
     small = assumptions.step_seconds + assumptions.request_seconds
     yield Invocations(deployed.functions["StarterFunction"], 1, small)
@@ -177,7 +177,7 @@ def _logged_bytes(deployed: Deployed, assumptions: Assumptions) -> int:
     return assumptions.function_log_bytes
 
 
-def _stored(file: File, *, published: bool) -> float:
+def _stored(file: FileProfile, *, published: bool) -> float:
     outputs = sum(file.output) + sum(file.rejected) + sum(file.corrections)
     if not published:
         return file.size / _GB
@@ -197,7 +197,7 @@ def splits_at_once(
     return min(limits)
 
 
-def _wall(deployed: Deployed, way: Route, file: File, assumptions: Assumptions) -> float:
+def _wall(deployed: Deployed, way: Route, file: FileProfile, assumptions: Assumptions) -> float:
     """Seconds of all states in sequence, and of a Map's children in rounds."""
     seconds = len(way.states) * assumptions.state_seconds
     for name in way.states:

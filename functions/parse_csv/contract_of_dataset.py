@@ -10,7 +10,7 @@ from shared.errors import ContractMissing
 from tabular.contract import descriptor
 from tabular.errors import InvalidContract
 from tabular.model import Contract
-from tabular.writing.formats import FORMATS
+from tabular.writing.output_formats import FORMATS
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ _REFUSED = (
 )
 
 
-class Guard:
+class AccessControl:
     """The ASGI application in front of the pages."""
 
     def __init__(self, application: ASGIApp, token: str, *, allow_writes: bool) -> None:

@@ -22,7 +22,7 @@ _PART = "corrections.csv"
 
 
 @dataclass(frozen=True)
-class AppliedCorrections:
+class CollectedCorrections:
     """The corrected rows that an attempt applies.
 
     `key` is that of the patches, `count` their number, and `attempt` the last one that added any.
@@ -46,7 +46,7 @@ class _Base:
 _NOTHING = _Base((), None)
 
 
-def collect(task: Task, layout: Layout, bucket: str) -> AppliedCorrections | None:
+def collect(task: Task, layout: Layout, bucket: str) -> CollectedCorrections | None:
     """Write the patches of all corrections to `work/`, sorted by row; None if there are none.
 
     Raises `InvalidCorrections` if the uploaded rows are not among the rejected ones, or can't be
@@ -61,7 +61,7 @@ def collect(task: Task, layout: Layout, bucket: str) -> AppliedCorrections | Non
     base = _base(task, bucket, published)
     if there and there.rank and there.rank.execution == task.execution.name:
         # This execution failed while it published, and its corrections are among these already.
-        return AppliedCorrections(*_write(task, layout, bucket, base, None), there.location.etag)
+        return CollectedCorrections(*_write(task, layout, bucket, base, None), there.location.etag)
     if job.corrections is None and base == _NOTHING:
         return None
     _remember(task, bucket, base)
@@ -70,7 +70,7 @@ def collect(task: Task, layout: Layout, bucket: str) -> AppliedCorrections | Non
     key, count, last = _write(task, layout, bucket, base, job.corrections)
     if not count:
         return None  # the uploaded rows are those that were written
-    return AppliedCorrections(key, count, last, published.etag if published else None)
+    return CollectedCorrections(key, count, last, published.etag if published else None)
 
 
 def _base(task: Task, bucket: str, published: Location | None) -> _Base:

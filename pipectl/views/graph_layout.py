@@ -76,7 +76,7 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Line:
+class GraphLine:
     """A way as it is drawn: its corners, from its source to the tip of its arrow.
 
     In a channel, `start` and `end` are its numbers among the ways at that side of a state.
@@ -89,11 +89,11 @@ class Line:
 
 
 @dataclass
-class Layout:
+class GraphLayout:
     """The places of states and ways; `band` is the failure lane's rectangle, if there is one."""
 
     boxes: dict[str, Box]
-    lines: list[Line]
+    lines: list[GraphLine]
     width: float
     height: float
     band: tuple[float, float, float, float] | None
@@ -121,7 +121,7 @@ class _Band:
     tops: list[float] = field(default_factory=list)
 
 
-def lay_out(graph: Graph, *, roomy: bool = False) -> Layout:
+def lay_out(graph: Graph, *, roomy: bool = False) -> GraphLayout:
     """Place a graph, always in the same way; `roomy` if the ways have badges."""
     boxes = {name: _box(state, lane=name in graph.lane) for name, state in graph.states.items()}
     bands = [
@@ -133,7 +133,7 @@ def lay_out(graph: Graph, *, roomy: bool = False) -> Layout:
     outside = [way for way in graph.ways if way not in inside and way.source != way.target]
     channels = _channels(outside, boxes)
     left = _MARGIN
-    lines: list[Line] = []
+    lines: list[GraphLine] = []
     extent = None
     edges: list[tuple[float, float]] = []
     for number, band in enumerate(bands):
@@ -155,7 +155,7 @@ def lay_out(graph: Graph, *, roomy: bool = False) -> Layout:
     full = right + _LANE * len(channels["right"]) + _MARGIN
     lowest = [box.bottom for box in boxes.values()]
     low = max([*lowest, extent[1] + extent[3]] if extent else lowest)
-    return Layout(boxes, lines, full, low + _MARGIN, extent)
+    return GraphLayout(boxes, lines, full, low + _MARGIN, extent)
 
 
 def _box(state: State, *, lane: bool) -> Box:
@@ -389,7 +389,7 @@ def _tracks(band: _Band, number: int) -> int:
     return len(set(_track_of(band, number).values()))
 
 
-def _inner_lines(band: _Band) -> list[Line]:
+def _inner_lines(band: _Band) -> list[GraphLine]:
     """The ways that go down within the band."""
     ports = _ports(band)
     tracks = [_track_of(band, number) for number in range(len(band.layers))]
@@ -407,7 +407,7 @@ def _inner_lines(band: _Band) -> list[Line]:
                 points += [(start, y), (end, y)]
             bottom = band.tops[lower.layer]
             points.append((end, bottom))
-        lines.append(Line(way, tuple(points)))
+        lines.append(GraphLine(way, tuple(points)))
     return lines
 
 
@@ -432,7 +432,7 @@ def _side_lines(
     boxes: Mapping[str, Box],
     bands: Sequence[_Band],
     attached: Mapping[_End, tuple[float, int]],
-) -> list[Line]:
+) -> list[GraphLine]:
     """The ways of a channel whose first lane is at `left`."""
     lines = []
     for number, ways in enumerate(lanes):
@@ -443,7 +443,7 @@ def _side_lines(
             start = _leaving(boxes[way.source], lane, leave, bands)
             end = _entering(boxes[way.target], lane, enter, bands)
             points = (*start, (lane, start[-1][1]), (lane, end[0][1]), *end)
-            lines.append(Line(way, points, start_slot, end_slot))
+            lines.append(GraphLine(way, points, start_slot, end_slot))
     return lines
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipectl.views.drawing import Mark, Path, draw, rounded
 from pipectl.views.graph import Graph, in_words, read_graph
-from pipectl.views.layout import Box, Layout, lay_out
+from pipectl.views.graph_layout import Box, GraphLayout, lay_out
 from tests.unit.functions.report_pages import Page
 from tests.unit.pipectl_views.histories import DEFINITION
 
@@ -59,7 +59,7 @@ def overlap(one: Box, other: Box) -> bool:
     )
 
 
-def crossings(layout: Layout) -> Iterator[tuple[str, str, str]]:
+def crossings(layout: GraphLayout) -> Iterator[tuple[str, str, str]]:
     """The ways that lead through a state: source, target, and the state."""
     for line in layout.lines:
         for (x1, y1), (x2, y2) in pairwise(line.points):

@@ -17,7 +17,7 @@ _MOST_STEPS = 16
 _STEP_SECONDS = 1.5
 
 
-class Steps:
+class RunningSteps:
     """The steps that running executions are in. Safe to use from many threads."""
 
     def __init__(self, client: Any) -> None:

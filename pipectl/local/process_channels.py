@@ -20,7 +20,7 @@ _LOOK_AROUND_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
-class Job:
+class TransformJob:
     """The file to transform and its outputs; those that are None are not written."""
 
     path: str
