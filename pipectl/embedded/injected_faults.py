@@ -1,7 +1,7 @@
 """Faults that tests put into the embedded AWS: refused and broken invocations and API calls.
 
-A fault applies to the next `times` calls that it matches. It replaces the service's answer; the
-function's code does not run for such a call.
+A fault applies to the next `times` calls that it matches. Unless it only holds the call, it
+replaces the service's answer; the function's code does not run for such a call.
 """
 
 from __future__ import annotations
@@ -41,6 +41,9 @@ BREAKAGES: Mapping[str, tuple[str | None, str]] = {
 # operations that support it are in `Gateway.earlier`.
 STALE = "stale"
 
+# The invocation starts, and its function's code runs when the target is released.
+HOLD = "hold"
+
 BY_FUNCTIONS = "@functions"
 
 
@@ -50,12 +53,14 @@ class InjectedFault:
 
     Services have boto3's names; the action of S3 is the HTTP method, as in `s3:GET`. With the
     suffix `@functions`, only calls of the stack's functions match.
-    `kind` is a key of `REFUSALS` or `BREAKAGES`, `STALE`, or the class name of an error that the
-    function appears to raise.
+    `kind` is a key of `REFUSALS` or `BREAKAGES`, `STALE`, `HOLD` (of a function only), or the class
+    name of an error that the function appears to raise.
     """
 
     target: str
     kind: str
+    released: threading.Event = field(default_factory=threading.Event, compare=False)
+    """Whether a held invocation may go on."""
 
     @property
     def refusal(self) -> tuple[int, str, str] | None:
@@ -76,17 +81,36 @@ class InjectedFaults:
     """The faults that have not been used yet. Safe to use from many threads."""
 
     _waiting: dict[str, list[InjectedFault]] = field(default_factory=dict)
+    _held: list[InjectedFault] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, target: str, kind: str, times: int = 1) -> None:
-        """Let the next `times` calls of the target fail, after the faults that it already has."""
+        """Let the next `times` calls of the target fail, after the faults that it already has.
+
+        Raises `ValueError` if an API call is to be held.
+        """
+        if kind == HOLD and ":" in target:
+            raise ValueError("Only the invocations of a function can be held.")
         with self._lock:
             self._waiting.setdefault(target, []).extend([InjectedFault(target, kind)] * times)
 
     def clear(self) -> None:
-        """Remove all faults that have not been used."""
+        """Remove all faults that have not been used, and release what is held."""
         with self._lock:
             self._waiting.clear()
+            self._release(self._held)
+
+    def release(self, function: str) -> None:
+        """Let the held invocations of a function go on, and hold no others."""
+        with self._lock:
+            waiting = self._waiting.get(function, [])
+            self._waiting[function] = [fault for fault in waiting if fault.kind != HOLD]
+            self._release([fault for fault in self._held if fault.target == function])
+
+    def held(self, function: str) -> int:
+        """How many invocations of a function are being held."""
+        with self._lock:
+            return sum(fault.target == function for fault in self._held)
 
     def for_invocation(self, function: str) -> InjectedFault | None:
         """Take the next fault of the function, if it has one."""
@@ -101,4 +125,14 @@ class InjectedFaults:
     def _next(self, target: str) -> InjectedFault | None:
         with self._lock:
             waiting = self._waiting.get(target)
-            return waiting.pop(0) if waiting else None
+            if not waiting:
+                return None
+            fault = waiting.pop(0)
+            if fault.kind == HOLD:
+                self._held.append(fault)
+            return fault
+
+    def _release(self, faults: list[InjectedFault]) -> None:
+        for fault in faults:
+            fault.released.set()
+        self._held = [fault for fault in self._held if not fault.released.is_set()]

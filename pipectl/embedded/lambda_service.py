@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from pipectl.embedded.concurrency import Concurrency, ThrottledError
-from pipectl.embedded.injected_faults import REFUSALS, InjectedFaults
+from pipectl.embedded.injected_faults import HOLD, REFUSALS, InjectedFaults
 from pipectl.embedded.metrics import Recorder
 from pipectl.embedded.pending import PendingInvocations
 from pipectl.embedded.workers import Function, InvocationResult, Workers, WorkersClosedError
@@ -162,10 +162,13 @@ class LambdaService:
         if injected is not None and injected.refusal is not None:
             raise ServiceError(*injected.refusal)
         try:
-            with self._concurrency.slot(function.name), self._turns:
-                if injected is not None:
+            with self._concurrency.slot(function.name):
+                if injected is not None and injected.kind == HOLD:
+                    injected.released.wait()
+                elif injected is not None:
                     return injected.outcome(request_id), request_id
-                outcome = self._workers.invoke(function, payload, request_id)
+                with self._turns:
+                    outcome = self._workers.invoke(function, payload, request_id)
         except ThrottledError as error:
             raise ServiceError(*REFUSALS["throttle"], reason=str(error)) from None
         except WorkersClosedError:

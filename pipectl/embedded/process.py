@@ -248,8 +248,17 @@ class StackProcess:
         self._ask("faults", {"target": target, "kind": kind, "times": times})
 
     def clear_faults(self) -> None:
-        """Remove all faults that have not been used."""
+        """Remove all faults that have not been used, and release what is held."""
         self._ask("clear-faults")
+
+    def held(self, function: str) -> int:
+        """How many invocations of a function the fault `hold` is holding."""
+        count: int = self._ask("held", function)
+        return count
+
+    def release(self, function: str) -> None:
+        """Let the held invocations of a function go on, and hold no others."""
+        self._ask("release", function)
 
     def _ask(self, what: str, document: Any = None) -> Any:
         return Controls(str(self.deployment.endpoint), self.token).ask(what, document)

@@ -189,6 +189,8 @@ class EmbeddedStack:
         server = Server(HOST, self._port)
         self._open.callback(server.stop)
         pool = workers.Workers(_worker_environment(server.endpoint), self._log_folder_ready())
+        # After the workers: what was held then finds them closed.
+        self._open.callback(self.faults.clear)
         self._open.callback(pool.close)
         concurrency = Concurrency(self._concurrency)
         self._lambda = LambdaService(pool, self._clock.sleep, self.faults, concurrency)
@@ -298,7 +300,7 @@ class EmbeddedStack:
         return send
 
     def _add_controls(self, gateway: Gateway) -> None:
-        gateway.controls |= {
+        controls: dict[str, Callable[[Any], Any]] = {
             "notifications": lambda _: self.notifications(),
             "changes": lambda known: self.changes.wait(known["seen"], known["seconds"]),
             "calls": lambda _: sorted(gateway.calls),
@@ -307,7 +309,10 @@ class EmbeddedStack:
             "alarms": lambda options: self.evaluate_alarms(**(options or {})),
             "faults": lambda fault: self.faults.add(**fault),
             "clear-faults": lambda _: self.faults.clear(),
+            "held": self.faults.held,
+            "release": self.faults.release,
         }
+        gateway.controls |= controls
 
     def _log_folder_ready(self) -> Path:
         try:

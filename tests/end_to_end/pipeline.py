@@ -137,11 +137,24 @@ class Pipeline:
         assert described is not None
         return described
 
-    def stop(self, name: str, in_state: str | None = None) -> None:
-        """Abort an execution as soon as it runs, or has entered a state."""
+    def drop_and_stop(self, body: bytes) -> Source:
+        """Upload a file, and abort its execution while it waits for the result of Transform."""
+        transform = "data-pipeline-transform-dev"
+        self.stack.add_fault(transform, "hold")
+        source = self.drop(body)
+        self._until(lambda: self.stack.held(transform) == 1)
+        self._stop(self._arn(source.file_id))
+        self.stack.release(transform)
+        return source
+
+    def stop(self, name: str, in_state: str) -> None:
+        """Abort an execution as soon as it has entered a state."""
         arn = self._arn(name)
         self._until(lambda: self._status(arn) == "RUNNING")
-        self._until(lambda: in_state is None or in_state in self._entered(arn))
+        self._until(lambda: in_state in self._entered(arn))
+        self._stop(arn)
+
+    def _stop(self, arn: str) -> None:
         self.deployment.client("stepfunctions").stop_execution(executionArn=arn)
 
     def names(self) -> list[str]:

@@ -96,8 +96,7 @@ def calls(pipeline: Pipeline) -> set[Call]:
     assert again.execution.status == "succeeded"
     pipeline.stack.add_fault("data-pipeline-transform-dev", "InternalError", times=3)
     pipeline.wait_for_failure(pipeline.drop(orders(5_000)).file_id)
-    aborted = pipeline.drop(orders(60_000))
-    pipeline.stop(aborted.file_id)
+    aborted = pipeline.drop_and_stop(FILE)
     pipeline.wait_for_failure(aborted.file_id)
     return pipeline.stack.calls()
 

@@ -11,8 +11,7 @@ from pipectl.embedded.process import StackProcess
 from tests.end_to_end.pipeline import Pipeline
 from tests.end_to_end.samples import orders
 
-# Enough work that the execution can be stopped in its middle.
-LONG = orders(60_000)
+FILE = orders(200)
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +24,7 @@ def patient() -> Iterator[Pipeline]:
 def test_an_aborted_execution_is_queued_notified_recorded_and_can_be_redriven(
     pipeline: Pipeline,
 ) -> None:
-    source = pipeline.drop(LONG)
-    pipeline.stop(source.file_id)
+    source = pipeline.drop_and_stop(FILE)
 
     outcome = pipeline.wait_for_failure(source.file_id)
 
@@ -47,9 +45,8 @@ def test_an_aborted_execution_is_queued_notified_recorded_and_can_be_redriven(
 def test_an_end_that_step_functions_does_not_show_yet_is_not_lost(
     pipeline: Pipeline, call: str
 ) -> None:
-    source = pipeline.drop(LONG)
     pipeline.stack.add_fault(f"stepfunctions:{call}@functions", "stale")
-    pipeline.stop(source.file_id)
+    source = pipeline.drop_and_stop(FILE)
 
     outcome = pipeline.wait_for_failure(source.file_id)
 

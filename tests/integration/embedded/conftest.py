@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,32 @@ def invoke(probe: StackProcess) -> Invoke:
         return json.loads(answer["Payload"].read()), answer.get("FunctionError")
 
     return call
+
+
+class Waiting:
+    """Invocations that wait inside their function, where a test wants two things at once."""
+
+    def __init__(self, probe: StackProcess, notes: Notes) -> None:
+        self._probe, self._notes = probe, notes
+        self._mark = str(uuid.uuid4())
+        self.event = {"do": "wait", "mark": self._mark}
+
+    def until_inside(self, count: int = 1) -> None:
+        """Wait until so many invocations with `event` are inside at the same time."""
+        assert len(self._notes("inside", self._mark, count=count, patience=50)) == count
+
+    def release(self) -> None:
+        """Let them, and all that come later, return the IDs of their processes."""
+        bucket = self._probe.outputs["OutputBucketName"]
+        self._probe.client("s3").put_object(Bucket=bucket, Key=f"go/{self._mark}", Body=b"")
+
+
+@pytest.fixture
+def waiting(probe: StackProcess, notes: Notes) -> Iterator[Waiting]:
+    """Invocations that wait until the test, or its end, releases them."""
+    waiting = Waiting(probe, notes)
+    yield waiting
+    waiting.release()
 
 
 @pytest.fixture

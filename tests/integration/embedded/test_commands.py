@@ -110,7 +110,7 @@ def test_up_prints_how_to_reach_it_and_ends_cleanly(tmp_path: Path) -> None:
     assert not any(alive(int(child)) for child in children)
 
 
-def alive(pid: int, patience: float = 5) -> bool:
+def alive(pid: int, patience: float = 30) -> bool:
     """Whether a process is still there after a while."""
     deadline = time.monotonic() + patience
     while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:

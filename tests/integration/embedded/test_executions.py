@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from pipectl.client.history import Run, read_history
 from pipectl.embedded.process import StackProcess
+from tests.integration.embedded.conftest import Waiting
 
 
 def ended(probe: StackProcess, document: dict[str, Any], patience: float = 20) -> dict[str, Any]:
@@ -80,11 +81,13 @@ def test_a_failed_execution_can_be_redriven_from_where_it_failed(probe: StackPro
     assert names == ["Before", "Act", "Gate", "Gate", "Done"]
 
 
-def test_a_stale_answer_is_from_before_the_last_change(probe: StackProcess) -> None:
+def test_a_stale_answer_is_from_before_the_last_change(
+    probe: StackProcess, waiting: Waiting
+) -> None:
     sfn = probe.client("stepfunctions")
     arn = sfn.start_execution(
         stateMachineArn=probe.outputs["StateMachineArn"],
-        input='{"do": "sleep", "seconds": 10}',
+        input=json.dumps(waiting.event),
         name=str(uuid.uuid4()),
     )["executionArn"]
 
@@ -94,7 +97,9 @@ def test_a_stale_answer_is_from_before_the_last_change(probe: StackProcess) -> N
 
     with pytest.raises(ClientError, match="ExecutionDoesNotExist"):
         stale()
+    waiting.until_inside()
     sfn.stop_execution(executionArn=arn)
+    waiting.release()
     assert description(probe, arn)["status"] == "ABORTED"
     before_end = stale()
     assert before_end["status"] == "RUNNING"
@@ -104,8 +109,10 @@ def test_a_stale_answer_is_from_before_the_last_change(probe: StackProcess) -> N
     assert earlier == present[:-1]
     assert present[-1]["type"] == "ExecutionAborted"
 
+    probe.add_fault("probe-actor", "hold")
     sfn.redrive_execution(executionArn=arn)
     before_redrive = stale()
+    probe.release("probe-actor")
     assert (before_redrive["status"], before_redrive["redriveCount"]) == ("ABORTED", 0)
     assert description(probe, arn)["redriveCount"] == 1
 
@@ -125,14 +132,14 @@ def test_a_succeeded_execution_cannot_be_redriven(probe: StackProcess) -> None:
         probe.client("stepfunctions").redrive_execution(executionArn=execution["executionArn"])
 
 
-def test_the_same_start_at_once_starts_one_execution(probe: StackProcess) -> None:
+def test_the_same_start_at_once_starts_one_execution(probe: StackProcess, waiting: Waiting) -> None:
     name, sfn = str(uuid.uuid4()), probe.client("stepfunctions")
 
     def start(_: int) -> str:
         answer = sfn.start_execution(
             stateMachineArn=probe.outputs["StateMachineArn"],
             name=name,
-            input='{"do": "sleep", "seconds": 1}',
+            input=json.dumps(waiting.event),
         )
         return str(answer["executionArn"])
 
@@ -143,16 +150,17 @@ def test_the_same_start_at_once_starts_one_execution(probe: StackProcess) -> Non
 
 
 def test_an_execution_that_outlives_its_caller_can_be_stopped_and_redriven(
-    probe: StackProcess,
+    probe: StackProcess, waiting: Waiting
 ) -> None:
     sfn = probe.client("stepfunctions")
     arn = sfn.start_execution(
         stateMachineArn=probe.outputs["StateMachineArn"],
-        input='{"do": "sleep", "seconds": 1.5}',
+        input=json.dumps(waiting.event),
         name=str(uuid.uuid4()),
     )["executionArn"]
-    time.sleep(0.5)
+    waiting.until_inside()
     sfn.stop_execution(executionArn=arn)
+    waiting.release()
     stopped = description(probe, arn)
     assert (stopped["status"], stopped["redriveStatus"]) == ("ABORTED", "REDRIVABLE")
     sfn.redrive_execution(executionArn=arn)
@@ -161,14 +169,14 @@ def test_an_execution_that_outlives_its_caller_can_be_stopped_and_redriven(
     assert names[:3] == ["Before", "Act", "Act"]
 
 
-def test_an_item_that_fails_a_map_stops_the_others(probe: StackProcess) -> None:
+def test_an_item_that_fails_a_map_stops_the_others(probe: StackProcess, waiting: Waiting) -> None:
     sfn, bucket = probe.client("stepfunctions"), probe.outputs["OutputBucketName"]
     role = sfn.describe_state_machine(stateMachineArn=probe.outputs["StateMachineArn"])["roleArn"]
     act = {
         "Type": "Task",
         "Resource": "arn:aws:states:::lambda:invoke",
         "Parameters": {"FunctionName": "probe-actor", "Payload.$": "$"},
-        "TimeoutSeconds": 10,
+        "TimeoutSeconds": 60,
         "Next": "Rest",
     }
     definition = {
@@ -194,21 +202,34 @@ def test_an_item_that_fails_a_map_stops_the_others(probe: StackProcess) -> None:
     machine = sfn.create_state_machine(
         name="probe-map", definition=json.dumps(definition), roleArn=role
     )["stateMachineArn"]
-    items = [{"do": "sleep", "seconds": 1}, {"do": "throw", "error": "Broken"}]
+    items = [waiting.event, {"do": "throw", "error": "Broken"}]
     started = sfn.start_execution(stateMachineArn=machine, input=json.dumps({"items": items}))
 
+    until_an_item_failed(probe, started["executionArn"])
+    waiting.release()
     execution = description(probe, started["executionArn"])
 
     assert execution["status"] == "FAILED"
     [key] = [key for key in probe.output_keys("map/") if "FAILED" in key]
     children = {json.loads(child["Input"])["do"]: child for child in json.loads(probe.output(key))}
-    stopped, broken = children["sleep"], children["throw"]
+    stopped, broken = children["wait"], children["throw"]
     assert stopped["Status"] == "ABORTED"
     assert "Error" not in stopped
     assert (broken["Status"], broken["Error"]) == ("FAILED", "Broken")
     manifest = json.loads(probe.output(f"{key.rpartition('/')[0]}/manifest.json"))
     assert [file["Key"] for file in manifest["ResultFiles"]["FAILED"]] == [key]
     _check_as_aws_reports(broken, machine, manifest["MapRunArn"], key)
+
+
+def until_an_item_failed(probe: StackProcess, arn: str, patience: float = 20) -> None:
+    """Wait until a child of the execution's Map has failed."""
+    sfn, deadline = probe.client("stepfunctions"), time.monotonic() + patience
+    while time.monotonic() < deadline:
+        for run in sfn.list_map_runs(executionArn=arn)["mapRuns"]:
+            if sfn.describe_map_run(mapRunArn=run["mapRunArn"])["itemCounts"]["failed"]:
+                return
+        time.sleep(0.05)
+    raise TimeoutError(arn)
 
 
 def _check_as_aws_reports(child: dict[str, Any], machine: str, map_run: str, key: str) -> None:

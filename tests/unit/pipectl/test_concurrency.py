@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -111,6 +113,35 @@ def test_the_api_answers_as_lambda_does(faults: InjectedFaults) -> None:
     assert answer.status == 429
     assert answer.headers["x-amzn-ErrorType"] == "TooManyRequestsException"
     assert b'"Reason": "ConcurrentInvocationLimitExceeded"' in answer.body
+
+
+class TestHeld:
+    @pytest.mark.parametrize("release", [lambda f: f.release("f"), lambda f: f.clear()])
+    def test_a_held_invocation_runs_when_it_is_released_and_counts_as_running_before(
+        self, faults: InjectedFaults, release: Callable[[InjectedFaults], None]
+    ) -> None:
+        workers = OneByOne()
+        functions = service(workers, lambda _: None, faults, limit=1)
+        faults.add("f", "hold")
+        with ThreadPoolExecutor(1) as pool:
+            held = pool.submit(functions.invoke, "f", b"{}")
+            while not faults.held("f"):
+                time.sleep(0.01)
+            with pytest.raises(ServiceError, match="Rate Exceeded"):
+                functions.invoke("f", b"{}")
+            assert workers.invoked == 0
+            release(faults)
+            assert held.result()[0] == DONE
+        assert (workers.invoked, faults.held("f")) == (1, 0)
+
+    def test_nothing_is_held_after_a_release(self, faults: InjectedFaults) -> None:
+        faults.add("f", "hold", 2)
+        faults.release("f")
+        assert faults.for_invocation("f") is None
+
+    def test_an_api_call_cannot_be_held(self, faults: InjectedFaults) -> None:
+        with pytest.raises(ValueError, match="Only the invocations of a function"):
+            faults.add("sqs:SendMessage", "hold")
 
 
 class TestAsynchronously:

@@ -64,6 +64,16 @@ def _sleep(event: dict[str, Any], _context: Any) -> int:
     return os.getpid()
 
 
+def _wait(event: dict[str, Any], _context: Any) -> int:
+    """Note that the function is inside, and wait until the test lets it go on."""
+    note("inside", {"mark": event["mark"]})
+    while True:
+        found = _s3().list_objects_v2(Bucket=os.environ["BUCKET"], Prefix=f"go/{event['mark']}")
+        if found["KeyCount"]:
+            return os.getpid()
+        time.sleep(0.02)
+
+
 def _context(_event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {
         "function_name": context.function_name,
@@ -148,6 +158,7 @@ ACTIONS = {
     "set": lambda *_: {1, 2},
     "raise": _raise,
     "sleep": _sleep,
+    "wait": _wait,
     "context": _context,
     "throw": _throw,
     "allocate": _allocate,
