@@ -48,10 +48,10 @@ def handler(task: Task) -> dict[str, Any]:
     """Read the file's head and the dataset's contract; write the plan and the splits to `work/`.
 
     Returns the keys of both, the file's location, and what was found out about the file. If a later
-    version of the file or a later attempt has published its output, there is nothing to read: the
-    result then has only `output_path` and `superseded_by`. Raises `InvalidDatasetName`,
-    `KeyTooLong`, `ContractMissing`, the `Source...` errors of `shared`, and the errors of `tabular`
-    if the contract is invalid or the file can't be read with it.
+    version of the file or a later attempt has published its output in the dataset's format, there
+    is nothing to read: the result then has only `output_path` and `superseded_by`. Raises
+    `InvalidDatasetName`, `KeyTooLong`, `ContractMissing`, the `Source...` errors of `shared`, and
+    the errors of `tabular` if the contract is invalid or the file can't be read with it.
     """
     settings = from_environment(Settings)
     job = task.job
@@ -60,7 +60,7 @@ def handler(task: Task) -> dict[str, Any]:
     required = settings.require_contract == "true"
     contract = read_contract(settings.input_bucket, job.source.dataset, required=required)
     path = _output_path(job, contract.terms)
-    higher = _higher_rank(task, path, settings.output_bucket)
+    higher = _higher_rank(task, path, contract.terms, settings)
     if higher:
         found = {"output_path": path, "superseded_by": higher.to_document()}
         return dict.fromkeys(RESULTS) | found
@@ -118,11 +118,15 @@ def _output_path(job: Job, terms: Contract | None) -> str:
     return keys.path_of_version(path, job.file_id) if terms and terms.versions == "all" else path
 
 
-def _higher_rank(task: Task, path: str, output_bucket: str) -> Rank | None:
-    """The rank of the published output if it is higher than this execution's, in any format."""
-    dataset = task.job.source.dataset
-    outputs = (keys.processed_key(dataset, path, one.suffix) for one in FORMATS.values())
-    return publication.higher_rank(output_bucket, outputs, Rank.of(task.job.source, task.execution))
+def _higher_rank(task: Task, path: str, terms: Contract | None, settings: Settings) -> Rank | None:
+    """The rank of the output that is published in the dataset's format, if it is higher than ours.
+
+    This only saves work: WriteOutput looks at all formats before it publishes anything.
+    """
+    output_format = FORMATS[(terms and terms.output_format) or settings.output_format]
+    key = keys.processed_key(task.job.source.dataset, path, output_format.suffix)
+    rank = Rank.of(task.job.source, task.execution)
+    return publication.higher_rank(settings.output_bucket, [key], rank)
 
 
 def _read_layout(

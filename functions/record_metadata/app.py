@@ -72,9 +72,14 @@ def _published_since(task: Task, output_bucket: str) -> Mapping[str, str] | None
 
     Above all after a redrive: it continues here days after the output was published.
     """
-    dataset, path = task.job.source.dataset, task.job.results["parse"]["output_path"]
-    outputs = (keys.processed_key(dataset, path, one.suffix) for one in FORMATS.values())
+    dataset, parse = task.job.source.dataset, task.job.results["parse"]
     rank = Rank.of(task.job.source, task.execution)
+    there = publication.look(output_bucket, task.job.results["output"]["processed_key"])
+    if there and there.rank == rank:
+        return None  # an output of a higher rank would have replaced or removed it
+    outputs = (
+        keys.processed_key(dataset, parse["output_path"], one.suffix) for one in FORMATS.values()
+    )
     higher = publication.higher_rank(output_bucket, outputs, rank)
     return higher.to_document() if higher else None
 

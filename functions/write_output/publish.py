@@ -105,7 +105,7 @@ def publish(file: Publication, whole: WholeFile) -> dict[str, Any]:
     # Everything that is published, and that Summarize reads afterwards, must exist before that.
     for content in (output_format.suffix, "rejected.jsonl", "corrections.csv", "statistics.json"):
         _in_order(file, parts, content)
-    _check(publication.higher_rank(file.bucket, file.processed_keys, file.rank))
+    _check(publication.higher_rank(file.bucket, _looked_at_first(file, whole), file.rank))
     sources = assemble(_in_order(file, parts, output_format.suffix), output_format)
     rejected_key, corrections_key = _publish_rejected(file, whole, parts)
     processed_key = _publish_processed(file, output_format, sources)
@@ -117,6 +117,17 @@ def publish(file: Publication, whole: WholeFile) -> dict[str, Any]:
         "corrections_key": corrections_key,
         "corrections": file.corrections.to_document() if file.corrections else None,
     }
+
+
+def _looked_at_first(file: Publication, whole: WholeFile) -> list[str]:
+    """The keys whose objects decide, before anything is published, whether anything is.
+
+    Without rejected records and corrections, nothing is published before the processed records, and
+    the object at their key is looked at right before they replace it: one look is enough.
+    """
+    if whole.error_count or file.corrections:
+        return file.processed_keys
+    return [file.processed_key(other) for other in _others(FORMATS[whole.output_format])]
 
 
 def clean_up(file: Publication) -> None:

@@ -74,9 +74,9 @@ _NO_CONTRACT = {"s3:ListObjectsV2": 2, "s3:ListObjectVersions": 2}
 
 def _parse(file: FileProfile) -> Requests:
     # The file's head, one window per boundary; the plan and the splits; the output of a later
-    # version in each format.
+    # version.
     windows = len(file.splits) - 1
-    made = {"s3:GetObject": 1 + windows, "s3:PutObject": 2, "s3:HeadObject": len(FORMATS)}
+    made = {"s3:GetObject": 1 + windows, "s3:PutObject": 2, "s3:HeadObject": 1}
     return Counter({**made, **_NO_CONTRACT})
 
 
@@ -111,9 +111,10 @@ def _transform(file: FileProfile) -> Requests:
 def _write_output(file: FileProfile) -> Requests:
     splits = len(file.splits)
     objects = splits * (_PART_OBJECTS + (splits > 1))
-    # The plan and the reports; the parts; what is published at each key: the output in all formats,
-    # before the first request and at its own, both forms of the rejected records, and corrections.
-    looks = 2 * len(FORMATS) + 3
+    # The plan and the reports; the parts; what is published at each key: both forms of the rejected
+    # records, corrections, and the output in all formats. The output is also looked at before
+    # anything is published: in the other formats, and in its own if there are rejected records.
+    looks = 3 + 2 * len(FORMATS) - (not file.has_rejects)
     made = Counter(
         {
             "s3:GetObject": 1 + splits,
@@ -141,7 +142,7 @@ def _update_catalogue(file: FileProfile) -> Requests:
 
 def _record(file: FileProfile) -> Requests:
     # Whether a later version has published its output in the meantime.
-    return _record_failure(file) + Counter({"s3:HeadObject": len(FORMATS)})
+    return _record_failure(file) + Counter({"s3:HeadObject": 1})
 
 
 def _record_failure(_file: FileProfile) -> Requests:
@@ -230,7 +231,7 @@ _AT_FAILURE: dict[str, dict[str, int]] = {
         "s3:GetObject": 1,
         "s3:ListObjectsV2": 4,
         "s3:ListObjectVersions": 2,
-        "s3:HeadObject": len(FORMATS),
+        "s3:HeadObject": 1,
     },
     "MeasureSplits": {"s3:GetObject": 3, "s3:PutObject": _RESULT_OBJECTS},
     "NumberSplits": {"s3:GetObject": 2},

@@ -96,6 +96,7 @@ def calls(pipeline: Pipeline) -> set[Call]:
     assert again.execution.status == "succeeded"
     pipeline.stack.add_fault("data-pipeline-transform-dev", "InternalError", times=3)
     pipeline.wait_for_failure(pipeline.drop(orders(5_000)).file_id)
+    pipeline.stack.clear_faults()
     aborted = pipeline.drop_and_stop(FILE)
     pipeline.wait_for_failure(aborted.file_id)
     return pipeline.stack.calls()
