@@ -42,6 +42,14 @@ def port_option(
     )
 
 
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."
+)
+
+wait_option = click.option(
+    "--wait/--no-wait", default=True, help="Wait for executions to end.  [default: wait]"
+)
+
 parameter_option = click.option(
     "--parameter",
     "parameters",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipectl.client.stack_choice import StackChoice, changing_stack_options
+from pipectl.options import json_option
 from pipectl.output import echo, echo_json
 from pipectl.times import SINCE, format_time
 from shared.keys import RAW_PREFIX
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 )
 @click.option("--skip-failed", is_flag=True, help="Leave out objects that failed.")
 @click.option("--dry-run", is_flag=True, help="List what would be run without sending anything.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@json_option
 @changing_stack_options
 def command(
     *,

@@ -14,6 +14,7 @@ from pipectl.commands.contract_import import import_document
 from pipectl.commands.contract_infer import infer
 from pipectl.commands.contract_test import try_out
 from pipectl.errors import PipectlError
+from pipectl.options import json_option
 from pipectl.output import echo, echo_json, echo_json_text
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -29,7 +30,7 @@ def command() -> None:
 
 @command.command(epilog="Example: pipectl contract check contracts/*.json")
 @click.argument("files", nargs=-1, required=True, type=_FILE)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@json_option
 def check(files: tuple[Path, ...], *, as_json: bool) -> None:
     """Check that FILES are valid contracts, and list every problem with its path.
 

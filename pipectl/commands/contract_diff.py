@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from pipectl.options import json_option
 from pipectl.output import echo, echo_json
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -14,7 +15,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.command(epilog="Example: pipectl contract diff old.json new.json")
 @click.argument("old", type=_FILE)
 @click.argument("new", type=_FILE)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@json_option
 def diff(*, old: Path, new: Path, as_json: bool) -> None:
     """Show what changes from the contract OLD to the contract NEW.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipectl.errors import PipectlError, UsageError
+from pipectl.options import json_option
 from pipectl.output import echo, echo_json
 from shared.text import exact_json
 
@@ -64,7 +65,7 @@ _WHAT_GOES_ON = (
     "  [default: found from their content]",
 )
 @click.option("--no-header", is_flag=True, help="The first row is data, not a header.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@json_option
 def infer(
     *,
     files: tuple[Path, ...],

@@ -9,6 +9,7 @@ import click
 from pipectl import tables
 from pipectl.client.stack_choice import StackChoice, stack_options
 from pipectl.errors import PipectlError
+from pipectl.options import json_option
 from pipectl.output import echo, echo_json
 
 
@@ -24,7 +25,7 @@ from pipectl.output import echo, echo_json
     show_default=True,
     help="Number of files, the latest first.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@json_option
 @stack_options
 def try_out(
     *, choice: StackChoice, contract: Path, dataset: str | None, last: int, as_json: bool

@@ -9,6 +9,7 @@ import click
 
 from pipectl.client.stack_choice import StackChoice, changing_stack_options
 from pipectl.errors import UsageError
+from pipectl.options import json_option, wait_option
 from pipectl.output import echo, echo_json, printable, shortened
 
 if TYPE_CHECKING:
@@ -36,10 +37,8 @@ _SHOWN_CHARACTERS = 40
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
 )
 @click.option("--dry-run", is_flag=True, help="Show what changes without uploading anything.")
-@click.option(
-    "--wait/--no-wait", default=True, help="Wait for the execution to end.  [default: wait]"
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@wait_option
+@json_option
 @changing_stack_options
 def command(
     *,

@@ -6,12 +6,13 @@ import click
 
 from pipectl import tables
 from pipectl.client.stack_choice import StackChoice, stack_options
+from pipectl.options import json_option
 from pipectl.output import echo, echo_json
 
 
 @click.command(epilog="Example: pipectl doctor --stack-name data-pipeline")
 @click.option("--offline", is_flag=True, help="Look at this machine only, not at AWS.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@json_option
 @stack_options
 def command(*, choice: StackChoice, offline: bool, as_json: bool) -> None:
     """Check Python, pipectl's extras, credentials and the stack, and say what is missing.

@@ -8,13 +8,14 @@ import click
 
 from pipectl.client.stack_choice import StackChoice, changing_stack_options
 from pipectl.errors import UsageError
+from pipectl.options import json_option
 from pipectl.output import echo, echo_json
 
 
 @click.command(epilog="Example: pipectl erase 5f0c2b7e9d1a4c3e8b6f7a9d0c1e2f3a --dry-run")
 @click.argument("file_id")
 @click.option("--dry-run", is_flag=True, help="List what would be erased without erasing it.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@json_option
 @changing_stack_options
 def command(*, choice: StackChoice, file_id: str, dry_run: bool, as_json: bool) -> None:
     """Erase a file for good, for example because a person asked for it.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipectl.options import parameter_option, template_option
+from pipectl.options import json_option, parameter_option, template_option
 from pipectl.output import echo, echo_json
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="JSON file with the prices of your region. Without it, no cost is shown.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@json_option
 @parameter_option
 @template_option
 def command(

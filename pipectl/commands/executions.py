@@ -10,6 +10,7 @@ import click
 
 from pipectl.client.stack_choice import StackChoice, stack_options
 from pipectl.errors import UsageError
+from pipectl.options import json_option
 from pipectl.output import echo, echo_json
 from pipectl.times import SINCE, format_duration, format_time
 
@@ -46,7 +47,7 @@ _STATUSES = ("running", "succeeded", "failed", "timed_out", "aborted")
     is_flag=True,
     help="Keep the list up to date until Ctrl-C. Without a terminal, print what changes.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@json_option
 @stack_options
 def command(
     *,

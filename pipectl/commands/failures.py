@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipectl.client.stack_choice import StackChoice, stack_options
+from pipectl.options import json_option
 from pipectl.output import echo, echo_json
 from pipectl.times import SINCE, format_age
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--since", type=SINCE, metavar="TIME", help="Only failures since then.")
 @click.option("--source", metavar="GLOB", help="Only files whose source key matches.")
 @click.option("--dataset", help="Only files of this dataset.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@json_option
 @stack_options
 def command(
     *,

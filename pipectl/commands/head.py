@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipectl import tables
-from pipectl.options import file_contract_option
+from pipectl.options import file_contract_option, json_option
 from pipectl.output import echo, echo_json, shortened
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _SHOWN_CHARACTERS = 40
     show_default=True,
     help="Number of records.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@json_option
 def command(*, file: Path, contract_path: Path | None, most: int, as_json: bool) -> None:
     """Show the first records of FILE: each cell, and what it becomes in the output.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipectl.client.stack_choice import StackChoice, changing_stack_options
+from pipectl.options import json_option, wait_option
 from pipectl.output import echo, echo_json
 from pipectl.times import SINCE, format_duration
 
@@ -46,10 +47,8 @@ if TYPE_CHECKING:
     help="With --all: number of files to rerun first. The others follow only if these succeed.",
 )
 @click.option("--dry-run", is_flag=True, help="Show the plan without starting anything.")
-@click.option(
-    "--wait/--no-wait", default=True, help="Wait for the executions to end.  [default: wait]"
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@wait_option
+@json_option
 @changing_stack_options
 def command(
     *,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipectl.errors import UsageError
-from pipectl.options import concurrency_option, parameter_option, template_option
+from pipectl.options import concurrency_option, json_option, parameter_option, template_option
 from pipectl.output import echo, echo_json
 from pipectl.signals import ending_signals
 
@@ -53,7 +53,7 @@ _OPENED = 5
     " there is processed until Ctrl-C.",
 )
 @click.option("--open", "open_reports", is_flag=True, help="Open the reports in a browser.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@json_option
 @click.option(
     "--split-size",
     type=click.IntRange(min=1),

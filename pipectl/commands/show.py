@@ -9,6 +9,7 @@ import click
 
 from pipectl.client.stack_choice import StackChoice, stack_options
 from pipectl.errors import PipectlError
+from pipectl.options import json_option
 from pipectl.output import echo, echo_json
 from pipectl.times import format_duration, format_time
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     epilog="Example: pipectl show 5f0c2b7e9d1a4c3e8b6f7a9d0c1e2f3a --html run.html --open"
 )
 @click.argument("target", metavar="EXECUTION|FILE_ID")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@json_option
 @click.option(
     "--html",
     metavar="FILE",

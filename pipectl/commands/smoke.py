@@ -8,6 +8,7 @@ import click
 
 from pipectl.client.stack_choice import StackChoice, changing_stack_options
 from pipectl.errors import PipectlError
+from pipectl.options import json_option
 from pipectl.output import echo, echo_json
 
 
@@ -21,7 +22,7 @@ from pipectl.output import echo, echo_json
     help="Time to wait for the file's outcome.",
 )
 @click.option("--keep", is_flag=True, help="Keep the file and its outputs.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@json_option
 @changing_stack_options
 def command(*, choice: StackChoice, timeout: float, keep: bool, as_json: bool) -> None:
     """Send a tiny file through the stack, check its outcome, and remove it.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -43,7 +43,7 @@ def work(job: TransformJob, channels: Channels, look_around: Callable[[], None])
     )
     tally = Tally(job.layout)
     waiting: list[tuple[int, Rendered]] = []
-    with _Outputs(job) as outputs, Path(job.path).open("rb", buffering=0) as file:
+    with _Outputs.opened(job) as outputs, Path(job.path).open("rb", buffering=0) as file:
         while True:
             token = channels.take_read(look_around)
             block = None if token.block == END else _read_block(file.fileno(), job, token)
@@ -170,18 +170,21 @@ def _chunks(descriptor: int, start: int, size: int) -> Iterator[bytes]:
 class _Outputs:
     """The output files, open for writing at any offset."""
 
-    def __init__(self, job: TransformJob) -> None:
-        self._names = (job.processed, job.rejected, job.corrections)
-        self._descriptors: list[int | None] = []
+    def __init__(self, descriptors: Sequence[int | None]) -> None:
+        self._descriptors = descriptors
 
-    def __enter__(self) -> _Outputs:
-        self._descriptors = [os.open(name, os.O_WRONLY) if name else None for name in self._names]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for descriptor in self._descriptors:
-            if descriptor is not None:
-                os.close(descriptor)
+    @classmethod
+    @contextmanager
+    def opened(cls, job: TransformJob) -> Iterator[_Outputs]:
+        """Open the job's output files until the end of the block."""
+        with ExitStack() as stack:
+            descriptors: list[int | None] = []
+            for name in (job.processed, job.rejected, job.corrections):
+                descriptor = os.open(name, os.O_WRONLY) if name else None
+                if descriptor is not None:
+                    stack.callback(os.close, descriptor)
+                descriptors.append(descriptor)
+            yield cls(descriptors)
 
     def write(self, rendered: Rendered, token: WriteToken) -> None:
         """Write a block's outputs at their offsets."""

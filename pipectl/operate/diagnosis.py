@@ -17,6 +17,8 @@ from pipectl.options import IS_INSTALLED, PROJECT
 if TYPE_CHECKING:
     from pipectl.client.stack_choice import Stack
 
+    _Look = Callable[[Stack], str]
+
 State = Literal["ok", "missing", "problem"]
 
 _LEAST_PYTHON = (3, 11)
@@ -90,22 +92,15 @@ def examine_stack(open_stack: Callable[[], Stack]) -> Iterator[Finding]:
         yield _reached(name, stack, look)
 
 
-def _bucket(stack: Stack, output: str) -> str:
-    name = stack.output(output)
-    stack.client("s3").head_bucket(Bucket=name)
-    return name
+def _described(output: str, service: str, operation: str, parameter: str) -> _Look:
+    """A check that a part exists, by the call that describes it; gives the part's name."""
 
+    def look(stack: Stack) -> str:
+        name = stack.output(output)
+        getattr(stack.client(service), operation)(**{parameter: name})
+        return name
 
-def _table(stack: Stack) -> str:
-    name = stack.output("MetadataTableName")
-    stack.client("dynamodb").describe_table(TableName=name)
-    return name
-
-
-def _machine(stack: Stack) -> str:
-    arn = stack.output("StateMachineArn")
-    stack.client("stepfunctions").describe_state_machine(stateMachineArn=arn)
-    return arn
+    return look
 
 
 def _dead_letters(stack: Stack) -> str:
@@ -117,16 +112,18 @@ def _dead_letters(stack: Stack) -> str:
     return "empty" if not count else f"about {count} messages; see `pipectl failures`"
 
 
-_PARTS: dict[str, Callable[[Stack], str]] = {
-    "input bucket": lambda stack: _bucket(stack, "InputBucketName"),
-    "output bucket": lambda stack: _bucket(stack, "OutputBucketName"),
-    "metadata table": _table,
-    "state machine": _machine,
+_PARTS: dict[str, _Look] = {
+    "input bucket": _described("InputBucketName", "s3", "head_bucket", "Bucket"),
+    "output bucket": _described("OutputBucketName", "s3", "head_bucket", "Bucket"),
+    "metadata table": _described("MetadataTableName", "dynamodb", "describe_table", "TableName"),
+    "state machine": _described(
+        "StateMachineArn", "stepfunctions", "describe_state_machine", "stateMachineArn"
+    ),
     "dead-letter queue": _dead_letters,
 }
 
 
-def _reached(name: str, stack: Stack, look: Callable[[Stack], str]) -> Finding:
+def _reached(name: str, stack: Stack, look: _Look) -> Finding:
     from pipectl.client.aws_errors import explained
 
     try:

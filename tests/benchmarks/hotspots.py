@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from tests.benchmarks.runs import whole_engine
 from tests.benchmarks.tables import replace_measured
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType
 
 _INTERVAL = 0.001
@@ -39,33 +41,31 @@ def main() -> None:
         folder = Path(name)
         orders = generate(folder, options.size_mb)
         whole_engine.run(orders.path, orders.contract_path, folder)
-        sampler = Sampler()
-        with sampler:
+        with sampled() as found:
             whole_engine.run(orders.path, orders.contract_path, folder)
-    table = "\n".join(_table(sampler.found))
+    table = "\n".join(_table(found))
     print(table)
     if options.write:
         replace_measured(options.write, "hotspots", table)
 
 
-class Sampler:
-    """Counts in which function of the engine the thread that entered it was found."""
+@contextmanager
+def sampled() -> Iterator[Counter[tuple[str, str]]]:
+    """Sample the present thread inside the block; counts the functions in which it was found."""
+    found: Counter[tuple[str, str]] = Counter()
+    ended = threading.Event()
 
-    def __init__(self) -> None:
-        self.found: Counter[tuple[str, str]] = Counter()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, args=[threading.get_ident()])
+    def watch(watched: int) -> None:
+        while not ended.wait(_INTERVAL):
+            found[_place(sys._current_frames().get(watched))] += 1
 
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _watch(self, watched: int) -> None:
-        while not self._ended.wait(_INTERVAL):
-            self.found[_place(sys._current_frames().get(watched))] += 1
+    thread = threading.Thread(target=watch, args=[threading.get_ident()])
+    thread.start()
+    try:
+        yield found
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _place(frame: FrameType | None) -> tuple[str, str]:

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 from unittest.mock import patch
 from urllib.parse import parse_qs
 
 from pipectl.embedded.gateway import Gateway
 from pipectl.embedded.lambda_service import INVOKE_PATH, LambdaService
-
-if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
 
 _SERVICES = {
     "AWSEvents": "events",
@@ -34,9 +30,10 @@ class CallRecorder:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.seconds: defaultdict[str, float] = defaultdict(float)
-        self._open = ExitStack()
 
-    def __enter__(self) -> Self:
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Record the requests and invocations until the end of the block."""
         call, invoke = Gateway.__call__, LambdaService.invoke
 
         def recorded_call(
@@ -56,17 +53,11 @@ class CallRecorder:
                 name = name.rpartition(":")[2]
                 self._add(f"lambda:{name}", time.perf_counter() - started)
 
-        self._open.enter_context(patch.object(Gateway, "__call__", recorded_call))
-        self._open.enter_context(patch.object(LambdaService, "invoke", recorded_invoke))
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._open.close()
+        with (
+            patch.object(Gateway, "__call__", recorded_call),
+            patch.object(LambdaService, "invoke", recorded_invoke),
+        ):
+            yield
 
     def clear(self) -> None:
         """Forget what was recorded so far."""

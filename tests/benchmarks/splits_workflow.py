@@ -80,7 +80,10 @@ def _engine_alone(name: str, module: str, source: Path) -> SplitsRow:
 def _workflow(source: Path, splits: int) -> SplitsRow:
     split_size = -(-source.stat().st_size // splits)
     recorder = CallRecorder()
-    with recorder, EmbeddedStack(parameters={"SplitSizeBytes": str(split_size)}) as stack:
+    with (
+        recorder.recording(),
+        EmbeddedStack(parameters={"SplitSizeBytes": str(split_size)}) as stack,
+    ):
         bucket = stack.deployment.outputs["InputBucketName"]
         s3 = stack.deployment.client("s3")
         contract = source.with_name("orders.contract.json").read_bytes()

@@ -34,7 +34,7 @@ def main() -> None:
     counted: dict[str, Any] = {}
     recorder = CallRecorder()
     parameters = {"SplitSizeBytes": str(SPLIT_SIZE)}
-    with recorder, EmbeddedStack(parameters=parameters, time_factor=0) as stack:
+    with recorder.recording(), EmbeddedStack(parameters=parameters, time_factor=0) as stack:
         # With the first file S3's test event reaches the starter.
         _run(stack, recorder, "first", FILES["small"])
         for name, body in FILES.items():

@@ -206,30 +206,19 @@ def test_a_topic_that_refuses_the_message_is_not_marked(
     assert item["notified"][FILE_ID].keys() == {"notification_id", "processed_at", "event_id"}
 
 
+@pytest.mark.usefixtures("logs")
+@pytest.mark.parametrize("outcome", ["succeeded", "failed"])
 @pytest.mark.parametrize("failing", ["Publish", "PutEvents"])
 def test_a_repeat_sends_only_to_the_channel_that_failed(
-    topic: Subscriber, bus: Events, logs: Logs, fault: Fault, failing: str
+    topic: Subscriber, bus: Events, fault: Fault, failing: str, outcome: str
 ) -> None:
+    document = failed_document() if outcome == "failed" else documents.recorded()
     fault(failing, client_error("InternalServerError", failing, status=500))
     with pytest.raises(TransientError):
-        notify(documents.recorded(), "succeeded")
+        notify(document, outcome)
     counts = (len(topic.messages()), len(bus.events()))
     assert counts == ((0, 1) if failing == "Publish" else (1, 0))
-    notify(documents.recorded(), "succeeded")
-    counts = (len(topic.messages()), len(bus.events()))
-    assert counts == ((1, 0) if failing == "Publish" else (0, 1))
-
-
-@pytest.mark.parametrize("failing", ["Publish", "PutEvents"])
-def test_a_repeat_for_a_failure_sends_only_to_the_channel_that_failed(
-    topic: Subscriber, bus: Events, logs: Logs, fault: Fault, failing: str
-) -> None:
-    fault(failing, client_error("InternalServerError", failing, status=500))
-    with pytest.raises(TransientError):
-        notify(failed_document(), "failed")
-    counts = (len(topic.messages()), len(bus.events()))
-    assert counts == ((0, 1) if failing == "Publish" else (1, 0))
-    result = notify(failed_document(), "failed")
+    result = notify(document, outcome)
     counts = (len(topic.messages()), len(bus.events()))
     assert counts == ((1, 0) if failing == "Publish" else (0, 1))
     assert result.keys() == {"notification_id", "message_id", "event_id"}

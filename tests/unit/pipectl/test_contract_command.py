@@ -6,14 +6,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from click.testing import CliRunner, Result
-from moto import mock_aws
 
-from pipectl.client.deployment import Deployment
 from pipectl.client.stack_choice import Stack, StackChoice
 from pipectl.commands.contract import command
+from tests.unit.mocked_stack import mocked_deployment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -215,16 +213,9 @@ def test_an_error_of_infer_names_options_that_help(tmp_path: Path, content: str)
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Client]:
     """The input bucket of a stack that the commands find."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        session = boto3.Session(region_name="us-east-1")
-        deployment = Deployment(session, "stack")
-        deployment.__dict__["outputs"] = {"InputBucketName": BUCKET}
+    with mocked_deployment(BUCKET, InputBucketName=BUCKET) as deployment:
         monkeypatch.setattr(StackChoice, "open", lambda _: Stack(deployment))
-        s3 = deployment.client("s3")
-        s3.create_bucket(Bucket=BUCKET)
-        yield s3
+        yield deployment.client("s3")
 
 
 def stored(s3: Any, key: str) -> bytes:

@@ -7,15 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from click.testing import CliRunner
-from moto import mock_aws
 
-from pipectl.client.deployment import Deployment
 from pipectl.client.metadata_items import MetadataItems
 from pipectl.client.stack_choice import Stack, StackChoice
 from pipectl.commands.contract import command
+from tests.unit.mocked_stack import mocked_deployment
 
 BUCKET = "input"
 CONTRACT = {"name": "orders", "schema": {"fields": [{"name": "id", "type": "integer"}]}}
@@ -24,19 +22,10 @@ CONTRACT = {"name": "orders", "schema": {"fields": [{"name": "id", "type": "inte
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The input bucket of a stack that the command finds."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        session = boto3.Session(region_name="us-east-1")
-        deployment = Deployment(session, "stack")
-        deployment.__dict__["outputs"] = {
-            "InputBucketName": BUCKET,
-            "MetadataTableName": "metadata",
-        }
+    outputs = {"InputBucketName": BUCKET, "MetadataTableName": "metadata"}
+    with mocked_deployment(BUCKET, **outputs) as deployment:
         monkeypatch.setattr(StackChoice, "open", lambda _: Stack(deployment))
-        s3 = deployment.client("s3")
-        s3.create_bucket(Bucket=BUCKET)
-        yield s3
+        yield deployment.client("s3")
 
 
 def upload(s3: Any, key: str, content: bytes) -> str:

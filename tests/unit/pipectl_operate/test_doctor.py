@@ -7,16 +7,14 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import NoCredentialsError
 from click.testing import CliRunner
-from moto import mock_aws
 
-from pipectl.client.deployment import Deployment
 from pipectl.client.stack_choice import Stack, StackChoice
 from pipectl.commands.doctor import command
 from pipectl.operate import diagnosis
+from tests.unit.mocked_stack import mocked_deployment
 
 EXTRAS = {"engine": ("polars",), "other": ("no_such_module_of_anyone",)}
 
@@ -39,15 +37,9 @@ def test_an_old_python_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+def stack() -> Iterator[Stack]:
     """A stack of which all parts but the queue exist."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        session = boto3.Session(region_name="us-east-1")
-        deployment = Deployment(session, "stack")
-        for bucket in ("input", "output"):
-            deployment.client("s3").create_bucket(Bucket=bucket)
+    with mocked_deployment("input", "output") as deployment:
         deployment.client("dynamodb").create_table(
             TableName="metadata",
             AttributeDefinitions=[{"AttributeName": "file_id", "AttributeType": "S"}],

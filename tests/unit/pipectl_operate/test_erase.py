@@ -7,18 +7,16 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-import boto3
 import pytest
 from click.testing import CliRunner, Result
-from moto import mock_aws
 
-from pipectl.client.deployment import Deployment
 from pipectl.client.stack_choice import Stack, StackChoice
 from pipectl.commands.erase import command
 from pipectl.operate import erase_file
 from pipectl.operate.backfill_objects import sources_of
 from shared.executions import attempt_name
 from shared.job import Source
+from tests.unit.mocked_stack import mocked_deployment
 
 BUCKETS = ("input", "output")
 KEY = "raw/people/march.csv"
@@ -34,10 +32,7 @@ NEIGHBOURS = [
 
 @pytest.fixture
 def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        deployment = Deployment(boto3.Session(region_name="us-east-1"), "stack")
+    with mocked_deployment(*BUCKETS) as deployment:
         queue = deployment.client("sqs").create_queue(QueueName="dead")["QueueUrl"]
         machine = deployment.client("stepfunctions").create_state_machine(
             name="pipeline",
@@ -52,8 +47,6 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
             "StateMachineArn": machine["stateMachineArn"],
         }
         s3 = deployment.client("s3")
-        for bucket in BUCKETS:
-            s3.create_bucket(Bucket=bucket)
         s3.put_bucket_versioning(Bucket="input", VersioningConfiguration={"Status": "Enabled"})
         deployment.client("dynamodb").create_table(
             TableName="metadata",

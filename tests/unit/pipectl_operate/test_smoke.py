@@ -6,35 +6,29 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import boto3
 import pytest
 from click.testing import CliRunner
-from moto import mock_aws
 
-from pipectl.client.deployment import Deployment
 from pipectl.client.metadata_items import MetadataItems
 from pipectl.client.stack_choice import Stack, StackChoice
 from pipectl.commands.smoke import command
 from pipectl.errors import PipectlError
 from pipectl.operate import smoke_test
+from tests.unit.mocked_stack import mocked_deployment
 
 BUCKETS = ("input", "output")
 
 
 @pytest.fixture
 def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        deployment = Deployment(boto3.Session(region_name="us-east-1"), "stack")
-        deployment.__dict__["outputs"] = {
-            "InputBucketName": "input",
-            "OutputBucketName": "output",
-            "MetadataTableName": "metadata",
-        }
+    outputs = {
+        "InputBucketName": "input",
+        "OutputBucketName": "output",
+        "MetadataTableName": "metadata",
+    }
+    with mocked_deployment(*BUCKETS, **outputs) as deployment:
         s3 = deployment.client("s3")
         for bucket in BUCKETS:
-            s3.create_bucket(Bucket=bucket)
             s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         deployment.client("dynamodb").create_table(
             TableName="metadata",
