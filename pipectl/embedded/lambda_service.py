@@ -19,17 +19,18 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
+from pipectl.embedded import limits
 from pipectl.embedded.concurrency import Concurrency, ThrottledError
+from pipectl.embedded.function_limits import problems_of
 from pipectl.embedded.injected_faults import HOLD, REFUSALS, InjectedFaults
+from pipectl.embedded.limits import Limit
 from pipectl.embedded.metrics import Recorder
 from pipectl.embedded.pending import PendingInvocations
 from pipectl.embedded.workers import Function, InvocationResult, Workers, WorkersClosedError
+from pipectl.errors import UsageError
 from shared.job import iso
 
 INVOKE_PATH = "/2015-03-31/functions/"
-
-# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
 
 # After these seconds, Lambda repeats an asynchronous invocation whose function failed.
 # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
@@ -110,11 +111,19 @@ class LambdaService:
     def add(self, function: Function) -> None:
         """Add a function, which can be invoked by its name or ARN.
 
-        Raises `UsageError` if it reserves more concurrent executions than the account can spare.
+        Raises `UsageError` if Lambda would refuse its settings, or if it reserves more concurrent
+        executions than the account can spare.
         """
+        for problem in problems_of(function):
+            raise UsageError(f"Lambda refuses the function {function.name}: {problem}.")
         self._functions[function.name] = function
         if function.reserved is not None:
             self._concurrency.reserve(function.name, function.reserved)
+
+    def change(self, name_or_arn: str, change: Callable[[Function], Function]) -> None:
+        """Change a function's settings; the next invocations run in new workers."""
+        function = self._find(name_or_arn)
+        self._functions[function.name] = change(function)
 
     def on_failure(self, name: str, send: Callable[[str], object]) -> None:
         """Call `send` with the record of each asynchronous invocation that finally fails."""
@@ -150,13 +159,7 @@ class LambdaService:
         return outcome, request_id
 
     def _invoke(self, function: Function, payload: bytes) -> tuple[InvocationResult, str]:
-        if len(payload) > MAX_PAYLOAD_BYTES:
-            raise ServiceError(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                "RequestTooLargeException",
-                f"Request must be smaller than {MAX_PAYLOAD_BYTES} bytes for the InvokeFunction"
-                " operation",
-            )
+        _check_payload(payload, limits.INVOCATION)
         request_id = str(uuid.uuid4())
         injected = self._faults.for_invocation(function.name)
         if injected is not None and injected.refusal is not None:
@@ -175,16 +178,18 @@ class LambdaService:
             raise ServiceError(
                 HTTPStatus.SERVICE_UNAVAILABLE, "ServiceException", "The service is closing."
             ) from None
-        if len(outcome.payload) > MAX_PAYLOAD_BYTES:
+        if not limits.RESULT.allows(len(outcome.payload)):
             outcome = _too_large(len(outcome.payload))
         return outcome, request_id
 
     def invoke_later(self, name_or_arn: str, payload: bytes) -> None:
         """Invoke asynchronously, as events do.
 
-        A failed invocation is repeated twice; a throttled one is retried for hours.
+        A failed invocation is repeated twice; a throttled one is retried for hours. Raises
+        `ServiceError` if Lambda itself would refuse.
         """
         self._find(name_or_arn)
+        _check_payload(payload, limits.ASYNCHRONOUS_INVOCATION)
         name = self.pending.add(name_or_arn, payload)
         thread = threading.Thread(
             target=self._invoke_pending, args=(name, name_or_arn, payload), daemon=True
@@ -299,11 +304,20 @@ def _record(
     return record
 
 
+def _check_payload(payload: bytes, limit: Limit) -> None:
+    if not limit.allows(len(payload)):
+        raise ServiceError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            limit.refusal,
+            f"Request must be smaller than {limit.most} bytes for the InvokeFunction operation",
+        )
+
+
 def _too_large(size: int) -> InvocationResult:
     message = f"Response payload size ({size} bytes) exceeded maximum allowed payload size"
     document = {
-        "errorMessage": f"{message} ({MAX_PAYLOAD_BYTES} bytes).",
-        "errorType": "Function.ResponseSizeTooLarge",
+        "errorMessage": f"{message} ({limits.RESULT.most} bytes).",
+        "errorType": limits.RESULT.refusal,
     }
     return InvocationResult(json.dumps(document).encode(), failed=True)
 

@@ -172,6 +172,7 @@ class EmbeddedStack:
     def _serve(self, translation: Translation, folder: DataFolder | None) -> None:
         from pipectl.embedded.concurrency import Concurrency
         from pipectl.embedded.direct import DirectCalls
+        from pipectl.embedded.function_settings import FunctionSettings
         from pipectl.embedded.gateway import Gateway
         from pipectl.embedded.lambda_service import LambdaService
         from pipectl.embedded.moto_patches import (
@@ -195,7 +196,8 @@ class EmbeddedStack:
         concurrency = Concurrency(self._concurrency)
         self._lambda = LambdaService(pool, self._clock.sleep, self.faults, concurrency)
         gate = Gate()
-        gateway = Gateway(server.moto, self._lambda, self.faults, gate)
+        functions = FunctionSettings(server.moto, self._lambda)
+        gateway = Gateway(functions, self._lambda, self.faults, gate)
         for extension in (start_execution, redrive, message_move, update_table):
             extension.extend(gateway)
         self._add_controls(gateway)

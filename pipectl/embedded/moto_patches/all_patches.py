@@ -14,6 +14,7 @@ from pipectl.embedded.moto_patches import (  # noqa: F401
     events,
     log_groups,
     map_runs,
+    sizes,
     version_ids,
 )
 from pipectl.embedded.moto_patches.table import (

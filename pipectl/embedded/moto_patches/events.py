@@ -134,7 +134,9 @@ def _publish_to_lambda(original: Callable[..., None], settings: PatchSettings) -
             by_protocol = json.loads(message)
             message = by_protocol.get("lambda", by_protocol["default"])
         event = _sns_event(subscription, message, message_id, more.get("subject"), attributes)
-        settings.invoke(subscription.endpoint, json.dumps(event).encode())
+        # A function that doesn't exist, or an event that is too large: SNS drops the message too.
+        with suppress(ServiceError):
+            settings.invoke(subscription.endpoint, json.dumps(event).encode())
 
     return publish
 

@@ -8,6 +8,8 @@ moto's own engine differs in these points:
 - The manifest names no result files.
 - The ResultWriter's parameters are read from the children's results, not from the state's input.
 - It goes from item to item by recursion, so a long list exhausts the stack.
+- All children of a Map have one history together, which would soon be full.
+- It reads any number of items.
 
 https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
 """
@@ -41,11 +43,13 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.item
     DistributedItemProcessorWorker,
 )
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.state_map import StateMap
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramError, ProgramStopped
 from moto.stepfunctions.parser.asl.eval.states import ItemData, MapData
 from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
+from pipectl.embedded import limits
 from pipectl.embedded.moto_patches.table import PatchSettings, replaces
 from shared.executions import execution_arn
 from shared.job import iso
@@ -68,6 +72,8 @@ def _read_items(original: Any, _settings: PatchSettings) -> Any:
     def read_items(reader: Any, env: Any) -> None:
         with _failing_as(env, "StatesItemReaderFailed"):
             original(reader, env)
+        if not limits.MAP_ITEMS.allows(len(env.stack[-1])):
+            env.stack[-1] = env.stack[-1][: limits.MAP_ITEMS.most]
 
     return read_items
 
@@ -194,6 +200,7 @@ def _run_child(worker: Any, env: Any, job: Any) -> None:
     env.states.context_object.context_object_data["Map"] = MapData(
         Item=ItemData(Index=job.job_index, Value=job.job_input)
     )
+    env.event_manager = EventManager()
     env.states.reset(job.job_input)
     env.stack.append(env.states.get_input())
     child = _begin(run, job)

@@ -3,7 +3,7 @@
 The same execution continues, with its ARN and history, at the state in which it ended. From there
 the workflow's definition is run again, with the document that the state was entered with and a
 higher `RedriveCount` in the context object. AWS's preconditions are checked, except for the age of
-the execution and the number of its events.
+the execution.
 https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
 """
 
@@ -21,6 +21,7 @@ from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguagePa
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
+from pipectl.embedded import limits
 from pipectl.embedded.lambda_service import Answer
 from pipectl.embedded.moto_patches import events
 from pipectl.embedded.template import ACCOUNT, REGION
@@ -52,10 +53,18 @@ def _redrive(request: dict[str, Any]) -> Answer:
         if execution.status not in _REDRIVABLE:
             text = f"Execution '{{}}' is {execution.status} and can't be redriven"
             return _refusal("ExecutionNotRedrivable", text, request)
+        # `ExecutionRedriven` will be one more.
+        if not limits.REDRIVEN_HISTORY.allows(_events(execution) + 1):
+            text = "Execution '{}' has too many history events and can't be redriven"
+            return _refusal(limits.REDRIVEN_HISTORY.refusal, text, request)
         now = datetime.now(UTC)
         _continue(execution, now)
     body = json.dumps({"redriveDate": now.timestamp()})
     return Answer(HTTPStatus.OK, body.encode())
+
+
+def _events(execution: Any) -> int:
+    return len(execution.exec_worker.env.event_manager.get_event_history())
 
 
 def _describe_machine(request: dict[str, Any]) -> Answer:

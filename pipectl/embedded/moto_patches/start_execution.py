@@ -11,15 +11,14 @@ import uuid
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from pipectl.embedded import limits
 from pipectl.embedded.lambda_service import Answer
 
 if TYPE_CHECKING:
     from pipectl.embedded.gateway import Gateway
 
 # No white space, brackets, wildcards, special or control characters.
-_NAME = re.compile(
-    r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]{1,80}"
-)
+_NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]+")
 
 
 def extend(gateway: Gateway) -> None:
@@ -34,8 +33,15 @@ def prepare(request: dict[str, Any]) -> dict[str, Any] | Answer:
         if not isinstance(given.get(parameter, ""), str):
             return _refusal("SerializationException", f"{parameter} must be a string")
     name = given.setdefault("name", str(uuid.uuid4()))
-    if not _NAME.fullmatch(name):
-        return _refusal("InvalidName", f"Invalid Name: '{name}'")
+    if not limits.EXECUTION_NAME.allows(len(name)) or not _NAME.fullmatch(name):
+        return _refusal(limits.EXECUTION_NAME.refusal, f"Invalid Name: '{name}'")
+    if not limits.EXECUTION_INPUT.allows(limits.text_bytes(given.get("input", ""))):
+        return _refusal(
+            limits.EXECUTION_INPUT.refusal,
+            "1 validation error detected: Value at 'input' failed to satisfy constraint: Member"
+            f" must have size less than or equal to {limits.EXECUTION_INPUT.most} bytes in UTF-8"
+            " encoding",
+        )
     return given
 
 

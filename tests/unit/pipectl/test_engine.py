@@ -11,17 +11,23 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from moto.stepfunctions.parser.api import HistoryEventType
 from moto.stepfunctions.parser.asl.component import eval_component
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.common.retry.max_attempts_decl import MaxAttemptsDecl
 from moto.stepfunctions.parser.asl.eval.environment import Environment
-from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryContext
+from moto.stepfunctions.parser.asl.eval.event.event_manager import (
+    EventHistoryContext,
+    EventManager,
+)
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramError, ProgramStopped
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 
 from pipectl.embedded.clock import StackClock
+from pipectl.embedded.limits import HISTORY
 from pipectl.embedded.moto_patches.all_patches import applied
+from pipectl.embedded.moto_patches.sizes import HistoryFullError
 from pipectl.embedded.moto_patches.table import PatchSettings
 
 SETTINGS = PatchSettings(
@@ -113,3 +119,19 @@ def test_an_error_fails_a_running_execution() -> None:
     with applied(SETTINGS):
         environment.set_error(ERROR)
     assert isinstance(environment.program_state(), ProgramError)
+
+
+def test_a_full_history_takes_the_end_of_its_execution_only() -> None:
+    manager, context = EventManager(), EventHistoryContext.of_program_start()
+    event: Any = {}
+    manager._history_event_list.extend([event] * (HISTORY.most - 2))
+    with applied(SETTINGS):
+        manager.add_event(context, HistoryEventType.PassStateEntered)
+        with pytest.raises(HistoryFullError) as full:
+            manager.add_event(context, HistoryEventType.PassStateExited)
+        manager.add_event(context, HistoryEventType.ExecutionFailed)
+    assert len(manager.get_event_history()) == HISTORY.most
+    assert full.value.get_execution_failed_event_details() == {
+        "error": "States.Runtime",
+        "cause": "The execution reached the maximum number of history events (25000).",
+    }
