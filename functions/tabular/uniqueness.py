@@ -14,8 +14,11 @@ new: one of its slots is not set, so no run is searched.
 
 from __future__ import annotations
 
+import errno
 import mmap
+import os
 import secrets
+import sys
 import tempfile
 from array import array
 from bisect import bisect_left
@@ -310,10 +313,7 @@ class _Run:
     def __init__(self, pieces: Iterable[pl.DataFrame], size: int) -> None:
         """`pieces` have `size` entries in total, `hash` and `word`, sorted by hash."""
         self.size = size
-        with tempfile.TemporaryFile(prefix="unique-keys-") as file:
-            file.truncate(size * _ENTRY_WORDS * _WORD_BYTES)
-            mapped = mmap.mmap(file.fileno(), 0)
-        self._words = memoryview(mapped).cast("Q")
+        self._words = memoryview(_mapped(size * _ENTRY_WORDS * _WORD_BYTES)).cast("Q")
         start = 0
         for piece in pieces:
             end = start + piece.height
@@ -345,6 +345,29 @@ class _Run:
                 for name, (a, b) in ranges.items()
             }
         )
+
+
+def _mapped(length: int) -> mmap.mmap:
+    """A temporary file of this length in memory. Raises `FileTooLarge` if the disk is full.
+
+    Its space is reserved: a write to a mapped file for which there is none would end the process.
+    """
+    try:
+        with tempfile.TemporaryFile(prefix="unique-keys-") as file:
+            if sys.platform == "darwin":  # it has no such call
+                file.truncate(length)
+            else:
+                os.posix_fallocate(file.fileno(), 0, length)
+            return mmap.mmap(file.fileno(), 0)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise FileTooLarge(
+            "The keys of the contract's unique fields need more disk space than there is: "
+            f"{length:,} bytes more in the folder for temporary files. Upload the data in smaller "
+            "files, or give the Transform function more ephemeral storage.",
+            bytes=length,
+        ) from None
 
 
 def _merged(runs: Sequence[_Run]) -> Iterator[pl.DataFrame]:

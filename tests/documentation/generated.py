@@ -24,6 +24,7 @@ from click.testing import CliRunner
 import shared.errors
 import tabular.errors
 from pipectl.cli import pipectl
+from pipectl.embedded.limits import LIMITS, Limit
 from pipectl.scale.deployed import read_deployed
 from shared.remedies import REMEDIES, remedy_of
 from shared.steps import CHAIN
@@ -252,11 +253,28 @@ def _alarms() -> Table:
     return ("alarm", "when"), ((f"[{anchor}](#{anchor})", _text(when)) for when, _, anchor in parts)
 
 
+def _limits() -> Table:
+    def amount(limit: Limit) -> str:
+        least = f"{limit.least:,} to " if limit.least > 1 else ""
+        return f"{least}{limit.most:,} {limit.unit}"
+
+    return ("service", "what", "limit", "beyond it"), (
+        (
+            limit.service,
+            f"[{limit.what}]({limit.source})",
+            amount(limit),
+            f"`{limit.refusal}`" if " " not in limit.refusal else limit.refusal,
+        )
+        for limit in LIMITS
+    )
+
+
 TABLES: dict[str, Callable[[], Table]] = {
     "alarms": _alarms,
     "errors": _errors,
     "file-names": _file_names,
     "ignored-names": _ignored_names,
+    "limits": _limits,
     "refused-names": _refused_names,
     "outcome": _outcome,
     "outputs": _outputs,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 
 from pipectl.embedded.process import StackProcess
+from pipectl.options import PROJECT
 from tests.integration.embedded.conftest import Invoke
 
 # The Actor has 300 MB of memory and the default 512 MB of storage.
@@ -127,3 +130,32 @@ def test_nothing_else_on_the_disk_can_be_changed(
     assert payload["errorMessage"].startswith("[Errno 30] Read-only file system")
     assert sorted(tmp_path.rglob("*")) == before
     assert (tmp_path / "file").read_text(encoding="utf-8") == "text"
+
+
+def transformed(megabytes: int, disk: int) -> str:
+    """What `full_disk.py` says of a file of unique numbers."""
+    command = [sys.executable, "-m", "tests.integration.embedded.full_disk"]
+    answer = subprocess.run(
+        [*command, str(megabytes), str(disk)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=PROJECT,
+        env={**os.environ, "PYTHONPATH": str(PROJECT / "functions")},
+    )
+    assert answer.returncode == 0, answer.stderr[-2000:]
+    return answer.stdout
+
+
+FULL = re.compile(r"FileTooLarge: The keys of the contract's unique fields need more disk space .*")
+
+
+@needs_proc
+def test_unique_values_that_do_not_fit_on_the_disk_fail_the_file() -> None:
+    assert FULL.match(transformed(4, disk=4))
+
+
+@needs_proc
+@pytest.mark.long
+def test_a_gigabyte_of_unique_values_does_not_fit_on_the_smallest_disk() -> None:
+    assert FULL.match(transformed(1024, disk=512))

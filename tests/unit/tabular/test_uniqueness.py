@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import tempfile
+from typing import Any, NoReturn
+
 import pytest
 
+from tabular.errors import FileTooLarge
 from tests.unit.tabular.engine import contract_of, run
 
 INTEGER = {"name": "id", "type": "integer"}
@@ -72,3 +78,15 @@ def test_more_keys_than_fit_into_one_table_are_all_remembered() -> None:
     assert result.part.processed_count == 60_000
     assert result.part.error_count == 60_000
     assert result.rejects[-1]["row"] == 120_000
+
+
+def test_keys_for_which_the_disk_has_no_space_fail_the_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*_arguments: Any, **_options: Any) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    contract = contract_of({**INTEGER, "constraints": {"unique": True}})
+    with pytest.raises(FileTooLarge, match="16 bytes more in the folder for temporary files"):
+        run(b"id\n1\n", contract)
