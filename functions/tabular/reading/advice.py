@@ -39,10 +39,10 @@ _CHECKED_RECORDS = 20
 
 
 class Remedy(NamedTuple):
-    """A reading that makes the file right. `sure`: its header is certainly not part of a record."""
+    """A reading that makes the file right. `certain`: its header can't be part of a record."""
 
     reading: Reading
-    sure: bool
+    certain: bool
     is_first_row: bool
 
 
@@ -57,9 +57,9 @@ def find_remedy(sample: Sample, delimiters: Sequence[str] = CANDIDATES) -> Remed
         reading = Reading.of(sample, replace(dialect, header_rows=(rows[index][0],)))
         if not reading.is_right:
             continue
-        sure = index == 0 or is_header(reading.labels or [], reading.sound)
+        certain = index == 0 or is_header(reading.labels or [], reading.sound)
         quoting = rank // len(delimiters)
-        found.append(((-index, -quoting, reading.width), Remedy(reading, sure, index == 0)))
+        found.append(((-index, -quoting, reading.width), Remedy(reading, certain, index == 0)))
     return max(found, key=lambda candidate: candidate[0])[1] if found else None
 
 

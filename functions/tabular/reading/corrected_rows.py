@@ -285,7 +285,7 @@ def _records(
 
 
 def _rows_of(found: tuple[Records, Layout], columns: _Columns, problems: _Problems) -> pl.DataFrame:
-    """The usable rows of a block, with the columns of `_Upload.rows`."""
+    """The usable rows of a block, with the columns of `_UploadedRows.rows`."""
     records, layout = found
     parsed = records.parsed
     lines = records.lines.cast(pl.UInt64) + records.block.first_line

@@ -126,7 +126,7 @@ def _check_remedy(sample: Sample, usable: Sequence[Reading], *, fits: bool) -> N
     certain header counts; otherwise the header's own fault is reported.
     """
     remedy = find_remedy(sample)
-    if remedy is None or (fits and not remedy.sure):
+    if remedy is None or (fits and not remedy.certain):
         return
     reading = remedy.reading
     text = dialect_text(reading.dialect)
@@ -139,7 +139,7 @@ def _check_remedy(sample: Sample, usable: Sequence[Reading], *, fits: bool) -> N
             f"file has {width} columns: {text}.",
             advice=reading.dialect,
         )
-    if remedy.sure:
+    if remedy.certain:
         raise UnreadableFile(
             f"The header seems to be row {row}, which has {width} columns like the rows after it, "
             f"with {_word(reading)} as delimiter; the rows above it look like a title. Say in the "

@@ -91,7 +91,7 @@ def _is_text(character: str) -> bool:
     return character.isprintable() or character.isspace() or character == "\x1a"
 
 
-def is_surely_utf8(text: bytes, encoding: Encoding) -> bool:
+def is_certainly_utf8(text: bytes, encoding: Encoding) -> bool:
     """Whether whole lines in an encoding of bytes are UTF-8 with characters beyond ASCII.
 
     In single-byte encodings such sequences do not occur in words: one is enough.

@@ -131,7 +131,7 @@ class Grammar:
         return self.quote is not None or self.escape is not None
 
     def record_end(self, text: bytes, start: int, *, complete: bool) -> int:
-        """The end of the record that begins at `start`, after its line end; or an Outcome.
+        """The end of the record that begins at `start`, after its line end; or a NoRecordEnd.
 
         `complete` says that the file ends where `text` does. INCOMPLETE is returned only if it does
         not, and never for more than MAX_RECORD_BYTES of text.

@@ -26,7 +26,7 @@ from tabular.model import Contract, Dialect
 from tabular.reading.advice import contract_advice
 from tabular.reading.content_head import read_content_head
 from tabular.reading.detection import detect_dialect
-from tabular.reading.encoding_advice import is_surely_utf8, suggest_encoding, wide_encoding
+from tabular.reading.encoding_advice import is_certainly_utf8, suggest_encoding, wide_encoding
 from tabular.reading.end_mark import strip_end_marks
 from tabular.reading.grammar import Grammar
 from tabular.reading.head import NO_CONTENT, HeadReader
@@ -314,7 +314,7 @@ def _find_encoding(content: bytes, contract: Contract | None) -> tuple[Encoding,
 
 def _check_not_utf8(text: bytes, encoding: Encoding) -> None:
     """Raise UnsupportedEncoding if the contract's encoding would misread text that is UTF-8."""
-    if encoding.unit == 1 and encoding.name != "utf-8" and is_surely_utf8(text, encoding):
+    if encoding.unit == 1 and encoding.name != "utf-8" and is_certainly_utf8(text, encoding):
         raise UnsupportedEncoding(
             f"The file is UTF-8, and the contract says {encoding.name}: every character beyond "
             'ASCII would become two or three others. Put "encoding": "utf-8" into the '

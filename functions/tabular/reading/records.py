@@ -142,13 +142,13 @@ class Records:
         # The delimiter itself may be quoted or escaped, and the last cell a pair of quotes.
         cut = self._layout.grammar_utf8
         quote = self._layout.dialect.quote_char
-        sure = texts.str.ends_with(self._layout.dialect.delimiter)
+        certain = texts.str.ends_with(self._layout.dialect.delimiter)
         if not cut.is_plain or (
             quote is not None and texts.str.contains(quote, literal=True).any()
         ):
             cells = (cut.cells(text.encode()) or [""] for text in texts)
-            sure = pl.Series([not last for *_, last in cells], dtype=pl.Boolean)
-        widths = parsed.widths.scatter(longer.filter(sure), width)
+            certain = pl.Series([not last for *_, last in cells], dtype=pl.Boolean)
+        widths = parsed.widths.scatter(longer.filter(certain), width)
         return parsed._replace(widths=None if (widths == width).all() else widths)
 
     def _read_slowly(self) -> Parsed:
@@ -231,11 +231,11 @@ class Records:
         return texts.str.contains(f"^{cell}(?:{delimiter}{cell})*$")
 
     def _fits(self, texts: pl.Series, frame: pl.DataFrame, quoted: pl.Series | None) -> pl.Series:
-        """Which well-formed records surely have as many cells as the header (Boolean).
+        """Which well-formed records certainly have as many cells as the header (Boolean).
 
         A record is as long as its cells, its delimiters and its quotes. The part that was cut off a
         long record has at least one delimiter, and for a short record more delimiters are counted
-        than it has. Records with doubled quotes are not sure.
+        than it has. Records with doubled quotes are not decided here.
         """
         delimiters = self._layout.width - 1
         lengths = frame.select(pl.sum_horizontal(pl.all().str.len_bytes())).to_series() + delimiters
@@ -348,7 +348,7 @@ class Records:
 
 
 def _skipped(texts: pl.Series, layout: Layout) -> pl.Series | None:
-    """Which records are comments, or blank ones that don't count; None: surely none."""
+    """Which records are comments, or blank ones that don't count; None: none."""
     dialect = layout.dialect
     skipped = None
     if dialect.comment_char:

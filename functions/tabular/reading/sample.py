@@ -156,7 +156,7 @@ _TELLING = ("date", "email", "time", "uuid")
 
 
 def is_record(labels: Sequence[str], records: Sequence[Sequence[str]]) -> bool:
-    """Whether the labels are surely a record, and not the names of the columns below.
+    """Whether the labels are certainly a record, and not the names of the columns below.
 
     `records` are as wide as the labels. Labels that may be names are never a record: for example,
     years next to a name, and text above text.
@@ -174,7 +174,7 @@ def is_record(labels: Sequence[str], records: Sequence[Sequence[str]]) -> bool:
 
 
 def is_header(labels: Sequence[str], records: Sequence[Sequence[str]]) -> bool:
-    """Whether the labels are surely names: a column has cells of another kind than its label."""
+    """Whether the labels are certainly names: a column has cells of another kind than its label."""
     if is_record(labels, records):
         return False
     kinds = [_kind(label) for label in labels]

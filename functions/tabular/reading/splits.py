@@ -107,7 +107,7 @@ def number_splits(splits: Sequence[Split], measures: Sequence[Measure]) -> list[
 
 
 def _find_boundary(layout: Layout, read_range: ReadRange, mark: int) -> int | None:
-    """The first line end at or after `mark` that surely looks like a record's end."""
+    """The first line end at or after `mark` that certainly looks like a record's end."""
     for size in _WINDOWS:
         window = read_range(mark, size)
         complete = len(window) < size
@@ -154,7 +154,7 @@ class _Window:
         return outside if if_outside > if_inside else inside
 
     def _after_open_quote(self, start: int) -> int:
-        """Where the next record begins if a quote is open at `start`, or an Outcome."""
+        """Where the next record begins if a quote is open at `start`, or a NoRecordEnd."""
         quote = self._grammar.quote
         if quote is None:
             return NoRecordEnd.INCOMPLETE

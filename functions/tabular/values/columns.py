@@ -1,8 +1,8 @@
 """Reads a field's cells, a whole column at a time.
 
-`cells` is the reference. The shortcuts of this module only find texts that are *surely* right and
-whose value's text is the text itself; every other distinct text is read by `cells`, once. So both
-ways give the same result, which tests compare.
+`cells` is the reference. The fast path of this module accepts only texts that are certainly valid
+and whose value's text is the text itself; every other distinct text takes the slow path: `cells`
+reads it, once. So both paths give the same result, which tests compare.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
-from tabular.values import surely_right
+from tabular.values import fast_valid
 from tabular.values.cells import Cell, reader
+from tabular.values.fast_faulty import Classes
 from tabular.values.fault_columns import FaultColumn, shown_texts
 from tabular.values.json_texts import ESCAPED
 from tabular.values.patterns import compile_pattern
-from tabular.values.surely_wrong import Classes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,20 +93,20 @@ class ColumnReader:
         counts = self._counted(texts)
         if counts is not None:
             return self._read_counted(texts, counts)
-        plain, unsure = self._apart(texts)
-        if unsure is None:
-            return Values(plain, None, None, self._sure_is_escape_free)
-        indexes = unsure.arg_true()
-        return self._read_unsure(plain, texts.gather(indexes), indexes)
+        plain, slow = self._by_path(texts)
+        if slow is None:
+            return Values(plain, None, None, self._fast_is_escape_free)
+        indexes = slow.arg_true()
+        return self._read_slow(plain, texts.gather(indexes), indexes)
 
-    def _apart(self, texts: pl.Series) -> tuple[pl.Series, pl.Series | None]:
-        """The texts with nulls for missing values, and which are not sure, None if all are sure."""
+    def _by_path(self, texts: pl.Series) -> tuple[pl.Series, pl.Series | None]:
+        """The texts, null for missing values, and which take the slow path; None if none does."""
         null = self._null(texts)
-        sure = self._sure(texts)
-        if sure is not None and null is not None:
-            sure |= null
+        fast = self._fast(texts)
+        if fast is not None and null is not None:
+            fast |= null
         plain = texts if null is None else texts.set(null, None)
-        return plain, None if sure is None or sure.all() else ~sure
+        return plain, None if fast is None or fast.all() else ~fast
 
     def _counted(self, texts: pl.Series) -> pl.DataFrame | None:
         """The distinct `text`s and the `count` of each; None if there are many."""
@@ -123,12 +123,12 @@ class ColumnReader:
     def _read_counted(self, texts: pl.Series, counted: pl.DataFrame) -> Values:
         """Read the distinct texts, then only the cells that differ from their value's text."""
         distinct = counted["text"]
-        values, unsure = self._apart(distinct)
+        values, slow = self._by_path(distinct)
         nulls = distinct.filter(values.is_null()).to_list()
         plain = texts.set(_among(texts, nulls), None) if nulls else texts
         readings: dict[str, Cell] = {}
-        if unsure is not None:
-            readings = self._readings(distinct.filter(unsure).to_list())
+        if slow is not None:
+            readings = self._readings(distinct.filter(slow).to_list())
         others = [text for text, cell in readings.items() if not self._is_itself(text, cell)]
         indexes = _among(texts, others).arg_true() if others else pl.Series(dtype=pl.UInt32)
         read = self._with_readings(plain, readings, texts.gather(indexes), indexes)
@@ -141,35 +141,35 @@ class ColumnReader:
         return read._replace(counts=counts)
 
     def _is_itself(self, text: str, cell: Cell) -> bool:
-        """Whether a text is right, and its value's text is the text itself."""
-        return not cell.faults and _plain_text(cell) == text and not self._is_odd(cell)
+        """Whether a text is valid, and its value's text is the text itself."""
+        return not cell.faults and _plain_text(cell) == text and not self._is_non_finite(cell)
 
-    def _is_odd(self, cell: Cell) -> bool:
-        """NaN and the infinities are strings in JSON, among numbers."""
+    def _is_non_finite(self, cell: Cell) -> bool:
+        """Whether the value is NaN or infinite: a string in JSON, among numbers."""
         return self.field.type not in QUOTED_TYPES and cell.json.startswith('"')
 
     @cached_property
-    def _sure_is_escape_free(self) -> bool:
-        return surely_right.is_escape_free(self.field)
+    def _fast_is_escape_free(self) -> bool:
+        return fast_valid.is_escape_free(self.field)
 
     @cached_property
     def _is_known(self) -> bool:
-        return surely_right.is_known(self.field)
+        return fast_valid.is_known(self.field)
 
     @cached_property
     def _rules(self) -> list[pl.Expr] | None:
-        return surely_right.conditions(self.field, neutralise_formulas=self.neutralise_formulas)
+        return fast_valid.conditions(self.field, neutralise_formulas=self.neutralise_formulas)
 
     def _null(self, texts: pl.Series) -> pl.Series | None:
-        """Which texts are surely null; None if none is. Required fields have no sure null."""
+        """Which texts are null (Boolean); None if none is, or if the slow path has to decide."""
         missing = self.field.missing_values
         if not missing or self.field.constraints.required or not self._is_known:
             return None
         null = texts == missing[0] if len(missing) == 1 else texts.is_in(list(missing))
         return null if null.any() else None
 
-    def _sure(self, texts: pl.Series) -> pl.Series | None:
-        """Which texts are surely right and equal their value's plain text; None: all."""
+    def _fast(self, texts: pl.Series) -> pl.Series | None:
+        """Which texts are certainly valid and equal their value's plain text; None: all."""
         rules = self._rules
         if rules is None:
             return pl.Series([False]).new_from_index(0, len(texts))
@@ -178,7 +178,7 @@ class ColumnReader:
         frame = texts.to_frame("text")
         return frame.select(pl.all_horizontal(rules)).to_series()
 
-    def _read_unsure(self, plain: pl.Series, some: pl.Series, indexes: pl.Series) -> Values:
+    def _read_slow(self, plain: pl.Series, some: pl.Series, indexes: pl.Series) -> Values:
         """Read the texts `some`, which are at `indexes`, and put them into the column."""
         classes = None if self._classes is None else self._classes.of(some)
         if classes is None:
@@ -206,7 +206,7 @@ class ColumnReader:
     def _template(
         self, some: pl.Series, classes: pl.Series, number: int | None
     ) -> tuple[int | None, tuple[Fault, ...]]:
-        """A class and the faults of its texts, without values; no faults if the texts are right."""
+        """A class and the faults of its texts, without values; no faults if the texts are valid."""
         if number is None:
             return None, ()
         first = some[(classes == number).arg_true()[0]]
@@ -214,10 +214,10 @@ class ColumnReader:
 
     @cached_property
     def _classes(self) -> Classes | None:
-        """The classes of texts that are surely faulty; None if nothing is sure for this field."""
+        """The classes of texts that are certainly faulty; None if this field has none."""
         if not self._is_known:
             return None
-        return Classes(self.field, surely_right.of_type(self.field))
+        return Classes(self.field, fast_valid.of_type(self.field))
 
     def _read_distinct(self, plain: pl.Series, some: pl.Series, indexes: pl.Series) -> Values:
         """Read each of the texts once, a bounded number at a time."""
@@ -225,7 +225,7 @@ class ColumnReader:
         if len(distinct) <= _READ_AT_ONCE:
             readings = self._readings(distinct.to_list())
             return self._with_readings(plain, readings, some, indexes)
-        read = Values(plain, None, None, self._sure_is_escape_free)
+        read = Values(plain, None, None, self._fast_is_escape_free)
         for start in range(0, len(distinct), _READ_AT_ONCE):
             part = distinct.slice(start, _READ_AT_ONCE)
             where = some.is_in(part.implode())
@@ -247,15 +247,17 @@ class ColumnReader:
             values = some.replace(list(changed), pl.Series(list(changed.values()), dtype=pl.String))
             plain = plain.scatter(indexes, values)
         faults = self._faults_of(readings, some, indexes)
-        escape_free = self._sure_is_escape_free and not any(
+        escape_free = self._fast_is_escape_free and not any(
             ESCAPED.search(cell.json[1:-1]) for cell in readings.values()
         )
-        odd = {text: cell.json for text, cell in readings.items() if self._is_odd(cell)}
-        if not odd:
+        non_finite = {
+            text: cell.json for text, cell in readings.items() if self._is_non_finite(cell)
+        }
+        if not non_finite:
             return Values(plain, None, faults, escape_free)
         json = plain.fill_null("null")
-        where = some.is_in(list(odd))
-        jsons = some.filter(where).replace_strict(list(odd), list(odd.values()))
+        where = some.is_in(list(non_finite))
+        jsons = some.filter(where).replace_strict(list(non_finite), list(non_finite.values()))
         return Values(plain, json.scatter(indexes.filter(where), jsons), faults)
 
     def _faults_of(

@@ -51,7 +51,7 @@ _FITS = {
 }
 _LOCAL_FITS = r"^[1-8][0-9]{3}-[0-9-]{5}T[0-9:]{8}(?:\.[0-9]{1,6})?"
 _DATETIME_FITS = {"none": _LOCAL_FITS + "$", "utc": _LOCAL_FITS + "(?:Z|[+-][0-9]{2}:[0-9]{2})$"}
-"""Texts that surely fit as they are; every other text is checked one by one."""
+"""Texts that certainly fit as they are; every other text is checked one by one."""
 _MISFIT = {
     "number": f"in Parquet a number has {_WHOLE_DIGITS} digits before and {_SCALE} after the "
     "decimal point",
@@ -92,7 +92,7 @@ def _column_type(field: Field) -> pl.DataType:
 
 
 def _fits(field: Field) -> str | None:
-    """A pattern of texts that surely fit the field's column; None if all texts do."""
+    """A pattern of texts that certainly fit the field's column; None if all texts do."""
     if field.type == "datetime":
         return _DATETIME_FITS[field.time_zone]
     return _FITS.get(field.type)

@@ -7,7 +7,7 @@ import pytest
 
 from tabular.encoding import find_encoding
 from tabular.errors import UnsupportedEncoding
-from tabular.reading.encoding_advice import is_surely_utf8, suggest_encoding
+from tabular.reading.encoding_advice import is_certainly_utf8, suggest_encoding
 from tests.unit.tabular.engine import contract_of, layout_of, run
 
 TEXTS = {
@@ -103,15 +103,15 @@ def test_utf8_under_a_single_byte_encoding_is_refused(encoding: str) -> None:
 
 @pytest.mark.parametrize("encoding", TEXTS)
 def test_text_in_its_own_encoding_is_not_taken_for_utf8(encoding: str) -> None:
-    assert not is_surely_utf8(TEXTS[encoding].encode(encoding), find_encoding(encoding))
-    assert is_surely_utf8(TEXTS[encoding].encode(), find_encoding(encoding))
+    assert not is_certainly_utf8(TEXTS[encoding].encode(encoding), find_encoding(encoding))
+    assert is_certainly_utf8(TEXTS[encoding].encode(), find_encoding(encoding))
 
 
 def test_two_letters_that_happen_to_be_valid_utf8_are_left_to_a_multi_byte_encoding() -> None:
     lucky = next(
         bytes(pair)
         for pair in ((lead, trail) for lead in range(0xC2, 0xE0) for trail in range(0xA1, 0xC0))
-        if not is_surely_utf8(bytes(pair), find_encoding("gbk"))
+        if not is_certainly_utf8(bytes(pair), find_encoding("gbk"))
     )
     assert lucky.decode()
     assert lucky.decode("gbk")

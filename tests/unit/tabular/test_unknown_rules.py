@@ -11,7 +11,7 @@ import pytest
 from tabular.model import Constraints, Field
 from tabular.values import cells
 from tabular.values.columns import ColumnReader
-from tabular.values.surely_right import is_known
+from tabular.values.fast_valid import is_known
 
 TEXTS = pl.Series(["7", "+7", "10", "", "7", "7", "7", "7"])
 

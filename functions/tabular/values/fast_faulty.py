@@ -1,4 +1,4 @@
-"""Finds texts that are surely faulty in a field, a whole column at a time.
+"""Finds texts that are certainly faulty in a field, a whole column at a time.
 
 `cells` is the reference. It takes some microseconds per text, which is too slow if every cell of a
 large file is wrong. Here texts are sorted into classes. All texts of a class have the same faults,
@@ -58,10 +58,10 @@ _PYTHON_SPACE = "[\x1c-\x1f]"
 class Classes:
     """The classes of faulty texts of one field."""
 
-    def __init__(self, field: Field, sure_type: pl.Expr | None) -> None:
-        """`sure_type` says of the column `text` what is surely of the field's type, if given."""
+    def __init__(self, field: Field, is_of_type: pl.Expr | None) -> None:
+        """`is_of_type` is true for texts (column `text`) that certainly have the field's type."""
         self._field = field
-        self._expression = _classes(field, sure_type)
+        self._expression = _classes(field, is_of_type)
 
     def of(self, texts: pl.Series) -> pl.Series | None:
         """The class of each text (UInt32), null if it is in none; None if all are null.
@@ -74,13 +74,13 @@ class Classes:
         return None if found.null_count() == len(found) else found
 
 
-def _classes(field: Field, sure_type: pl.Expr | None) -> pl.Expr | None:
+def _classes(field: Field, is_of_type: pl.Expr | None) -> pl.Expr | None:
     text = pl.col("text")
     missing = (
         text.is_in(list(field.missing_values)) if field.missing_values else pl.lit(value=False)
     )
     wrong = _wrong_type(field, text)
-    broken = _broken_rules(field, text, sure_type)
+    broken = _broken_rules(field, text, is_of_type)
     required = field.constraints.required and bool(field.missing_values)
     if wrong is None and broken is None and not required:
         return None
@@ -96,7 +96,7 @@ def _classes(field: Field, sure_type: pl.Expr | None) -> pl.Expr | None:
 
 
 def _wrong_type(field: Field, text: pl.Expr) -> pl.Expr | None:
-    """Whether a text is surely not of the field's type; None if that is never sure."""
+    """Whether a text is certainly not of the field's type; None if that can't be decided here."""
     necessary = _NECESSARY.get((field.type, field.format))
     if necessary is not None:
         return ~text.str.contains(necessary)
@@ -108,10 +108,10 @@ def _wrong_type(field: Field, text: pl.Expr) -> pl.Expr | None:
     return text.str.contains(foreign)
 
 
-def _broken_rules(field: Field, text: pl.Expr, sure_type: pl.Expr | None) -> pl.Expr | None:
-    """Which constraints a text surely breaks, as one bit each; null if that is not sure.
+def _broken_rules(field: Field, text: pl.Expr, is_of_type: pl.Expr | None) -> pl.Expr | None:
+    """Which constraints a text certainly breaks, as one bit each; null if `cells` has to decide.
 
-    Returns None if it is never sure, as with a constraint that is not known here.
+    Returns None if `cells` always has to, as with a constraint that is not known here.
     """
     rules = field.constraints
     names = [
@@ -121,8 +121,8 @@ def _broken_rules(field: Field, text: pl.Expr, sure_type: pl.Expr | None) -> pl.
     ]
     is_text = field.type in ("string", "any") and field.format == "default"
     if is_text:
-        sure_type = pl.lit(value=True)
-    if not names or sure_type is None:
+        is_of_type = pl.lit(value=True)
+    if not names or is_of_type is None:
         return None
     bits: pl.Expr = pl.lit(0, dtype=pl.UInt32)
     for number, name in enumerate(names):
@@ -133,7 +133,7 @@ def _broken_rules(field: Field, text: pl.Expr, sure_type: pl.Expr | None) -> pl.
             return None
         bit = pl.lit(_FIRST_RULE << number, dtype=pl.UInt32)
         bits += pl.when(is_broken).then(bit).when(~is_broken).then(pl.lit(0, dtype=pl.UInt32))
-    return pl.when(sure_type).then(bits)
+    return pl.when(is_of_type).then(bits)
 
 
 def _beyond(field: Field, text: pl.Expr, name: str, bound: Any) -> pl.Expr | None:

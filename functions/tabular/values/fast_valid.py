@@ -1,10 +1,10 @@
-"""Finds texts that are surely right in a field, a whole column at a time.
+"""Finds texts that are certainly valid in a field, a whole column at a time.
 
 `cells` is the reference. A condition here may only accept a text that `cells` accepts and whose
 value's plain text is the text itself. Every text that it does not accept is read by `cells`, so a
 condition that is too strict costs only time.
 
-Example: for an integer field with `minimum` 10, `12` is surely right. `012` and `+12` are right
+Example: for an integer field with `minimum` 10, `12` is certainly valid. `012` and `+12` are valid
 too, but are not written like their value. So they are left to `cells`, which reads them as 12.
 """
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     Sufficient = Callable[[pl.Expr, Field, Any], list[pl.Expr] | None]
 
-_SURE_INTEGER_DIGITS = 18  # fits 64 bits
-_SURE_NUMBER_LENGTH = 250  # without exponent: surely finite as a double
+_FAST_INTEGER_DIGITS = 18  # fits 64 bits
+_FAST_NUMBER_LENGTH = 250  # without exponent: certainly finite as a double
 _EXACT = 2**62
 
 _DAY = (
@@ -41,9 +41,9 @@ _DAY = (
 _DATE = rf"(?:[1-9][0-9]{{3}}|0[1-9][0-9]{{2}}|00[1-9][0-9]|000[1-9])-{_DAY}"
 _CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?"
 _ZONE = r"(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9])?"
-_SURE = {
+_PATTERNS = {
     ("number", "default"): r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$",
-    ("integer", "default"): rf"^(?:0|-?[1-9][0-9]{{0,{_SURE_INTEGER_DIGITS - 1}}})$",
+    ("integer", "default"): rf"^(?:0|-?[1-9][0-9]{{0,{_FAST_INTEGER_DIGITS - 1}}})$",
     ("date", "default"): f"^{_DATE}$",
     # The first and last years are left to `cells`: a zone could carry them out of range.
     ("datetime", "default"): rf"^[1-8][0-9]{{3}}-{_DAY}T{_CLOCK}{_ZONE}$",
@@ -58,8 +58,8 @@ _SURE = {
     ("string", "default"): None,
     ("any", "default"): None,
 }
-"""Patterns (of the Rust regex crate, ASCII only) of texts that are surely of a type; None: all."""
-_SURE_EMAIL_LENGTH = 63  # then no part of it can be too long
+"""Patterns (Rust's regex crate, ASCII only) of texts that are certainly of a type; None: all."""
+_FAST_EMAIL_LENGTH = 63  # then no part of it can be too long
 
 _KNOWN_PROPERTIES = frozenset(
     {
@@ -72,8 +72,8 @@ _KNOWN_PROPERTIES = frozenset(
         "trim",
         "decimal_char",
         "group_char",
-        "bare_number",  # what is surely a number has nothing around it
-        "true_values",  # no boolean is sure, nor any list
+        "bare_number",  # what matches the pattern of numbers has nothing around it
+        "true_values",  # booleans and lists always take the slow path
         "false_values",
         "list_delimiter",
         "list_item_type",
@@ -81,8 +81,8 @@ _KNOWN_PROPERTIES = frozenset(
         "constraints",
     }
 )
-"""The properties of `Field` that these shortcuts know. If a field has any other one, no text is
-sure, and all its cells are read by `cells`."""
+"""The properties of `Field` that the conditions take into account. If a field has any other one,
+`cells` reads all its cells."""
 
 
 def is_known(field: Field) -> bool:
@@ -93,30 +93,30 @@ def is_known(field: Field) -> bool:
 
 
 def is_escape_free(field: Field) -> bool:
-    """Whether no text that is surely right has quotes, backslashes or control characters."""
+    """Whether no text that is certainly valid has quotes, backslashes or control characters."""
     rules = field.constraints
     if rules.enum is not None:
         return not any(ESCAPED.search(str(value)) for value in rules.enum)
     if rules.pattern is not None and compile_pattern(rules.pattern).escape_free:
         return True
-    return bool(_SURE.get((field.type, field.format)))
+    return bool(_PATTERNS.get((field.type, field.format)))
 
 
 def of_type(field: Field) -> pl.Expr | None:
-    """A condition on the column `text` for texts that are surely of the type, or None.
+    """A condition on the column `text` for texts that are certainly of the type, or None.
 
     It is also None for types of which every text is one.
     """
-    pattern = _SURE.get((field.type, field.format))
+    pattern = _PATTERNS.get((field.type, field.format))
     if pattern is None or field.decimal_char != "." or field.group_char:
         return None
     text = pl.col("text")
-    return text.str.contains(pattern) & (text.str.len_bytes() <= _SURE_NUMBER_LENGTH)
+    return text.str.contains(pattern) & (text.str.len_bytes() <= _FAST_NUMBER_LENGTH)
 
 
 def conditions(field: Field, *, neutralise_formulas: bool) -> list[pl.Expr] | None:
-    """Conditions on the column `text` that together are sufficient; None if nothing is sure."""
-    pattern = _SURE.get((field.type, field.format), "")
+    """Conditions on the column `text` that together are sufficient; None: use `cells` only."""
+    pattern = _PATTERNS.get((field.type, field.format), "")
     if (
         not is_known(field)
         or pattern == ""
@@ -126,9 +126,9 @@ def conditions(field: Field, *, neutralise_formulas: bool) -> list[pl.Expr] | No
     text = pl.col("text")
     rules = [] if pattern is None else [text.str.contains(pattern)]
     if field.type == "number":
-        rules.append(text.str.len_bytes() <= _SURE_NUMBER_LENGTH)
+        rules.append(text.str.len_bytes() <= _FAST_NUMBER_LENGTH)
     if field.format == "email":
-        rules.append(text.str.len_bytes() <= _SURE_EMAIL_LENGTH)
+        rules.append(text.str.len_bytes() <= _FAST_EMAIL_LENGTH)
     missing = field.missing_values
     if missing and field.constraints.required:
         rules.append(text != missing[0] if len(missing) == 1 else ~text.is_in(list(missing)))
@@ -209,8 +209,8 @@ _SUFFICIENT: dict[str, Sufficient] = {
     "exclusive_minimum": _bound("exclusive_minimum"),
     "exclusive_maximum": _bound("exclusive_maximum"),
 }
-"""For each constraint the conditions that together suffice; None if nothing is sure for this field.
-If a constraint that is not here applies, nothing is sure either."""
+"""For each constraint the conditions that together suffice; None if `cells` must read all cells of
+the field, as it does if a constraint that is not here applies."""
 
 
 def _within(text: pl.Expr, kind: str, name: str, bound: Any) -> pl.Expr | None:
