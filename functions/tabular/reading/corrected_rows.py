@@ -44,6 +44,8 @@ MAX_CORRECTED_BYTES = 32 * 1024 * 1024
 """Maximum size of a corrected file, which is held in memory. Rows without changes can be left out
 of it, so the number of rejected rows is not limited."""
 
+_PIECE_BYTES = 1024 * 1024
+_SLICE_ROWS = 10_000
 _DELIMITERS = (",", ";", "\t")
 _LISTED_PROBLEMS = 10
 _ROW_DIGITS = 18
@@ -64,6 +66,7 @@ def read_corrected_rows(
     """
     problems = _Problems()
     upload = _read_upload(uploaded, layout, problems)
+    del uploaded
     yield from _changes(upload, generated, layout, problems, execution)
     problems.check()
 
@@ -77,43 +80,39 @@ def too_large(size: int) -> InvalidCorrections:
 
 
 class _Problems:
-    """What is wrong with the uploaded rows."""
+    """What is wrong with the uploaded rows, of which there may be millions."""
 
     def __init__(self) -> None:
-        self._found: dict[int, str] = {}
+        self._first: dict[int, str] = {}
+        # One byte for each line of the file.
+        self._is_wrong = bytearray()
 
     def add(self, line: int, problem: str) -> None:
         """Note a problem of the row in this line; only the first one of a row is kept."""
-        self._found.setdefault(line, problem)
+        if line >= len(self._is_wrong):
+            self._is_wrong.extend(bytes(line + 1 - len(self._is_wrong)))
+        if self._is_wrong[line]:
+            return
+        self._is_wrong[line] = 1
+        if len(self._first) < _LISTED_PROBLEMS or line < max(self._first):
+            self._first[line] = problem
+        if len(self._first) > _LISTED_PROBLEMS:
+            del self._first[max(self._first)]
 
     def check(self) -> None:
         """Raise InvalidCorrections if there are any."""
-        if not self._found:
+        number = self._is_wrong.count(1)
+        if not number:
             return
-        listed = [
-            f"Line {line}: {self._found[line]}." for line in sorted(self._found)[:_LISTED_PROBLEMS]
-        ]
-        more = len(self._found) - len(listed)
+        listed = [f"Line {line}: {self._first[line]}." for line in sorted(self._first)]
+        more = number - len(listed)
         if more:
             listed.append(f"{more} more lines have problems.")
-        count = f"{len(self._found)} rows" if len(self._found) > 1 else "1 row"
+        count = f"{number} rows" if number > 1 else "1 row"
         raise InvalidCorrections(
             f"{count} of the corrected file can't be used, so nothing was corrected. "
             f"{' '.join(listed)} Fix these rows or remove them, and upload the file again."
         )
-
-
-@dataclass(frozen=True)
-class _UploadedRows:
-    """The uploaded rows, sorted by row number.
-
-    `rows` has the columns `row` (UInt64), `line` (UInt64), `raw` (null where there is none) and for
-    each cell of the file's header its position as the name; a cell that is missing is null.
-    `encoding` is what a spreadsheet may have had to write the texts in, None for Unicode.
-    """
-
-    rows: pl.DataFrame
-    encoding: str | None
 
 
 @dataclass(frozen=True)
@@ -126,24 +125,53 @@ class _Columns:
     width: int
 
 
+@dataclass(frozen=True)
+class _UploadedRows:
+    """The uploaded rows, sorted by row number, as texts: a cell alone would take 16 bytes.
+
+    `rows` has the columns `row` (UInt64), `line` (UInt32) and `text`, the whole record.
+    `encoding` is what a spreadsheet may have had to write the texts in, None for Unicode.
+    """
+
+    rows: pl.DataFrame
+    dialect: Dialect
+    columns: _Columns
+    encoding: str | None
+
+    def cells(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Some of the rows, with a column for each cell of the file's header and for `_raw`.
+
+        The columns have the cells' positions and `raw` as their names; a cell that is missing is
+        null.
+        """
+        pieces = (
+            "".join(f"{text}\n" for text in some["text"]).encode()
+            for some in rows.iter_slices(_SLICE_ROWS)
+        )
+        found = _records(pieces, self.dialect, self.columns.width, start=0, line=1)
+        frames = [_cells(records, self.columns) for records, _ in found]
+        return pl.concat([rows.select("row", "line"), pl.concat(frames)], how="horizontal")
+
+
 def _read_upload(uploaded: bytes, layout: Layout, problems: _Problems) -> _UploadedRows:
     text, encoding = _decoded(uploaded)
     labels, dialect, start = _header(text, layout.labels)
     columns = _columns(labels, layout.labels)
-    frames = [
-        _rows_of(records, columns, problems)
-        for records in _records(
-            [text[start:]], dialect, columns.width, start=start, line=count_lines(text[:start]) + 1
-        )
-    ]
-    names = ["row", "line", "raw", *map(str, range(layout.width))]
-    schema = dict.fromkeys(names, pl.String()) | dict.fromkeys(names[:2], pl.UInt64())
-    rows = pl.concat([pl.DataFrame(schema=schema), *frames]).sort("row", maintain_order=True)
-    repeated = rows.filter(pl.col("row") == pl.col("row").shift(1))
-    first = rows.unique("row", keep="first").select("row", first="line")
-    for line, other in repeated.join(first, on="row").select("line", "first").iter_rows():
-        problems.add(line, f"its `_row` is also that of line {other}")
-    return _UploadedRows(rows.unique("row", keep="first", maintain_order=True), encoding)
+    line = count_lines(text[:start]) + 1
+    pieces = (text[at : at + _PIECE_BYTES] for at in range(start, len(text), _PIECE_BYTES))
+    found = _records(pieces, dialect, columns.width, start=start, line=line)
+    empty = pl.DataFrame(schema={"row": pl.UInt64, "line": pl.UInt32, "text": pl.String})
+    frames = (_rows_of(records, rows, columns, problems) for records, rows in found)
+    rows = pl.concat([empty, *frames])
+    if not rows["row"].is_sorted():
+        rows = rows.sort("row", maintain_order=True)
+    repeated = rows.select("row", "line").filter(pl.col("row") == pl.col("row").shift(1))
+    if repeated.height:
+        rows = rows.unique("row", keep="first", maintain_order=True)
+        first = rows.select("row", first="line")
+        for again, other in repeated.join(first, on="row").select("line", "first").iter_rows():
+            problems.add(again, f"its `_row` is also that of line {other}")
+    return _UploadedRows(rows, dialect, columns, encoding)
 
 
 def _decoded(uploaded: bytes) -> tuple[bytes, str | None]:
@@ -155,7 +183,7 @@ def _decoded(uploaded: bytes) -> tuple[bytes, str | None]:
         raise InvalidCorrections(
             f"The corrected file is {what}. Save it as CSV (UTF-8), and upload that."
         )
-    text, other = "", None
+    other = None
     for mark, name in BOMS:
         if uploaded.startswith(mark):
             encoding, content = name, uploaded[len(mark) :]
@@ -165,27 +193,57 @@ def _decoded(uploaded: bytes) -> tuple[bytes, str | None]:
         if uploaded.isascii() or not _is_utf8(uploaded):
             encoding = other = _ENCODING_OF_SPREADSHEETS
     try:
-        text = codecs.decode(content, encoding)
-    except UnicodeDecodeError as error:
-        line = count_lines(content[: error.start]) or 1
+        text = _in_utf8(content, encoding)
+    except _UndecodableError as error:
+        line = count_lines(content[: error.place]) or 1
         raise InvalidCorrections(
             f"Line {line} of the corrected file has bytes that are not valid {encoding}. "
             "Save it as CSV UTF-8, and upload it again."
         ) from None
-    if "\0" in text:
+    if b"\0" in text:
         raise InvalidCorrections(
-            f"Line {count_lines(text[: text.index(chr(0))].encode()) or 1} of the corrected file "
+            f"Line {count_lines(text[: text.index(0)]) or 1} of the corrected file "
             "has a NUL character. Save it as CSV UTF-8, and upload it again."
         )
-    return text.encode(), other
+    return text, other
+
+
+class _UndecodableError(Exception):
+    """The bytes at `place` are not valid in the encoding."""
+
+    def __init__(self, place: int) -> None:
+        super().__init__()
+        self.place = place
 
 
 def _is_utf8(data: bytes) -> bool:
     try:
-        data.decode()
-    except UnicodeDecodeError:
+        _in_utf8(data, "utf-8")
+    except _UndecodableError:
         return False
     return True
+
+
+def _in_utf8(content: bytes, encoding: str) -> bytes:
+    """The text in UTF-8; raises `_UndecodableError`.
+
+    Decoded in pieces: as a whole, a text takes up to four bytes for each character.
+    """
+    if encoding in {"utf-8", _ENCODING_OF_SPREADSHEETS} and content.isascii():
+        return content
+    decoder = codecs.getincrementaldecoder(encoding)()
+    text = bytearray()
+    for at in range(0, len(content) + 1, _PIECE_BYTES):
+        end = at + _PIECE_BYTES
+        try:
+            piece = decoder.decode(content[at:end], final=end > len(content))
+        except UnicodeDecodeError as error:
+            # The decoder may have kept bytes of the piece before.
+            place = min(end, len(content)) - len(error.object) + error.start
+            raise _UndecodableError(place) from None
+        if encoding != "utf-8":
+            text += piece.encode()
+    return content if encoding == "utf-8" else bytes(text)
 
 
 def _header(text: bytes, labels: Sequence[str]) -> tuple[list[str], Dialect, int]:
@@ -284,21 +342,15 @@ def _records(
         yield Records(block, layout), layout
 
 
-def _rows_of(found: tuple[Records, Layout], columns: _Columns, problems: _Problems) -> pl.DataFrame:
-    """The usable rows of a block, with the columns of `_UploadedRows.rows`."""
-    records, layout = found
+def _rows_of(
+    records: Records, layout: Layout, columns: _Columns, problems: _Problems
+) -> pl.DataFrame:
+    """The usable rows of a block, as `_UploadedRows.rows` has them."""
     parsed = records.parsed
-    lines = records.lines.cast(pl.UInt64) + records.block.first_line
+    lines = records.lines + records.block.first_line
     _report_unparsed(records, lines, problems)
     lines = lines.gather(parsed.indexes)
-
-    def column(position: int | None) -> pl.Series:
-        if position is None:
-            return pl.Series([None], dtype=pl.String).new_from_index(0, parsed.cells.height)
-        texts = parsed.cells.to_series(position)
-        return texts if parsed.widths is None else texts.set(parsed.widths <= position, None)
-
-    numbers = column(columns.row).fill_null("").str.strip_chars()
+    numbers = _column(records, columns.row).fill_null("").str.strip_chars()
     usable = numbers.str.contains(f"^[0-9]{{1,{_ROW_DIGITS}}}$")
     for place in (~usable).arg_true():
         problem = "`_row` is not a number" if numbers[place] else "`_row` is missing"
@@ -306,15 +358,30 @@ def _rows_of(found: tuple[Records, Layout], columns: _Columns, problems: _Proble
     for place in _with_extra_cells(records, layout):
         problems.add(int(lines[place]), "the row has more cells than the header")
         usable = usable.scatter(place, False)
-    frame = pl.DataFrame(
+    return pl.DataFrame(
         {
             "row": numbers.set(~usable, "0").cast(pl.UInt64),
-            "line": lines,
-            "raw": column(columns.raw),
-            **{str(number): column(place) for number, place in enumerate(columns.cells)},
+            "line": lines.cast(pl.UInt32),
+            "text": records.texts.gather(parsed.indexes),
         }
+    ).filter(usable)
+
+
+def _cells(records: Records, columns: _Columns) -> pl.DataFrame:
+    """The cells of usable rows, as `_UploadedRows.cells` returns them."""
+    places = {str(number): place for number, place in enumerate(columns.cells)}
+    return pl.DataFrame(
+        {name: _column(records, place) for name, place in {**places, "raw": columns.raw}.items()}
     )
-    return frame.filter(usable)
+
+
+def _column(records: Records, position: int | None) -> pl.Series:
+    """The cells at a position of the parsed records; null where a record has none."""
+    parsed = records.parsed
+    if position is None:
+        return pl.Series([None], dtype=pl.String).new_from_index(0, parsed.cells.height)
+    texts = parsed.cells.to_series(position)
+    return texts if parsed.widths is None else texts.set(parsed.widths <= position, None)
 
 
 def _report_unparsed(records: Records, lines: pl.Series, problems: _Problems) -> None:
@@ -364,7 +431,7 @@ def _changes(
         some = some.filter(known)
         if some.height:
             shown = cells[rows.search_sorted(some["row"])]
-            for patch in _patches(some, shown, upload.encoding, layout, problems):
+            for patch in _patches(upload.cells(some), shown, upload.encoding, layout, problems):
                 yield replace(patch, executions=(execution,)) if execution else patch
     _report_unknown(rest, problems)
 
