@@ -1,4 +1,4 @@
-"""What tests of different folders share."""
+"""Fixtures and hooks that tests of several folders share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FOLDERS = ("end_to_end", "integration", "documentation", "infrastructure", "prop
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort the tests by what they take, and group those that share something."""
+    """Sort the tests by duration, and group those that share a fixture."""
     items.sort(key=_place)
     for item in items:
         group = _stack(item) or (None if _folder(item) == "property" else str(item.path))
@@ -53,7 +53,7 @@ def _folder(item: pytest.Item) -> str:
 def embedded() -> Iterator[StackProcess]:
     """The project's own stack on an embedded AWS; one for the whole session, so leave it usable.
 
-    Retries wait for nothing. Tests tell their files apart by dataset or key.
+    Retries wait for nothing. Each test has a dataset or key of its own.
     """
     with StackProcess() as stack:
         yield stack

@@ -50,7 +50,7 @@ _REMEDY_WORDS = {
 
 
 def regenerated(page: str) -> str:
-    """The page with all its generated parts made anew."""
+    """The page with all its generated parts generated again."""
     return _PART.sub(lambda part: part["marker"] + _made(part["kind"], part["what"]), page)
 
 

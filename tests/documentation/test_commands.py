@@ -1,4 +1,4 @@
-"""What the documentation has people type exists: AWS calls, make targets, `pipectl` commands."""
+"""Every command in the documentation exists: AWS calls, make targets, `pipectl` commands."""
 
 from __future__ import annotations
 

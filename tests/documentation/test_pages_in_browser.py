@@ -51,7 +51,8 @@ def browse(folder: Path, page: bytes, fragment: str = "", *, dark: bool = False)
 
 
 def asked(folder: Path, page: bytes, script: str, fragment: str = "") -> Any:
-    """The JSON value of a script in the page, which its policy would refuse."""
+    """The JSON value that a script reads from the page; the page's own policy would refuse the
+    script."""
     # The address selects something only after the page has loaded.
     write = (
         "addEventListener('load', () => setTimeout(() => "

@@ -1,4 +1,4 @@
-"""The README's example of a bad row is a row of the sample file, and what becomes of it."""
+"""The README's example of a bad row is a row of the sample file, with its real result."""
 
 from __future__ import annotations
 

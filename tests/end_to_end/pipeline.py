@@ -20,7 +20,7 @@ from shared.executions import attempt_name, execution_arn
 from shared.job import Location, Source
 from tests.documentation.outcome_examples import OUTCOME
 
-# A busy machine may take long; what fails, fails by what it finds.
+# A busy machine may take long. Tests fail because of a wrong result, not because of this limit.
 WAIT_SECONDS = 90
 
 _NAMES = itertools.count()
@@ -28,7 +28,7 @@ _NAMES = itertools.count()
 
 @dataclass(frozen=True)
 class FileOutcome:
-    """What one uploaded file led to."""
+    """The result of one uploaded file."""
 
     file_id: str
     execution: DescribedExecution
@@ -98,7 +98,7 @@ class Pipeline:
         return self.outcome(self.drop(body, name, dataset).file_id)
 
     def outcome(self, file_id: str, execution_name: str | None = None) -> FileOutcome:
-        """Wait for an execution's end, and read everything that it left."""
+        """Wait for an execution's end, and read all its results."""
         execution = self.wait(execution_name or file_id)
         item = self.item(file_id)
         return FileOutcome(
@@ -167,7 +167,7 @@ class Pipeline:
 
     def source_of(self, name: str) -> Mapping[str, Any]:
         """The source in an execution's input, as the starter wrote it."""
-        # Where hundreds of files are dropped at once, the starter takes a while to come to each.
+        # If hundreds of files are dropped at once, the starter takes a while to reach each of them.
         self._until(lambda: self._status(self._arn(name)) is not None, patience=600)
         described = self.deployment.client("stepfunctions").describe_execution(
             executionArn=self._arn(name)

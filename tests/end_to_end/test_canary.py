@@ -56,7 +56,7 @@ INTEGERS = [{"name": name, "type": "integer"} for name in NAMES]
 
 @dataclass(frozen=True)
 class Case:
-    """A file, its contract, and what S3 or the dataset's folder adds to the trouble."""
+    """A file, its contract, and the properties of its object or folder that cause the error."""
 
     body: bytes = TABLE
     contract: Mapping[str, Any] | None = None
@@ -139,8 +139,8 @@ FAULTS: dict[str, Case] = {
 }
 
 
-class Aviary:
-    """Drops the files and waits for what becomes of them; keeps their ids."""
+class CanaryFiles:
+    """Drops the files and waits for their outcomes; keeps their ids."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
@@ -167,7 +167,7 @@ class Aviary:
         self.run_injected()
 
     def run_injected(self) -> None:
-        """Which file gets which error does not matter, only that each error comes once."""
+        """Any file can get any of the errors; each error comes once."""
         stack = self.pipeline.stack
         for error, (function, times) in INJECTED.items():
             stack.add_fault(function, error, times)
@@ -189,8 +189,8 @@ class Aviary:
 
 
 @pytest.fixture(scope="module")
-def aviary(pipeline: Pipeline) -> Iterator[Aviary]:
-    found = Aviary(pipeline)
+def canaries(pipeline: Pipeline) -> Iterator[CanaryFiles]:
+    found = CanaryFiles(pipeline)
     found.run()
     yield found
     pipeline.stack.clear_faults()
@@ -203,35 +203,35 @@ def test_every_error_and_every_fault_has_a_file() -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("error", sorted(REMEDIES))
-def test_the_files_fail_as_they_should(aviary: Aviary, error: str) -> None:
-    assert error in aviary.failed
-    codes = {aviary.pipeline.item(file_id)["error"]["code"] for file_id in aviary.failed[error]}
+def test_the_files_fail_as_they_should(canaries: CanaryFiles, error: str) -> None:
+    assert error in canaries.failed
+    codes = {canaries.pipeline.item(file_id)["error"]["code"] for file_id in canaries.failed[error]}
     assert codes == {error}
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("code", get_args(FaultCode))
-def test_the_records_are_rejected_as_they_should_be(aviary: Aviary, code: str) -> None:
-    item = aviary.pipeline.item(aviary.succeeded[code])
+def test_the_records_are_rejected_as_they_should_be(canaries: CanaryFiles, code: str) -> None:
+    item = canaries.pipeline.item(canaries.succeeded[code])
     assert item["status"] == "succeeded"
-    rejected = aviary.pipeline.stack.output(item["rejected_key"])
+    rejected = canaries.pipeline.stack.output(item["rejected_key"])
     assert SECRET.encode() in rejected or code == "blank-row"
     lines = rejected.splitlines()
     codes = {fault["code"] for line in lines for fault in json.loads(line)["errors"]}
     assert code in codes
 
 
-def logs(aviary: Aviary) -> Any:
-    return aviary.pipeline.stack.logs()
+def logs(canaries: CanaryFiles) -> Any:
+    return canaries.pipeline.stack.logs()
 
 
-def notifications(aviary: Aviary) -> Any:
-    return aviary.pipeline.stack.notifications()
+def notifications(canaries: CanaryFiles) -> Any:
+    return canaries.pipeline.stack.notifications()
 
 
-def webhook_bodies(aviary: Aviary) -> Any:
+def webhook_bodies(canaries: CanaryFiles) -> Any:
     bodies = []
-    for notice in aviary.pipeline.stack.notifications():
+    for notice in canaries.pipeline.stack.notifications():
         texts = json.loads(notice["message"])
         for text in texts.values():
             message = {"Message": text, "Subject": notice["subject"], "MessageId": "m1"}
@@ -239,23 +239,25 @@ def webhook_bodies(aviary: Aviary) -> Any:
     return bodies
 
 
-def dead_letters(aviary: Aviary) -> Any:
-    return aviary.pipeline.stack.dead_letters()
+def dead_letters(canaries: CanaryFiles) -> Any:
+    return canaries.pipeline.stack.dead_letters()
 
 
-def failed_deliveries(aviary: Aviary) -> Any:
-    return aviary.pipeline.stack.failed_deliveries()
+def failed_deliveries(canaries: CanaryFiles) -> Any:
+    return canaries.pipeline.stack.failed_deliveries()
 
 
-def histories(aviary: Aviary) -> Any:
-    return [events for file_id in aviary.file_ids for events in aviary.pipeline.histories(file_id)]
+def histories(canaries: CanaryFiles) -> Any:
+    return [
+        events for file_id in canaries.file_ids for events in canaries.pipeline.histories(file_id)
+    ]
 
 
-def metadata(aviary: Aviary) -> Any:
-    return [aviary.pipeline.item(file_id) for file_id in aviary.file_ids]
+def metadata(canaries: CanaryFiles) -> Any:
+    return [canaries.pipeline.item(file_id) for file_id in canaries.file_ids]
 
 
-PLACES: list[Callable[[Aviary], Any]] = [
+PLACES: list[Callable[[CanaryFiles], Any]] = [
     logs,
     notifications,
     webhook_bodies,
@@ -267,8 +269,8 @@ PLACES: list[Callable[[Aviary], Any]] = [
 
 @pytest.mark.long
 @pytest.mark.parametrize("place", PLACES)
-def test_the_secret_is_nowhere(aviary: Aviary, place: Callable[[Aviary], Any]) -> None:
-    text = json.dumps(place(aviary), default=str, ensure_ascii=False)
+def test_the_secret_is_nowhere(canaries: CanaryFiles, place: Callable[[CanaryFiles], Any]) -> None:
+    text = json.dumps(place(canaries), default=str, ensure_ascii=False)
     assert len(text) > 1000
     found = text.lower().find(SECRET)
     assert found < 0, text[max(0, found - 300) : found + 100]

@@ -30,7 +30,7 @@ def table(pipeline: Pipeline, name: str) -> dict[str, Any]:
 
 
 def rows(pipeline: Pipeline, name: str) -> list[dict[str, Any]]:
-    """What the table shows of the objects under its location."""
+    """The rows that the table shows of the objects under its location."""
     described = table(pipeline, name)
     bucket, _, prefix = (
         described["StorageDescriptor"]["Location"].removeprefix("s3://").partition("/")
@@ -42,7 +42,7 @@ def rows(pipeline: Pipeline, name: str) -> list[dict[str, Any]]:
 
 
 def result(pipeline: Pipeline, file_id: str) -> dict[str, Any]:
-    """What the step left in the state document."""
+    """The step's result in the state document."""
     return dict(pipeline.results(file_id)["catalogue"])
 
 

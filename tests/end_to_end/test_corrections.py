@@ -87,7 +87,7 @@ def test_rows_are_corrected_until_none_is_rejected(
             "executions": [f"{rejected.file_id}-r3"],
         },
     ]
-    # Whatever is rerun, id 2 is there once, and the corrections hold.
+    # After any rerun, id 2 is there once, and the corrections are kept.
     source = pipeline.source_of(rejected.file_id)
     pipeline.send(
         {"file_id": rejected.file_id, "attempt": 4, "source": dict(source), "force": True}

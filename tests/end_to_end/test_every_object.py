@@ -1,4 +1,4 @@
-"""Whatever arrives under `raw/` is processed, fails visibly, or is on the list of ignored names."""
+"""Every object under `raw/` is processed, fails visibly, or is on the list of ignored names."""
 
 from __future__ import annotations
 

@@ -236,7 +236,7 @@ def _history(outcome: FileOutcome) -> list[str]:
 
 
 def _notified(pipeline: Pipeline, outcome: FileOutcome) -> Counter[str]:
-    """How many notifications there are about a file, by status."""
+    """The number of notifications about a file, by status."""
     return Counter(n["attributes"]["status"] for n in pipeline.notifications(outcome.file_id))
 
 
@@ -247,7 +247,7 @@ def _records(pipeline: Pipeline, dataset: str) -> list[tuple[int, int, int]]:
 
 
 def _records_of(outcome: FileOutcome) -> list[tuple[int, int, int]]:
-    """Row, id and n of each record that a file's execution left."""
+    """Row, id and n of each record that a file's execution wrote."""
     return _read(outcome.output("processed/", ".jsonl"))
 
 

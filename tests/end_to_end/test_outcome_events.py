@@ -66,7 +66,7 @@ def test_a_failed_file(pipeline: Pipeline, received: Received) -> None:
 
 
 def test_a_file_whose_execution_was_aborted(pipeline: Pipeline, received: Received) -> None:
-    """The failure lane never runs: the function `uncaught` has the same document sent."""
+    """The failure lane never runs: the function `uncaught` sends the same document."""
     source = pipeline.drop_and_stop(FILE)
     pipeline.wait_for_failure(source.file_id)
     (event,) = received(source.file_id)

@@ -135,5 +135,5 @@ def test_a_role_allows_what_its_function_calls_and_nothing_more(
     unused = {it for it in grants if not any(_covers(it, call, buckets) for call in own)}
     excused = {*NOT_CALLED.get(step, {}), *FOREVER}
     assert {it for it in unused if it.partition(" ")[0] not in excused} == set()
-    # An excuse that is no longer needed could hide a right that is.
+    # An exception that is no longer needed could hide an unused permission.
     assert excused - {it.partition(" ")[0] for it in unused} == set()

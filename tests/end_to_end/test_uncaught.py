@@ -16,7 +16,7 @@ FILE = orders(200)
 
 @pytest.fixture(scope="module")
 def patient() -> Iterator[Pipeline]:
-    """A stack that waits between tries as long as AWS does."""
+    """A stack that waits as long between retries as AWS does."""
     with StackProcess(parameters={"ArchiveSource": "true"}, time_factor=1) as stack:
         yield Pipeline(stack)
 
@@ -59,7 +59,7 @@ def test_an_end_that_step_functions_does_not_show_yet_is_not_lost(
 def test_an_execution_aborted_after_its_record_is_recorded_again_when_it_is_redriven(
     patient: Pipeline, state: str
 ) -> None:
-    # It waits there to try again.
+    # It waits there for its retry.
     function = {"Notify": "notify", "ArchiveSource": "archive-source"}[state]
     patient.stack.add_fault(f"data-pipeline-{function}-dev", "throttle", 6)
     source = patient.drop(b"a\n1\n")
@@ -81,7 +81,7 @@ def test_an_execution_aborted_after_its_record_is_recorded_again_when_it_is_redr
 def test_a_file_whose_version_is_gone_is_source_not_found(
     pipeline: Pipeline, attempts: int
 ) -> None:
-    # Held up until the version is deleted.
+    # It waits until the version is deleted.
     pipeline.stack.add_fault("data-pipeline-parse-csv-dev", "throttle", attempts)
     source = pipeline.drop(b"a\n1\n")
     pipeline.delete(source)

@@ -18,7 +18,7 @@ _KIND_CHARACTERS = 40
 
 
 def main() -> int:
-    """Draw, read, compare: 0, or 1 where anything was found."""
+    """Draw, read and compare cases; returns 0, or 1 if a difference was found."""
     options = _parser().parse_args()
     seed = options.seed if options.seed is not None else int.from_bytes(os.urandom(4))
     deadline = time.monotonic() + 60 * options.minutes
@@ -45,7 +45,7 @@ def _report(seed: int, case: Case, text: str, corpus: Path) -> None:
 
 
 def _kind(text: str | None) -> str | None:
-    """What two problems have in common that are probably one."""
+    """A key that problems with the same cause probably share."""
     return text and text.strip().splitlines()[-1][:_KIND_CHARACTERS]
 
 

@@ -45,11 +45,11 @@ BOMS = (
 
 
 class Difference(AssertionError):
-    """The engine and the independent reader do not agree."""
+    """The engine and the independent reader disagree."""
 
 
 def problem(case: Case) -> str | None:
-    """What is wrong with how the engine reads a case, in a line or a traceback; None: nothing."""
+    """How the engine misreads a case, in a line or a traceback; None if it reads it correctly."""
     try:
         check(case)
     except Difference as difference:
@@ -60,7 +60,7 @@ def problem(case: Case) -> str | None:
 
 
 def check(case: Case) -> None:
-    """Raise Difference where the engine reads a case otherwise than it should."""
+    """Raise Difference if the engine misreads a case."""
     contract = parsed(case)
     if isinstance(contract, InvalidContract):
         return
@@ -85,7 +85,7 @@ def check(case: Case) -> None:
 
 
 def parsed(case: Case) -> Contract | InvalidContract | None:
-    """The case's contract; an InvalidContract where it is none."""
+    """The case's contract, or an InvalidContract."""
     if case.contract is None:
         return None
     try:

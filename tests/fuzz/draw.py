@@ -107,7 +107,7 @@ def _field(random: Random, name: str) -> dict[str, Any]:
 
 
 def _from_bytes(random: Random) -> bytes:
-    """Any bytes, though not too evenly: the structural ones are what matters."""
+    """Any bytes, but structural ones more often than others."""
     structural = [
         b"\n",
         b"\r",

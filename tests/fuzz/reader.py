@@ -1,4 +1,4 @@
-"""An independent reader of CSV: what should become of every record of a file.
+"""An independent reader of CSV, which gives the expected outcome of every record.
 
 It shares no code with `tabular.reading` and no idea but the documented rules: it decodes physical
 lines, then goes through their characters one by one. It is slow, and plain enough to be believed.
@@ -90,7 +90,7 @@ class Record:
 
 @dataclass(frozen=True)
 class ReaderOutcome:
-    """What becomes of a data record, numbered from 1: its cells, or the codes of its faults."""
+    """The outcome of a data record, numbered from 1: its cells, or the codes of its faults."""
 
     row: int
     record: Record
@@ -389,4 +389,4 @@ MAGIC = re.compile(
     rb"PK\x03\x04|\xd0\xcf\x11\xe0|%PDF-[0-9]|PAR1\x15|SQLite format 3\x00|\x28\xb5\x2f\xfd"
     rb"|BZh[1-9]1AY&SY|\xfd7zXZ\x00|\x1f\x8b"
 )
-"""How files begin that are refused as being no CSV at all."""
+"""The first bytes of files that are refused because they are not CSV."""

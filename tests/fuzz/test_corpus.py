@@ -22,7 +22,7 @@ def test_a_found_case_is_read_correctly(path: Path) -> None:
 
 
 def test_drawn_cases_are_read_correctly() -> None:
-    """The same ones every time: `make fuzz` draws others."""
+    """The same cases every time; `make fuzz` draws others."""
     found = {seed: problem(draw(Random(seed))) for seed in range(DRAWN)}
     assert {seed: text for seed, text in found.items() if text} == {}
 

@@ -39,7 +39,7 @@ REGIONS = {
 
 
 def findings(document: Mapping[str, Any], partition: str = "aws") -> list[str]:
-    """What is wrong with a translated template in the regions of a partition.
+    """The findings in a translated template in the regions of a partition.
 
     That is what cfn-lint finds, without what is suppressed, and every ARN of a fixed partition.
     """
@@ -72,7 +72,7 @@ def translated(partition: str) -> dict[str, Any]:
 
 
 def key_stack_findings() -> Iterator[str]:
-    """What is wrong with key.yaml, the template of the key's own stack, in any partition."""
+    """The findings in key.yaml, the template of the key's own stack, in any partition."""
     text = (deployed.ROOT / "key.yaml").read_text(encoding="utf-8")
     regions = [region for partition in REGIONS.values() for region in partition]
     for match in lint(text, config=ManualArgs(regions=regions, include_checks=["I"])):
@@ -81,7 +81,7 @@ def key_stack_findings() -> Iterator[str]:
 
 
 def workflow_findings() -> Iterator[str]:
-    """What is wrong with the workflow's definition and with what the template puts into it."""
+    """The findings in the workflow's definition and in the values that the template substitutes."""
     errors = workflow.error_classes(deployed.ROOT / "functions")
     yield from workflow.defects(deployed.definition(), errors)
     machine = deployed.properties(deployed.STATE_MACHINE)

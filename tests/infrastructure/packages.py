@@ -29,7 +29,7 @@ _AARCH64 = (183).to_bytes(2, "little")  # e_machine, at byte 18 of the ELF heade
 
 
 def problems(build: Path) -> Iterator[str]:
-    """Everything wrong with the packages in a build folder, one sentence each."""
+    """All problems of the packages in a build folder, one sentence each."""
     resources = yaml_parse((build / "template.yaml").read_text(encoding="utf-8"))["Resources"]
     layers = {
         logical_id: size_of(build / logical_id)

@@ -50,10 +50,10 @@ WITH_ENGINE = {"pipectl.operate.correct_rows"}
 
 def test_what_works_on_aws_imports_neither_moto_nor_polars() -> None:
     process = without_extras(f"""
-for room in ("commands", "client", "operate", "scale"):
-    package = importlib.import_module(f"pipectl.{{room}}")
+for part in ("commands", "client", "operate", "scale"):
+    package = importlib.import_module(f"pipectl.{{part}}")
     for module in pkgutil.iter_modules(package.__path__):
-        name = f"pipectl.{{room}}.{{module.name}}"
+        name = f"pipectl.{{part}}.{{module.name}}"
         if name not in {WITH_ENGINE!r}:
             importlib.import_module(name)
 """)

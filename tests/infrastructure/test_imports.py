@@ -1,4 +1,4 @@
-"""The arrows between the project's modules: which may import which, and no circles."""
+"""The imports between the project's modules: which may import which, without cycles."""
 
 from __future__ import annotations
 
@@ -13,12 +13,21 @@ PROJECT = Path(__file__).parents[2]
 SOURCES = {"functions": PROJECT / "functions", "pipectl": PROJECT}
 STEPS = {path.parent.name for path in (PROJECT / "functions").glob("*/app.py")}
 
-# Lower rooms first: a room may import those before it, and itself. A module directly in `tabular`
-# that is not a room is on the ground floor.
-TABULAR_ROOMS = ("statistics", "values", "contract", "reading", "writing")
+# Lower layers first: a subpackage may import those before it, and itself. Other modules directly in
+# `tabular` are the lowest layer.
+TABULAR_LAYERS = ("statistics", "values", "contract", "reading", "writing")
 TABULAR_TOP = {"uniqueness", "batch", "transform"}
 
-PIPECTL_ROOMS = ("client", "operate", "views", "embedded", "scale", "local", "console", "commands")
+PIPECTL_PACKAGES = (
+    "client",
+    "operate",
+    "views",
+    "embedded",
+    "scale",
+    "local",
+    "console",
+    "commands",
+)
 PIPECTL_MAY_IMPORT = {
     "client": set(),
     "operate": {"client"},
@@ -57,29 +66,29 @@ def imports(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names if alias.name in MODULES)
 
 
-def room(module: str) -> str:
-    """The room of a module in its package: `reading` of `tabular.reading.blocks`."""
+def subpackage(module: str) -> str:
+    """The subpackage of a module: `reading` of `tabular.reading.blocks`."""
     parts = module.split(".")
     return parts[1] if len(parts) > 2 or (PROJECT / "pipectl" / parts[-1]).is_dir() else ""
 
 
 def tabular_floor(module: str) -> int:
     parts = module.split(".")
-    if len(parts) > 1 and parts[1] in TABULAR_ROOMS:
-        return 1 + TABULAR_ROOMS.index(parts[1])
-    return 1 + len(TABULAR_ROOMS) if len(parts) > 1 and parts[1] in TABULAR_TOP else 0
+    if len(parts) > 1 and parts[1] in TABULAR_LAYERS:
+        return 1 + TABULAR_LAYERS.index(parts[1])
+    return 1 + len(TABULAR_LAYERS) if len(parts) > 1 and parts[1] in TABULAR_TOP else 0
 
 
 def test_no_module_imports_itself_through_others() -> None:
     graph = {
         name: {found for found in imports(path) if found != name} for name, path in MODULES.items()
     }
-    # Raises CycleError, whose text names the circle.
+    # Raises CycleError, whose text names the cycle.
     assert len(list(TopologicalSorter(graph).static_order())) == len(MODULES)
 
 
 @pytest.mark.parametrize("name", sorted(name for name in MODULES if name.startswith("tabular")))
-def test_tabular_imports_only_itself_and_no_higher_room(name: str) -> None:
+def test_tabular_imports_only_itself_and_no_higher_layer(name: str) -> None:
     for found in imports(MODULES[name]):
         assert found.startswith("tabular"), f"{name} imports {found}"
         assert tabular_floor(found) <= tabular_floor(name), f"{name} imports {found}"
@@ -99,11 +108,11 @@ def test_a_step_imports_no_other_step(step: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(name for name in MODULES if name.startswith("pipectl.")))
-def test_pipectl_follows_the_order_of_its_rooms(name: str) -> None:
-    here = room(name)
+def test_pipectl_follows_the_order_of_its_subpackages(name: str) -> None:
+    here = subpackage(name)
     for found in imports(MODULES[name]):
         top = found.split(".")[0]
         assert top in {"pipectl", "shared", "tabular"}, f"{name} imports the step {found}"
-        there = room(found)
+        there = subpackage(found)
         if top == "pipectl" and here and there and here != there:
             assert there in PIPECTL_MAY_IMPORT[here], f"{name} imports {found}"

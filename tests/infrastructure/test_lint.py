@@ -1,4 +1,4 @@
-"""The template's linter finds what it should, and forgives only what has a reason."""
+"""The template's linter finds defects, and suppresses only findings with a reason."""
 
 from __future__ import annotations
 

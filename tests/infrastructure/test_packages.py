@@ -1,4 +1,4 @@
-"""The check of what `sam build` made, on packages that are made up."""
+"""The check of the packages that `sam build` makes, on made-up packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may do what, as far as the template alone shows it."""
+"""The permissions that the template grants, as far as it alone shows them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The project's own machinery: Makefile, requirement files, and what no file may say."""
+"""The project's own machinery: Makefile, requirement files, and texts that no file may contain."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_what_is_packaged_is_what_the_project_runs_on() -> None:
 
 
 def test_every_section_of_the_deploy_settings_has_a_stack_and_an_environment_of_its_own() -> None:
-    """Two sections with one Environment would be two stacks that fight over the same names."""
+    """Two sections with the same Environment would be two stacks with the same resource names."""
     config = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
     sections = {name: section for name, section in config.items() if name != "version"}
     deploy = {name: section["deploy"]["parameters"] for name, section in sections.items()}

@@ -1,4 +1,5 @@
-"""What no linter sees in a state machine's definition (Amazon States Language, JSONPath).
+"""Finds defects in a state machine's definition (Amazon States Language, JSONPath) that no linter
+sees.
 
 The rules are those of https://states-language.net and of the Step Functions developer guide, and
 beyond them the project's own: every Task has a time limit, a Retry and a Catch.
@@ -97,7 +98,7 @@ _SUBSTITUTION = re.compile(r"\$\{(\w+)\}")
 
 
 def defects(definition: Mapping[str, Any], errors: Collection[str]) -> list[str]:
-    """Everything wrong with a definition, one sentence each; empty where nothing is.
+    """All defects of a definition, one sentence each.
 
     `errors` are the names that the steps themselves can raise.
     """

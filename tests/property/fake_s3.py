@@ -38,7 +38,7 @@ class FakeS3:
 
     @property
     def client(self) -> Any:
-        """What stands in for boto3's client."""
+        """The replacement of boto3's client."""
         return self
 
     def clear(self) -> None:

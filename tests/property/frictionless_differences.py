@@ -144,7 +144,7 @@ DIFFERENCES = (
 
 
 def explained(field: Field, text: str, ours: str) -> bool:
-    """Tell whether one of the differences is the reason for a different verdict."""
+    """Whether one of the differences explains a different verdict."""
     return any(
         difference.ours == ours and difference.applies(field, text) for difference in DIFFERENCES
     )

@@ -1,4 +1,4 @@
-"""The shortcuts over whole columns give the same results as reading cell by cell."""
+"""The fast path over whole columns gives the same results as reading cell by cell."""
 
 from __future__ import annotations
 

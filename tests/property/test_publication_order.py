@@ -1,4 +1,4 @@
-"""Whatever the order of requests, interruptions and redrives, the latest version's output stays.
+"""In any order of requests, interruptions and redrives, the latest version's output stays.
 
 On a model of S3 with many orders, and with a few on the embedded AWS's S3, whose conditional writes
 are those of moto with patches: what is proven of the model holds there, too.
@@ -35,7 +35,7 @@ class Store(Protocol):
 
     @property
     def client(self) -> Any:
-        """What the pipeline takes for boto3's client."""
+        """The object that the pipeline uses as boto3's client."""
 
     def clear(self) -> None:
         """Delete all objects."""
@@ -72,7 +72,7 @@ class Attempt:
 
     @property
     def file(self) -> Publication:
-        """What WriteOutput publishes."""
+        """The file that WriteOutput publishes."""
         work = keys.Work(self.rank.file_id, self.rank.execution)
         return Publication(BUCKET, "orders", PATH, work, 1, self.rank)
 
@@ -81,7 +81,7 @@ class Attempt:
         return f"{kind} of {self.rank.execution}\n".encode()
 
     def store_parts(self, store: Store) -> None:
-        """What its Transform has left."""
+        """Store the parts as its Transform does."""
         suffix = FORMATS[self.output_format].suffix
         for kind in (suffix, "rejected.jsonl", "corrections.csv", "statistics.json"):
             store.put(self.file.work.part(0, kind), self.content(kind))
@@ -270,7 +270,7 @@ def _new_world(store: Store, planned: list[Attempt]) -> World:
 
 
 def _check_outputs(world: World) -> None:
-    """What is published is all of the highest rank's, and nothing else is."""
+    """The published objects are exactly those of the highest rank."""
     highest = max(world.planned, key=lambda one: (one.version, one.start))
     [(key, owner)] = world.outputs().items()
     assert owner == highest

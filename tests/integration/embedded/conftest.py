@@ -48,11 +48,11 @@ class Waiting:
         self.event = {"do": "wait", "mark": self._mark}
 
     def until_inside(self, count: int = 1) -> None:
-        """Wait until so many invocations with `event` are inside at the same time."""
+        """Wait until this number of invocations with `event` are running at the same time."""
         assert len(self._notes("inside", self._mark, count=count, patience=50)) == count
 
     def release(self) -> None:
-        """Let them, and all that come later, return the IDs of their processes."""
+        """Let them, and all later ones, return the IDs of their processes."""
         bucket = self._probe.outputs["OutputBucketName"]
         self._probe.client("s3").put_object(Bucket=bucket, Key=f"go/{self._mark}", Body=b"")
 

@@ -101,7 +101,7 @@ def test_up_prints_how_to_reach_it_and_ends_cleanly(tmp_path: Path) -> None:
     assert running["endpoint"] in output
     assert f'aws --endpoint-url {running["endpoint"]} "$@"; }}' in output
     assert "awslocal s3 cp events/orders-2026-03.csv s3://probe-drops/raw/orders/" in output
-    # That the stack was meant is remembered.
+    # The state file still names the stack.
     assert RunningStack.find(state_file) is None
     assert json.loads(state_file.read_text())["endpoint"] == running["endpoint"]
     assert "Traceback" not in problems

@@ -1,4 +1,4 @@
-"""What the operator's commands print and do."""
+"""The output and the effect of the operator's commands."""
 
 from __future__ import annotations
 

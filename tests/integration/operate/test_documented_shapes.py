@@ -1,4 +1,4 @@
-"""What --json prints has the keys that docs/operating.md shows, and no others."""
+"""The documents of --json have the keys that docs/operating.md shows, and no others."""
 
 from __future__ import annotations
 

@@ -67,13 +67,13 @@ class UploadedFile:
 
     @property
     def dataset(self) -> str:
-        """The dataset that no other file is of."""
+        """The file's own dataset."""
         return str(self.document["source"]["dataset"])
 
 
 @dataclass
 class StepsRun:
-    """How far an execution came: the states visited, and its current document."""
+    """The progress of an execution: the states visited, and its current document."""
 
     document: dict[str, Any]
     visited: list[str] = field(default_factory=list)
@@ -142,7 +142,8 @@ class Steps:
             self.s3.delete_object(Bucket=self.bucket, Key=item["Key"])
 
     def _step(self, state: str, run: StepsRun, execution: Mapping[str, Any]) -> str:
-        """Do one state; returns the next task, or raises what the workflow does not replan."""
+        """Run one state; returns the next task, or raises an error after which the file is not
+        planned again."""
         definition = STATES[state]
         try:
             if definition["Type"] == "Map":

@@ -23,8 +23,8 @@ pytestmark = pytest.mark.long
 PROJECT = Path(__file__).parents[3]
 ASSUMPTIONS = Assumptions()
 
-# The embedded queue is polled without waiting, S3 tells it inside the server, and the operator's
-# own commands ask for executions: these are no requests of the pipeline, or not to be seen.
+# The embedded queue is polled without waiting, S3 notifies it inside the server, and the operator's
+# own commands list executions: these are no requests of the pipeline, or not to be seen.
 _NOT_COMPARED = {
     *("sqs:ReceiveMessage", "s3:Notification", "sns:Request", "cloudformation:Request"),
     *("states:DescribeExecution", "states:ListExecutions"),
@@ -39,7 +39,7 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def counted() -> dict[str, Any]:
-    """What each file took, by name."""
+    """The requests of each file, by name."""
     environment = {**os.environ, "PYTHONPATH": f"{PROJECT}{os.pathsep}{PROJECT / 'functions'}"}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "tests.integration.splits.counting"],

@@ -1,4 +1,4 @@
-"""What the tests of the functions share: no network, no real account, AWS in this process."""
+"""Fixtures for tests of the functions: no network, no real account, AWS in this process."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def event() -> Event:
 
 @pytest.fixture
 def logs() -> Iterator[Logs]:
-    """What is logged in the test, each line as the JSON that CloudWatch would get."""
+    """The log lines of the test, each as the JSON that CloudWatch would get."""
     lines: Logs = []
     logger = observability.logger()
     logger.clear_state()

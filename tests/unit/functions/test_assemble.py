@@ -1,4 +1,4 @@
-"""What WriteOutput reads of the parts of a file, and makes of it."""
+"""The bytes that WriteOutput reads of a file's parts, and the output that it makes of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which contract a dataset's files are held to, and when none at all is no accident."""
+"""The contract that applies to a dataset's files, and datasets that have none on purpose."""
 
 from __future__ import annotations
 

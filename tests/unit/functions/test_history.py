@@ -1,4 +1,4 @@
-"""What is usual in a dataset, and a file compared with it."""
+"""The history of a dataset, and the comparison of a file with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where things are in the buckets."""
+"""The keys of objects in both buckets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Folder names that can't be a dataset's, and keys that leave no room for those made of them."""
+"""Folder names that are refused as datasets, and keys from which the derived keys would be too
+long."""
 
 from __future__ import annotations
 

@@ -173,7 +173,7 @@ def test_a_failure_leaves_the_item_as_it_is(topic: Subscriber, logs: Logs) -> No
 def test_a_success_that_the_item_does_not_record_is_not_sent(
     topic: Subscriber, logs: Logs, table: Table
 ) -> None:
-    # As after an abort behind RecordMetadata, and a redrive.
+    # As after an abort after RecordMetadata, and a redrive.
     table.put_item(Item={**RECORDED, "status": "failed"})
     with pytest.raises(RecordOutdated):
         notify(documents.recorded(), "succeeded")
@@ -186,7 +186,7 @@ def test_each_execution_sends_its_success_once_independently_of_others(
     for attempt in (1, 2):
         notify(documents.recorded(attempt), "succeeded")
     assert ids(topic.messages()) == [f"{FILE_ID}.succeeded", f"{FILE_ID}-r2.succeeded"]
-    # As after a failure behind Notify, when the first one is redriven.
+    # As after a failure after Notify, when the first one is redriven.
     for attempt in (1, 2):
         notify(documents.recorded(attempt), "succeeded", redrives=1)
     assert topic.messages() == []

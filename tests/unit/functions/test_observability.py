@@ -1,4 +1,4 @@
-"""What a function logs at LogLevel DEBUG: its own lines, and nothing of a library's."""
+"""The log of a function at LogLevel DEBUG: its own lines, and no lines of libraries."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def s3() -> Iterator[FakeS3]:
 
 @pytest.fixture(scope="module")
 def first() -> TransformResult:
-    """What the first attempt rejected."""
+    """The result of the first attempt, with its rejected rows."""
     return run(CONTENT, CONTRACT)
 
 
@@ -56,7 +56,7 @@ def task(s3: FakeS3, attempt: int, rows: bytes | None = None, **document: Any) -
 
 
 def leave_parts(s3: FakeS3, attempt: Task, corrections: bytes) -> None:
-    """What a failed attempt has left in `work/`."""
+    """Write the parts of a failed attempt to `work/`."""
     s3.objects[attempt.work.part(0, "corrections.csv")] = StoredObject(corrections, {})
 
 

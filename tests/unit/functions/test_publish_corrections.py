@@ -1,4 +1,4 @@
-"""WriteOutput: corrections of two attempts are never lost, whoever publishes first."""
+"""WriteOutput: corrections of two attempts are never lost, in any order of publication."""
 
 from __future__ import annotations
 

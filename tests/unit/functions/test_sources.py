@@ -1,4 +1,4 @@
-"""An uploaded object is the same source, whoever describes it."""
+"""An uploaded object is the same source in an event, a listing and a HEAD request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a part's stamp says of the engine that made it."""
+"""The stamp of a part, which identifies the engine that made it."""
 
 from __future__ import annotations
 

@@ -195,7 +195,8 @@ def test_a_bad_record_does_not_delay_the_other_records(
     assert len(machine.started) == 2
     [line] = [line for line in logs if line["message"] == "message not handled"]
     assert line["record"] == f"record {position + 1} of 3"
-    # It comes again, until it is set aside: what was started is not started again.
+    # It is redelivered until it is moved to the dead-letter queue; its executions are not started
+    # again.
     assert run(batch(upload(*records))) == ["0"]
     assert len(machine.started) == 2
 
@@ -369,7 +370,7 @@ def test_duplicates_start_nothing(event: Event, machine: FakeStepFunctions) -> N
 def test_a_crash_after_the_start_leads_to_no_second_start(
     event: Event, machine: FakeStepFunctions
 ) -> None:
-    # The message was not deleted; it comes again while the execution runs, and after it.
+    # The message was not deleted; it is redelivered while the execution runs, and afterwards.
     run(event("starter-upload"))
     assert run(event("starter-upload")) == []
     machine.ended("SUCCEEDED", FILE_ID)

@@ -187,7 +187,7 @@ def test_a_guarded_handler_drops_a_librarys_message(logs: Logs) -> None:
 def test_every_function_raises_errors_of_the_pipeline_only(function: str) -> None:
     module, _, name = str(deployed.functions()[function]["Handler"]).rpartition(".")
     handler = getattr(importlib.import_module(module), name)
-    # The outermost code is the guard's, whatever name it bears.
+    # The outermost frame is the guard's, under any name.
     assert handler.__code__.co_filename == step.__code__.co_filename
 
 

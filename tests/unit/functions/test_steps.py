@@ -1,4 +1,4 @@
-"""The registry of the steps, and the state machine's definition, say the same."""
+"""The registry of the steps and the state machine's definition agree."""
 
 from __future__ import annotations
 

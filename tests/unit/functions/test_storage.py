@@ -41,7 +41,7 @@ def small_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def five_mebibyte_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The least that S3, and moto, take as a part."""
+    """The minimum size of a part for S3 and moto."""
     monkeypatch.setattr(storage, "PART_BYTES", 5 * 1024**2)
 
 

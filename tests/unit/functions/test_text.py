@@ -1,4 +1,5 @@
-"""Text of strangers: visible everywhere, powerless in mails and chats, exact for programs."""
+"""Text from strangers: visible everywhere, without effect in e-mails and chats, exact for
+programs."""
 
 from __future__ import annotations
 
@@ -99,7 +100,7 @@ def test_a_word_for_the_shell_is_one_visible_line(text: str) -> None:
 
 
 def hostile_documents() -> list[Document]:
-    """The outcomes of a file whose key, dataset and error are a stranger's."""
+    """The outcomes of a file whose key, dataset and error contain text from strangers."""
     source = {**documents.SOURCE, "key": f"raw/{EVIL}/{EVIL}.csv", "dataset": EVIL}
     failure = {"failed": {"failure": documents.failure("Odd", EVIL)}}
     return [
@@ -139,6 +140,6 @@ def test_a_chat_mentions_nobody_and_links_nowhere_else(document: Document) -> No
     assert not set("<>") & set(body["text"])
     assert all(line.isprintable() for line in body["text"].split("\n"))
     assert body["subject"].isprintable()
-    # Programs get what it is.
+    # Programs get the text itself.
     assert body["notification"] == document
     assert body["notification"]["source"]["uri"].endswith(f"raw/{EVIL}/{EVIL}.csv")

@@ -1,4 +1,4 @@
-"""What is left to do for an execution that ended without the failure lane, or in its middle."""
+"""The work that remains for an execution that ended without the failure lane, or inside it."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ def test_an_event_without_its_redrive_count_is_not_taken_for_the_first_run(
     lane.redriven(1)
     unknown = event("ABORTED")
     del unknown["detail"]["redriveCount"]
-    # It ends in the dead-letter queue, rather than nowhere.
+    # It ends in the dead-letter queue, so it isn't lost.
     with pytest.raises(InternalError, match="freshness"):
         app.handler(unknown, None)
 

@@ -1,4 +1,4 @@
-"""Objects that are there and can't be read, and every way S3 says that one is not there."""
+"""Objects that exist but can't be read, and every response by which S3 reports a missing one."""
 
 from __future__ import annotations
 

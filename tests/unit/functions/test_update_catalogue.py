@@ -1,4 +1,4 @@
-"""UpdateCatalogue: what its tables show of the objects, and how they grow."""
+"""UpdateCatalogue: the rows that its tables show, and how the tables are extended."""
 
 from __future__ import annotations
 

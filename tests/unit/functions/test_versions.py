@@ -1,4 +1,4 @@
-"""The order of versions and attempts, as published objects carry it."""
+"""The order of versions and attempts, as published objects record it."""
 
 from __future__ import annotations
 

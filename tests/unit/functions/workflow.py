@@ -1,4 +1,5 @@
-"""The workflow's own words: what its states send, what they keep, and where they go next.
+"""The workflow's definition: the payloads that states send, the results they keep, and the next
+states.
 
 Reads the definition that is deployed, as far as these tests need it: `Parameters`,
 `ResultSelector`, `ResultPath` and Choice rules on one variable.

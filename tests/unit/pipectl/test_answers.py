@@ -1,4 +1,4 @@
-"""What makes moto's answers cheaper leaves them as they are."""
+"""Patches that make moto's responses cheaper don't change them."""
 
 from __future__ import annotations
 

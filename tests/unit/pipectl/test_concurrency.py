@@ -1,4 +1,4 @@
-"""Lambda's limits of concurrent executions, and who waits when they are reached."""
+"""Lambda's limits of concurrent executions, and the invocations that wait when they are reached."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ def invoke_later(service: LambdaService, event: bytes = b"{}") -> None:
 
 
 class Queue:
-    """A queue of one message, and what is done with it."""
+    """A queue of one message, and the calls that were made for it."""
 
     def __init__(self) -> None:
         self.waiting = [{"MessageId": "m", "ReceiptHandle": "r", "Body": "x", "MD5OfBody": ""}]

@@ -1,4 +1,4 @@
-"""`pipectl contract diff`: every kind of change, and for whom it breaks something."""
+"""`pipectl contract diff`: every kind of change, and whether it breaks files or output."""
 
 from __future__ import annotations
 

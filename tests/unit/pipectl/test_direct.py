@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from pipectl.embedded.direct import DirectCalls
 
-ENDPOINT = "http://127.0.0.1:1"  # nobody answers there
+ENDPOINT = "http://127.0.0.1:1"  # no server listens there
 
 
 class Application:

@@ -1,4 +1,4 @@
-"""What moto's Step Functions engine is made to do otherwise."""
+"""Changes to the behaviour of moto's Step Functions engine."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from pipectl.commands.stats import command as stats
 from tests.benchmarks.infer_files import KnownFile, known_files
 
 FILES = known_files()
-# Files of which a person would reject some records: slips, a footer, a value of another kind.
+# Files of which a person would reject some records: typos, a footer, a value of another kind.
 WITH_FAULTS = {
     *("sensors.csv", "customers.csv", "inventory.csv", "dirty.csv", "report-with-footer.csv"),
 }
@@ -38,7 +38,7 @@ def run(command: Any, *arguments: str) -> Result:
 
 
 def inferred(*names: str) -> dict[str, Any]:
-    """What infer says of files; the contract is in contract.json."""
+    """The findings of infer about files; the contract is in contract.json."""
     result = run(contract, "infer", *names, "--out", "contract.json", "--force", "--json")
     assert result.exit_code == 0, result.output
     document: dict[str, Any] = json.loads(result.output)

@@ -1,4 +1,4 @@
-"""Histories as people see them."""
+"""Histories of executions, as they are shown to people."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ START = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 
 
 def events(*described: Event) -> list[dict[str, Any]]:
-    """History events, a second apart."""
+    """History events, one second after another."""
     return [
         {"type": kind, "timestamp": START + timedelta(seconds=second), **details}
         for second, (kind, details) in enumerate(described)

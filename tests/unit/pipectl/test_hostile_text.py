@@ -1,4 +1,4 @@
-"""Names and messages of strangers, through every command: nothing of them acts on a terminal.
+"""Names and messages from strangers, through every command: none of them controls the terminal.
 
 The list of commands is click's own. A command without a case here fails the first test; a case is
 the command lines to try, in a world where everything that a stranger can name is hostile.
@@ -424,11 +424,11 @@ class FakeStack:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Nothing is up."""
+        """There is nothing to stop."""
 
 
 class OneLook(threading.Event):
-    """Ends `pipectl up` after it has looked at the executions once."""
+    """Ends `pipectl up` after it has read the executions once."""
 
     looked = False
 
@@ -445,7 +445,7 @@ def up_once(place: Place) -> Lines:
 
 
 def nothing_hostile(*_: Any) -> Lines:
-    """Only the command line is somebody's."""
+    """Only the command line contains text from strangers."""
     return [["--parameter", EVIL], ["--template", f"nowhere{EVIL}"], [EVIL]]
 
 
@@ -464,7 +464,7 @@ CASES: dict[str, Callable[[Place], Lines]] = {
     "contract pull": on_the_stack(("orders",), (EVIL,)),
     "executions": on_the_stack((), ("--status", EVIL)),
     "show": on_the_stack((SOURCE.file_id,), (EVIL,), (ARN,)),
-    # What its pages show is tested with them.
+    # Its pages have tests of their own.
     "console": on_the_stack(("--port", EVIL), (EVIL,)),
     "failures": on_the_stack((), ("--since", EVIL)),
     "correct": correct,
@@ -512,7 +512,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
 
 
 def make_call(world: World) -> Callable[..., Any]:
-    """What takes the place of botocore's method."""
+    """The replacement of botocore's method."""
 
     def call(client: BaseClient, operation: str, request: dict[str, Any]) -> Any:
         return world.call(client, operation, request)

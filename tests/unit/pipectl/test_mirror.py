@@ -1,4 +1,4 @@
-"""Copies of outputs are inside the folder and never replace each other, whatever their keys."""
+"""Copies of outputs are inside the folder and never replace each other, for any keys."""
 
 from __future__ import annotations
 

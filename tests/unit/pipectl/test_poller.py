@@ -30,7 +30,7 @@ def test_what_a_response_refuses(answer: Any, refused: list[str]) -> None:
 
 
 class OddQueue:
-    """Answers with nonsense once, and then as SQS does."""
+    """Returns an invalid response once, and then valid ones."""
 
     def __init__(self) -> None:
         self.asked = 0

@@ -1,4 +1,4 @@
-"""Where an execution goes on when it is redriven on the embedded AWS."""
+"""Where an execution continues when it is redriven on the embedded AWS."""
 
 from __future__ import annotations
 

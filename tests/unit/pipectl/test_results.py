@@ -1,4 +1,4 @@
-"""What is collected of a file's run."""
+"""The results that are collected for a file."""
 
 from __future__ import annotations
 

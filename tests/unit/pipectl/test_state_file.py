@@ -1,4 +1,4 @@
-"""How commands find a stack that another process holds up."""
+"""How commands find a stack that another process runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`pipectl up` shows what happens in the stack, and never depends on what it shows."""
+"""`pipectl up` prints the outcomes of executions, and never ends because of what it prints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where local files go, and which ones are refused beforehand."""
+"""The keys that local files are uploaded to, and files that are refused before the upload."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing in the embedded AWS polls: who waits for a message or an execution is woken."""
+"""Nothing in the embedded AWS polls: waits for messages and executions end by a notification."""
 
 from __future__ import annotations
 

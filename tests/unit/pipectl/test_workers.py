@@ -1,4 +1,4 @@
-"""The pool of workers is bounded, and gives back what a burst of files needed."""
+"""The pool of workers is bounded, and ends workers that only a burst of files needed."""
 
 from __future__ import annotations
 

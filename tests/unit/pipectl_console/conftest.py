@@ -9,7 +9,7 @@ from tests.unit.pipectl_console.world import ConsoleWorld
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> ConsoleWorld:
-    """What AWS answers."""
+    """The AWS behind the console."""
     world = ConsoleWorld()
     monkeypatch.setattr(BaseClient, "_make_api_call", make_call(world))
     return world

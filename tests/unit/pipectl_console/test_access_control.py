@@ -9,7 +9,7 @@ import pytest
 from pipectl.console.app import ROUTES
 from tests.unit.pipectl_console.world import SOURCE, TOKEN, ConsoleWorld, browser, console
 
-# What the parameters of addresses stand for here. A route with another one fails to be tested.
+# Values for the parameters of addresses. A route with another parameter makes the test fail.
 PLACES = {"target": SOURCE.file_id, "dataset": "orders", "output": "report", "job": "0" * 16}
 
 
@@ -87,7 +87,7 @@ def test_the_printed_address_gives_a_cookie_and_leads_to_the_page_without_the_to
     assert 'content="0;url=/failures?error=A%22%3E"' in answer.text
     assert TOKEN not in answer.text
     assert client.get("/").status_code == 200
-    # Another host's address, however it is written, is none of ours.
+    # Another host's address is not ours, in any notation.
     other = client.get(f"http://127.0.0.1:4561//evil.example?token={TOKEN}")
     assert "url=/evil.example" in other.text
 

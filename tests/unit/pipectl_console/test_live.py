@@ -1,4 +1,4 @@
-"""Open pages are told of changes, and nothing is read while there are none."""
+"""Open pages are notified of changes, and nothing is read while no page is open."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Counter:
         self.waits = 0
 
     def wait(self, seen: int, seconds: float) -> int:
-        """See `Changes`."""
+        """See `ChangeSource`."""
         self.waits += 1
         threading.Event().wait(0.01)
         return 1

@@ -1,4 +1,4 @@
-"""What the pages show, and what their forms do."""
+"""The content of the pages, and the effect of their forms."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ def test_an_unknown_file_is_an_error_in_one_sentence(world: ConsoleWorld) -> Non
 
 
 def test_an_unexpected_error_is_a_page_that_says_where_to_look(world: ConsoleWorld) -> None:
-    # What should be the document of the rejected rows is no JSON.
+    # The document of the rejected rows is not JSON.
     answer = browser(console(), raises=False).get(f"/files/{SOURCE.file_id}/rejects.csv")
     assert answer.status_code == 500
     shown = Elements(answer.text).shown

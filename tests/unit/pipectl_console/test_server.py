@@ -29,7 +29,7 @@ from tests.unit.pipectl_console.world import ConsoleWorld, console, deployment
 
 @pytest.fixture
 def taken() -> Iterator[int]:
-    """A port that somebody uses."""
+    """A port that is in use."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()

@@ -1,4 +1,4 @@
-"""A console in front of an AWS in which everything that a stranger can name is hostile."""
+"""A console in front of an AWS in which all names and texts from strangers are hostile."""
 
 from __future__ import annotations
 

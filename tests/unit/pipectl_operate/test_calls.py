@@ -171,7 +171,7 @@ def released(*receipts: str) -> dict[str, Any]:
 
 def test_peeking_releases_every_message(stack: Stack, queue: Stubber) -> None:
     queue.add_response("receive_message", {"Messages": [message(1), message(2)]}, RECEIVE)
-    # A message that comes twice has a new receipt.
+    # A message that is received twice has a new receipt.
     again = {"Messages": [message(3), {**message(1), "ReceiptHandle": "r1b"}]}
     queue.add_response("receive_message", again, RECEIVE)
     queue.add_response("receive_message", {}, RECEIVE)

@@ -1,4 +1,4 @@
-"""What is read from an execution's history besides its states."""
+"""Details that are read from an execution's history besides its states."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a planned rerun does if something has changed since the plan was made."""
+"""Planned reruns of files whose state has changed since the plan was made."""
 
 from __future__ import annotations
 

@@ -210,8 +210,8 @@ def test_the_link_to_a_functions_log_lines_about_an_execution() -> None:
 
 
 def test_the_outputs_that_a_stack_must_have_are_those_that_the_code_reads() -> None:
-    rooms = ("client", "operate", "views", "console", "local")
-    paths = (path for room in rooms for path in (PIPECTL / room).rglob("*"))
+    folders = ("client", "operate", "views", "console", "local")
+    paths = (path for folder in folders for path in (PIPECTL / folder).rglob("*"))
     texts = [path.read_text("utf-8") for path in paths if path.suffix in (".py", ".html")]
     read = re.compile(r"""\boutput(?:\(|s\[)["'](\w+)["'][\])]""")
     assert {name for text in texts for name in read.findall(text)} == set(OUTPUTS_READ)

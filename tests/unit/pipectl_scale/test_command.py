@@ -1,4 +1,4 @@
-"""`pipectl estimate` as people and programs meet it."""
+"""The output of `pipectl estimate` for people and programs."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def test_functions_have_the_templates_memory_timeout_and_storage(deployed: Deplo
     assert (transform.memory_mb, transform.timeout_seconds) == (1769, 900)
     assert transform.processors == 1
     assert transform.paid_storage_mb == 4096 - 512
-    # Global settings hold where a function has none of its own.
+    # Global settings apply if a function has none of its own.
     assert deployed.functions["NotifyFunction"].memory_mb == 512
     assert deployed.functions["NotifyFunction"].timeout_seconds == 60
 

@@ -1,4 +1,4 @@
-"""What files take, and how it grows."""
+"""The estimates for a file, and how they grow with its size."""
 
 from __future__ import annotations
 

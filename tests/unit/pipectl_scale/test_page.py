@@ -1,4 +1,4 @@
-"""docs/scale.md says what is so: its commands are run, its tables are complete."""
+"""docs/scale.md is correct: its commands are run, and its tables are complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way of a file is read from the workflow's own states."""
+"""The path of a file is read from the workflow's own states."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of an execution: what it opens with, what it says, and that it is safe."""
+"""The page of an execution: what is shown first, its texts, and its safety."""
 
 from __future__ import annotations
 

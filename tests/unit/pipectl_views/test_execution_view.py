@@ -1,4 +1,4 @@
-"""What is read for the page of an execution: Map runs and log lines, embedded and in AWS."""
+"""The data of an execution's page: Map runs and log lines, on the embedded AWS and on AWS."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ HEADER = ("STATUS", "NAME")
 
 
 class Ended(threading.Event):
-    """Ends after a number of looks, and never waits."""
+    """Ends after a number of polls, and never waits."""
 
     def __init__(self, looks: int) -> None:
         super().__init__()

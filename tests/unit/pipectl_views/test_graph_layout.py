@@ -1,4 +1,4 @@
-"""The drawing of a state machine: nothing lies upon anything else, whatever its shape."""
+"""The drawing of any state machine has no overlaps."""
 
 from __future__ import annotations
 

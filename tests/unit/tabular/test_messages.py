@@ -1,4 +1,4 @@
-"""No message about a whole file repeats its text, whatever is wrong with it."""
+"""No message about a whole file repeats its text, for any error."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ CONTRACTS: list[Any] = [
 
 
 def messages(content: bytes, contract: Any, name: str) -> list[str]:
-    """What is said about a file, or about its rows."""
+    """The messages about a file and its rows."""
     try:
         rejects = run(content, contract, name=name).rejects
     except TabularError as error:

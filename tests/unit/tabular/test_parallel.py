@@ -97,7 +97,7 @@ def test_a_process_that_is_killed_is_noticed(
 
     def start_and_kill(job: Any, channels: Any) -> Any:
         helper = start(job, channels)
-        # It dies with the reading token in its hands, as if out of memory.
+        # It ends while it has the reading token, as if out of memory.
         token = channels.take_read(lambda: None)
         helper.kill()
         assert token.block == 0

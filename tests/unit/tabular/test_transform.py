@@ -1,4 +1,4 @@
-"""The transform of one split: the outcome of its records, in every form of file."""
+"""The transform of one split: the outcome of its records, for every kind of file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Repeated keys are found whatever the notation of the values and the blocks."""
+"""Repeated keys are found in any notation of the values and any blocks."""
 
 from __future__ import annotations
 

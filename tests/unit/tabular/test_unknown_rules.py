@@ -1,4 +1,4 @@
-"""Fields with rules that the shortcuts over columns don't know are read cell by cell."""
+"""Fields with rules that the fast path doesn't know are read cell by cell."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_every_constraint_is_known_or_read_cell_by_cell(name: str) -> None:
     for kind in ("string", "integer"):
         with_it = ColumnReader(Field("f", "f", kind, constraints=rules))
         without = ColumnReader(Field("f", "f", kind))
-        if name != "unique":  # which is not for single cells to say
+        if name != "unique":  # which can't be decided for a single cell
             assert str(with_it._rules) != str(without._rules)
 
 
