@@ -51,8 +51,7 @@ def browse(folder: Path, page: bytes, fragment: str = "", *, dark: bool = False)
 
 
 def asked(folder: Path, page: bytes, script: str, fragment: str = "") -> Any:
-    """The JSON value that a script reads from the page; the page's own policy would refuse the
-    script."""
+    """The JSON value that a script reads from the page, whose policy would refuse the script."""
     # The address selects something only after the page has loaded.
     write = (
         "addEventListener('load', () => setTimeout(() => "

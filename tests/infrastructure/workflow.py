@@ -1,5 +1,4 @@
-"""Finds defects in a state machine's definition (Amazon States Language, JSONPath) that no linter
-sees.
+"""Finds defects in a state machine's definition (ASL with JSONPath) that no linter finds.
 
 The rules are those of https://states-language.net and of the Step Functions developer guide, and
 beyond them the project's own: every Task has a time limit, a Retry and a Catch.

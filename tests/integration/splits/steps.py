@@ -142,8 +142,7 @@ class Steps:
             self.s3.delete_object(Bucket=self.bucket, Key=item["Key"])
 
     def _step(self, state: str, run: StepsRun, execution: Mapping[str, Any]) -> str:
-        """Run one state; returns the next task, or raises an error after which the file is not
-        planned again."""
+        """Run one state; returns the next task, or raises an error without planning again."""
         definition = STATES[state]
         try:
             if definition["Type"] == "Map":

@@ -1,5 +1,4 @@
-"""Folder names that are refused as datasets, and keys from which the derived keys would be too
-long."""
+"""Folder names that are refused as datasets, and keys whose derived keys are too long."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Text from strangers: visible everywhere, without effect in e-mails and chats, exact for
-programs."""
+"""Text from strangers: visible, without effect in e-mails and chats, exact for programs."""
 
 from __future__ import annotations
 

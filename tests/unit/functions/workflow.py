@@ -1,5 +1,4 @@
-"""The workflow's definition: the payloads that states send, the results they keep, and the next
-states.
+"""The workflow's definition: payloads that states send, results they keep, and next states.
 
 Reads the definition that is deployed, as far as these tests need it: `Parameters`,
 `ResultSelector`, `ResultPath` and Choice rules on one variable.
