@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from pipectl.errors import PipectlError
 from shared.job import Execution, Job, Source
 from shared.sources import source_of_record
 
@@ -120,16 +121,32 @@ class DeadLetterQueue:
             self._release(list(held.values()))
 
     def delete(self, dead_letters: Sequence[DeadLetter]) -> None:
-        """Delete messages that are held."""
+        """Delete messages that are held.
+
+        Raises `PipectlError` if SQS refuses to delete some; the others are deleted.
+        """
+        refused: list[str] = []
         for batch in _batches(dead_letters):
-            self._client.delete_message_batch(
+            answer = self._client.delete_message_batch(
                 QueueUrl=self._url,
                 Entries=[
                     {"Id": str(number), "ReceiptHandle": dead_letter.receipt}
                     for number, dead_letter in enumerate(batch)
                 ],
             )
-            self._deleted.update(dead_letter.message_id for dead_letter in batch)
+            errors = {int(entry["Id"]): entry["Code"] for entry in answer.get("Failed", [])}
+            refused += [f"{batch[number].message_id}: {code}" for number, code in errors.items()]
+            self._deleted.update(
+                dead_letter.message_id
+                for number, dead_letter in enumerate(batch)
+                if number not in errors
+            )
+        if refused:
+            raise PipectlError(
+                f"SQS did not delete {len(refused)} of {len(dead_letters)} messages from the"
+                " dead-letter queue. Run the command again for them:",
+                *refused,
+            )
 
     def _receive_all(self) -> dict[str, DeadLetter]:
         held: dict[str, DeadLetter] = {}

@@ -187,7 +187,7 @@ def job(request: Request) -> Response:
 def replay_letter(request: Request, form: Mapping[str, Any]) -> Response:
     """Move a dead letter back to the processing queue."""
     console: Console = request.app.state.console
-    replay(console.stack, [str(form.get("message_id", ""))])
+    list(replay(console.stack, [str(form.get("message_id", ""))]))
     console.changed()
     return RedirectResponse("/failures#dead-letters", 303)
 

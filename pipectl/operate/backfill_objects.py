@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from pipectl.client.message_batches import batches, send_batch
 from pipectl.client.metadata_items import MetadataItem, MetadataItems
 from pipectl.client.side_by_side import side_by_side
 from pipectl.client.starter_messages import starter_message
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from pipectl.client.stack_choice import Stack
 
 ObjectState = Literal["never_run", "failed", "superseded", "running", "succeeded"]
-
-# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
-_BATCH = 10
 
 
 @dataclass
@@ -82,20 +79,15 @@ def send(stack: Stack, chosen: Iterable[RawObject]) -> None:
     """Ask the starter to run the objects."""
     sqs, queue = stack.client("sqs"), stack.output("ProcessingQueueUrl")
 
-    def message(found: RawObject) -> dict[str, Any]:
-        return starter_message(found.source, max(found.attempts, 1))
+    def body(found: RawObject) -> str:
+        return json.dumps(starter_message(found.source, max(found.attempts, 1)))
 
-    def send_batch(batch: Sequence[RawObject]) -> None:
-        entries = [
-            {"Id": str(number), "MessageBody": json.dumps(message(found))}
-            for number, found in enumerate(batch)
-        ]
-        answer = sqs.send_message_batch(QueueUrl=queue, Entries=entries)
-        for sent in answer.get("Successful", []):
-            batch[int(sent["Id"])].sent = True
+    def send_some(batch: Sequence[RawObject]) -> None:
+        refused = send_batch(sqs, queue, [body(found) for found in batch])
+        for position, found in enumerate(batch):
+            found.sent = position not in refused
 
-    waiting = iter(chosen)
-    side_by_side(send_batch, iter(lambda: list(itertools.islice(waiting, _BATCH)), []))
+    side_by_side(send_some, batches(chosen, body))
 
 
 def sources_of(

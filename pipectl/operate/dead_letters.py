@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pipectl.client.dead_letter_queue import DeadLetter, DeadLetterQueue
+from pipectl.client.message_batches import batches, send_batch
 from pipectl.errors import PipectlError
 from shared.job import iso
 
@@ -33,12 +34,13 @@ def replayable(letter: DeadLetter) -> bool:
     return letter.kind in ("state_document", "s3_event")
 
 
-def replay(stack: Stack, message_ids: Sequence[str]) -> list[DeadLetter]:
-    """Move messages back to the processing queue, where the starter reads them.
+def replay(stack: Stack, message_ids: Sequence[str]) -> Iterator[DeadLetter]:
+    """Move messages back to the processing queue, where the starter reads them; yields each.
 
     A message is deleted after it was sent, so an error in between leaves it in both queues: the
     starter starts no file twice. Raises `PipectlError` if a message isn't there, or isn't one that
-    the starter can read; then nothing is moved.
+    the starter can read; then nothing is moved. If SQS refuses messages, the others are moved, and
+    the error at the end names those that stay in the dead-letter queue.
     """
     queue = DeadLetterQueue(stack)
     with queue.held() as held:
@@ -51,10 +53,19 @@ def replay(stack: Stack, message_ids: Sequence[str]) -> list[DeadLetter]:
                     " discard it."
                 )
         sqs, url = stack.client("sqs"), stack.output("ProcessingQueueUrl")
-        for letter in chosen:
-            sqs.send_message(QueueUrl=url, MessageBody=letter.body)
-            queue.delete([letter])
-    return chosen
+        refused: dict[str, str] = {}
+        for batch in batches(chosen, lambda letter: letter.body):
+            errors = send_batch(sqs, url, [letter.body for letter in batch])
+            refused |= {batch[position].message_id: error for position, error in errors.items()}
+            moved = [letter for letter in batch if letter.message_id not in refused]
+            queue.delete(moved)
+            yield from moved
+    if refused:
+        raise PipectlError(
+            f"SQS refused {len(refused)} of {len(chosen)} messages, which stay in the dead-letter"
+            " queue:",
+            *(f"{message_id}: {error}" for message_id, error in refused.items()),
+        )
 
 
 def discard(stack: Stack, message_ids: Sequence[str], reason: str) -> list[Discarded]:
