@@ -163,6 +163,7 @@ def test_every_later_step_reports_the_rejects(
 ) -> None:
     document = through(ONE_SPLIT, uploaded(pipeline, WITH_A_REJECT))
     assert document["output"]["error_count"] == 1
+    assert document["output"]["corrections_key"] is not None
     item = read_item(METADATA_TABLE, document["file_id"])
     assert item is not None
     assert item["rejected_key"] == document["output"]["rejected_key"]

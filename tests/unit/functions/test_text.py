@@ -142,3 +142,12 @@ def test_a_chat_mentions_nobody_and_links_nowhere_else(document: Document) -> No
     # Programs get the text itself.
     assert body["notification"] == document
     assert body["notification"]["source"]["uri"].endswith(f"raw/{EVIL}/{EVIL}.csv")
+
+
+@pytest.mark.parametrize("message", [EVIL, json.dumps({"AlarmName": "a", "NewStateReason": EVIL})])
+def test_in_a_chat_other_messages_have_no_effect_either(message: str) -> None:
+    body = json.loads(body_of({"Message": message, "Subject": EVIL}))
+    assert not set("<>") & set(body["text"])
+    for line in body["text"].split("\n"):
+        assert line.isprintable()
+        assert (line[0], line[-1], line.count("`")) == ("`", "`", 2)
