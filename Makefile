@@ -28,8 +28,9 @@ test: $(VENV)/.dev ## Run the quick tests
 test-313: ## Run the quick tests on Lambda's Python: PYTHON313=python3.13
 	$(MAKE) test PYTHON=$(PYTHON313) VENV=.venv-3.13
 
-test-long: $(VENV)/.dev ## Run the tests that take minutes
+test-long: $(VENV)/.dev ## Run the tests that take minutes, and draw ten times the examples of properties
 	$(BIN)/pytest -n 2 --dist worksteal -m long
+	PIPECTL_EXAMPLES_FACTOR=10 $(BIN)/pytest -n 2 --dist worksteal tests/property
 
 test-faults: $(VENV)/.dev ## Let every state of the workflow fail in every way, and rerun it
 	$(BIN)/pytest -n 2 --dist worksteal tests/end_to_end/test_fault_matrix.py -m "long or not long"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
+import botocore.loaders
 import pytest
 from hypothesis import settings
 
@@ -13,6 +15,12 @@ from pipectl.embedded.process import StackProcess
 # How long an example takes says more about the machine's load than about the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+# Each session of boto3 reads its services' models anew, and each command is a session.
+_READER = botocore.loaders.JSONFileLoader()
+botocore.loaders.JSONFileLoader.load_file = staticmethod(  # type: ignore[method-assign]
+    lru_cache(maxsize=None)(_READER.load_file)
+)
 
 # Fixtures with a stack of their own, which takes seconds to come up. `make test` runs all tests
 # that use one in the same worker (`--dist loadgroup`).

@@ -7,12 +7,13 @@ import io
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tabular.contract.descriptor import parse_contract
 from tabular.writing.output_formats import FORMATS
 from tests.athena import read_table
+from tests.effort import examples
 from tests.property.fields_and_texts import SEEDS, VARIANTS, texts_near
 from tests.unit.tabular.engine import TransformResult, run
 from update_catalogue.table_input import new_table
@@ -54,7 +55,7 @@ def is_read(value: Any) -> bool:
 
 
 @given(st.sampled_from(VARIANTS), st.data())
-@settings(max_examples=60)
+@examples(25)
 def test_no_value_of_json_lines_is_shown_as_null(
     variant: dict[str, Any], data: st.DataObject
 ) -> None:
@@ -77,7 +78,7 @@ def test_no_value_of_json_lines_is_shown_as_null(
 
 
 @given(st.sampled_from(VARIANTS), st.data())
-@settings(max_examples=30)
+@examples(10)
 def test_no_value_of_parquet_is_shown_as_null(variant: dict[str, Any], data: st.DataObject) -> None:
     texts = data.draw(st.lists(texts_near(SEEDS[variant["type"]]), min_size=1, max_size=8))
     lines = published(variant, texts, {"record": "flat"})

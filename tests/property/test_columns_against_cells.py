@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tabular.model import Field
@@ -14,6 +14,7 @@ from tabular.values.cells import reader
 from tabular.values.columns import ColumnReader, Values
 from tabular.writing.jsonl import RecordLines
 from tabular.writing.output_format import FileFacts
+from tests.effort import examples
 from tests.unit.tabular.engine import contract_of
 
 FORMATS = {
@@ -110,7 +111,7 @@ def json_text(field: Field, values: Values, index: int) -> str:
     )
 
 
-@settings(max_examples=400)
+@examples(160)
 @given(
     fields(),
     st.lists(texts, min_size=1, max_size=12),

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tabular.contract.descriptor import parse_contract, read_contract
@@ -20,6 +20,7 @@ from tabular.values.canonical import canonical, physical
 from tabular.values.cells import cast
 from tabular.values.dates import Duration, YearMonth
 from tabular.writing.output_formats import FORMATS
+from tests.effort import examples
 from tests.property.fields_and_texts import CONSTRAINED, VARIANTS
 
 ORDERED = ("number", "integer", "date", "datetime", "time", "year", "yearmonth", "duration")
@@ -78,7 +79,7 @@ def field_of(properties: dict[str, Any]) -> Field:
 
 
 @pytest.mark.parametrize(("properties", "values"), VALUES, ids=str)
-@settings(max_examples=30)
+@examples(10)
 @given(data=st.data())
 def test_a_value_that_is_written_as_a_cell_reads_back_the_same(
     properties: dict[str, Any], values: st.SearchStrategy[Any], data: st.DataObject
@@ -93,7 +94,7 @@ def test_a_value_that_is_written_as_a_cell_reads_back_the_same(
 
 
 @pytest.mark.parametrize(("properties", "values"), VALUES, ids=str)
-@settings(max_examples=15)
+@examples(5)
 @given(data=st.data())
 def test_a_contract_with_any_constraint_values_is_the_same_after_writing_and_reading(
     properties: dict[str, Any], values: st.SearchStrategy[Any], data: st.DataObject
@@ -107,7 +108,7 @@ def test_a_contract_with_any_constraint_values_is_the_same_after_writing_and_rea
     assert from_document(Contract, json.loads(json.dumps(to_document(contract)))) == contract
 
 
-@settings(max_examples=60)
+@examples(25)
 @given(
     fields=st.lists(st.sampled_from([*VARIANTS, *CONSTRAINED]), min_size=1, max_size=4),
     match=st.sampled_from(["exact", "equal", "subset", "superset", "partial"]),
@@ -174,7 +175,7 @@ FIELDS = st.lists(
 )
 
 
-@settings(max_examples=300)
+@examples(120)
 @given(
     document=st.one_of(
         ANYTHING,
@@ -202,7 +203,7 @@ def test_any_document_is_a_contract_or_is_refused_with_its_problems(document: An
     assert problems
 
 
-@settings(max_examples=100)
+@examples(40)
 @given(data=st.one_of(st.binary(max_size=60), st.text('{}[]":,fields1e9 ').map(str.encode)))
 def test_any_bytes_are_refused_with_their_problems(data: bytes) -> None:
     assume(data.strip() != b"{}")  # the rules without a contract, on purpose

@@ -22,6 +22,7 @@ from tabular.contract.descriptor import parse_contract
 from tabular.model import Field
 from tabular.values.cells import Cell, reader
 from tabular.values.dates import Duration
+from tests.effort import examples
 from tests.property.fields_and_texts import CONSTRAINED, SEEDS, VARIANTS, texts_near
 from tests.property.frictionless_differences import DIFFERENCES, explained
 from tests.unit.tabular.engine import run
@@ -93,7 +94,7 @@ def judge(properties: dict[str, Any], text: str) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("properties", [*VARIANTS, *CONSTRAINED], ids=str)
-@settings(max_examples=25)
+@examples(10)
 @given(data=st.data())
 def test_a_cell_gets_the_verdict_of_frictionless(
     properties: dict[str, Any], data: st.DataObject
@@ -112,7 +113,7 @@ def test_a_cell_gets_the_verdict_of_frictionless_in_many_cases(
     judge(properties, data.draw(texts_near(SEEDS[properties["type"]])))
 
 
-@settings(max_examples=50)
+@examples(20)
 @given(
     schema_missing=st.lists(st.sampled_from(["", "-", "n/a", "0"]), unique=True),
     field_missing=st.lists(st.sampled_from(["", "-", "n/a", "0"]), unique=True),

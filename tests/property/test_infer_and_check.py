@@ -8,13 +8,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipectl.commands.check import command
 from pipectl.local.infer.file_reading import FileSample, ReadingOptions
 from pipectl.local.infer.inference import Options, infer_contract
 from tabular.errors import TabularError
+from tests.effort import examples
 
 VALUES = st.one_of(
     st.integers(-2000, 2000).map(str),
@@ -54,7 +55,7 @@ def files(draw: st.DrawFn) -> bytes:
     return "\n".join(rows).encode(draw(st.sampled_from(("utf-8", "cp1252"))), "replace")
 
 
-@settings(max_examples=60)
+@examples(25)
 @given(files(), st.booleans(), st.booleans())
 def test_the_exceptions_are_the_faults(content: bytes, strict: bool, proposals: bool) -> None:
     options = Options(ReadingOptions(delimiter=";"), strict=strict, proposals=proposals)

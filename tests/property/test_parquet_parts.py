@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tabular.reading.split import Split
 from tabular.writing.output_format import Excerpt
 from tabular.writing.parquet_footer import compose_footer, read_footer
+from tests.effort import examples
 from tests.property.fields_and_texts import SEEDS, VARIANTS
 from tests.unit.tabular.engine import contract_of, layout_of, run
 from tests.unit.tabular.parquet_readers import read_by_all
@@ -38,7 +39,7 @@ def _written(cells: tuple[str, ...]) -> bytes:
     return line.getvalue().encode()
 
 
-@settings(max_examples=30)
+@examples(10)
 @given(st.data())
 def test_parts_put_together_are_the_table_of_one_split(data: st.DataObject) -> None:
     contract, lines = data.draw(files())

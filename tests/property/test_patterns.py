@@ -6,10 +6,11 @@ import re
 import warnings
 
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tabular.values.patterns import Pattern, compile_pattern
+from tests.effort import examples
 
 ATOMS = [
     "a",
@@ -54,7 +55,7 @@ patterns = st.lists(
 ).map(lambda parts: "".join(map("".join, parts)))
 
 
-@settings(max_examples=600)
+@examples(240)
 @given(patterns)
 def test_a_pattern_matches_what_python_matches(pattern: str) -> None:
     expected, compiled = python_pattern(pattern), our_pattern(pattern)

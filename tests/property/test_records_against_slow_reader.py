@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tabular.reading import blocks
+from tests.effort import examples
 from tests.property.slow_reader import SlowRecord, read_slowly
 from tests.unit.tabular.correcting import table_of
 from tests.unit.tabular.engine import TransformResult, contract_of, run
@@ -51,7 +52,7 @@ def actual_outcome(result: TransformResult) -> Any:
     return rejected, processed, [row[0] for row in table_of(result.corrections)[1:]]
 
 
-@settings(max_examples=120)
+@examples(50)
 @given(bodies, st.sampled_from([1, 7, 64, 8_000_000]))
 @example(b'a,"b\nc,d\n', 1)
 @example(b'"a\n",b\nc,d\r\n\r\n', 7)
@@ -62,7 +63,7 @@ def test_every_record_has_its_true_place_and_cells(body: bytes, block_bytes: int
 
 
 @pytest.mark.parametrize("most_lines", [1, 2, 3])
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(bodies, st.sampled_from([7, 64, 8_000_000]))
 @example(b'a,"b\nc\n\n\nd",e\nf,g\n\nh,i\r', 8_000_000)
 def test_blocks_of_few_lines_change_nothing(

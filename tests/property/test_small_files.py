@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipectl.local.infer.file_reading import faults_of
 from pipectl.local.small_files import check_small
 from tabular.errors import TabularError
+from tests.effort import examples
 from tests.unit.tabular.engine import contract_of, layout_of
 
 CONTRACTS = (
@@ -30,7 +31,7 @@ ROWS = st.lists(st.lists(CELLS, min_size=0, max_size=4).map(",".join), max_size=
 ENDS = st.sampled_from(["\n", "\r\n", "\r"])
 
 
-@settings(max_examples=150)
+@examples(60)
 @given(
     st.sampled_from(CONTRACTS), st.sampled_from(["a,b", "b,a", "a,b,"]), ROWS, ENDS, st.booleans()
 )

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tabular.errors import MisalignedSplits
@@ -16,6 +16,7 @@ from tabular.reading.measure import measure
 from tabular.reading.split import Split
 from tabular.reading.splits import number_splits, plan_splits
 from tabular.statistics.accumulator import merge
+from tests.effort import examples
 from tests.property.slow_reader import read_slowly
 from tests.unit.tabular.engine import contract_of, layout_of, run
 
@@ -71,7 +72,7 @@ def true_boundaries(content: bytes, layout: Layout) -> Any:
     return [record.offset + layout.data_start for record in read_slowly(body)][1:]
 
 
-@settings(max_examples=40)
+@examples(15)
 @given(st.data())
 def test_any_true_boundaries_give_the_result_of_one_split(data: Any) -> None:
     content = data.draw(files())
@@ -85,7 +86,7 @@ def test_any_true_boundaries_give_the_result_of_one_split(data: Any) -> None:
     assert_same_as_whole(content, layout, splits)
 
 
-@settings(max_examples=40)
+@examples(15)
 @given(st.data())
 @example(None)
 def test_a_false_boundary_is_always_noticed(data: Any) -> None:
@@ -100,7 +101,7 @@ def test_a_false_boundary_is_always_noticed(data: Any) -> None:
         measured(content, layout, splits_at(layout, [wrong]))
 
 
-@settings(max_examples=40)
+@examples(15)
 @given(files(), st.integers(1, 200))
 def test_a_plan_is_right_or_noticed_to_be_wrong(content: bytes, split_bytes: int) -> None:
     layout = layout_of(content, CONTRACT)
@@ -120,7 +121,7 @@ def test_a_plan_is_right_or_noticed_to_be_wrong(content: bytes, split_bytes: int
     assert_same_as_whole(content, layout, numbered)
 
 
-@settings(max_examples=40)
+@examples(15)
 @given(files(ordinary, most=60), st.integers(100, 400))
 def test_plans_of_ordinary_files_are_correct(content: bytes, split_bytes: int) -> None:
     layout = layout_of(content, CONTRACT)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from tabular import uniqueness
+from tests.effort import examples
 from tests.unit.tabular.engine import contract_of, run
 
 CONTRACT = contract_of({"name": "id", "constraints": {"unique": True}}, missingValues=[])
@@ -30,7 +31,7 @@ def repeated(values: list[str]) -> Iterator[tuple[int, str]]:
             yield row, f'constraint "unique" is true, and row {first[value]} has the same'
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(keys, st.sampled_from([1, 30, 300, 8_000_000]))
 def test_repeated_keys_are_found_with_the_row_that_had_them_first(
     values: list[str], block_bytes: int

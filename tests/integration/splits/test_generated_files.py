@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tabular.errors import TooManyRejects
+from tests.effort import examples
 from tests.integration.splits import files as cut
 from tests.integration.splits.files import GeneratedFile, files
 from tests.integration.splits.steps import Steps, StepsRun, upload
@@ -113,7 +114,7 @@ _PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 _CHECKS = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large)
 
 
-@settings(max_examples=8, phases=_PHASES, suppress_health_check=_CHECKS)
+@examples(5, phases=_PHASES, suppress_health_check=_CHECKS)
 @given(file=files(cells=ANY, most=60), size=st.sampled_from([KIB, 1700, 3 * KIB]))
 def test_any_file(
     s3: S3Client, whole: Steps, in_splits: InSplits, file: GeneratedFile, size: int

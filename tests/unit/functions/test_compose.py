@@ -13,9 +13,9 @@ from shared import compose as module
 from shared.compose import MAX_PIECE, MIN_PIECE, Piece, compose, plan_pieces
 from shared.errors import InternalError, SourceChanged, SourceNotFound, TransientError
 from shared.job import Location
+from tests.effort import examples
 from tests.unit.functions.conftest import Fault, Sent, client_error, expect_no_part_checksums
 from tests.unit.functions.documents import INPUT_BUCKET, OUTPUT_BUCKET
-from tests.unit.functions.properties import quickly
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -41,7 +41,7 @@ def planned(sizes: list[int]) -> list[Piece]:
 
 
 @given(st.lists(around_limits, max_size=12))
-@quickly
+@examples(20)
 def test_pieces_are_all_bytes_of_the_sources_in_order(sizes: list[int]) -> None:
     slices = [slice_ for piece in planned(sizes) for slice_ in piece.slices]
     assert all(slice_.length > 0 for slice_ in slices)
@@ -62,7 +62,7 @@ def runs(slices: list[module.Slice]) -> list[tuple[str, int]]:
 
 
 @given(st.lists(around_limits, max_size=12))
-@quickly
+@examples(20)
 def test_every_piece_is_one_that_s3_takes(sizes: list[int]) -> None:
     pieces = planned(sizes)
     assert all(piece.length >= MIN_PIECE for piece in pieces[:-1])
@@ -70,14 +70,14 @@ def test_every_piece_is_one_that_s3_takes(sizes: list[int]) -> None:
 
 
 @given(st.lists(around_limits, max_size=12))
-@quickly
+@examples(20)
 def test_at_most_twice_the_minimum_size_is_downloaded_for_each_piece(sizes: list[int]) -> None:
     joined = [piece for piece in planned(sizes) if len(piece.slices) > 1]
     assert all(piece.length <= 2 * MIN_PIECE for piece in joined)
 
 
 @given(st.lists(st.integers(MIN_PIECE, 3 * MIN_PIECE), min_size=1, max_size=12))
-@quickly
+@examples(20)
 def test_sources_of_the_minimum_size_are_copied_without_a_download(sizes: list[int]) -> None:
     pieces = planned(sizes)
     assert all(len(piece.slices) == 1 for piece in pieces)

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.job import Execution, Job, Source, iso, new_job, readable_cause
+from tests.effort import examples
 from tests.unit.functions import documents
 from tests.unit.functions.conftest import Event
 from tests.unit.functions.documents import FILE_ID, SOURCE
-from tests.unit.functions.properties import quickly
 
 words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 uploads = st.fixed_dictionaries(
@@ -32,14 +32,14 @@ uploads = st.fixed_dictionaries(
 
 
 @given(uploads)
-@quickly
+@examples(20)
 def test_duplicates_of_an_event_start_with_the_same_bytes(upload: dict[str, Any]) -> None:
     assert new_job(**upload).execution_input() == new_job(**upload).execution_input()
     assert new_job(**upload).execution_name == new_job(**upload).execution_name
 
 
 @given(uploads)
-@quickly
+@examples(20)
 def test_the_name_is_one_that_step_functions_takes(upload: dict[str, Any]) -> None:
     job = replace(new_job(**upload), attempt=100)
     assert job.file_id.isalnum()
@@ -49,14 +49,14 @@ def test_the_name_is_one_that_step_functions_takes(upload: dict[str, Any]) -> No
 
 
 @given(uploads)
-@quickly
+@examples(20)
 def test_the_state_document_reads_back_as_the_job(upload: dict[str, Any]) -> None:
     job = replace(new_job(**upload), attempt=2, replay_of="before")
     assert Job.from_document(json.loads(job.execution_input())) == job
 
 
 @given(uploads, words)
-@quickly
+@examples(20)
 def test_another_version_is_another_file(upload: dict[str, Any], version: str) -> None:
     first = new_job(**{**upload, "version_id": "1" + version})
     second = new_job(**{**upload, "version_id": "2" + version})

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import keys
+from tests.effort import examples
 from tests.unit.functions import workflow
-from tests.unit.functions.properties import quickly
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/")
 
 
 @given(names.map("raw/orders/{}.csv".format))
-@quickly
+@examples(20)
 def test_an_archive_key_is_never_too_long_and_keeps_the_suffix(source_key: str) -> None:
     key = keys.archive_key("orders", "0" * 32, source_key)
     assert len(key.encode()) <= keys.MAX_KEY_BYTES
@@ -120,7 +120,7 @@ def test_a_name_that_readers_would_skip_or_misread_is_replaced_by_an_id_of_the_k
 
 
 @given(st.lists(names, min_size=1, max_size=4).map("/".join))
-@quickly
+@examples(20)
 def test_no_output_key_is_too_long(path: str) -> None:
     found = keys.output_path("in", f"raw/orders/{path}", ["jsonl", "parquet"])
     of_version = f"{found}.{'0' * keys.FILE_ID_LENGTH}"
@@ -135,7 +135,7 @@ segments = st.sampled_from(["default", "a", "b", "a.csv", "_a", ""])
 
 
 @given(st.lists(st.lists(segments, min_size=1, max_size=3).map("/".join), unique=True, max_size=8))
-@quickly
+@examples(20)
 def test_no_two_keys_share_an_output(paths: list[str]) -> None:
     found = [
         keys.processed_key(keys.dataset_of(key), keys.output_path("in", key, ["jsonl"]), "jsonl")

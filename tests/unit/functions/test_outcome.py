@@ -26,9 +26,9 @@ from tests.documentation.outcome_examples import (
     state_document,
 )
 from tests.documentation.outcome_examples import text_of as example_text
+from tests.effort import examples
 from tests.unit.functions import documents
 from tests.unit.functions.documents import FILE_ID, INPUT_BUCKET, OUTPUT_BUCKET, SOURCE
-from tests.unit.functions.properties import quickly
 
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 MESSAGE_BYTES = 256 * 1024
@@ -97,7 +97,7 @@ class TestSchema:
         st.text(max_size=200),
         st.booleans(),
     )
-    @quickly
+    @examples(20)
     def test_every_document_is_valid(
         self, status: Status, name: str, message: str, parsed: bool
     ) -> None:
@@ -296,7 +296,7 @@ class TestChannels:
         assert attributes_of(document)["dataset"] == attribute
 
     @given(st.sampled_from(STATUSES), st.text(max_size=300))
-    @quickly
+    @examples(20)
     def test_sns_accepts_every_subject(self, status: Status, name: str) -> None:
         subject = subject_of(outcome(status, source={**SOURCE, "key": f"raw/orders/{name}.csv"}))
         assert len(subject) < 100

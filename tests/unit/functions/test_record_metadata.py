@@ -18,10 +18,10 @@ from shared.errors import InternalError, TransientError
 from shared.job import Execution, Job
 from shared.metadata import Item, read_item
 from shared.versions import SEQUENCER_LENGTH, Rank
+from tests.effort import examples
 from tests.unit.functions import documents
 from tests.unit.functions.conftest import Fault, Logs, client_error
 from tests.unit.functions.documents import FILE_ID, METADATA_TABLE, OUTPUT_BUCKET, SOURCE
-from tests.unit.functions.properties import quickly
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -276,7 +276,7 @@ def stored_sequencer(sequencer: str) -> str:
 
 
 @given(sequencers, sequencers)
-@quickly
+@examples(20)
 def test_items_sort_by_sequencer_as_s3_says(one: str, other: str) -> None:
     stored, stored_other = stored_sequencer(one), stored_sequencer(other)
     assert (stored > stored_other) - (stored < stored_other) == s3_order(one, other)
@@ -290,7 +290,7 @@ runs = st.lists(
 
 
 @given(runs, st.data())
-@quickly
+@examples(20)
 def test_a_success_is_kept_in_any_order_of_arrival(
     ended: list[tuple[Status, int, int]], data: st.DataObject
 ) -> None:

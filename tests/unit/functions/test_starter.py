@@ -20,6 +20,7 @@ from starter.app import MAX_RECEIVES, Settings, UnstartedRecords, _start_all, ha
 from starter.launch import MAX_ATTEMPTS
 from starter.messages import Correction, Entry, Ignored, UnknownMessage, entries_of
 from tabular.file_names import NO_IGNORED_NAMES
+from tests.effort import examples
 from tests.unit.functions.conftest import Event, Fault, Logs, client_error
 from tests.unit.functions.documents import (
     FILE_ID,
@@ -31,7 +32,6 @@ from tests.unit.functions.documents import (
     job,
 )
 from tests.unit.functions.fake_stepfunctions import FakeStepFunctions
-from tests.unit.functions.properties import quickly
 
 
 @pytest.fixture
@@ -668,7 +668,7 @@ anything = st.recursive(
 
 
 @given(anything)
-@quickly
+@examples(20)
 def test_a_message_that_is_not_about_a_file_is_refused(document: Any) -> None:
     try:
         entries = entries_of(json.dumps(document), INPUT_BUCKET, NO_IGNORED_NAMES)

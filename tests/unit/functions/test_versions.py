@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from shared.job import Execution, Source
 from shared.versions import SEQUENCER_LENGTH, Rank, is_later, version_attributes
+from tests.effort import examples
 from tests.unit.functions.documents import SOURCE
-from tests.unit.functions.properties import quickly
 
 
 def version(sequencer: str, *, day: int = 1) -> Source:
@@ -74,7 +74,7 @@ ranks = st.builds(
 
 
 @given(ranks, ranks)
-@quickly
+@examples(20)
 def test_of_two_different_ranks_exactly_one_is_higher(one: Rank, other: Rank) -> None:
     assert one.is_above(other) or other.is_above(one) or _same_run(one, other)
     assert not (one.is_above(other) and other.is_above(one))
@@ -85,7 +85,7 @@ def _same_run(one: Rank, other: Rank) -> bool:
 
 
 @given(ranks)
-@quickly
+@examples(20)
 def test_a_rank_is_read_back_from_an_objects_metadata(one: Rank) -> None:
     metadata = one.to_metadata()
     assert all(value.isascii() and value.isprintable() for value in metadata.values())

@@ -7,12 +7,13 @@ from itertools import combinations, pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipectl.views.drawing import Mark, Path, draw, rounded
 from pipectl.views.graph import Graph, in_words, read_graph
 from pipectl.views.graph_layout import Box, GraphLayout, lay_out
+from tests.effort import examples
 from tests.unit.functions.report_pages import Page
 from tests.unit.pipectl_views.histories import DEFINITION
 
@@ -74,7 +75,7 @@ def crossings(layout: GraphLayout) -> Iterator[tuple[str, str, str]]:
                     yield line.way.source, line.way.target, name
 
 
-@settings(max_examples=60)
+@examples(25)
 @given(definitions())
 def test_any_state_machine_is_drawn_without_overlaps(definition: dict[str, Any]) -> None:
     graph = read_graph(definition)
