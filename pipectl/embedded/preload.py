@@ -6,6 +6,7 @@ does when the first client of a service is made.
 
 from __future__ import annotations
 
+import gc
 import importlib
 
 import boto3
@@ -32,3 +33,7 @@ _SETTINGS = {
 for _service in _SERVICES:
     boto3.client(_service, **_SETTINGS)  # type: ignore[call-overload]
 boto3.resource("dynamodb", **_SETTINGS)  # type: ignore[call-overload]
+
+# Workers share these objects' memory as long as their garbage collector doesn't touch them.
+gc.collect()
+gc.freeze()

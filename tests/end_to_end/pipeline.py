@@ -137,25 +137,17 @@ class Pipeline:
         assert described is not None
         return described
 
-    def drop_and_stop(self, body: bytes) -> Source:
-        """Upload a file, and abort its execution while it waits for the result of Transform."""
-        transform = "data-pipeline-transform-dev"
-        self.stack.add_fault(transform, "hold")
+    def drop_and_stop(self, body: bytes, step: str = "transform") -> Source:
+        """Upload a file, and abort its execution while it waits for the result of a step."""
+        function = f"data-pipeline-{step}-dev"
+        self.stack.add_fault(function, "hold")
         source = self.drop(body)
-        self._until(lambda: self.stack.held(transform) == 1)
-        self._stop(self._arn(source.file_id))
-        self.stack.release(transform)
+        self._until(lambda: self.stack.held(function) == 1)
+        self.deployment.client("stepfunctions").stop_execution(
+            executionArn=self._arn(source.file_id)
+        )
+        self.stack.release(function)
         return source
-
-    def stop(self, name: str, in_state: str) -> None:
-        """Abort an execution as soon as it has entered a state."""
-        arn = self._arn(name)
-        self._until(lambda: self._status(arn) == "RUNNING")
-        self._until(lambda: in_state in self._entered(arn))
-        self._stop(arn)
-
-    def _stop(self, arn: str) -> None:
-        self.deployment.client("stepfunctions").stop_execution(executionArn=arn)
 
     def names(self) -> list[str]:
         """The names of all executions so far."""
@@ -292,12 +284,6 @@ class Pipeline:
             return str(client.describe_execution(executionArn=arn)["status"])
         except client.exceptions.ExecutionDoesNotExist:
             return None
-
-    def _entered(self, arn: str) -> list[str]:
-        """The states that an execution has entered so far."""
-        history = self.deployment.client("stepfunctions").get_execution_history(executionArn=arn)
-        entered = [event.get("stateEnteredEventDetails") for event in history["events"]]
-        return [details["name"] for details in entered if details]
 
     def _until(self, holds: Callable[[], bool], patience: float = WAIT_SECONDS) -> None:
         deadline = time.monotonic() + patience

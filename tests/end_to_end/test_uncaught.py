@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 
 import pytest
 
-from pipectl.embedded.process import StackProcess
 from tests.end_to_end.pipeline import Pipeline
 from tests.end_to_end.samples import orders
 
 FILE = orders(200)
-
-
-@pytest.fixture(scope="module")
-def patient() -> Iterator[Pipeline]:
-    """A stack that waits as long between retries as AWS does."""
-    with StackProcess(parameters={"ArchiveSource": "true"}, time_factor=1) as stack:
-        yield Pipeline(stack)
 
 
 def test_an_aborted_execution_is_queued_notified_recorded_and_can_be_redriven(
@@ -55,24 +46,19 @@ def test_an_end_that_step_functions_does_not_show_yet_is_not_lost(
     assert len(pipeline.notifications(source.file_id)) == 1
 
 
-@pytest.mark.parametrize("state", ["Notify", "ArchiveSource"])
+@pytest.mark.parametrize("step", ["notify", "archive-source"])
 def test_an_execution_aborted_after_its_record_is_recorded_again_when_it_is_redriven(
-    patient: Pipeline, state: str
+    pipeline: Pipeline, step: str
 ) -> None:
-    # It waits there for its retry.
-    function = {"Notify": "notify", "ArchiveSource": "archive-source"}[state]
-    patient.stack.add_fault(f"data-pipeline-{function}-dev", "throttle", 6)
-    source = patient.drop(b"a\n1\n")
-    patient.stop(source.file_id, state)
-    patient.stack.clear_faults()
-    outcome = patient.wait_for_failure(source.file_id)
+    source = pipeline.drop_and_stop(b"a\n1\n", step)
+    outcome = pipeline.wait_for_failure(source.file_id)
     assert outcome.item["error"]["code"] == "Aborted"
 
-    again = patient.redrive(outcome)
+    again = pipeline.redrive(outcome)
 
     assert again.execution.status == "succeeded"
     assert again.item["status"] == "succeeded"
-    statuses = [note["attributes"]["status"] for note in patient.notifications(source.file_id)]
+    statuses = [note["attributes"]["status"] for note in pipeline.notifications(source.file_id)]
     assert sorted(statuses) == ["failed", "succeeded"]
     assert "archive" in again.item
 
