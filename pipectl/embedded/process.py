@@ -24,13 +24,11 @@ from pipectl.client.step_functions import DescribedExecution, Executions
 from pipectl.client.uploads import PlannedUpload
 from pipectl.embedded.calls import Call
 from pipectl.embedded.log_files import log_files
+from pipectl.embedded.started import Started
 from pipectl.errors import PipectlError
 from pipectl.options import PROJECT
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
-
     from pipectl.client.deployment import Deployment
 
 # Much more than it takes, even on a busy machine.
@@ -48,7 +46,7 @@ class Uploaded:
     version_id: str
 
 
-class StackProcess:
+class StackProcess(Started):
     """`pipectl up` as a context manager. By default, waits between retries take no time."""
 
     def __init__(
@@ -72,20 +70,15 @@ class StackProcess:
         self._running: RunningStack
         self.deployment: Deployment
 
-    def __enter__(self) -> Self:
+    def _start(self) -> None:
         state_file = self.state_file
         # Not a pipe: once full, one that nobody reads would stop the stack.
         with self._problems.open("w") as problems:
-            self._start(state_file, problems)
-        try:
-            self._running = self._wait_until_up(state_file)
-            self.deployment = self._running.deployment
-        except BaseException:
-            self.close()
-            raise
-        return self
+            self._start_process(state_file, problems)
+        self._running = self._wait_until_up(state_file)
+        self.deployment = self._running.deployment
 
-    def _start(self, state_file: Path, problems: IO[str]) -> None:
+    def _start_process(self, state_file: Path, problems: IO[str]) -> None:
         self._process = subprocess.Popen(  # noqa: S603  # this interpreter and our own module
             [
                 *(sys.executable, "-m", "pipectl", "up", "--port", "0", "--no-console"),
@@ -100,14 +93,6 @@ class StackProcess:
             stderr=problems,
             start_new_session=True,
         )
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Stop the stack, which deletes everything in it."""

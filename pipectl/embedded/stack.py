@@ -27,14 +27,12 @@ from pipectl.embedded.data_folder import DataFolder
 from pipectl.embedded.guard import Guard, new_token
 from pipectl.embedded.injected_faults import InjectedFaults
 from pipectl.embedded.saving import Gate
+from pipectl.embedded.started import Started
 from pipectl.embedded.template import REGION, Template, Translation
 from pipectl.errors import PipectlError
 from pipectl.options import PROJECT
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
-
     from pipectl.embedded.apply import CreatedStack
     from pipectl.embedded.gateway import Gateway
     from pipectl.embedded.lambda_service import LambdaService
@@ -51,7 +49,7 @@ HOST = "127.0.0.1"
 TEMPLATE = PROJECT / "template.yaml"
 
 
-class EmbeddedStack:
+class EmbeddedStack(Started):
     """Runs the stack in this process, as a context manager. Only one at a time per process.
 
     Inside the block, `deployment` gives access to it, as to any deployed stack.
@@ -97,22 +95,6 @@ class EmbeddedStack:
         self.deployment: Deployment
         self._lambda: LambdaService
         self._watch: Watch
-
-    def __enter__(self) -> Self:
-        try:
-            self._start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the executions, the pollers, all workers and the server, and delete everything."""
