@@ -60,19 +60,20 @@ _MAC_FOLDER = "__MACOSX"
 _WORKBOOK_MEMBERS = ("[Content_Types].xml", "content.xml", "META-INF/manifest.xml")
 _AGAIN = "Pack and upload the file again."
 
-# What zipfile raises for a damaged directory, depending on which field is damaged and on the
-# version of Python.
+# What reading a damaged directory raises, in zipfile's `_EndRecData`, `_RealGetContents` and
+# `_decodeExtra`. What it raises for members' contents or on writing is not among it: only the
+# directory is read with zipfile.
 _DAMAGE = (
+    # No end record, a wrong signature, an offset or a length that doesn't fit, several disks, a
+    # damaged extra field.
     zipfile.BadZipFile,
-    zipfile.LargeZipFile,
-    EOFError,
-    IndexError,
+    # A member needs a version of the format above 6.3, the highest that zipfile knows.
     NotImplementedError,
+    # A name with the flag for UTF-8 is not valid UTF-8.
+    UnicodeDecodeError,
+    # From `_Ranges.seek`: the directory would begin before the file. The Pythons in use check that
+    # themselves (BadZipFile).
     OSError,
-    OverflowError,
-    UnicodeError,
-    ValueError,
-    struct.error,
 )
 
 
