@@ -74,7 +74,8 @@ def import_contract(path: Path, name: str | None = None) -> Imported:
     """Make a contract from a document in JSON or YAML.
 
     `name` is the resource of a Data Package or the table of a data contract, if there are several.
-    Raises PipectlError if the document is neither, or if it has several and none is named.
+    Raises PipectlError if the document is neither, if it has several and none is named, or if the
+    format of a date can't be translated.
     """
     document = _loaded(path)
     if isinstance(document.get("resources"), list):
@@ -221,7 +222,7 @@ def _odcs_field(column: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
     options = dict(column.get("logicalTypeOptions") or {})
     pattern = str(options.pop("format", None) or "")
     if kind in _ISO and pattern:
-        _set_date_format(found, kind, pattern, notes)
+        _set_date_format(found, kind, pattern)
     elif kind == "string" and pattern in _ODCS_STRING_FORMATS:
         found["format"] = _ODCS_STRING_FORMATS[pattern]
     elif pattern:
@@ -236,17 +237,34 @@ def _odcs_field(column: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
     return found
 
 
-def _set_date_format(found: dict[str, Any], kind: str, pattern: str, notes: list[str]) -> None:
-    """Translate a pattern of Java's DateTimeFormatter; ISO 8601 is the default and left out."""
-    translated = _strptime(pattern)
-    if translated is None:
-        notes.append(f"{found['name']}: the format {pattern!r} is left out, check it")
-    elif translated != _ISO[kind]:
+def _set_date_format(found: dict[str, Any], kind: str, pattern: str) -> None:
+    """Translate a pattern of Java's DateTimeFormatter; ISO 8601 is the default and left out.
+
+    Without its format a field would reject the file's dates, so one that can't be translated is an
+    error.
+    """
+    try:
+        translated = _strptime(pattern)
+    except _UntranslatablePartError as error:
+        raise PipectlError(
+            f"{found['name']}: the format {pattern!r} has {error.part!r}, which a contract can't"
+            " express. Change the format in the data contract; or remove it there, and set the"
+            " field's format in the imported contract."
+        ) from None
+    if translated != _ISO[kind]:
         found["format"] = translated
 
 
-def _strptime(pattern: str) -> str | None:
-    """The same pattern for strptime; None if a part of it has no counterpart.
+class _UntranslatablePartError(Exception):
+    """A part of a pattern, such as a run of one letter, has no counterpart in strptime."""
+
+    def __init__(self, part: str) -> None:
+        super().__init__(part)
+        self.part = part
+
+
+def _strptime(pattern: str) -> str:
+    """The same pattern for strptime; raises `_UntranslatablePartError`.
 
     For example, `dd.MM.yyyy 'at' HH:mm` becomes `%d.%m.%Y at %H:%M`.
     """
@@ -255,11 +273,11 @@ def _strptime(pattern: str) -> str | None:
         if found["letters"]:
             directive = _JAVA.get(found["letters"])
             if directive is None:
-                return None
+                raise _UntranslatablePartError(found["letters"])
             parts.append(directive)
             continue
         if found["other"] and (found["other"] in _JAVA_RESERVED or found["other"] == "'"):
-            return None
+            raise _UntranslatablePartError(found["other"])
         # Two apostrophes are one, within quotes and outside of them.
         text = found["other"] or found["quoted"].replace("''", "'") or "'"
         parts.append(text.replace("%", "%%"))
