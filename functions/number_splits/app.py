@@ -24,7 +24,8 @@ class Settings:
 def handler(task: Task) -> dict[str, Any]:
     """Write the numbered splits to `work/`; return their key and the file's number of records.
 
-    Raises `MisalignedSplits` if a split's boundary is wrong.
+    Raises `MisalignedSplits` if a split's boundary is wrong, and `UnreadableFile` if the file has
+    fewer records than its footer has rows.
     """
     settings = from_environment(Settings)
     bucket = settings.output_bucket
@@ -46,5 +47,6 @@ def handler(task: Task) -> dict[str, Any]:
     storage.write_document(bucket, key, [asdict(split) for split in numbered])
     return {
         "numbered_splits_key": key,
-        "record_count": sum(one.record_count for one in measures),
+        "record_count": sum(one.record_count for one in measures)
+        - sum(split.footer_rows for split in numbered),
     }

@@ -121,6 +121,7 @@ def _summary(
     )
     return {
         **summary,
+        "footer_rows": layout.dialect.footer_rows,
         "shows_values": contract.report_examples,
         "limit": {
             "max_percent": settings.max_reject_percent if percent is None else percent,

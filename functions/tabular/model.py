@@ -19,6 +19,9 @@ VersionPolicy = Literal["latest", "all"]
 ORIGIN_NAMES = ("_file_id", "_row")
 """In flat records, the names of the file's ID and the record's number: no field can have them."""
 
+MAX_FOOTER_ROWS = 20
+"""A footer is a few lines. The blocks that contain it are held in memory at the same time."""
+
 INTEGER_TYPES = frozenset({"integer", "year"})
 _NUMERIC_TYPES = INTEGER_TYPES | {"number"}
 
@@ -38,6 +41,8 @@ class Dialect:
     comment_rows: tuple[int, ...] = ()
     comment_char: str | None = None
     skip_blank_rows: bool = False
+    footer_rows: int = 0
+    """How many records at the end of the file are no data, such as a total."""
     case_sensitive_header: bool = True
 
     @property

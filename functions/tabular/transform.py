@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tabular.batch import Batch, BatchReader
 from tabular.reading.blocks import BLOCK_BYTES, Block, split_blocks
+from tabular.reading.footer import without_footer
 from tabular.reading.patches import PatchQueue
 from tabular.reading.records import Records
 from tabular.statistics.accumulator import Accumulator
@@ -105,12 +106,14 @@ def transform(
 
     def batches() -> Iterator[Batch]:
         row = split.first_row
-        for block in split_blocks(chunks, layout, split, block_bytes=block_bytes):
+        blocks = split_blocks(chunks, layout, split, block_bytes=block_bytes)
+        every = (Records(block, layout) for block in blocks)
+        for records in without_footer(every, split.footer_rows):
             if row > split.first_row and check is not None and check(tally.progress()):
                 return
-            batch = reader.read(queue.apply(Records(block, layout), layout, row), row)
+            batch = reader.read(queue.apply(records, layout, row), row)
             row += batch.record_count
-            tally.add(batch, block)
+            tally.add(batch, records.block)
             _write_rejects(batch, rejected, corrections)
             yield batch
         if split.end is None:

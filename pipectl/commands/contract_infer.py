@@ -12,6 +12,7 @@ from pipectl.errors import PipectlError, UsageError
 from pipectl.options import json_option
 from pipectl.output import echo, echo_json
 from shared.text import exact_json
+from tabular.model import MAX_FOOTER_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,6 +66,12 @@ _WHAT_GOES_ON = (
     "  [default: found from their content]",
 )
 @click.option("--no-header", is_flag=True, help="The first row is data, not a header.")
+@click.option(
+    "--footer-rows",
+    type=click.IntRange(0, MAX_FOOTER_ROWS),
+    help="Number of rows at the end of every file that are no records, such as a total."
+    "  [default: found from their content]",
+)
 @json_option
 def infer(
     *,
@@ -80,6 +87,7 @@ def infer(
     delimiter: str | None,
     header_rows: tuple[int, ...],
     no_header: bool,
+    footer_rows: int | None,
     as_json: bool,
 ) -> None:
     """Draft one contract from FILES of a dataset.
@@ -96,7 +104,9 @@ def infer(
     if out is not None and out.exists() and not force:
         raise UsageError(f"{out} exists. Pass --force to overwrite it, or name another file.")
     options = Options(
-        reading=_reading_options(encoding, delimiter, header_rows, no_header=no_header),
+        reading=_reading_options(
+            encoding, delimiter, header_rows, footer_rows, no_header=no_header
+        ),
         strict=strict,
         proposals=propose,
         dataset=dataset_for(dataset, None),
@@ -166,7 +176,12 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 def _reading_options(
-    encoding: str | None, delimiter: str | None, header_rows: tuple[int, ...], *, no_header: bool
+    encoding: str | None,
+    delimiter: str | None,
+    header_rows: tuple[int, ...],
+    footer_rows: int | None,
+    *,
+    no_header: bool,
 ) -> ReadingOptions:
     from pipectl.local.infer.file_reading import ReadingOptions
 
@@ -182,6 +197,7 @@ def _reading_options(
         delimiter=delimiter,
         header_rows=tuple(sorted(set(header_rows))),
         header=not no_header,
+        footer_rows=footer_rows,
     )
 
 

@@ -61,8 +61,8 @@ def transform_file(
     """Transform a local file into local files, as `transform.transform` does with a stream.
 
     Outputs that are None are not written. `processes` is the maximum: compressed files, contracts
-    with uniqueness and files below WORTHWHILE_BYTES use one. With several, set POLARS_MAX_THREADS=1
-    before Polars is imported: more threads only compete with each other.
+    with uniqueness or a footer, and files below WORTHWHILE_BYTES use one. With several, set
+    POLARS_MAX_THREADS=1 before Polars is imported: more threads only compete with each other.
     Raises what `transform` raises, and WorkerDied.
     """
     job = TransformJob(
@@ -75,7 +75,12 @@ def transform_file(
         corrections=str(corrections) if corrections else None,
         block_bytes=block_bytes,
     )
-    one = layout.compression or layout.has_uniqueness or layout.size < WORTHWHILE_BYTES
+    one = (
+        layout.compression
+        or layout.has_uniqueness
+        or layout.dialect.footer_rows
+        or layout.size < WORTHWHILE_BYTES
+    )
     if one or processes == 1:
         from pipectl.local.worker import work_alone
 

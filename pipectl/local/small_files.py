@@ -56,6 +56,7 @@ def _is_plain(layout: Layout) -> bool:
         and contract.record == "envelope"
         and not dialect.comment_char
         and not dialect.comment_rows
+        and not dialect.footer_rows
     )
 
 

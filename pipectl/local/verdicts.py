@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipectl.output import counted
+
 if TYPE_CHECKING:
     from tabular.file_names import IgnoredNames
     from tabular.model import Contract
@@ -178,6 +180,8 @@ def _notes(layout: Layout, contract: Contract | None) -> list[str]:
     from tabular.reading.header import compare_columns
 
     notes = []
+    if footer := layout.dialect.footer_rows:
+        notes.append(f"footer: {counted(footer, 'row is', 'rows are')} left out (footerRows)")
     if layout.trailing_delimiter:
         notes.append("every line ends with a delimiter: the nameless last column is ignored")
     if contract is None or not contract.fields:

@@ -33,6 +33,24 @@ def test_splits_give_what_the_whole_file_gives_to_the_byte(pipeline: Pipeline) -
     assert {name: written[name] for name in of_records} == of_records
 
 
+def test_a_footer_is_left_out_of_a_file_of_several_splits(pipeline: Pipeline) -> None:
+    body = orders(4_000)
+    names = HEADER.decode().strip().split(",")
+    schema = {"fields": [{"name": name, "type": "any"} for name in names]}
+    settings = {"dialect": {"footerRows": 3}, "encoding": "utf-8", "schema": schema}
+    pipeline.put_contract("with-footer", settings)
+
+    outcome = pipeline.run(body + b'Total,"9\n",\nSum\nEnd', dataset="with-footer")
+
+    assert "TransformSplits" in outcome.states
+    records = outcome.output("processed/", ".jsonl").splitlines()
+    rejects = outcome.output("rejected/", ".jsonl").splitlines()
+    assert len(records) + len(rejects) == 4_000
+    assert b"Total" not in rejects[-1]
+    written = json.loads(outcome.output("reports/", "_summary.json"))
+    assert (written["total_input_rows"], written["footer_rows"]) == (4_000, 3)
+
+
 def test_cells_that_look_like_records_lead_to_the_visible_fall_back(pipeline: Pipeline) -> None:
     # The windows in which the splits are planned see nothing but lines of three cells.
     looks_like_records = b"1,2,3\n" * 60_000

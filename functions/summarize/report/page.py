@@ -278,6 +278,7 @@ def _provenance(summary: Summary) -> Html:
                 ]
             ),
         ),
+        *_footer(dialect),
         ("Splits", count(file["splits"])),
         ("Attempt", count(file["attempt"])),
         ("Execution", data(execution["arn"], 300)),
@@ -295,6 +296,11 @@ def _provenance(summary: Summary) -> Html:
         ),
     )
     return el("dl", *pairs, class_="facts")
+
+
+def _footer(dialect: Mapping[str, Any]) -> list[tuple[str, str]]:
+    rows = dialect["footer_rows"]
+    return [("Footer", f"{counted(rows, 'row')} left out")] if rows else []
 
 
 def _pairs(*pairs: tuple[str, str | Html]) -> list[Html]:

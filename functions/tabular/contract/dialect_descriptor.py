@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tabular.contract.problems import REFUSED_REFERENCE, Node, shown
-from tabular.model import Dialect
+from tabular.model import MAX_FOOTER_ROWS, Dialect
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +24,7 @@ _PROPERTIES = (
     "commentRows",
     "commentChar",
     "skipBlankRows",
+    "footerRows",
     "caseSensitiveHeader",
 )
 _IGNORED = (
@@ -59,6 +60,7 @@ def read_dialect(node: Node) -> Dialect:
         comment_rows=_read_rows(node, "commentRows"),
         comment_char=node.text("commentChar", "") or None,
         skip_blank_rows=node.flag("skipBlankRows", default.skip_blank_rows),
+        footer_rows=_read_footer(node),
         case_sensitive_header=node.flag("caseSensitiveHeader", default.case_sensitive_header),
     )
     _check(node, dialect)
@@ -85,6 +87,7 @@ def dialect_document(dialect: Dialect) -> dict[str, Any]:
         "commentRows": list(dialect.comment_rows) or None,
         "commentChar": dialect.comment_char,
         "skipBlankRows": dialect.skip_blank_rows,
+        "footerRows": dialect.footer_rows or None,
         "caseSensitiveHeader": dialect.case_sensitive_header,
     }
     return {name: value for name, value in document.items() if value is not None}
@@ -136,6 +139,15 @@ def _read_rows(node: Node, name: str) -> tuple[int, ...]:
         node.wrong(name, f"expected ascending row numbers from 1, found {shown(rows)}")
         return ()
     return tuple(rows)
+
+
+def _read_footer(node: Node) -> int:
+    """Read `footerRows`, which the standard does not have."""
+    rows = node.properties.get("footerRows", 0)
+    if type(rows) is not int or not 0 <= rows <= MAX_FOOTER_ROWS:
+        node.wrong("footerRows", f"expected 0 to {MAX_FOOTER_ROWS} rows, found {shown(rows)}")
+        return 0
+    return rows
 
 
 def _check(node: Node, dialect: Dialect) -> None:

@@ -66,6 +66,11 @@ class Records:
     def __len__(self) -> int:
         return len(self.texts)
 
+    def keep(self, most: int) -> None:
+        """Leave out all but the first `most` records. It must be called before anything is read."""
+        if most < len(self):
+            self.lines, self.texts = self.lines.head(most), self.texts.head(most)
+
     @cached_property
     def parsed(self) -> Parsed:
         """The records that are well-formed and not too long, cut into cells."""

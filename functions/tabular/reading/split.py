@@ -15,7 +15,8 @@ class Split:
 
     `start` and `end` are byte offsets in the file as it is stored; `end` None is the file's end.
     A compressed file is one split: all of a gzip file, or a ZIP archive's member. `first_row` and
-    `first_line` are the 1-based numbers of its first data record and physical line.
+    `first_line` are the 1-based numbers of its first data record and physical line. `footer_rows`
+    is how many of its last records are the file's footer.
     """
 
     index: int
@@ -23,11 +24,13 @@ class Split:
     end: int | None
     first_row: int = 1
     first_line: int = 1
+    footer_rows: int = 0
 
     @classmethod
     def whole(cls, layout: Layout) -> Split:
         """The one split of a file that is not cut."""
         if layout.member:
-            return cls(0, layout.member.start, layout.member.end, 1, layout.data_line)
-        start = 0 if layout.compression else layout.data_start
-        return cls(0, start, None, 1, layout.data_line)
+            start, end = layout.member.start, layout.member.end
+        else:
+            start, end = 0 if layout.compression else layout.data_start, None
+        return cls(0, start, end, 1, layout.data_line, layout.dialect.footer_rows)

@@ -23,6 +23,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tabular.reading.footer import check_footer
 from tabular.reading.grammar import MAX_RECORD_BYTES, NoRecordEnd
 from tabular.reading.line_ends import line_end
 from tabular.reading.split import Split
@@ -73,7 +74,8 @@ def plan_splits(layout: Layout, read_range: ReadRange, *, split_bytes: int) -> l
     """Propose splits of about `split_bytes`, from small windows of the file.
 
     `read_range(start, length)` returns bytes of the file, fewer near its end. The splits are not
-    numbered yet: all have the first split's `first_row` and `first_line`. If no window decides at
+    numbered yet: all have the first split's `first_row` and `first_line`, and the last one has the
+    whole footer. If no window decides at
     a mark, there is no boundary near it, so splits can be longer. A file that cannot be split is
     one split.
     """
@@ -91,17 +93,34 @@ def plan_splits(layout: Layout, read_range: ReadRange, *, split_bytes: int) -> l
         mark += step
     ends = [*boundaries[1:], None]
     return [
-        replace(whole, index=index, start=start, end=end)
+        replace(
+            whole,
+            index=index,
+            start=start,
+            end=end,
+            footer_rows=whole.footer_rows if end is None else 0,
+        )
         for index, (start, end) in enumerate(zip(boundaries, ends, strict=True))
     ]
 
 
 def number_splits(splits: Sequence[Split], measures: Sequence[Measure]) -> list[Split]:
-    """Give each split the numbers of its first row and line, from the measures of all before it."""
+    """Give each split the numbers of its first row and line, from the measures of all before it.
+
+    The footer's rows are spread over the last splits, from the end: example, a footer of 3 rows and
+    splits of 90, 2 and 1 records, of which 0, 2 and 1 are the footer's.
+    Raises UnreadableFile if the file has fewer records than its footer has rows.
+    """
+    footer = splits[-1].footer_rows
+    check_footer(sum(measured.record_count for measured in measures), footer)
+    shares = []
+    for measured in reversed(measures):
+        shares.append(min(footer, measured.record_count))
+        footer -= shares[-1]
     numbered = []
     row, line = splits[0].first_row, splits[0].first_line
-    for split, measured in zip(splits, measures, strict=True):
-        numbered.append(replace(split, first_row=row, first_line=line))
+    for split, measured, share in zip(splits, measures, reversed(shares), strict=True):
+        numbered.append(replace(split, first_row=row, first_line=line, footer_rows=share))
         row, line = row + measured.record_count, line + measured.line_count
     return numbered
 

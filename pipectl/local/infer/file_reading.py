@@ -7,17 +7,18 @@ then contains. Every decision is reported with its evidence.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipectl.local.infer.column_types import ColumnTexts
 from tabular.encoding import BOMS, Encoding, find_encoding
 from tabular.errors import EmptyFile, HeaderMismatch, UnreadableFile, UnsupportedFormat
 from tabular.file_names import DELIMITERS, ZIP, last_suffix, table_suffix
-from tabular.model import Contract, Dialect, Field
+from tabular.model import MAX_FOOTER_ROWS, Contract, Dialect, Field
 from tabular.reading.content_head import read_content_head
 from tabular.reading.detection import detect_dialect
 from tabular.reading.encoding_advice import suggest_encoding, wide_encoding
@@ -47,10 +48,9 @@ _FEW_TEXTS = 1_000
 _MOST_TEXTS = 100_000
 """Distinct texts of a column that are kept: more would only fill the memory."""
 _LEAST_TYPED_COLUMNS = 2
-_TOTAL_WORDS = ("total", "totals", "sum", "summe", "gesamt", "subtotal", "grand total", "somme")
-_NO_FOOTERS = (
-    "Contracts can't skip one, so it is rejected in every file; maxRejectCount in the contract can "
-    "allow for that."
+_TOTAL_WORDS = (
+    *("total", "totals", "grand total", "subtotal", "sum", "summe", "gesamt", "gesamtsumme"),
+    *("somme", "totale", "totaal", "suma", "sluttotal"),
 )
 
 
@@ -73,8 +73,9 @@ class ReadingOptions:
     delimiter: str | None = None
     header_rows: tuple[int, ...] = ()
     header: bool = True
+    footer_rows: int | None = None
     dialect: Dialect | None = None
-    """The whole dialect; `delimiter`, `header_rows` and `header` are then ignored."""
+    """The whole dialect; the options before it are then ignored, but for the encoding."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ class FileReading:
     labels: tuple[str, ...]
     columns: tuple[ColumnTexts, ...]
     records: int
+    footer_rows: int
     blank_records: int
     faulty_records: int
     statements: tuple[str, ...]
@@ -102,7 +104,11 @@ class FileReading:
     @property
     def dialect(self) -> Dialect:
         """The dialect for the contract: blank rows are skipped if there are any."""
-        return replace(self.layout.dialect, skip_blank_rows=self.blank_records > 0)
+        return replace(
+            self.layout.dialect,
+            skip_blank_rows=self.blank_records > 0,
+            footer_rows=self.footer_rows,
+        )
 
 
 @dataclass
@@ -155,10 +161,18 @@ def read_file(sample: FileSample, options: ReadingOptions) -> FileReading:
         findings.statements.append(
             "every line ends with a delimiter: the nameless last column is ignored"
         )
-    columns, rejects, records, last = _read_columns(content, layout)
-    codes = Counter(fault["code"] for reject in rejects for fault in reject["errors"][:1])
-    if whole and records:
-        _say_footer(rejects, records, last, findings)
+    found = _read_columns(content, layout)
+    codes = Counter(fault["code"] for reject in found.rejects for fault in reject["errors"][:1])
+    blank = codes["blank-row"]
+    footer = dialect.footer_rows or options.footer_rows or 0
+    if whole and found.records and options.dialect is None:
+        footer = _footer_rows(found, options, findings)
+        if footer:
+            # Without the footer's cells, and without the blank rows around it.
+            ended = replace(dialect, footer_rows=footer, skip_blank_rows=blank > 0)
+            of_data = _layout(content, encoding.name, ended, labels, whole=whole)
+            found = _read_columns(content, of_data)
+            layout = replace(layout, dialect=replace(dialect, footer_rows=footer))
     return FileReading(
         name=sample.name,
         content=content,
@@ -166,10 +180,11 @@ def read_file(sample: FileSample, options: ReadingOptions) -> FileReading:
         layout=layout,
         encoding=encoding.name,
         labels=layout.labels,
-        columns=columns,
-        records=records,
-        blank_records=codes["blank-row"],
-        faulty_records=len(rejects) - codes["blank-row"],
+        columns=found.columns,
+        records=found.records,
+        footer_rows=footer,
+        blank_records=blank,
+        faulty_records=sum(one["errors"][0]["code"] != "blank-row" for one in found.rejects),
         statements=tuple(findings.statements),
         doubts=tuple(findings.doubts),
     )
@@ -496,12 +511,20 @@ def _end_of_records(content: bytes, layout: Layout) -> int:
     return layout.data_start + sum(map(len, codec.split_lines(body)[: spans.lines]))
 
 
-def _read_columns(
-    content: bytes, layout: Layout
-) -> tuple[tuple[ColumnTexts, ...], list[dict[str, Any]], int, list[str]]:
+class _Read(NamedTuple):
     """The columns of the sound records, the rejected ones, the number of all, and the last one."""
+
+    columns: tuple[ColumnTexts, ...]
+    rejects: list[dict[str, Any]]
+    records: int
+    last: list[str]
+
+
+def _read_columns(content: bytes, layout: Layout) -> _Read:
+    """Read all records of a sample as text."""
     from tabular.batch import BatchReader
     from tabular.reading.blocks import split_blocks
+    from tabular.reading.footer import without_footer
     from tabular.reading.records import Records
     from tabular.reading.split import Split
     from tabular.writing.jsonl import WRITER
@@ -513,8 +536,10 @@ def _read_columns(
     last: list[str] = []
     row = 1
     split = Split.whole(layout)
-    for block in split_blocks([content[split.start :]], layout, split):
-        batch = reader.read(Records(block, layout), row)
+    blocks = split_blocks([content[split.start :]], layout, split)
+    every = (Records(block, layout) for block in blocks)
+    for records in without_footer(every, split.footer_rows):
+        batch = reader.read(records, row)
         row += batch.record_count
         for place, values in enumerate(batch.values):
             others[place] += _count(values.texts, counts[place])
@@ -528,7 +553,7 @@ def _read_columns(
         )
         for label, count, more in zip(layout.labels, counts, others, strict=True)
     )
-    return columns, rejects, row - 1, last
+    return _Read(columns, rejects, row - 1, last)
 
 
 def _count(texts: pl.Series, counts: Counter[str | None]) -> int:
@@ -574,25 +599,57 @@ def faults_of(content: bytes, layout: Layout) -> tuple[list[dict[str, Any]], int
     return list(map(json.loads, rejected.getvalue().splitlines())), part.record_count
 
 
-def _say_footer(
-    rejects: Sequence[Mapping[str, Any]], records: int, last: Sequence[str], findings: _Findings
-) -> None:
-    """Say that the last rows look like a footer: rows of another width, or a total."""
-    lines = [reject["line"] for reject in _trailing(rejects, records)]
-    if len(lines) == 1:
-        findings.doubts.append(
-            f"the last row (line {lines[0]}) is not a record: is it a footer? {_NO_FOOTERS}"
+def _footer_rows(found: _Read, options: ReadingOptions, findings: _Findings) -> int:
+    """How many of the last rows the contract should leave out: those that are surely a footer.
+
+    They are if they have another width than the records, and one of them is a total. A total of the
+    same width is one if no other record has such a word in its column.
+    """
+    if options.footer_rows is not None:
+        return options.footer_rows
+    trailing = list(_trailing(found.rejects, found.records))
+    if trailing:
+        number, first, last_line = len(trailing), trailing[0]["line"], trailing[-1]["line"]
+        one = number == 1
+        rows = (
+            f"the last row (line {first})"
+            if one
+            else (f"the last {number} rows (lines {first} to {last_line})")
         )
-    elif lines:
+        if number <= MAX_FOOTER_ROWS and any(map(_is_total, trailing)):
+            findings.statements.append(
+                f"{rows} {'is' if one else 'are'} a footer: the contract leaves out as many rows "
+                "at the end of every file (footerRows)"
+            )
+            return number
         findings.doubts.append(
-            f"the last {len(lines)} rows (lines {lines[0]} to {lines[-1]}) are not records: "
-            f"are they a footer? {_NO_FOOTERS}"
+            f"{rows} {'is not a record: is it' if one else 'are not records: are they'} a footer? "
+            f"If every file has one, pass --footer-rows {number}. A file that was cut off ends "
+            "like this, too."
         )
-    elif any(cell.strip().rstrip(":").lower() in _TOTAL_WORDS for cell in last):
+    elif any(map(_is_only_total, found.last, found.columns)):
         findings.doubts.append(
-            "the last record looks like a total. It is published like every other record; have the "
-            "file exported without it."
+            "the last record is a total: the contract leaves out the last row of every file "
+            "(footerRows). If it is a record like the others, pass --footer-rows 0."
         )
+        return 1
+    return 0
+
+
+def _is_total(reject: Mapping[str, Any]) -> bool:
+    """Whether a rejected row begins with a word for a total."""
+    words = re.findall(r"\w+", str(reject["raw"]).lower())
+    return bool(words) and words[0] in _TOTAL_WORDS
+
+
+def _is_only_total(text: str, column: ColumnTexts) -> bool:
+    """Whether a cell of the last record is a word for a total, the only one of its column."""
+    found = sum(count for one, count in column.texts.items() if _is_total_word(one))
+    return _is_total_word(text) and found == 1
+
+
+def _is_total_word(text: str) -> bool:
+    return text.strip().rstrip(":").strip().lower() in _TOTAL_WORDS
 
 
 def _trailing(rejects: Sequence[Mapping[str, Any]], records: int) -> Iterator[Mapping[str, Any]]:

@@ -119,7 +119,11 @@ def infer_contract(samples: Sequence[FileSample], options: Options | None = None
         "path": first.name.rpartition("/")[2],
         "encoding": first.encoding,
         "dialect": short_document(
-            replace(first.dialect, skip_blank_rows=any(r.blank_records for r in readings))
+            replace(
+                first.dialect,
+                skip_blank_rows=any(r.blank_records for r in readings),
+                footer_rows=_common_footer(readings),
+            )
         ),
         "schema": schema,
     }
@@ -212,6 +216,7 @@ def _sets_dialect(reading_options: ReadingOptions) -> bool:
     return (
         reading_options.delimiter is not None
         or bool(reading_options.header_rows)
+        or reading_options.footer_rows is not None
         or not reading_options.header
     )
 
@@ -286,13 +291,32 @@ def _different_settings(readings: Sequence[FileReading]) -> list[str]:
             found.append(
                 f"{reading.name} is in {reading.encoding}, {first.name} in {first.encoding}"
             )
-        one, other = (replace(r.dialect, skip_blank_rows=False) for r in (first, reading))
+        one, other = (
+            replace(r.dialect, skip_blank_rows=False, footer_rows=0) for r in (first, reading)
+        )
         if one != other:
             found.append(
                 f"{reading.name} is written differently from {first.name}: "
                 f"{short_document(other)} instead of {short_document(one)}"
             )
+    if not _common_footer(readings) and any(r.footer_rows for r in readings):
+        footers = [
+            f"{r.name} {r.footer_rows} row{'s' if r.footer_rows > 1 else ''}"
+            if r.footer_rows
+            else f"{r.name} none"
+            for r in readings
+        ]
+        found.append(
+            "the contract leaves out no footer, because not all files have the same: "
+            + ", ".join(footers)
+        )
     return found
+
+
+def _common_footer(readings: Sequence[FileReading]) -> int:
+    """The number of rows of the footer that all files have; 0 if they differ."""
+    footers = {reading.footer_rows for reading in readings}
+    return footers.pop() if len(footers) == 1 else 0
 
 
 def _merged(labels: Sequence[str], readings: Iterable[FileReading]) -> list[ColumnTexts]:

@@ -421,7 +421,48 @@ def test_a_footer_is_pointed_at() -> None:
     total = infer(f"id;kind;sum\n{rows}Total;;190\n")
 
     assert "the last row (line 23) is not a record: is it a footer?" in of_another_width.doubts[0]
-    assert "the last record looks like a total" in total.doubts[0]
+    assert "--footer-rows 1" in of_another_width.doubts[0]
+    assert "footerRows" not in of_another_width.document["dialect"]
+    assert "the last record is a total" in total.doubts[0]
+    assert total.document["dialect"]["footerRows"] == 1
+
+
+@pytest.mark.parametrize(
+    ("footer", "rows"),
+    [
+        ("Total;190\n", 1),
+        ("\n\nTotal;190\nExported by A. Smith\n\n", 2),
+        ('"Total\n(all kinds)"\n', 1),
+        ("Summe:;;190", 1),
+    ],
+)
+def test_a_total_at_the_end_is_left_out(footer: str, rows: int) -> None:
+    records = "".join(f"{n};x;{n}\n" for n in range(20))
+    inference = infer(f"id;kind;sum\n{records}{footer}")
+    result = run(f"id;kind;sum\n{records}{footer}".encode(), parse_contract(inference.document))
+
+    assert inference.document["dialect"]["footerRows"] == rows
+    assert [field["type"] for field in inference.document["schema"]["fields"]][::2] == [
+        "integer",
+        "integer",
+    ]
+    assert (result.part.record_count, result.rejects) == (20, [])
+
+
+def test_a_word_for_a_total_that_others_have_too_is_no_footer() -> None:
+    rows = "".join(f"{n};{'Total' if n % 5 == 4 else 'x'};{n}\n" for n in range(20))
+    assert "footerRows" not in infer(f"id;kind;sum\n{rows}").document["dialect"]
+
+
+def test_a_footer_that_only_some_files_have_is_not_left_out() -> None:
+    rows = "".join(f"{n};x;{n}\n" for n in range(20))
+    files = [f"id;kind;sum\n{rows}Total;190\n", f"id;kind;sum\n{rows}"]
+    samples = [
+        FileSample(f"{number}.csv", text.encode(), len(text)) for number, text in enumerate(files)
+    ]
+    inference = infer_contract(samples)
+    assert "footerRows" not in inference.document["dialect"]
+    assert any("0.csv 1 row, 1.csv none" in line for line in inference.statements)
 
 
 @pytest.mark.parametrize(
