@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from tabular.file_names import IgnoredNames
 
 _DEFAULT_LIMIT = 1000
-# From this size on, a file takes seconds, so its name is shown first.
-_TAKES_SECONDS_BYTES = 50 * 1024 * 1024
+# Nobody should wait longer for a sign of life.
+_SECONDS_OF_SILENCE = 1.5
 _FORMATS = ("text", "json", "github", "sarif", "junit", "csv")
 
 
@@ -131,11 +132,36 @@ def _verdicts(
         return [Verdict(file.source, file_error=file_error) for file in inputs.files]
     verdicts = []
     for file in inputs.files:
-        size = file.path.stat().st_size
-        if size > _TAKES_SECONDS_BYTES:
-            echo(f"Checking {file.source}, {size / 1024 / 1024:,.0f} MiB", err=True)
-        verdicts.append(check_file(file.path, contract, ignored, limit=limit, source=file.source))
+        progress = _Progress(file.source, file.path.stat().st_size)
+        verdicts.append(
+            check_file(
+                file.path,
+                contract,
+                ignored,
+                limit=limit,
+                source=file.source,
+                progress=progress.show,
+            )
+        )
     return verdicts
+
+
+class _Progress:
+    """Says on standard error how far a file is, if that takes long."""
+
+    def __init__(self, source: str, size: int) -> None:
+        self._source = source
+        self._size = size
+        self._shown = time.monotonic()
+
+    def show(self, done: int) -> None:
+        """Print a line if nothing was printed for a while; `done` is in bytes."""
+        now = time.monotonic()
+        if now - self._shown > _SECONDS_OF_SILENCE:
+            self._shown = now
+            share = min(1.0, done / max(1, self._size))
+            mebibytes = self._size / 1024 / 1024
+            echo(f"Checking {self._source}: {share:.0%} of {mebibytes:,.0f} MiB", err=True)
 
 
 def _is_accepted(verdict: Verdict, limit: tuple[float, bool]) -> bool:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import select
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from tabular.reading.blocks import BLOCK_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tabular.reading.layout import Layout
 
 _LOOK_AROUND_SECONDS = 0.5
 """Interval at which a waiting process checks that the others are still alive."""
+
+
+Progress = Callable[[int], None]
+"""Called now and then with the number of bytes of a file that have been read."""
 
 
 @dataclass(frozen=True)

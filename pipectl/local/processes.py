@@ -27,7 +27,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipectl.local.process_channels import Channels, ReadToken, TransformJob, WriteToken
+from pipectl.local.process_channels import Channels, Progress, ReadToken, TransformJob, WriteToken
 from tabular import errors
 from tabular.reading.blocks import BLOCK_BYTES
 from tabular.reading.split import Split
@@ -57,12 +57,14 @@ def transform_file(
     corrections: Path | None = None,
     processes: int = 2,
     block_bytes: int = BLOCK_BYTES,
+    progress: Progress | None = None,
 ) -> Part:
     """Transform a local file into local files, as `transform.transform` does with a stream.
 
-    Outputs that are None are not written. `processes` is the maximum: compressed files, contracts
-    with uniqueness or a footer, and files below WORTHWHILE_BYTES use one. With several, set
-    POLARS_MAX_THREADS=1 before Polars is imported: more threads only compete with each other.
+    Outputs that are None are not written. `progress` is called with the number of bytes read.
+    `processes` is the maximum: compressed files, contracts with uniqueness or a footer, and files
+    below WORTHWHILE_BYTES use one. With several, set POLARS_MAX_THREADS=1 before Polars is
+    imported: more threads only compete with each other.
     Raises what `transform` raises, and WorkerDied.
     """
     job = TransformJob(
@@ -84,11 +86,11 @@ def transform_file(
     if one or processes == 1:
         from pipectl.local.worker import work_alone
 
-        return work_alone(job)
-    return _together(job, processes)
+        return work_alone(job, progress)
+    return _together(job, processes, progress)
 
 
-def _together(job: TransformJob, processes: int) -> Part:
+def _together(job: TransformJob, processes: int, progress: Progress | None) -> Part:
     for name in (job.processed, job.rejected, job.corrections):
         if name:
             Path(name).write_bytes(b"")
@@ -103,7 +105,7 @@ def _together(job: TransformJob, processes: int) -> Part:
         from pipectl.local.worker import merged, work, write_head
 
         channels.give_write(WriteToken(0, 0, 0, write_head(job)))
-        parts = [work(job, channels, lambda: _check_helpers(helpers))]
+        parts = [work(job, channels, lambda: _check_helpers(helpers), progress)]
         parts += [_result_of(helper) for helper in helpers]
     finally:
         for helper in helpers:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipectl.output import counted
 
 if TYPE_CHECKING:
+    from pipectl.local.process_channels import Progress
     from tabular.file_names import IgnoredNames
     from tabular.model import Contract
     from tabular.reading.layout import Layout
@@ -61,10 +62,12 @@ def check_file(
     *,
     limit: int,
     source: str | None = None,
+    progress: Progress | None = None,
 ) -> Verdict:
     """Check a file whatever is wrong with it; at most `limit` errors are kept.
 
-    `source` is what the file is called in the verdict, by default its path.
+    `source` is what the file is called in the verdict, by default its path. `progress` is called
+    with the number of bytes read.
     """
     from tabular.errors import TabularError
     from tabular.file_names import why_ignored
@@ -76,7 +79,7 @@ def check_file(
             message = f"The pipeline ignores this file: {reason}. Rename it."
             verdict.file_error = {"code": "Ignored", "message": message}
             return verdict
-        _check_into(verdict, path, contract, ignored, limit)
+        _check_into(verdict, path, contract, ignored, limit=limit, progress=progress)
     except TabularError as error:
         verdict.file_error = {"code": type(error).__name__, "message": str(error)}
     except OSError as error:
@@ -104,7 +107,13 @@ def _unexpected(error: BaseException) -> str:
 
 
 def _check_into(
-    verdict: Verdict, path: Path, contract: Contract | None, ignored: IgnoredNames, limit: int
+    verdict: Verdict,
+    path: Path,
+    contract: Contract | None,
+    ignored: IgnoredNames,
+    *,
+    limit: int,
+    progress: Progress | None,
 ) -> None:
     """Fill the verdict. On a file-level error, it keeps what is known by then."""
     from pipectl.local.local_layouts import HEAD_BYTES
@@ -133,7 +142,7 @@ def _check_into(
         verdict.error_count = len(small.rejects)
         verdict.errors, verdict.errors_truncated = _errors(small.rejects, limit)
     else:
-        _transform_into(verdict, path, layout, limit)
+        _transform_into(verdict, path, layout, limit, progress)
     verdict.processed_count = verdict.record_count - verdict.error_count
     check_rejects(
         verdict.record_count,
@@ -144,7 +153,9 @@ def _check_into(
     )
 
 
-def _transform_into(verdict: Verdict, path: Path, layout: Layout, limit: int) -> None:
+def _transform_into(
+    verdict: Verdict, path: Path, layout: Layout, limit: int, progress: Progress | None
+) -> None:
     from pipectl.local.processes import transform_file
 
     with tempfile.TemporaryDirectory(prefix="pipectl-check-") as folder:
@@ -156,6 +167,7 @@ def _transform_into(verdict: Verdict, path: Path, layout: Layout, limit: int) ->
             processed_at="",
             rejected=rejected,
             processes=os.cpu_count() or 1,
+            progress=progress,
         )
         verdict.record_count = part.record_count
         verdict.error_count = part.error_count

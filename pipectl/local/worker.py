@@ -12,7 +12,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipectl.local.process_channels import END, Channels, ReadToken, TransformJob, WriteToken
+from pipectl.local.process_channels import (
+    END,
+    Channels,
+    Progress,
+    ReadToken,
+    TransformJob,
+    WriteToken,
+)
 from tabular import errors
 from tabular.batch import BatchReader
 from tabular.reading.blocks import lines_a_block, read_blocks
@@ -34,8 +41,13 @@ if TYPE_CHECKING:
 _CHUNK_BYTES = 1024 * 1024
 
 
-def work(job: TransformJob, channels: Channels, look_around: Callable[[], None]) -> Part:
-    """Process blocks until none is left."""
+def work(
+    job: TransformJob,
+    channels: Channels,
+    look_around: Callable[[], None],
+    progress: Progress | None = None,
+) -> Part:
+    """Process blocks until none is left; `progress` gets the number of bytes that all have read."""
     reader = BatchReader(job.layout, WRITER if job.processed else contract_writer(job.layout))
     layout = job.layout
     lines = RecordLines(
@@ -46,6 +58,8 @@ def work(job: TransformJob, channels: Channels, look_around: Callable[[], None])
     with _Outputs.opened(job) as outputs, Path(job.path).open("rb", buffering=0) as file:
         while True:
             token = channels.take_read(look_around)
+            if progress is not None:
+                progress(token.offset)
             block = None if token.block == END else _read_block(file.fileno(), job, token)
             if block is None:
                 channels.give_read(token._replace(block=END))
@@ -70,8 +84,8 @@ def work(job: TransformJob, channels: Channels, look_around: Callable[[], None])
     return tally.part()
 
 
-def work_alone(job: TransformJob) -> Part:
-    """Transform the whole file."""
+def work_alone(job: TransformJob, progress: Progress | None = None) -> Part:
+    """Transform the whole file; `progress` gets the number of bytes read."""
     split = Split.whole(job.layout)
     with ExitStack() as stack:
         sinks = [
@@ -80,7 +94,7 @@ def work_alone(job: TransformJob) -> Part:
         ]
         file = stack.enter_context(Path(job.path).open("rb", buffering=0))
         return transform(
-            _chunks(file.fileno(), split.start, _CHUNK_BYTES),
+            _counted(_chunks(file.fileno(), split.start, _CHUNK_BYTES), progress),
             job.layout,
             split,
             file_id=job.file_id,
@@ -90,6 +104,15 @@ def work_alone(job: TransformJob) -> Part:
             corrections=sinks[2],
             block_bytes=job.block_bytes,
         )
+
+
+def _counted(chunks: Iterator[bytes], progress: Progress | None) -> Iterator[bytes]:
+    done = 0
+    for chunk in chunks:
+        if progress is not None:
+            progress(done)
+        done += len(chunk)
+        yield chunk
 
 
 def write_head(job: TransformJob) -> int:

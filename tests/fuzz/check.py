@@ -216,7 +216,7 @@ def _check_processes(case: Case, layout: Layout, whole: TransformResult) -> None
         folder = Path(name)
         path = folder / case.name
         path.write_bytes(case.stored)
-        outputs = {kind: folder / kind for kind in ("processed", "rejected", "corrections")}
+        outputs: Any = {kind: folder / kind for kind in ("processed", "rejected", "corrections")}
         part = processes.transform_file(
             path,
             layout,

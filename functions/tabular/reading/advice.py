@@ -47,7 +47,11 @@ class Remedy(NamedTuple):
 
 
 def find_remedy(sample: Sample, delimiters: Sequence[str] = CANDIDATES) -> Remedy | None:
-    """The reading that makes the file right: the earliest header first, then most columns."""
+    """The reading that makes the file right: the earliest header first, then most columns.
+
+    A later header is better if it is certain, the earlier one is not, and it has more columns:
+    decimal commas cut every line in two, those above the header included.
+    """
     found: list[tuple[tuple[int, int, int], Remedy]] = []
     for rank, dialect in enumerate(_dialects(sample, delimiters)):
         rows = rows_of(sample, dialect)
@@ -60,7 +64,16 @@ def find_remedy(sample: Sample, delimiters: Sequence[str] = CANDIDATES) -> Remed
         certain = index == 0 or is_header(reading.labels or [], reading.sound)
         quoting = rank // len(delimiters)
         found.append(((-index, -quoting, reading.width), Remedy(reading, certain, index == 0)))
-    return max(found, key=lambda candidate: candidate[0])[1] if found else None
+    if not found:
+        return None
+    found.sort(key=lambda candidate: candidate[0], reverse=True)
+    _, first = found[0]
+    better = (
+        remedy
+        for _, remedy in found
+        if remedy.certain and not first.certain and remedy.reading.width > first.reading.width
+    )
+    return next(better, first)
 
 
 def contract_advice(sample: Sample, contract: Contract, current: Dialect) -> str:

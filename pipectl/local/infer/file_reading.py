@@ -616,7 +616,9 @@ def _footer_rows(found: _Read, options: ReadingOptions, findings: _Findings) -> 
             if one
             else (f"the last {number} rows (lines {first} to {last_line})")
         )
-        if number <= MAX_FOOTER_ROWS and any(map(_is_total, trailing)):
+        if number <= MAX_FOOTER_ROWS and any(
+            _begins_with_total(reject["raw"]) for reject in trailing
+        ):
             findings.statements.append(
                 f"{rows} {'is' if one else 'are'} a footer: the contract leaves out as many rows "
                 "at the end of every file (footerRows)"
@@ -627,7 +629,7 @@ def _footer_rows(found: _Read, options: ReadingOptions, findings: _Findings) -> 
             f"If every file has one, pass --footer-rows {number}. A file that was cut off ends "
             "like this, too."
         )
-    elif any(map(_is_only_total, found.last, found.columns)):
+    elif _ends_with_total(found):
         findings.doubts.append(
             "the last record is a total: the contract leaves out the last row of every file "
             "(footerRows). If it is a record like the others, pass --footer-rows 0."
@@ -636,20 +638,26 @@ def _footer_rows(found: _Read, options: ReadingOptions, findings: _Findings) -> 
     return 0
 
 
-def _is_total(reject: Mapping[str, Any]) -> bool:
-    """Whether a rejected row begins with a word for a total."""
-    words = re.findall(r"\w+", str(reject["raw"]).lower())
+def _ends_with_total(found: _Read) -> bool:
+    """Whether the last record is a total, as no other one is.
+
+    A cell is the word alone, or begins with it, and the record is the only one that lacks a value.
+    """
+    lacks_value = any(
+        not text and column.empty == 1
+        for text, column in zip(found.last, found.columns, strict=False)
+    )
+    for text, column in zip(found.last, found.columns, strict=False):
+        alone = text.strip().rstrip(":").strip().lower() in _TOTAL_WORDS
+        others = sum(count for one, count in column.texts.items() if _begins_with_total(one))
+        if others == 1 and (alone or (lacks_value and _begins_with_total(text))):
+            return True
+    return False
+
+
+def _begins_with_total(text: str) -> bool:
+    words = re.findall(r"\w+", text.lower())
     return bool(words) and words[0] in _TOTAL_WORDS
-
-
-def _is_only_total(text: str, column: ColumnTexts) -> bool:
-    """Whether a cell of the last record is a word for a total, the only one of its column."""
-    found = sum(count for one, count in column.texts.items() if _is_total_word(one))
-    return _is_total_word(text) and found == 1
-
-
-def _is_total_word(text: str) -> bool:
-    return text.strip().rstrip(":").strip().lower() in _TOTAL_WORDS
 
 
 def _trailing(rejects: Sequence[Mapping[str, Any]], records: int) -> Iterator[Mapping[str, Any]]:

@@ -434,6 +434,7 @@ def test_a_footer_is_pointed_at() -> None:
         ("\n\nTotal;190\nExported by A. Smith\n\n", 2),
         ('"Total\n(all kinds)"\n', 1),
         ("Summe:;;190", 1),
+        ("Summe der Umsätze;;190", 1),
     ],
 )
 def test_a_total_at_the_end_is_left_out(footer: str, rows: int) -> None:
@@ -452,6 +453,11 @@ def test_a_total_at_the_end_is_left_out(footer: str, rows: int) -> None:
 def test_a_word_for_a_total_that_others_have_too_is_no_footer() -> None:
     rows = "".join(f"{n};{'Total' if n % 5 == 4 else 'x'};{n}\n" for n in range(20))
     assert "footerRows" not in infer(f"id;kind;sum\n{rows}").document["dialect"]
+
+
+def test_a_record_that_only_begins_like_a_total_is_no_footer() -> None:
+    rows = "".join(f"{n};x;{n}\n" for n in range(20))
+    assert "footerRows" not in infer(f"id;kind;sum\n{rows}20;Total Care;7\n").document["dialect"]
 
 
 def test_a_footer_that_only_some_files_have_is_not_left_out() -> None:

@@ -29,6 +29,7 @@ def outputs_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         folder = tmp_path / f"out-{processes}-{block_bytes}"
         folder.mkdir()
         names = ("processed", "rejected", "corrections")
+        sinks: Any = {name: folder / name for name in names}
         part = transform_file(
             source,
             layout_of(CONTENT, contract),
@@ -36,7 +37,7 @@ def outputs_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
             processed_at="now",
             processes=processes,
             block_bytes=block_bytes,
-            **{name: folder / name for name in names},
+            **sinks,
         )
         return part, [(folder / name).read_bytes() for name in names]
 
@@ -51,7 +52,7 @@ def shared_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     work = worker.work
 
-    def work_second(job: Any, channels: Any, look_around: Any) -> Any:
+    def work_second(job: Any, channels: Any, look_around: Any, *more: Any) -> Any:
         while not Path(job.processed).stat().st_size:
             look_around()
             sleep(0.005)
