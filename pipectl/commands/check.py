@@ -152,12 +152,14 @@ class _Progress:
     def __init__(self, source: str, size: int) -> None:
         self._source = source
         self._size = size
-        self._shown = time.monotonic()
+        self._shown: float | None = None
 
     def show(self, done: int) -> None:
         """Print a line if nothing was printed for a while; `done` is in bytes."""
         now = time.monotonic()
-        if now - self._shown > _SECONDS_OF_SILENCE:
+        if self._shown is None:
+            self._shown = now  # the file is opened, and the engine imported
+        elif now - self._shown > _SECONDS_OF_SILENCE:
             self._shown = now
             share = min(1.0, done / max(1, self._size))
             mebibytes = self._size / 1024 / 1024

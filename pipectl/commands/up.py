@@ -347,7 +347,12 @@ class _Ended:
     def __init__(self, stack: EmbeddedStack, executions: Executions) -> None:
         self._stack = stack
         self._executions = executions
-        self._described: set[tuple[str, int]] = set()
+        # Those that the stack was started with are not news.
+        self._described = {
+            (execution.arn, execution.redrive_count)
+            for execution in (stack.executions() if stack.restored else ())
+            if execution.status != "RUNNING"
+        }
 
     def all(self) -> Iterator[DescribedExecution]:
         """The executions that have ended since the last call, newest first."""

@@ -512,7 +512,7 @@ def _end_of_records(content: bytes, layout: Layout) -> int:
 
 
 class _Read(NamedTuple):
-    """The columns of the sound records, the rejected ones, the number of all, and the last one."""
+    """The sound records' columns, the rejected ones, the number of all, and the last sound one."""
 
     columns: tuple[ColumnTexts, ...]
     rejects: list[dict[str, Any]]
@@ -543,7 +543,7 @@ def _read_columns(content: bytes, layout: Layout) -> _Read:
         row += batch.record_count
         for place, values in enumerate(batch.values):
             others[place] += _count(values.texts, counts[place])
-        if len(batch.rows) and batch.rows[-1] == row - 1:
+        if len(batch.rows):
             last = [values.texts[-1] or "" for values in batch.values]
         for lines in batch.rejects.pieces():
             rejects += map(json.loads, bytes(lines).splitlines())
@@ -608,33 +608,34 @@ def _footer_rows(found: _Read, options: ReadingOptions, findings: _Findings) -> 
     if options.footer_rows is not None:
         return options.footer_rows
     trailing = list(_trailing(found.rejects, found.records))
-    if trailing:
-        number, first, last_line = len(trailing), trailing[0]["line"], trailing[-1]["line"]
-        one = number == 1
-        rows = (
-            f"the last row (line {first})"
-            if one
-            else (f"the last {number} rows (lines {first} to {last_line})")
+    number = len(trailing)
+    if number >= MAX_FOOTER_ROWS:
+        return 0
+    if _ends_with_total(found):
+        total = number + 1
+        what, rows = (
+            ("last record", "row") if total == 1 else (f"last record but {number}", f"{total} rows")
         )
-        if number <= MAX_FOOTER_ROWS and any(
-            _begins_with_total(reject["raw"]) for reject in trailing
-        ):
-            findings.statements.append(
-                f"{rows} {'is' if one else 'are'} a footer: the contract leaves out as many rows "
-                "at the end of every file (footerRows)"
-            )
-            return number
         findings.doubts.append(
-            f"{rows} {'is not a record: is it' if one else 'are not records: are they'} a footer? "
-            f"If every file has one, pass --footer-rows {number}. A file that was cut off ends "
-            "like this, too."
+            f"the {what} is a total: the contract leaves out the last {rows} of every file "
+            f"(footerRows). If it is a record like the others, pass --footer-rows {number}."
         )
-    elif _ends_with_total(found):
-        findings.doubts.append(
-            "the last record is a total: the contract leaves out the last row of every file "
-            "(footerRows). If it is a record like the others, pass --footer-rows 0."
+        return total
+    if not number:
+        return 0
+    first, last = trailing[0]["line"], trailing[-1]["line"]
+    rows = f"row (line {first})" if number == 1 else f"{number} rows (lines {first} to {last})"
+    if any(_begins_with_total(reject["raw"]) for reject in trailing):
+        findings.statements.append(
+            f"the last {rows} {'is' if number == 1 else 'are'} a footer: the contract leaves out "
+            "as many rows at the end of every file (footerRows)"
         )
-        return 1
+        return number
+    question = "is not a record: is it" if number == 1 else "are not records: are they"
+    findings.doubts.append(
+        f"the last {rows} {question} a footer? If every file has one, pass --footer-rows {number}. "
+        "A file that was cut off ends like this, too."
+    )
     return 0
 
 

@@ -435,6 +435,7 @@ def test_a_footer_is_pointed_at() -> None:
         ('"Total\n(all kinds)"\n', 1),
         ("Summe:;;190", 1),
         ("Summe der Umsätze;;190", 1),
+        ("Total;;190\nExported by A. Smith\n", 2),
     ],
 )
 def test_a_total_at_the_end_is_left_out(footer: str, rows: int) -> None:
