@@ -105,7 +105,7 @@ def _always(_document: Document) -> bool:
 def is_superseded(document: Document) -> bool:
     """Whether the output of a later version of the file, or of a later attempt, is published.
 
-    ParseCsv and WriteOutput find out. The file then goes on at WriteOutput and RecordMetadata.
+    ParseCsv and WriteOutput find out. The file then continues at WriteOutput and RecordMetadata.
     """
     return any(document.get(name, {}).get("superseded_by") for name in ("parse", "output"))
 

@@ -66,14 +66,14 @@ _TICK = 0.5
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
     help="Folder in which the stack's contents are kept: objects, table items, executions and"
-    " messages. The next `up` with it goes on from there. Without it, they are deleted at the end.",
+    " messages. The next `up` with it continues there. Without it, they are deleted at the end.",
 )
 @click.option(
     "--load",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     metavar="DIR",
     help="Folder whose contracts/<dataset>.json and raw/<dataset>/... are uploaded at the start."
-    " Files that are there already are left alone.",
+    " Files that exist already are not changed.",
 )
 @port_option("--console-port", DEFAULT_CONSOLE_PORT, "console")
 @click.option("--console/--no-console", default=True, help="Serve the console.  [default: yes]")

@@ -60,7 +60,7 @@ class InjectedFault:
     target: str
     kind: str
     released: threading.Event = field(default_factory=threading.Event, compare=False)
-    """Whether a held invocation may go on."""
+    """Whether a held invocation may continue."""
 
     @property
     def refusal(self) -> tuple[int, str, str] | None:
@@ -101,7 +101,7 @@ class InjectedFaults:
             self._release(self._held)
 
     def release(self, function: str) -> None:
-        """Let the held invocations of a function go on, and hold no others."""
+        """Let the held invocations of a function continue, and hold no others."""
         with self._lock:
             waiting = self._waiting.get(function, [])
             self._waiting[function] = [fault for fault in waiting if fault.kind != HOLD]

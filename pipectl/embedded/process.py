@@ -242,7 +242,7 @@ class StackProcess(Started):
         return count
 
     def release(self, function: str) -> None:
-        """Let the held invocations of a function go on, and hold no others."""
+        """Let the held invocations of a function continue, and hold no others."""
         self._ask("release", function)
 
     def _ask(self, what: str, document: Any = None) -> Any:

@@ -98,8 +98,8 @@ class EmbeddedStack(Started):
 
     def close(self) -> None:
         """End the executions, the pollers, all workers and the server, and delete everything."""
-        # First, so that no execution goes on while what it needs is closed: the threads of a
-        # thousand executions that retry at once would leave this one no time to close the rest.
+        # First, so that no execution continues while the services that it needs are closed: the
+        # threads of a thousand executions that retry at once would leave no time to close the rest.
         self._clock.close()
         self.changes.close()
         for poller in self._pollers:
@@ -227,7 +227,7 @@ class EmbeddedStack(Started):
         self.restored = kept.restore(folder)
 
     def _keep(self, folder: DataFolder, gate: Gate) -> None:
-        """Save the contents from now on, and go on with what had not ended."""
+        """Save the contents from now on, and continue executions that had not ended."""
         from pipectl.embedded.moto_patches import kept
         from pipectl.embedded.saving import Saver
 

@@ -66,7 +66,7 @@ class TestDefinition:
             timeout = deployed.template().document["Mappings"][mapping][path[0]][path[1]]
         assert task["TimeoutSeconds"] > timeout
 
-    def test_paths_lead_to_fields_that_a_step_has_put_there(self) -> None:
+    def test_paths_lead_to_fields_that_an_earlier_step_wrote(self) -> None:
         put: dict[str, set[str]] = {}
         read: list[tuple[str, str]] = []
         for _, state in workflow.states(deployed.definition()):
@@ -80,7 +80,7 @@ class TestDefinition:
 
 
 class TestRetries:
-    def test_no_permanent_error_is_tried_again(self) -> None:
+    def test_no_permanent_error_is_retried(self) -> None:
         retried = {
             error
             for _, state in workflow.states(deployed.definition())

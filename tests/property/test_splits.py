@@ -89,7 +89,7 @@ def test_any_true_boundaries_give_the_result_of_one_split(data: Any) -> None:
 @examples(15)
 @given(st.data())
 @example(None)
-def test_a_false_boundary_is_always_noticed(data: Any) -> None:
+def test_a_wrong_boundary_is_always_detected(data: Any) -> None:
     content = HEADER + b'1,"a\nb"\n2,c\n' if data is None else data.draw(files())
     layout = layout_of(content, CONTRACT)
     possible = set(range(layout.data_start + 1, len(content))) - set(
@@ -103,7 +103,7 @@ def test_a_false_boundary_is_always_noticed(data: Any) -> None:
 
 @examples(15)
 @given(files(), st.integers(1, 200))
-def test_a_plan_is_right_or_noticed_to_be_wrong(content: bytes, split_bytes: int) -> None:
+def test_a_plan_is_correct_or_detected_as_wrong(content: bytes, split_bytes: int) -> None:
     layout = layout_of(content, CONTRACT)
     file = BytesIO(content)
 

@@ -48,7 +48,7 @@ def contract_for(width: int, delimiter: str) -> Any:
 
 @examples(30)
 @given(st.data(), st.sampled_from(DELIMITERS), st.sampled_from([1, 30, 8_000_000]))
-def test_a_table_is_read_back_as_it_was(data: Any, delimiter: str, block_bytes: int) -> None:
+def test_a_table_is_read_back_unchanged(data: Any, delimiter: str, block_bytes: int) -> None:
     table = data.draw(tables)
     width = len(table[0]) if table else 2
     header = [f"c{number}" for number in range(width)]
@@ -121,7 +121,7 @@ def test_every_row_with_a_fault_rejects_only_itself(
 @pytest.mark.long
 @settings(max_examples=5_000)
 @given(st.data(), st.sampled_from(DELIMITERS), st.sampled_from([1, 30, 8_000_000]))
-def test_very_many_tables_are_read_back_as_they_were(
+def test_very_many_tables_are_read_back_unchanged(
     data: Any, delimiter: str, block_bytes: int
 ) -> None:
     table = data.draw(tables)

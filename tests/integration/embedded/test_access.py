@@ -144,7 +144,7 @@ def test_only_awss_api_is_served_even_with_the_token(probe: StackProcess, path: 
 
 
 @pytest.mark.parametrize("token", [None, "", "wrong", "é"])
-def test_the_stacks_own_questions_need_the_token(probe: StackProcess, token: str | None) -> None:
+def test_the_stacks_own_controls_need_the_token(probe: StackProcess, token: str | None) -> None:
     path = "/_embedded/notifications"
     headers = {} if token is None else {TOKEN_HEADER: token.encode().decode("latin-1")}
     assert request(probe, "GET", path, headers={**SIGNED, **headers})[0] == 403
@@ -259,7 +259,7 @@ HOSTILE_BODIES: list[Any] = [
     "action",
     ["StartExecution", "RedriveExecution", "DescribeExecution", "ListExecutions", "Nothing", ""],
 )
-def test_no_body_of_a_request_ends_anything(probe: StackProcess, action: str) -> None:
+def test_no_request_body_ends_the_stack(probe: StackProcess, action: str) -> None:
     for body in HOSTILE_BODIES:
         status, _, _ = request(probe, "POST", "/", body.encode(), states_request(action))
         assert status >= 400 or action == "ListExecutions", body[:20]

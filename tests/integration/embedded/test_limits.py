@@ -238,7 +238,7 @@ def test_every_limit_of_the_table_is_tested() -> None:
 
 
 @pytest.mark.parametrize("limit", CASES, ids=lambda limit: limit.name)
-def test_what_is_within_a_limit_passes_and_what_is_beyond_is_refused(
+def test_requests_within_a_limit_pass_and_those_beyond_are_refused(
     probe: StackProcess, limit: Limit
 ) -> None:
     case = CASES[limit]

@@ -63,7 +63,7 @@ def test_a_stream_is_one_worker(embedded: StackProcess, execution: DescribedExec
     assert execution.status == "succeeded"
 
 
-def test_only_what_is_new_is_found_after_a_time(
+def test_only_later_events_are_found_with_a_start_time(
     embedded: StackProcess, execution: DescribedExecution
 ) -> None:
     assert found(embedded, PARSE_CSV, "", startTime=int(time.time() * 1000) + 60_000) == []
@@ -81,7 +81,7 @@ def test_the_state_machine_logs_its_history(
     assert json.loads(logged[0]["details"]["input"])["file_id"] == execution.name
 
 
-def test_every_group_of_the_template_is_there(
+def test_every_group_of_the_template_exists(
     embedded: StackProcess, execution: DescribedExecution
 ) -> None:
     groups = embedded.client("logs").describe_log_groups()["logGroups"]
@@ -90,7 +90,7 @@ def test_every_group_of_the_template_is_there(
     assert execution.status == "succeeded"
 
 
-def test_lines_that_are_no_json_are_found(invoke: Invoke, probe: StackProcess) -> None:
+def test_lines_that_are_not_json_are_found(invoke: Invoke, probe: StackProcess) -> None:
     invoke({"do": "echo"})
     assert found(probe, "/aws/lambda/probe-actor", "REPORT")
 

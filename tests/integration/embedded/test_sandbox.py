@@ -84,7 +84,7 @@ def test_no_file_is_created_on_a_full_disk(invoke: Invoke) -> None:
 
 
 @needs_proc
-def test_more_space_than_there_is_can_not_be_reserved(invoke: Invoke) -> None:
+def test_no_more_space_than_available_can_be_reserved(invoke: Invoke) -> None:
     payload, _ = invoke({"do": "reserve", "megabytes": STORAGE + 1})
     assert payload["errorMessage"] == "[Errno 28] No space left on device"
     assert invoke({"do": "reserve", "megabytes": STORAGE // 2}) == (None, None)

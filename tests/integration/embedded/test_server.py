@@ -48,7 +48,7 @@ def test_large_objects_come_back_as_they_were_put(probe: StackProcess) -> None:
     assert part == content[1000:2000]
 
 
-def test_resources_of_the_template_are_there_and_conditional_ones_are_not(
+def test_resources_of_the_template_exist_and_conditional_ones_do_not(
     probe: StackProcess,
 ) -> None:
     subscriptions = probe.client("sns").list_subscriptions_by_topic(

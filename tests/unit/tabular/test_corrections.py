@@ -428,7 +428,7 @@ class TestApplying:
         with pytest.raises(InvalidCorrections, match=f"Row {patch.row} is not the record"):
             run(content, CONTRACT, patches=[patch])
 
-    def test_a_contract_that_counts_rows_otherwise_is_noticed(self) -> None:
+    def test_a_contract_that_counts_rows_differently_is_detected(self) -> None:
         content = (HEADER + "\n1,a,x\n2,b,y\n").encode()
         result = run(content, CONTRACT)
         patches = patches_of(result, edited(result, (",a,x,", ",a,5,")))
@@ -457,7 +457,7 @@ class TestMerging:
             first[1],
         ]
 
-    def test_a_patch_survives_its_line(self) -> None:
+    def test_a_patch_is_the_same_after_writing_and_reading(self) -> None:
         patch = Patch(7, ("a\n", "ü"), 'r"', (None, ""), ("e",))
         line = patch.to_line()
         assert line.count(b"\n") == 1

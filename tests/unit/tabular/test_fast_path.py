@@ -134,7 +134,7 @@ def test_a_plain_column_takes_the_fast_path(
     ids=["documentation", "missing values", "aliases", "output name", "trim"],
 )
 @pytest.mark.parametrize("kind", sorted({kind for kind, _ in TEXTS}))
-def test_what_every_contract_may_say_does_not_leave_the_fast_path(
+def test_ordinary_settings_of_a_contract_stay_on_the_fast_path(
     monkeypatch: pytest.MonkeyPatch, kind: str, more: Descriptor
 ) -> None:
     texts = TEXTS[kind, "default"]

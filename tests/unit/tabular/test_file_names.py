@@ -105,12 +105,12 @@ def test_a_pattern_is_about_the_whole_name(patterns: str, name: str) -> None:
     "patterns",
     ["*", "*.*", "??", ".", "a.csv,", ",a", "a,,b", "x/y", "[ab]*", "a\nb", "*.pdf, *", "x" * 1001],
 )
-def test_a_pattern_that_is_none_or_matches_everything_is_refused(patterns: str) -> None:
+def test_an_invalid_pattern_or_one_that_matches_everything_is_refused(patterns: str) -> None:
     with pytest.raises(InvalidPatterns):
         IgnoredNames.parse(patterns)
 
 
-def test_many_wildcards_take_no_time() -> None:
+def test_many_wildcards_take_little_time() -> None:
     ignored = IgnoredNames.parse("*a" * 400 + "b")
     assert ignored.match("a" * 1000) is None
 

@@ -98,7 +98,7 @@ def test_wide_text_without_a_mark_is_refused_with_an_encoding_that_reads_it(enco
         b"--,x",
     ],
 )
-def test_odd_names_are_a_header(header: bytes) -> None:
+def test_unusual_names_are_a_header(header: bytes) -> None:
     assert layout_of(header + b"\n1,2,3,4\n").labels == tuple(header.decode().split(","))
 
 

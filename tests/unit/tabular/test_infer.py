@@ -415,7 +415,7 @@ def test_the_evidence_for_a_header_row_is_shown() -> None:
     assert inference.statements[0] == "header in row 5: 120 of 123 records have its 3 columns"
 
 
-def test_a_footer_is_pointed_at() -> None:
+def test_a_footer_is_reported() -> None:
     rows = "".join(f"{n};x;{n}\n" for n in range(20))
     of_another_width = infer(f"id;kind;sum\n{rows}\nExported by A. Smith\n")
     total = infer(f"id;kind;sum\n{rows}Total;;190\n")

@@ -70,7 +70,7 @@ def test_the_contracts_names_decide_between_delimiters() -> None:
         (b"sep=;\r\n", 2),
     ],
 )
-def test_a_title_above_the_header_is_noticed(above: bytes, row: int) -> None:
+def test_a_title_above_the_header_is_detected(above: bytes, row: int) -> None:
     content = above + b"a;b\n1;2\n3;4\n5;6\n7;8\n9;10\n"
     error = refused(content)
     assert isinstance(error, UnreadableFile)
@@ -144,7 +144,7 @@ def test_a_header_row_that_the_file_does_not_have_is_refused_with_the_rows_it_ha
     assert str(error).startswith("The header should be row 7, and there are 2 rows in the file.")
 
 
-def test_a_name_that_promises_gzip_must_keep_it() -> None:
+def test_a_file_whose_name_ends_with_gz_must_be_gzip() -> None:
     assert isinstance(refused(b"a,b\n", name="x.csv.gz"), UnreadableFile)
 
 
@@ -336,7 +336,7 @@ def test_blank_lines_before_the_header_do_not_count_without_a_contract() -> None
     assert layout_of(b"\n\na,b\n").data_line == 4
 
 
-def test_a_layout_survives_its_json_document() -> None:
+def test_a_layout_is_the_same_after_writing_and_reading() -> None:
     contract = contract_of(
         {
             "name": "d",

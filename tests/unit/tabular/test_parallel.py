@@ -91,9 +91,7 @@ def test_an_error_of_a_process_is_raised_under_its_name(
         outputs_of(2, 1)
 
 
-def test_a_process_that_is_killed_is_noticed(
-    outputs_of: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_killed_process_is_detected(outputs_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     start = processes._start_helper
 
     def start_and_kill(job: Any, channels: Any) -> Any:

@@ -421,7 +421,7 @@ def test_structures_that_are_nested_deeply_are_refused() -> None:
         compose_footer([Excerpt(10**6, footer)])
 
 
-def test_a_number_without_end_is_refused() -> None:
+def test_an_unterminated_number_is_refused() -> None:
     footer = thrift.encode({1: (thrift.I32, 1), 2: (thrift.LIST, (thrift.STRUCT, []))})[:-1]
     with pytest.raises(MalformedFooter, match="number is too long"):
         compose_footer([Excerpt(10**6, footer + b"\x16" + b"\xff" * 10_000)])

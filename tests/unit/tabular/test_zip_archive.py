@@ -128,7 +128,7 @@ def test_records_are_those_of_the_uncompressed_file(name: str) -> None:
     assert archived.part.record_count == 2000
 
 
-def test_the_layout_survives_a_document_and_is_one_split() -> None:
+def test_the_layout_is_the_same_after_writing_and_reading_and_is_one_split() -> None:
     layout = run(ARCHIVES["deflated"], name="a.zip").layout
     again = Layout.from_document(layout.to_document())
     assert again == layout
@@ -299,7 +299,7 @@ def test_a_directory_of_very_many_members_is_not_read() -> None:
         member_of(data)
 
 
-def test_a_name_that_promises_an_archive_must_keep_it() -> None:
+def test_a_file_whose_name_ends_with_zip_must_be_an_archive() -> None:
     for content in (b"a,b\n", b"\x1f\x8b\x08"):
         with pytest.raises(UnreadableFile, match="not a ZIP archive"):
             run(content, name="a.zip")
