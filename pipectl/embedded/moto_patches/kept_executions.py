@@ -3,8 +3,8 @@
 A document has what DescribeExecution, GetExecutionHistory and DescribeMapRun return, and the digest
 of the workflow that the execution was started with, which has a document of its own.
 
-An execution that was running when the stack ended can't continue where it was: its step may have been
-done in part. It is ABORTED when the stack is up again, and can be redriven like any other.
+An execution that was running when the stack ended can't continue where it was: its step may have
+been done in part. It is ABORTED when the stack is up again, and can be redriven like any other.
 """
 
 from __future__ import annotations
