@@ -18,7 +18,7 @@ from shared.errors import PipelineError, TransientError
 from shared.observability import logger, metrics, place_of
 from shared.settings import from_environment
 from shared.step import guarded
-from starter.dead_letters import set_aside
+from starter.dead_letters import move_to_dead_letter_queue
 from starter.launch import TooManyAttempts, UnknownFile, launch
 from starter.messages import Entry, Ignored, UnknownMessage, entries_of
 from tabular.file_names import IgnoredNames
@@ -83,7 +83,7 @@ def _handle(record: SQSRecord, *, settings: Settings) -> None:
     except Exception as error:
         if isinstance(error, TransientError) or int(receives) < MAX_RECEIVES:
             raise
-        set_aside(record.body, settings.dead_letter_queue_url)
+        move_to_dead_letter_queue(record.body, settings.dead_letter_queue_url)
         logger().error("message moved to the dead-letter queue", extra=log)
 
 

@@ -6,7 +6,7 @@ from shared.clients import sqs
 from shared.errors import aws_errors
 
 
-def set_aside(body: str, dead_letter_queue_url: str) -> None:
+def move_to_dead_letter_queue(body: str, dead_letter_queue_url: str) -> None:
     """Send a message's body to the dead-letter queue, as the queue's redrive policy would.
 
     Raises `TransientError` if SQS is busy; the message then stays in its queue.

@@ -130,7 +130,7 @@ class _TableProblems:
         self.messages.append(
             f"In the table {self._wanted.name}, {self._label(column)} has the type "
             f"{kind[:_SHOWN_TYPE]}, and now it should be {column.type}. The table keeps its type, "
-            f"so Athena may fail or read null for the new values. {self._anew()}"
+            f"so Athena may fail or read null for the new values. {self._how_to_retype()}"
         )
 
     def renamed(self, column: AthenaColumn) -> None:
@@ -142,13 +142,13 @@ class _TableProblems:
     def retyped_data(self, kind: str) -> str:
         return (
             f"In the table {self._wanted.name}, the column {DATA} has the type "
-            f"{kind[:_SHOWN_TYPE]}, not a structure. {self._anew()}"
+            f"{kind[:_SHOWN_TYPE]}, not a structure. {self._how_to_retype()}"
         )
 
     def _label(self, column: AthenaColumn) -> str:
         return self._wanted.labels.get(column.source, f"the column {column.name}")
 
-    def _anew(self) -> str:
+    def _how_to_retype(self) -> str:
         return (
             "To change the type, rerun the dataset's files, so that all objects have the new type, "
             "and delete the table: the next file makes it again."

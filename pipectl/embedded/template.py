@@ -73,7 +73,7 @@ def translate(path: Path, parameters: Mapping[str, str] | None = None) -> Templa
         raise PipectlError(f"The template {path} is not valid YAML: {error}") from None
     given = dict(parameters or {})
     _check_parameters(document, given)
-    local_paths = _set_local_paths_aside(document)
+    local_paths = _take_out_local_paths(document)
     # The translator takes the region from boto3, which reads it here if there is no AWS profile.
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
     try:
@@ -180,7 +180,7 @@ def _problem_of(declared: Mapping[str, Any], value: str) -> str | None:
     return None if low <= number <= high else f"it must be from {low} to {high}."
 
 
-def _set_local_paths_aside(document: dict[str, Any]) -> dict[str, str]:
+def _take_out_local_paths(document: dict[str, Any]) -> dict[str, str]:
     """Replace local paths by the S3 URIs that the translator requires; returns the paths."""
     inherited = document.get("Globals", {}).get("Function", {}).pop("CodeUri", None)
     paths: dict[str, str] = {}

@@ -309,24 +309,24 @@ def _place(band: _Band, left: float, top: float, gap: float) -> float:
 
 def _pull(layer: list[_Place], *, down: bool) -> None:
     """Move places to the middle of their neighbours, in their order and without overlaps."""
-    wished = []
+    wanted = []
     for place in layer:
         near = (place.above if down else place.below) or (place.below if down else place.above)
-        wished.append(sum(other.x for other in near) / len(near) if near else place.x)
+        wanted.append(sum(other.x for other in near) / len(near) if near else place.x)
     right: list[float] = []
-    for place, wish in zip(layer, wished, strict=True):
-        least = wish
+    for place, want in zip(layer, wanted, strict=True):
+        least = want
         if right:
             before = layer[len(right) - 1]
             least = right[-1] + before.width / 2 + _BETWEEN + place.width / 2
-        right.append(max(wish, least))
+        right.append(max(want, least))
     left = list(right)
     for number in range(len(layer) - 1, -1, -1):
-        most = wished[number]
+        most = wanted[number]
         if number + 1 < len(layer):
             after = layer[number + 1]
             most = left[number + 1] - after.width / 2 - _BETWEEN - layer[number].width / 2
-            most = min(most, max(wished[number], left[number] - (left[number] - wished[number])))
+            most = min(most, max(wanted[number], left[number] - (left[number] - wanted[number])))
         left[number] = min(left[number], most) if number + 1 < len(layer) else left[number]
     for place, low, high in zip(layer, left, right, strict=True):
         place.x = (low + high) / 2

@@ -120,7 +120,7 @@ class DatasetFolder:
         found = DeadLetterQueue(Stack(self.stack.deployment)).peek()
         return [json.loads(one.body) for one in found if one.file_ids == (file_id,)]
 
-    def set_aside(self, name: str) -> str:
+    def drop_as_dead_letter(self, name: str) -> str:
         """Upload a file, and put its event into the dead-letter queue as the starter does."""
         file_id = self.drop(name=name)
         [version] = self.stack.client("s3").list_object_versions(

@@ -205,7 +205,7 @@ def test_a_file_that_never_started_is_found_in_the_queue_and_rerun(
 ) -> None:
     dataset.set_contract(type_of_id="integer")
     # The starter ignores the object, so nothing else starts it.
-    file_id = dataset.set_aside("_lost.csv")
+    file_id = dataset.drop_as_dead_letter("_lost.csv")
     [found] = command("failures", "--json", "--source", dataset.glob).document["failures"]
 
     assert (found["file_id"], found["known_from"]) == (file_id, "message")
