@@ -34,7 +34,7 @@ class Path:
     """The path of an execution: its states' marks, and the runs (1 is the first) of each edge."""
 
     marks: Mapping[str, Mark] = field(default_factory=dict)
-    ways: Mapping[tuple[str, str, str], frozenset[int]] = field(default_factory=dict)
+    edges: Mapping[tuple[str, str, str], frozenset[int]] = field(default_factory=dict)
     runs: int = 1
 
     def __bool__(self) -> bool:
@@ -62,7 +62,7 @@ def draw(
     taken = [line for line in layout.lines if _runs(line, path)]
     others = [line for line in layout.lines if not _runs(line, path)]
     parts += [_line(line, path) for line in (*others, *taken)]
-    parts += [_rule_number(line) for line in layout.lines if line.way.rules]
+    parts += [_rule_number(line) for line in layout.lines if line.edge.rules]
     numbers = {name: number for number, name in enumerate(graph.states)}
     for name, box in layout.boxes.items():
         drawn = _state(box, path)
@@ -97,8 +97,8 @@ def description(graph: Graph, path: Path) -> str:
 
 
 def _runs(line: GraphLine, path: Path) -> frozenset[int]:
-    way = line.way
-    return path.ways.get((way.source, way.target, way.kind), frozenset())
+    edge = line.edge
+    return path.edges.get((edge.source, edge.target, edge.kind), frozenset())
 
 
 def _arrows() -> Html:
@@ -132,15 +132,15 @@ def _band(extent: tuple[float, float, float, float]) -> Html:
 
 def _line(line: GraphLine, path: Path) -> Html:
     taken = bool(_runs(line, path))
-    caught = line.way.kind == "catch"
+    caught = line.edge.kind == "catch"
     tip = ("failed" if caught else "taken") if taken else ("catch" if caught else "next")
-    kind = f"way {line.way.kind}" + (" taken" if taken else "")
+    kind = f"edge {line.edge.kind}" + (" taken" if taken else "")
     return el("path", d=rounded(line.points), class_=kind, marker_end=f"url(#tip-{tip})")
 
 
 def _rule_number(line: GraphLine) -> Html:
     """The numbers of a Choice's rules: at an edge's start, or its end if it runs in a channel."""
-    text = ",".join(map(str, line.way.rules))
+    text = ",".join(map(str, line.edge.rules))
     (x, y), after = line.points[0], line.points[1]
     if after[1] != y:
         return el("text", text, x=x + 4, y=y + 10, class_="rule number small")
@@ -254,7 +254,7 @@ def _badge_place(line: GraphLine) -> tuple[float, float]:
     if before[1] != y:
         return x, y - 16
     other, slot = before, line.end
-    if line.way.kind == "catch":
+    if line.edge.kind == "catch":
         (x, y), other, slot = line.points[0], line.points[1], line.start
     return x + (1 if other[0] > x else -1) * (40 + _SLOT * slot), y
 
@@ -276,18 +276,18 @@ height:auto;max-width:100%}
 .graph .number{font-weight:700}.graph .small{font-size:10px}
 .graph .lane{fill:var(--soft);font-weight:600}
 .graph .band{fill:var(--lane);stroke:none}
-.graph .way{fill:none;stroke:var(--edge);stroke-width:1.5}
+.graph .edge{fill:none;stroke:var(--edge);stroke-width:1.5}
 .graph .catch{stroke-dasharray:4 3}
 .graph .tip{fill:var(--edge)}
 .graph .tip.taken{fill:var(--ink)}.graph .tip.failed{fill:var(--bad)}
-.graph .way.taken{stroke:var(--ink);stroke-width:2.5}
-.graph .way.catch.taken{stroke:var(--bad);stroke-dasharray:none}
+.graph .edge.taken{stroke:var(--ink);stroke-width:2.5}
+.graph .edge.catch.taken{stroke:var(--bad);stroke-dasharray:none}
 .graph .good .shape{fill:var(--goodbg);stroke:var(--good)}.graph .good .sign{fill:var(--good)}
 .graph .bad .shape{fill:var(--badbg);stroke:var(--bad);stroke-width:2.5}
 .graph .bad .sign{fill:var(--bad)}
 .graph .busy .shape{fill:var(--busybg);stroke:var(--busy)}.graph .busy .sign{fill:var(--busy)}
 .graph .warn .shape{fill:var(--warnbg);stroke:var(--warn)}.graph .warn .sign{fill:var(--warn)}
-.graph .pale .shape,.graph.traced .way:not(.taken){opacity:.55}
+.graph .pale .shape,.graph.traced .edge:not(.taken){opacity:.55}
 .graph .pale text{fill:var(--soft)}
 .graph .badge rect{fill:var(--ink)}.graph .badge text{fill:var(--card);font-size:11px}
 .graph .badge.run rect{fill:var(--card);stroke:var(--ink)}.graph .badge.run text{fill:var(--ink)}

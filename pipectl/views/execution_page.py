@@ -209,13 +209,13 @@ def path_of(view: ExecutionView, graph: Graph) -> Path:
         )
         for number, visit in enumerate(visits)
     }
-    ways: dict[tuple[str, str, str], set[int]] = {}
+    edges: dict[tuple[str, str, str], set[int]] = {}
     for before, after in pairwise(visits):
-        way = graph.way(before.name, after.name, failed=before.failure is not None)
-        if way and (before.run == after.run or before.exited_at):
-            ways.setdefault((way.source, way.target, way.kind), set()).add(after.run + 1)
+        edge = graph.edge(before.name, after.name, failed=before.failure is not None)
+        if edge and (before.run == after.run or before.exited_at):
+            edges.setdefault((edge.source, edge.target, edge.kind), set()).add(after.run + 1)
     runs = max((visit.run for visit in visits), default=0) + 1
-    return Path(marks, {key: frozenset(found) for key, found in ways.items()}, runs)
+    return Path(marks, {key: frozenset(found) for key, found in edges.items()}, runs)
 
 
 def _status(visit: Visit, execution_status: str, graph: Graph) -> str:

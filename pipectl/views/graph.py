@@ -39,8 +39,8 @@ class State:
 
 
 @dataclass(frozen=True)
-class Way:
-    """A way from one state to another; `rules` are the numbers, from 1, of a Choice's rules."""
+class Edge:
+    """A transition between two states; `rules` are the numbers, from 1, of a Choice's rules."""
 
     source: str
     target: str
@@ -50,11 +50,11 @@ class Way:
 
 @dataclass(frozen=True)
 class Graph:
-    """The states in the definition's order, and all ways between them."""
+    """The states in the definition's order, and all transitions between them."""
 
     start: str
     states: Mapping[str, State]
-    ways: tuple[Way, ...]
+    edges: tuple[Edge, ...]
 
     @cached_property
     def main(self) -> frozenset[str]:
@@ -62,10 +62,10 @@ class Graph:
         found, waiting = {self.start}, [self.start]
         while waiting:
             name = waiting.pop()
-            for way in self.ways:
-                if way.source == name and way.kind != "catch" and way.target not in found:
-                    found.add(way.target)
-                    waiting.append(way.target)
+            for edge in self.edges:
+                if edge.source == name and edge.kind != "catch" and edge.target not in found:
+                    found.add(edge.target)
+                    waiting.append(edge.target)
         return frozenset(found)
 
     @cached_property
@@ -73,24 +73,24 @@ class Graph:
         """The states that are only reached after an error."""
         return frozenset(self.states) - self.main
 
-    def way(self, source: str, target: str, *, failed: bool = False) -> Way | None:
-        """The way between two states; after a failure that of a Catch, if there is one."""
-        found = [way for way in self.ways if (way.source, way.target) == (source, target)]
-        found.sort(key=lambda way: (way.kind == "catch") != failed)
+    def edge(self, source: str, target: str, *, failed: bool = False) -> Edge | None:
+        """The transition between two states; after a failure that of a Catch, if there is one."""
+        found = [edge for edge in self.edges if (edge.source, edge.target) == (source, target)]
+        found.sort(key=lambda edge: (edge.kind == "catch") != failed)
         return found[0] if found else None
 
 
 def read_graph(definition: Mapping[str, Any]) -> Graph:
     """The graph of a state machine's definition in Amazon States Language."""
     states = {name: _state(name, state) for name, state in definition["States"].items()}
-    ways: dict[tuple[str, str, Kind], Way] = {}
+    edges: dict[tuple[str, str, Kind], Edge] = {}
     for name, state in definition["States"].items():
-        for way in _ways(name, state):
-            key = (way.source, way.target, way.kind)
-            known = ways.get(key)
-            rules = (*known.rules, *way.rules) if known else way.rules
-            ways[key] = Way(*key, rules)
-    return Graph(definition["StartAt"], states, tuple(ways.values()))
+        for edge in _edges(name, state):
+            key = (edge.source, edge.target, edge.kind)
+            known = edges.get(key)
+            rules = (*known.rules, *edge.rules) if known else edge.rules
+            edges[key] = Edge(*key, rules)
+    return Graph(definition["StartAt"], states, tuple(edges.values()))
 
 
 def _state(name: str, state: Mapping[str, Any]) -> State:
@@ -107,16 +107,16 @@ def _state(name: str, state: Mapping[str, Any]) -> State:
     )
 
 
-def _ways(name: str, state: Mapping[str, Any]) -> Iterator[Way]:
+def _edges(name: str, state: Mapping[str, Any]) -> Iterator[Edge]:
     if "Next" in state:
-        yield Way(name, state["Next"], "next")
+        yield Edge(name, state["Next"], "next")
     choices = state.get("Choices", ())
     for number, choice in enumerate(choices, 1):
-        yield Way(name, choice["Next"], "choice", (number,))
+        yield Edge(name, choice["Next"], "choice", (number,))
     if "Default" in state:
-        yield Way(name, state["Default"], "choice", (len(choices) + 1,))
+        yield Edge(name, state["Default"], "choice", (len(choices) + 1,))
     for catch in state.get("Catch", ()):
-        yield Way(name, catch["Next"], "catch")
+        yield Edge(name, catch["Next"], "catch")
 
 
 def in_words(rule: Mapping[str, Any]) -> str:

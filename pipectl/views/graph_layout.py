@@ -7,9 +7,9 @@ back from the failure lane, loops) run in the channels beside the bands.
 How it works, for each band (Sugiyama, Tagawa and Toda, "Methods for visual understanding of
 hierarchical system structures", 1981):
 
-1. Ways that close a circle are set aside: they run in a channel.
-2. A state's layer is the length of the longest way to it.
-3. A way over several layers gets a place in each of them, so that nothing is drawn over it.
+1. Edges that close a cycle are left out here: they run in a channel.
+2. A state's layer is the length of the longest path to it.
+3. An edge over several layers gets a place in each of them, so that nothing is drawn over it.
 4. The places of a layer are sorted by the middle of those that they are connected with.
 5. Places are moved towards what they are connected with, as far as their neighbours allow.
 6. In the gap between two layers, each edge that turns has a separate track if it would
@@ -23,7 +23,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from pipectl.views.graph import Graph, State, Way
+from pipectl.views.graph import Edge, Graph, State
 
 CHARACTER = 8.6
 """Width of a character of a state's name: more than that of bold text of 13 pixels on average."""
@@ -35,12 +35,12 @@ _SIGN = 18.0  # the shape of a status before a name
 _HEIGHT = 38.0
 _LEAST_WIDTH = 120.0
 _BETWEEN = 22.0  # between two places of a layer
-_THROUGH = 14.0  # the width of a place that a way passes
+_THROUGH = 14.0  # the width of a place that an edge passes
 _GAP = 30.0
-_ROOMY_GAP = 42.0  # with room for a badge on each way
+_ROOMY_GAP = 42.0  # with room for a badge on each edge
 _TRACK = 9.0
 _PORT = 20.0
-_LANE = 10.0  # between two ways in a channel
+_LANE = 10.0  # between two edges in a channel
 _MARGIN = 18.0
 _HEADING = 34.0  # a band's title
 _SWEEPS = 12
@@ -77,12 +77,12 @@ class Box:
 
 @dataclass(frozen=True)
 class GraphLine:
-    """A way as it is drawn: its corners, from its source to the tip of its arrow.
+    """An edge as it is drawn: its corners, from its source to the tip of its arrow.
 
-    In a channel, `start` and `end` are its numbers among the ways at that side of a state.
+    In a channel, `start` and `end` are its numbers among the edges at that side of a state.
     """
 
-    way: Way
+    edge: Edge
     points: tuple[Point, ...]
     start: int = 0
     end: int = 0
@@ -90,7 +90,7 @@ class GraphLine:
 
 @dataclass
 class GraphLayout:
-    """The places of states and ways; `band` is the failure lane's rectangle, if there is one."""
+    """The places of states and edges; `band` is the failure lane's rectangle, if there is one."""
 
     boxes: dict[str, Box]
     lines: list[GraphLine]
@@ -101,7 +101,7 @@ class GraphLayout:
 
 @dataclass(eq=False)
 class _Place:
-    """Something in a layer: a state's box, or a point that a way passes."""
+    """Something in a layer: a state's box, or a point that an edge passes."""
 
     layer: int
     width: float
@@ -113,42 +113,42 @@ class _Place:
 
 @dataclass
 class _Band:
-    """One band: its layers of places, and the chain of places that each way runs through."""
+    """One band: its layers of places, and the chain of places that each edge runs through."""
 
     layers: list[list[_Place]]
-    chains: dict[Way, list[_Place]]
+    chains: dict[Edge, list[_Place]]
     gaps: list[float] = field(default_factory=list)
     tops: list[float] = field(default_factory=list)
 
 
 def lay_out(graph: Graph, *, roomy: bool = False) -> GraphLayout:
-    """Place a graph, always in the same way; `roomy` if the ways have badges."""
+    """Place a graph, always with the same result; `roomy` if the edges have badges."""
     boxes = {name: _box(state, lane=name in graph.lane) for name, state in graph.states.items()}
     bands = [
         _band(graph, [name for name in graph.states if name in names], boxes)
         for names in (graph.main, graph.lane)
         if names
     ]
-    inside = {way for band in bands for way in band.chains}
-    outside = [way for way in graph.ways if way not in inside and way.source != way.target]
+    inside = {edge for band in bands for edge in band.chains}
+    outside = [edge for edge in graph.edges if edge not in inside and edge.source != edge.target]
     channels = _channels(outside, boxes)
     left = _MARGIN
     lines: list[GraphLine] = []
     extent = None
-    edges: list[tuple[float, float]] = []
+    sides: list[tuple[float, float]] = []
     for number, band in enumerate(bands):
         if number:
             left += _LANE * (len(channels["between"]) + 2)
         top = _MARGIN + (_HEADING if len(bands) > 1 else 0)
         width = _place(band, left, top, _ROOMY_GAP if roomy else _GAP)
         lines += _inner_lines(band)
-        edges.append((left, left + width))
+        sides.append((left, left + width))
         if number:
             bottom = max(box.bottom for box in boxes.values() if box.lane)
             extent = (left - 16, _MARGIN, width + 32, bottom - _MARGIN + 18)
         left += width
-    between = edges[0][1] + 14
-    right = edges[-1][1] + (26 if len(bands) > 1 else 14 + _LANE * len(channels["between"]))
+    between = sides[0][1] + 14
+    right = sides[-1][1] + (26 if len(bands) > 1 else 14 + _LANE * len(channels["between"]))
     attached = _attached(channels, boxes)
     lines += _side_lines(channels["between"], between, boxes, bands, attached)
     lines += _side_lines(channels["right"], right, boxes, bands, attached)
@@ -177,51 +177,51 @@ def _band(graph: Graph, names: Sequence[str], boxes: Mapping[str, Box]) -> _Band
     """The layers of one band's states, sorted."""
     members = set(names)
     own = [
-        way
-        for way in graph.ways
-        if {way.source, way.target} <= members
-        and (way.kind != "catch" or boxes[way.source].lane)
-        and way.source != way.target
+        edge
+        for edge in graph.edges
+        if {edge.source, edge.target} <= members
+        and (edge.kind != "catch" or boxes[edge.source].lane)
+        and edge.source != edge.target
     ]
-    forward = _without_circles(names, own)
-    # Two ways between the same states, such as Next and Catch, are drawn as one line each.
+    forward = _without_cycles(names, own)
+    # Two edges between the same states, such as Next and Catch, are drawn as one line each.
     layer_of = _layers(names, forward)
     places = {name: _Place(layer_of[name], boxes[name].width, boxes[name]) for name in names}
     layers: list[list[_Place]] = [[] for _ in range(max(layer_of.values()) + 1)]
     for name in names:
         layers[layer_of[name]].append(places[name])
-    chains: dict[Way, list[_Place]] = {}
+    chains: dict[Edge, list[_Place]] = {}
     joined: dict[tuple[str, str], list[_Place]] = {}
-    for way in forward:
-        ends = (way.source, way.target)
+    for edge in forward:
+        ends = (edge.source, edge.target)
         if ends in joined:
-            chains[way] = joined[ends]
+            chains[edge] = joined[ends]
             continue
-        chain = [places[way.source]]
-        for layer in range(layer_of[way.source] + 1, layer_of[way.target]):
+        chain = [places[edge.source]]
+        for layer in range(layer_of[edge.source] + 1, layer_of[edge.target]):
             through = _Place(layer, _THROUGH)
             layers[layer].append(through)
             chain.append(through)
-        chain.append(places[way.target])
+        chain.append(places[edge.target])
         for upper, lower in pairwise(chain):
             upper.below.append(lower)
             lower.above.append(upper)
-        chains[way] = joined[ends] = chain
+        chains[edge] = joined[ends] = chain
     band = _Band(layers, chains)
     _sort(band)
     return band
 
 
-def _without_circles(names: Sequence[str], ways: Sequence[Way]) -> list[Way]:
-    """The ways without those that lead back to a state from which they come."""
-    out: dict[str, list[Way]] = defaultdict(list)
-    for way in ways:
-        out[way.source].append(way)
+def _without_cycles(names: Sequence[str], edges: Sequence[Edge]) -> list[Edge]:
+    """The edges without those that close a cycle."""
+    out: dict[str, list[Edge]] = defaultdict(list)
+    for edge in edges:
+        out[edge.source].append(edge)
     done: set[str] = set()
-    back: set[Way] = set()
+    back: set[Edge] = set()
 
     def visit(start: str) -> None:
-        path: list[tuple[str, list[Way]]] = [(start, list(out[start]))]
+        path: list[tuple[str, list[Edge]]] = [(start, list(out[start]))]
         open_names = {start}
         while path:
             name, left = path[-1]
@@ -230,27 +230,27 @@ def _without_circles(names: Sequence[str], ways: Sequence[Way]) -> list[Way]:
                 open_names.discard(name)
                 done.add(name)
                 continue
-            way = left.pop(0)
-            if way.target in open_names:
-                back.add(way)
-            elif way.target not in done:
-                open_names.add(way.target)
-                path.append((way.target, list(out[way.target])))
+            edge = left.pop(0)
+            if edge.target in open_names:
+                back.add(edge)
+            elif edge.target not in done:
+                open_names.add(edge.target)
+                path.append((edge.target, list(out[edge.target])))
 
     for name in names:
         if name not in done:
             visit(name)
-    return [way for way in ways if way not in back]
+    return [edge for edge in edges if edge not in back]
 
 
-def _layers(names: Sequence[str], ways: Sequence[Way]) -> dict[str, int]:
-    """The length of the longest way to each state."""
+def _layers(names: Sequence[str], edges: Sequence[Edge]) -> dict[str, int]:
+    """The length of the longest path to each state."""
     layer = dict.fromkeys(names, 0)
     for _ in names:
         changed = False
-        for way in ways:
-            if layer[way.target] <= layer[way.source]:
-                layer[way.target] = layer[way.source] + 1
+        for edge in edges:
+            if layer[edge.target] <= layer[edge.source]:
+                layer[edge.target] = layer[edge.source] + 1
                 changed = True
         if not changed:
             break
@@ -336,7 +336,7 @@ def _pull(layer: list[_Place], *, down: bool) -> None:
 
 
 def _ports(band: _Band) -> dict[tuple[int, int, str], float]:
-    """Where ways leave and enter each place: spread, in the order of their other ends."""
+    """Where edges leave and enter each place: spread, in the order of their other ends."""
     ports: dict[tuple[int, int, str], float] = {}
     for layer in band.layers:
         for place in layer:
@@ -351,7 +351,7 @@ def _ports(band: _Band) -> dict[tuple[int, int, str], float]:
 
 
 def _turns(band: _Band, number: int) -> list[tuple[float, float, _Place, _Place]]:
-    """The ways between a layer and the next one that turn, from left to right."""
+    """The edges between a layer and the next one that turn, from left to right."""
     ports = _ports(band)
     turns = []
     for place in band.layers[number]:
@@ -365,7 +365,7 @@ def _turns(band: _Band, number: int) -> list[tuple[float, float, _Place, _Place]
 
 
 def _track_of(band: _Band, number: int) -> dict[tuple[int, int], int]:
-    """The track of each way that turns in the gap below a layer."""
+    """The track of each edge that turns in the gap below a layer."""
     taken: list[list[tuple[float, float]]] = []
     found: dict[tuple[int, int], int] = {}
     for start, end, place, other in _turns(band, number):
@@ -390,11 +390,11 @@ def _tracks(band: _Band, number: int) -> int:
 
 
 def _inner_lines(band: _Band) -> list[GraphLine]:
-    """The ways that go down within the band."""
+    """The edges that go down within the band."""
     ports = _ports(band)
     tracks = [_track_of(band, number) for number in range(len(band.layers))]
     lines = []
-    for way, chain in band.chains.items():
+    for edge, chain in band.chains.items():
         points: list[Point] = []
         for upper, lower in pairwise(chain):
             start = ports[id(upper), id(lower), "out"]
@@ -407,67 +407,67 @@ def _inner_lines(band: _Band) -> list[GraphLine]:
                 points += [(start, y), (end, y)]
             bottom = band.tops[lower.layer]
             points.append((end, bottom))
-        lines.append(GraphLine(way, tuple(points)))
+        lines.append(GraphLine(edge, tuple(points)))
     return lines
 
 
-def _channels(ways: Iterable[Way], boxes: Mapping[str, Box]) -> dict[str, list[list[Way]]]:
-    """The ways that run beside the bands. Those to the same target share a line until they part."""
-    lanes: dict[str, dict[tuple[str, str, bool], list[Way]]] = {
+def _channels(edges: Iterable[Edge], boxes: Mapping[str, Box]) -> dict[str, list[list[Edge]]]:
+    """The edges beside the bands. Those to the same target share a line until they separate."""
+    lanes: dict[str, dict[tuple[str, str, bool], list[Edge]]] = {
         "between": defaultdict(list),
         "right": defaultdict(list),
     }
-    for way in ways:
-        source, target = boxes[way.source], boxes[way.target]
+    for edge in edges:
+        source, target = boxes[edge.source], boxes[edge.target]
         channel = "right" if source.lane and target.lane else "between"
-        catches = way.kind == "catch"
-        key = ("to", way.target, catches) if catches else ("from", way.source, catches)
-        lanes[channel][key].append(way)
+        catches = edge.kind == "catch"
+        key = ("to", edge.target, catches) if catches else ("from", edge.source, catches)
+        lanes[channel][key].append(edge)
     return {name: list(found.values()) for name, found in lanes.items()}
 
 
 def _side_lines(
-    lanes: Sequence[Sequence[Way]],
+    lanes: Sequence[Sequence[Edge]],
     left: float,
     boxes: Mapping[str, Box],
     bands: Sequence[_Band],
     attached: Mapping[_End, tuple[float, int]],
 ) -> list[GraphLine]:
-    """The ways of a channel whose first lane is at `left`."""
+    """The edges of a channel whose first lane is at `left`."""
     lines = []
-    for number, ways in enumerate(lanes):
+    for number, edges in enumerate(lanes):
         lane = left + number * _LANE
-        for way in ways:
-            leave, start_slot = attached[_out(way)]
-            enter, end_slot = attached[_in(way)]
-            start = _leaving(boxes[way.source], lane, leave, bands)
-            end = _entering(boxes[way.target], lane, enter, bands)
+        for edge in edges:
+            leave, start_slot = attached[_out(edge)]
+            enter, end_slot = attached[_in(edge)]
+            start = _leaving(boxes[edge.source], lane, leave, bands)
+            end = _entering(boxes[edge.target], lane, enter, bands)
             points = (*start, (lane, start[-1][1]), (lane, end[0][1]), *end)
-            lines.append(GraphLine(way, points, start_slot, end_slot))
+            lines.append(GraphLine(edge, points, start_slot, end_slot))
     return lines
 
 
 _End = tuple[str, str, str]
 
 
-def _out(way: Way) -> _End:
+def _out(edge: Edge) -> _End:
     """The edges that leave a box: each catch separately, all other edges to a channel together."""
-    return "out", way.source, way.target if way.kind == "catch" else ""
+    return "out", edge.source, edge.target if edge.kind == "catch" else ""
 
 
-def _in(way: Way) -> _End:
+def _in(edge: Edge) -> _End:
     """The edges that enter a box: all catches together, all other edges separately."""
-    return "in", way.target, "" if way.kind == "catch" else way.source
+    return "in", edge.target, "" if edge.kind == "catch" else edge.source
 
 
 def _attached(
-    channels: Mapping[str, Sequence[Sequence[Way]]], boxes: Mapping[str, Box]
+    channels: Mapping[str, Sequence[Sequence[Edge]]], boxes: Mapping[str, Box]
 ) -> dict[_End, tuple[float, int]]:
-    """Where ways of the channels leave and enter a box: their height, and their number there."""
+    """Where edges of the channels leave and enter a box: their height, and their number there."""
     sides: dict[tuple[str, bool], list[_End]] = defaultdict(list)
     for channel, lanes in channels.items():
-        for way in (way for ways in lanes for way in ways):
-            for end in (_in(way), _out(way)):
+        for edge in (edge for edges in lanes for edge in edges):
+            for end in (_in(edge), _out(edge)):
                 to_left = channel == "between" and boxes[end[1]].lane
                 ends = sides[end[1], to_left]
                 if end not in ends:

@@ -101,7 +101,9 @@ def workflow() -> str:
     """The workflow, drawn from the definition that is deployed."""
     path = ROOT / "statemachine" / "pipeline.asl.json"
     definition = json.loads(path.read_text(encoding="utf-8"))
-    return standalone(read_graph(definition), "The workflow's states and the ways between them")
+    return standalone(
+        read_graph(definition), "The workflow's states and the transitions between them"
+    )
 
 
 def main() -> None:

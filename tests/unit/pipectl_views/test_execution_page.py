@@ -130,8 +130,8 @@ def test_the_path_is_strong_and_the_rest_is_pale() -> None:
     view = view_of(failed(), "failed")
     path = path_of(view, read_graph(DEFINITION))
     assert set(path.marks) == set(names_of(view))
-    assert path.ways["WriteOutput", "DescribeFailure", "catch"] == {1}
-    assert ("WriteOutput", "IsOutputSuperseded", "next") not in path.ways
+    assert path.edges["WriteOutput", "DescribeFailure", "catch"] == {1}
+    assert ("WriteOutput", "IsOutputSuperseded", "next") not in path.edges
     assert path.marks["WriteOutput"].status == "failed"
     assert path.marks["Transform"].tries == 2
     classes = attributes(page_of(view), "class")
@@ -141,10 +141,10 @@ def test_the_path_is_strong_and_the_rest_is_pale() -> None:
 def test_the_transitions_of_a_redrive_have_the_numbers_of_their_runs() -> None:
     path = path_of(view_of(redriven(), "succeeded"), read_graph(DEFINITION))
     assert path.runs == 2
-    assert path.ways["ParseCsv", "IsSuperseded", "next"] == {1, 2}
-    assert path.ways["FailureGate", "ResumeAt", "next"] == {2}
-    assert path.ways["ResumeAt", "StartOver", "choice"] == {2}
-    assert path.ways["WriteOutput", "DescribeFailure", "catch"] == {1}
+    assert path.edges["ParseCsv", "IsSuperseded", "next"] == {1, 2}
+    assert path.edges["FailureGate", "ResumeAt", "next"] == {2}
+    assert path.edges["ResumeAt", "StartOver", "choice"] == {2}
+    assert path.edges["WriteOutput", "DescribeFailure", "catch"] == {1}
 
 
 def test_a_map_says_how_far_it_is_and_which_split_failed_first() -> None:

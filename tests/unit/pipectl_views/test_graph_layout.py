@@ -61,7 +61,7 @@ def overlap(one: Box, other: Box) -> bool:
 
 
 def crossings(layout: GraphLayout) -> Iterator[tuple[str, str, str]]:
-    """The ways that lead through a state: source, target, and the state."""
+    """The edges that lead through a state: source, target, and the state."""
     for line in layout.lines:
         for (x1, y1), (x2, y2) in pairwise(line.points):
             for name, box in layout.boxes.items():
@@ -72,7 +72,7 @@ def crossings(layout: GraphLayout) -> Iterator[tuple[str, str, str]]:
                     and min(y1, y2) < box.bottom - 1
                 )
                 if inside:
-                    yield line.way.source, line.way.target, name
+                    yield line.edge.source, line.edge.target, name
 
 
 @examples(25)
@@ -83,8 +83,8 @@ def test_any_state_machine_is_drawn_without_overlaps(definition: dict[str, Any])
     boxes = layout.boxes.values()
     assert not [(a, b) for a, b in combinations(boxes, 2) if overlap(a, b)]
     assert list(crossings(layout)) == []
-    drawn = {(line.way.source, line.way.target) for line in layout.lines}
-    assert drawn == {(w.source, w.target) for w in graph.ways if w.source != w.target}
+    drawn = {(line.edge.source, line.edge.target) for line in layout.lines}
+    assert drawn == {(w.source, w.target) for w in graph.edges if w.source != w.target}
     corners = [point for line in layout.lines for point in line.points]
     corners += [(box.right, box.bottom) for box in boxes]
     assert all(0 <= x <= layout.width and 0 <= y <= layout.height for x, y in corners)
@@ -98,9 +98,9 @@ def test_any_state_machine_is_drawn_without_overlaps(definition: dict[str, Any])
 @pytest.mark.parametrize("runs", [1, 3])
 def test_labels_of_the_workflow_never_overlap(runs: int) -> None:
     every = frozenset(range(1, runs + 1))
-    ways: dict[tuple[str, str, str], frozenset[int]]
-    ways = {(way.source, way.target, way.kind): every for way in WORKFLOW.ways}
-    path = Path({name: Mark("succeeded", tries=2) for name in WORKFLOW.states}, ways, runs)
+    edges: dict[tuple[str, str, str], frozenset[int]]
+    edges = {(edge.source, edge.target, edge.kind): every for edge in WORKFLOW.edges}
+    path = Path({name: Mark("succeeded", tries=2) for name in WORKFLOW.states}, edges, runs)
     labels = list(texts(draw(WORKFLOW, path)))
     upon = [(a[0], b[0]) for a, b in combinations(labels, 2) if covers(a[1], b[1])]
     assert upon == []
