@@ -79,6 +79,14 @@ HISTORY = Limit(
     "States.Runtime",
     _STEP_FUNCTIONS,
 )
+HISTORY_PAGE = Limit(
+    "Step Functions",
+    "events in an answer of GetExecutionHistory",
+    1_000,
+    "events",
+    "more pages",
+    _STEP_FUNCTIONS_API + "API_GetExecutionHistory.html",
+)
 # An execution at the end of its history can't be redriven. The documentation says 24,999, of which
 # the event `ExecutionRedriven` is one.
 REDRIVEN_HISTORY = Limit(

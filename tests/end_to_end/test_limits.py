@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from pipectl.embedded import limits
 from tests.end_to_end.pipeline import FileOutcome, Pipeline
 
 TRANSFORM = "data-pipeline-transform-dev"
-KEY_BYTES = 1024
+KEY_BYTES = limits.KEY.most
 
 
 @contextmanager
@@ -97,6 +98,13 @@ def test_an_error_about_a_text_of_900_kb_is_cut(pipeline: Pipeline) -> None:
     code, message = failed(pipeline, pipeline.wait_for_failure(source.file_id))
     assert code == "InvalidContract"
     assert len(message) < 5_000
+
+
+def test_an_unexpected_error_of_900_kb_is_cut(pipeline: Pipeline) -> None:
+    pipeline.stack.add_fault(TRANSFORM, "E" * 900_000)
+    code, message = failed(pipeline, pipeline.wait_for_failure(pipeline.drop(b"id\n1\n").file_id))
+    assert code == "E" * limits.ERROR.most
+    assert len(message) <= limits.CAUSE.most
 
 
 def test_a_column_name_of_a_megabyte_is_processed(pipeline: Pipeline) -> None:

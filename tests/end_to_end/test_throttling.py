@@ -49,10 +49,10 @@ def run_at_once(pipeline: Pipeline, files: int, splits: int, patience: float) ->
 
 
 def throttles(pipeline: Pipeline, arn: str) -> int:
-    history: Any = pipeline.deployment.client("stepfunctions").get_execution_history(
-        executionArn=arn
-    )
-    failures = [event.get("taskFailedEventDetails", {}) for event in history["events"]]
+    client = pipeline.deployment.client("stepfunctions")
+    pages: Any = client.get_paginator("get_execution_history").paginate(executionArn=arn)
+    events = [event for page in pages for event in page["events"]]
+    failures = [event.get("taskFailedEventDetails", {}) for event in events]
     return [failure.get("error") for failure in failures].count("Lambda.TooManyRequestsException")
 
 

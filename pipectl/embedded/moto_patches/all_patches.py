@@ -12,6 +12,7 @@ from pipectl.embedded.moto_patches import (  # noqa: F401
     conditional_writes,
     engine,
     events,
+    history_pages,
     log_groups,
     map_runs,
     sizes,

@@ -210,7 +210,10 @@ def _earlier_description(answer: dict[str, Any]) -> dict[str, Any] | Answer:
 
 
 def _earlier_history(answer: dict[str, Any]) -> dict[str, Any]:
-    """The history without its newest event."""
+    """The history without its newest event, which is on the last page."""
+    ids = [int(event["id"]) for event in answer["events"]]
+    if "nextToken" in answer and ids == sorted(ids):
+        return answer
     newest = max((int(event["id"]) for event in answer["events"]), default=0)
     return {**answer, "events": [e for e in answer["events"] if int(e["id"]) != newest]}
 

@@ -43,7 +43,8 @@ def picture(stack: StackProcess) -> dict[str, Any]:
             arn: without_metadata(states.describe_execution(executionArn=arn)) for arn in arns
         },
         "histories": {
-            arn: states.get_execution_history(executionArn=arn)["events"] for arn in arns
+            arn: states.get_execution_history(executionArn=arn, maxResults=1000)["events"]
+            for arn in arns
         },
         "workflows": {
             arn: states.describe_state_machine_for_execution(executionArn=arn)["definition"]

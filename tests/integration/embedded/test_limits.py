@@ -226,6 +226,7 @@ CASES: dict[Limit, Case] = {
 OTHERS = {
     # Quickly by test_engine.py, too.
     limits.HISTORY: "test_an_execution_ends_with_its_history",
+    limits.HISTORY_PAGE: "test_a_history_comes_in_pages_in_either_order",
     limits.REDRIVEN_HISTORY: "test_an_execution_ends_with_its_history",
     limits.MAP_ITEMS: "test_a_map_reads_no_more_items_than_it_may",
     limits.FUNCTION_NAME: "test_a_function_that_lambda_refuses_is_refused",
@@ -269,6 +270,37 @@ def test_an_execution_ends_with_its_history(probe: StackProcess) -> None:
     newest = [event for page in pages for event in page["events"]][-1]
     assert (newest["id"], newest["type"]) == (limits.HISTORY.most, "ExecutionFailed")
     assert refusal_of(client.redrive_execution, executionArn=arn) == limits.REDRIVEN_HISTORY.refusal
+
+
+def test_a_history_comes_in_pages_in_either_order(probe: StackProcess) -> None:
+    states: dict[str, Any] = {
+        str(number): {"Type": "Pass", "Next": str(number + 1)} for number in range(520)
+    }
+    states["520"] = {"Type": "Pass", "End": True}
+    ended = run(probe, json.dumps({"StartAt": "0", "States": states}), {})
+    arn = ended["executionArn"]
+    history = probe.client("stepfunctions").get_execution_history
+    events = 2 * len(states) + 2
+
+    def ids(**parameters: Any) -> list[list[int]]:
+        """The IDs of the events on each page."""
+        pages = []
+        while True:
+            page = history(executionArn=arn, **parameters)
+            pages.append([event["id"] for event in page["events"]])
+            if "nextToken" not in page:
+                return pages
+            parameters["nextToken"] = page["nextToken"]
+
+    most = limits.HISTORY_PAGE.most
+    forwards = list(range(1, events + 1))
+    assert ids(maxResults=most) == [forwards[:most], forwards[most:]]
+    assert ids(maxResults=most, reverseOrder=True) == [
+        forwards[-most:][::-1],
+        forwards[:-most][::-1],
+    ]
+    assert [len(page) for page in ids()] == [100] * 10 + [44]
+    assert refusal_of(history, executionArn=arn, nextToken="x") == "InvalidToken"
 
 
 def test_a_map_reads_no_more_items_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:

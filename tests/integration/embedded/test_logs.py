@@ -76,7 +76,9 @@ def test_the_state_machine_logs_its_history(
 ) -> None:
     pattern = f'{{ $.execution_arn = "{execution.arn}" }}'
     logged = [json.loads(event["message"]) for event in found(embedded, MACHINE, pattern)]
-    history = embedded.client("stepfunctions").get_execution_history(executionArn=execution.arn)
+    history = embedded.client("stepfunctions").get_execution_history(
+        executionArn=execution.arn, maxResults=1000
+    )
     assert [event["type"] for event in logged] == [event["type"] for event in history["events"]]
     assert json.loads(logged[0]["details"]["input"])["file_id"] == execution.name
 

@@ -31,6 +31,11 @@ def test_a_function_that_uses_its_memory_is_not_killed(invoke: Invoke) -> None:
     assert invoke({"do": "allocate", "megabytes": megabytes}) == (megabytes * 1024 * 1024, None)
 
 
+def test_a_worker_has_not_loaded_what_lambda_does_not_have(invoke: Invoke) -> None:
+    modules, _ = invoke({"do": "modules"})
+    assert not {name.partition(".")[0] for name in modules} & {"moto", "werkzeug", "samtranslator"}
+
+
 def test_a_function_with_too_much_memory_is_killed(probe: StackProcess, invoke: Invoke) -> None:
     payload, error = invoke({"do": "allocate", "megabytes": MEMORY + 1})
     assert error == "Unhandled"

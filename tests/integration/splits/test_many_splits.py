@@ -1,14 +1,19 @@
-"""The memory of a step does not grow with the number of splits."""
+"""The memory and the documents of a step do not grow with the number of splits."""
 
 from __future__ import annotations
 
 import json
 import threading
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from shared import storage
+from tests.integration.splits.steps import SPLIT_BUCKET, Steps, upload
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 
 def head_of(bucket: str, key: str) -> Any:
@@ -39,3 +44,19 @@ def test_all_documents_come_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     keys = [f"{number:05d}" for number in range(200)]
 
     assert list(storage.read_documents("bucket", keys)) == keys
+
+
+@pytest.mark.long
+def test_a_file_has_ten_thousand_splits_at_most_and_its_state_stays_small(
+    s3: S3Client, in_splits: Callable[[int], Steps]
+) -> None:
+    lines = [b"%07d,%b\n" % (number, b"x" * 91) for number in range(110_000)]
+    steps = in_splits(1024)
+    file = upload(s3, b"id,text\n" + b"".join(lines))
+    run = steps.run(file)
+    assert 9_500 < run.splits <= 10_000
+    assert run.document["output"]["processed_count"] == len(lines)
+    assert len(json.dumps(run.document)) < 3_000
+    records = s3.get_object(Bucket=SPLIT_BUCKET, Key=run.document["output"]["processed_key"])
+    assert sum(1 for _ in records["Body"].iter_lines()) == len(lines)
+    steps.clear()

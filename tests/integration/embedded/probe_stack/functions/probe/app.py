@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import time
 import uuid
@@ -152,6 +153,7 @@ def _use(event: dict[str, Any], _context: Any) -> None:
 ACTIONS = {
     "echo": lambda event, _: event,
     "pid": lambda *_: os.getpid(),
+    "modules": lambda *_: sorted(sys.modules),
     "environment": lambda *_: dict(os.environ),
     "exit": lambda event, _: os._exit(event["status"]),
     "kill": lambda *_: os.kill(os.getpid(), signal.SIGKILL),
