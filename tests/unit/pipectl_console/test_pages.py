@@ -239,8 +239,8 @@ def test_a_file_is_redriven_by_its_button(world: ConsoleWorld) -> None:
 def test_a_message_is_replayed_and_then_deleted(world: ConsoleWorld) -> None:
     answer = submit(browser(console()), "/failures/replay", {"message_id": "known"})
     assert answer.status_code == 303
-    sent = world.called("SendMessage")
-    assert [json.loads(one["MessageBody"])["file_id"] for one in sent] == [SOURCE.file_id]
+    sent = [entry for one in world.called("SendMessageBatch") for entry in one["Entries"]]
+    assert [json.loads(entry["MessageBody"])["file_id"] for entry in sent] == [SOURCE.file_id]
     assert list(world.bodies) == ["unknown"]
 
 
@@ -248,7 +248,7 @@ def test_a_message_that_cannot_be_read_is_not_replayed(world: ConsoleWorld) -> N
     answer = submit(browser(console()), "/failures/replay", {"message_id": "unknown"})
     assert answer.status_code == 400
     assert "so it can't be replayed" in Elements(answer.text).shown
-    assert world.called("SendMessage") == []
+    assert world.called("SendMessageBatch") == []
     assert list(world.bodies) == ["known", "unknown"]
 
 
