@@ -13,6 +13,7 @@ import copy
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from moto.stepfunctions.parser.api import ExecutionStatus, HistoryEventType, StateMachineType
@@ -56,8 +57,13 @@ def listed() -> list[Kept]:
                 len(history),
                 execution.stop_date,
             )
-            document = _described(execution, number, workflow, history)
-            kept.append(Kept.of(Name(KIND, execution.exec_arn), document, version))
+            name = Name(KIND, execution.exec_arn)
+            describe = partial(_described, execution, number, workflow, history)
+            if execution.stop_date is None:
+                # As it is now: later, it may be ahead of the objects that it makes.
+                kept.append(Kept.of(name, describe(), version))
+            else:
+                kept.append(Kept(name, describe, version))
     for digest, text in workflows.items():
         kept.append(Kept.of(Name(WORKFLOW, digest), text, version=digest))
     return kept

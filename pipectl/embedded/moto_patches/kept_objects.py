@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from moto.s3.models import FakeDeleteMarker, FakeKey, s3_backends
@@ -20,6 +21,9 @@ from pipectl.embedded.saving import Kept, ObjectGoneError
 from pipectl.embedded.template import ACCOUNT, REGION
 
 KIND, UPLOADS = "object", "uploads"
+
+_State = tuple[str, datetime, tuple[tuple[str, str], ...]]
+"""ID, time and tags of a version: what changes where its document changes."""
 
 # moto's attributes of an object that are kept as they are.
 _ATTRIBUTES = (
@@ -33,17 +37,17 @@ _ATTRIBUTES = (
 def listed() -> tuple[list[Kept], dict[str, Callable[[], bytes]]]:
     """All keys with their versions, and the contents by their digests."""
     kept, contents = [], {}
+    tagger = s3_backends[ACCOUNT]["aws"].tagger
     for bucket, key, versions in _keys():
-        documents = []
+        states = []
         for version in versions:
             if isinstance(version, FakeKey):
-                digest = _digest(version)
-                contents[digest] = _reader(version)
-                documents.append({"content": digest, **_described(version)})
+                contents[_digest(version)] = _reader(version)
+                states.append((version.version_id, version.last_modified, _tags(version, tagger)))
             else:
-                documents.append(_marker(version))
+                states.append((version.version_id, version.last_modified, ()))
         name = Name(KIND, json.dumps([bucket, key]))
-        kept.append(Kept.of(name, documents))
+        kept.append(Kept(name, partial(_described, versions, states), version=tuple(states)))
     counts = version_ids.uploads.counts()
     kept.append(Kept.of(Name(UPLOADS, ""), counts, version=sum(counts.values())))
     return kept, contents
@@ -95,15 +99,27 @@ def _reader(version: Any) -> Callable[[], bytes]:
     return read
 
 
-def _described(version: Any) -> dict[str, Any]:
-    tags = s3_backends[ACCOUNT]["aws"].tagger.get_tag_dict_for_resource(version.arn)
+def _tags(version: Any, tagger: Any) -> tuple[tuple[str, str], ...]:
+    return tuple(tagger.get_tag_dict_for_resource(version.arn).items())
+
+
+def _described(versions: list[Any], states: list[_State]) -> list[dict[str, Any]]:
+    """The document of a key. Only the tags of a version can change, and they are in its state."""
+    return [
+        _object(version, tags) if isinstance(version, FakeKey) else _marker(version)
+        for version, (_, _, tags) in zip(versions, states, strict=True)
+    ]
+
+
+def _object(version: Any, tags: Iterable[tuple[str, str]]) -> dict[str, Any]:
     return {
+        "content": _digest(version),
         **{name: getattr(version, name) for name in _ATTRIBUTES},
         "etag": version.etag.strip('"'),
         "metadata": dict(version.metadata),
         "modified": version.last_modified.isoformat(),
         "expiry": version._expiry.isoformat() if version._expiry else None,
-        "tags": tags,
+        "tags": dict(tags),
     }
 
 
