@@ -1,4 +1,4 @@
 """Measures the CSV engine against others, on the same generated files, in one interleaved run.
 
-`python -m tests.benchmarks --help` tells the options; `docs/benchmarks.md` holds a measured table.
+`python -m tests.benchmarks --help` lists the options; `docs/benchmarks.md` has the results.
 """

@@ -1,4 +1,4 @@
-"""Runs engines in turns on the same file, and compares what they found before their times count."""
+"""Runs engines in turns on the same file, and compares their results before their times count."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DIGITS = 1e-12  # sums of doubles in another order agree that far
 
 
 class NotTheSame(Exception):
-    """An engine found something else than what the generator wrote."""
+    """An engine's counts differ from those that the generator wrote."""
 
 
 @dataclass

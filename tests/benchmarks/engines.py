@@ -1,4 +1,4 @@
-"""The engines that are compared: how each is started, and what it does for its time."""
+"""The engines that are compared: how each is started, and the work that it does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Thirty small files as people send them, and how a careful person would type their columns.
+"""Thirty small files as people send them, and the right types of their columns.
 
 A truth is what `words_of` says of a field; several are written where several would do.
 """

@@ -36,7 +36,7 @@ class CommandFailed(Exception):
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one run took: seconds, seconds of processor time, bytes, and what it printed."""
+    """The costs of one run: seconds, seconds of processor time and bytes; and its output."""
 
     seconds: float
     processor_seconds: float

@@ -91,7 +91,7 @@ _WORDS = (
 
 @dataclass(frozen=True)
 class Orders:
-    """A generated file, and what a right engine finds in it."""
+    """A generated file, and the counts that a correct engine finds in it."""
 
     path: Path
     contract_path: Path

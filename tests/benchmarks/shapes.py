@@ -26,7 +26,7 @@ _SPLITS = 40
 
 
 class ShapeRun(NamedTuple):
-    """What one function did with one shape."""
+    """The measurement of one function with one shape."""
 
     shape: str
     function: str

@@ -129,7 +129,7 @@ def summarize(folder: Path, splits: int) -> dict[str, Any]:
 
 
 class _FakeUpload:
-    """Holds what a part of an upload and the one before it take, and sends nothing."""
+    """Keeps a part of an upload and the one before it in memory, and sends nothing."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -143,7 +143,7 @@ class _FakeUpload:
 
 
 def main() -> None:
-    """Do what the command line says, and print what came out as JSON."""
+    """Run the action on the command line, and print its result as JSON."""
     action, folder, argument, *more = sys.argv[1:]
     if action == "make":
         make(Path(folder), argument, float(more[0]))

@@ -60,7 +60,7 @@ class CallRecorder:
             yield
 
     def clear(self) -> None:
-        """Forget what was recorded so far."""
+        """Clear the records."""
         self.counts.clear()
         self.seconds.clear()
 
@@ -73,7 +73,7 @@ class CallRecorder:
 def operation(environ: Mapping[str, Any]) -> str | None:
     """The operation that a request (WSGI) asks for, such as `s3:UploadPart`.
 
-    None for invocations, which are recorded where they are done, and for the stack's own questions.
+    None for invocations, which are recorded where they run, and for the stack's own controls.
     """
     if environ.get("PATH_INFO", "").startswith((INVOKE_PATH, "/_embedded/")):
         return None

@@ -57,7 +57,7 @@ class CountingSink:
 
 
 def main() -> None:
-    """Do the step and print what it took, without the interpreter's start and imports."""
+    """Run the step and print its costs, without the interpreter's start and imports."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("step", choices=["measure", "transform"])
     parser.add_argument("source", type=Path)

@@ -1,4 +1,4 @@
-"""The measurement of Parquet parts measures what it says."""
+"""The measurement of Parquet parts."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One module an engine: `run(source, contract, out)` does the whole work, says what it found."""
+"""One module for each engine: `run(source, contract, out)` does all the work, returns counts."""

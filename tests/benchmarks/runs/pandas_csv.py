@@ -23,8 +23,9 @@ _PROCESSED_AT = "2024-02-01T00:00:00Z"
 def run(source: Path, contract: Path, out: Path) -> RunResult:
     """Write `records.jsonl`, `rejected.jsonl` and `summary.json`; the contract is built in.
 
-    A column more than the header has takes a cell too many. pandas cannot tell a missing cell from
-    an empty one; here short records are found because a required cell is among the missing.
+    One more column than the header has holds the first extra cell. pandas can't distinguish a
+    missing cell from an empty one; here short records are found because a required cell is among
+    the missing ones.
     """
     del contract
     processed = rejected = 0

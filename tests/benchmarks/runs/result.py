@@ -1,4 +1,4 @@
-"""What a run found, so that engines can be compared before their times are."""
+"""The counts of a run, which are compared before the times are."""
 
 from __future__ import annotations
 
