@@ -228,8 +228,13 @@ class LambdaService:
             ) from None
 
     def _invoke_pending(self, name: str, name_or_arn: str, payload: bytes) -> None:
-        self._invoke_with_retries(name_or_arn, payload)
-        # Not if the thread ends with the stack: then the invocation is still pending.
+        try:
+            self._invoke_with_retries(name_or_arn, payload)
+        except SystemExit:
+            raise  # the stack is ending, and the invocation is still pending
+        except BaseException:
+            self.pending.remove(name)
+            raise
         self.pending.remove(name)
 
     def _invoke_with_retries(self, name_or_arn: str, payload: bytes) -> None:

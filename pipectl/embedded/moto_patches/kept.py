@@ -20,6 +20,9 @@ from pipectl.embedded.moto_patches import (
 from pipectl.embedded.pending import PendingInvocations
 from pipectl.embedded.saving import Contents, Kept
 
+# A client may invoke a function with bytes that are no text.
+_ANY_BYTES = "surrogateescape"
+
 _SEQUENCER, _INVOCATION = "sequencer", "invocation"
 
 
@@ -53,7 +56,9 @@ def listed(pending: PendingInvocations) -> Contents:
         *kept_executions.listed(),
         *kept_tables.listed(),
         *(
-            Kept.of(Name(_INVOCATION, name), [function, payload.decode()], version=name)
+            Kept.of(
+                Name(_INVOCATION, name), [function, payload.decode(errors=_ANY_BYTES)], version=name
+            )
             for name, (function, payload) in pending.all()
         ),
         Kept.of(Name(_SEQUENCER, ""), sequencer, version=sequencer),
@@ -78,6 +83,7 @@ def restore(folder: DataFolder) -> Restored:
         executions=folder.count(kept_executions.KIND),
         interrupted=interrupted,
         pending=[
-            (function, payload.encode()) for _, (function, payload) in folder.documents(_INVOCATION)
+            (function, payload.encode(errors=_ANY_BYTES))
+            for _, (function, payload) in folder.documents(_INVOCATION)
         ],
     )

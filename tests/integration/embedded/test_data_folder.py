@@ -77,13 +77,13 @@ def wait_for_executions(stack: StackProcess, number: int) -> None:
 
 
 def fill(stack: StackProcess) -> None:
-    """Process a large file, replace it by another version, and let a file fail."""
-    for content, key in (
-        (LARGE, "raw/kept/large.csv"),
-        (orders(50), "raw/kept/large.csv"),
-        (EMPTY, "raw/kept/empty.csv"),
-    ):
-        stack.wait_for(stack.upload(content, key))
+    """Process a large file, replace it by another version, and let a file fail twice."""
+    for content in (LARGE, orders(50)):
+        stack.wait_for(stack.upload(content, "raw/kept/large.csv"))
+    empty = stack.upload(EMPTY, "raw/kept/empty.csv")
+    failed = stack.wait_for(empty)
+    stack.client("stepfunctions").redrive_execution(executionArn=failed.arn)
+    stack.wait_for(empty, redrive_count=1)
     s3, bucket = stack.client("s3"), stack.outputs["InputBucketName"]
     s3.put_object(
         Bucket=bucket, Key="notes/a.txt", Body=b"a", Metadata={"owner": "Zoe"}, Tagging="team=blue"

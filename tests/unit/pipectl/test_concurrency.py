@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import pytest
 
+from pipectl.embedded.clock import StackClock
 from pipectl.embedded.concurrency import Concurrency, ThrottledError
 from pipectl.embedded.injected_faults import InjectedFaults
 from pipectl.embedded.lambda_service import ASYNC_MAX_AGE_SECONDS, LambdaService, ServiceError
@@ -197,6 +198,28 @@ class TestAsynchronously:
         recovering.on_failure("f", records.append)
         invoke_later(recovering)
         assert records == []
+
+    def test_an_event_is_pending_until_it_is_handled(self, faults: InjectedFaults) -> None:
+        functions = service(OneByOne(), lambda _: None, faults)
+        faults.add("f", "hold")
+        functions.invoke_later("f", b"{}")
+        while not faults.held("f"):
+            time.sleep(0.01)
+        assert [invocation for _, invocation in functions.pending.all()] == [("f", b"{}")]
+        faults.release("f")
+        while functions.pending.all():
+            time.sleep(0.01)
+
+    # The thread ends with SystemExit, which nothing but pytest reports.
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+    def test_an_event_that_waits_when_the_stack_ends_is_still_pending(
+        self, faults: InjectedFaults
+    ) -> None:
+        clock = StackClock(1)
+        clock.close()
+        failing = service(OneByOne([FAILED] * 3), clock.sleep, faults)
+        invoke_later(failing)
+        assert [invocation for _, invocation in failing.pending.all()] == [("f", b"{}")]
 
     def test_a_permanent_refusal_is_final(self, faults: InjectedFaults) -> None:
         workers, pauses = OneByOne(), list[float]()

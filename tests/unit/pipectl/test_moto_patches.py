@@ -11,9 +11,11 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from moto.glue.models import glue_backends
 
 from pipectl.embedded.data_folder import DataFolder, Name
 from pipectl.embedded.moto_patches import all_patches, backends, events, kept, table
+from pipectl.embedded.pending import PendingInvocations
 from pipectl.errors import PipectlError
 
 PIPECTL = Path(__file__).parents[3] / "pipectl"
@@ -123,3 +125,28 @@ def test_data_of_another_stack_is_refused(
     with backends.empty_backends(), pytest.raises(PipectlError, match=f"with {missing}, which"):
         kept.restore(folder)
     folder.close()
+
+
+def test_glues_tables_are_restored_with_their_versions(tmp_path: Path) -> None:
+    def tables() -> Any:
+        glue = glue_backends["123456789012"]["us-east-1"]
+        return [table.as_dict() for table in glue.get_tables("lake", "")]
+
+    folder = DataFolder(tmp_path)
+    with backends.empty_backends():
+        glue = glue_backends["123456789012"]["us-east-1"]
+        glue.create_database("lake", {"Name": "lake", "Description": "all"})
+        glue.create_table("lake", "orders", {"Name": "orders", "Parameters": {"version": "1"}})
+        glue.get_table("lake", "orders").update({"Name": "orders", "Parameters": {"version": "2"}})
+        before = tables()
+        contents = kept.listed(PendingInvocations())
+        texts = {one.name: json.dumps(one.describe()) for one in contents.kept}
+        folder.save(texts, contents.objects)
+    with backends.empty_backends():
+        kept.restore(folder)
+        after = tables()
+    folder.close()
+    assert [{**table, "UpdateTime": None} for table in after] == [
+        {**table, "UpdateTime": None} for table in before
+    ]
+    assert after[0]["VersionId"] == "2"
