@@ -37,10 +37,11 @@ def command(*, file: Path, contract_path: Path | None, most: int, as_json: bool)
 
     Exit status: 0 on success, 1 if the file can't be read, 2 on usage errors.
     """
-    from pipectl.local.local_layouts import contract_in, layout_of_file
+    from pipectl.local.local_layouts import contract_in, layout_of_file, reading
 
     layout = layout_of_file(file, contract_in(contract_path))
-    records = _records(file, layout, most)
+    with reading(file):
+        records = _records(file, layout, most)
     if as_json:
         echo_json({"records": records})
         return
@@ -75,6 +76,7 @@ def _records(file: Path, layout: Layout, most: int) -> list[dict[str, Any]]:
     from tabular.batch import BatchReader
     from tabular.reading.blocks import split_blocks
     from tabular.reading.content_head import read_content_head
+    from tabular.reading.footer import without_footer
     from tabular.reading.records import Records
     from tabular.reading.split import Split
     from tabular.transform import contract_writer
@@ -88,10 +90,13 @@ def _records(file: Path, layout: Layout, most: int) -> list[dict[str, Any]]:
     if not opened.complete:
         text = text[: layout.data_start + layout.codec.lines_end(text[layout.data_start :])]
     plain = replace(layout, compression=None, member=None, size=len(text))
-    block = next(split_blocks([text[plain.data_start :]], plain, Split.whole(plain)), None)
-    if block is None:
+    split = Split.whole(plain)
+    blocks = split_blocks([text[plain.data_start :]], plain, split)
+    every = (Records(block, plain) for block in blocks)
+    # The end of a part of a file is no footer.
+    records = next(without_footer(every, split.footer_rows if opened.complete else 0), None)
+    if records is None:
         return []
-    records = Records(block, plain)
     batch = BatchReader(plain, contract_writer(plain)).read(records, 1)
     rejects = {
         reject["row"]: reject
@@ -110,7 +115,7 @@ def _records(file: Path, layout: Layout, most: int) -> list[dict[str, Any]]:
         found.append(
             {
                 "row": index + 1,
-                "line": block.first_line + int(records.lines[index]),
+                "line": records.block.first_line + int(records.lines[index]),
                 "raw": raw,
                 "cells": None
                 if cells is None or not plain.fits(cells)

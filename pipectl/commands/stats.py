@@ -10,9 +10,8 @@ from typing import Any
 import click
 
 from pipectl import tables
-from pipectl.errors import PipectlError
 from pipectl.options import file_contract_option
-from pipectl.output import echo, echo_json, shortened
+from pipectl.output import counted, echo, echo_json, shortened
 
 _SHOWN_CHARACTERS = 24
 
@@ -34,7 +33,8 @@ def command(*, file: Path, contract_path: Path | None, as_json: bool) -> None:
         echo_json(summary)
         return
     records, rejected = summary["total_input_rows"], summary["total_errors"]
-    echo(f"{file}: {records:,} records, {records - rejected:,} processed, {rejected:,} rejected")
+    read = counted(records, "record", "records")
+    echo(f"{file}: {read}, {records - rejected:,} processed, {rejected:,} rejected")
     header = (
         "COLUMN",
         "TYPE",
@@ -57,18 +57,15 @@ def command(*, file: Path, contract_path: Path | None, as_json: bool) -> None:
 
 
 def _summary(file: Path, contract_path: Path | None) -> dict[str, Any]:
-    from pipectl.local.local_layouts import contract_in, layout_of_file
+    from pipectl.local.local_layouts import contract_in, layout_of_file, reading
     from pipectl.local.processes import transform_file
-    from tabular.errors import TabularError
     from tabular.statistics.summary import summarize
 
     layout = layout_of_file(file, contract_in(contract_path))
-    try:
+    with reading(file):
         part = transform_file(
             file, layout, file_id="", processed_at="", processes=os.cpu_count() or 1
         )
-    except TabularError as error:
-        raise PipectlError(f"{file}: {type(error).__name__}. {error}") from None
     return summarize(
         part.statistics,
         record_count=part.record_count,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,12 +40,11 @@ def read_contract_file(path: Path) -> Contract:
 def layout_of_file(path: Path, contract: Contract | None) -> Layout:
     """Decide how a file is read. Raises PipectlError if it can't be."""
     from pipectl.local.ranges import ranges_of
-    from tabular.errors import TabularError
     from tabular.reading.layout import read_layout
 
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
-    try:
+    with reading(path):
         return read_layout(
             head,
             size=path.stat().st_size,
@@ -51,5 +52,14 @@ def layout_of_file(path: Path, contract: Contract | None) -> Layout:
             contract=contract,
             read=ranges_of(path),
         )
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Report that a file can't be read, with the engine's reason."""
+    from tabular.errors import TabularError
+
+    try:
+        yield
     except TabularError as error:
         raise PipectlError(f"{path}: {type(error).__name__}. {error}") from None

@@ -46,7 +46,7 @@ def check_footer(record_count: int, rows: int) -> None:
     """Raise UnreadableFile if a file has fewer records than its footer has rows."""
     if record_count < rows:
         raise UnreadableFile(
-            f"The file ends before its footer: it has {record_count} rows after the header, and "
-            f"the contract says that the last {rows} are a footer (footerRows). Upload the whole "
-            "file, or correct the contract."
+            f"The file ends before its footer: the rows after the header are {record_count}, those "
+            f"of the footer {rows} (footerRows in the contract). Upload the whole file, or correct "
+            "the contract."
         )

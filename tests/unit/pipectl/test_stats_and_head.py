@@ -117,3 +117,23 @@ def test_a_file_that_cannot_be_read_has_status_1() -> None:
         assert run("odd.csv").exit_code == 1
         assert "HeaderMismatch" in run("odd.csv").output
         assert run("nowhere.csv").exit_code == 2
+
+
+def test_head_leaves_out_the_footer(folder: Path) -> None:
+    contract = {"dialect": {"footerRows": 1}, "schema": CONTRACT}
+    (folder / "footer.json").write_text(json.dumps(contract))
+    (folder / "total.csv").write_bytes(b"id,Sum\n1,2.50\nTotal,2.50\n")
+    result = run_head("total.csv", "--contract", "footer.json", "--json")
+
+    assert result.exit_code == 0
+    assert [record["row"] for record in json.loads(result.output)["records"]] == [1]
+
+
+def test_head_refuses_a_file_that_ends_before_its_footer(folder: Path) -> None:
+    contract = {"dialect": {"footerRows": 1}, "schema": CONTRACT}
+    (folder / "footer.json").write_text(json.dumps(contract))
+    (folder / "cut.csv").write_bytes(b"id,Sum\n")
+    result = run_head("cut.csv", "--contract", "footer.json")
+
+    assert result.exit_code == 1
+    assert "ends before its footer" in result.output
