@@ -5,6 +5,8 @@ A worker's file is a log stream, as an execution environment has one on Lambda.
 
 from __future__ import annotations
 
+import re
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +15,8 @@ from pathlib import Path
 from typing import Self
 
 _SUFFIX = ".log"
+_NAME = re.compile(r"\d{4}-\d\d-\d\d-[0-9a-f]{32}\.log")
+_KEPT_DAYS = 14
 _DATE = "%Y-%m-%d"
 
 
@@ -50,3 +54,11 @@ def log_files(folder: Path) -> Iterator[LogFile]:
         except FileNotFoundError:
             continue  # it has just been removed
     yield from (LogFile(path) for _, path in sorted(written))
+
+
+def delete_old(folder: Path) -> None:
+    """Delete the log files that nothing was written to for two weeks, and nothing else."""
+    oldest = time.time() - _KEPT_DAYS * 24 * 3600
+    for file in log_files(folder):
+        if _NAME.fullmatch(file.path.name) and file.path.stat().st_mtime < oldest:
+            file.path.unlink(missing_ok=True)

@@ -26,6 +26,7 @@ from pipectl.embedded.clock import StackClock
 from pipectl.embedded.data_folder import DataFolder
 from pipectl.embedded.guard import Guard, new_token
 from pipectl.embedded.injected_faults import InjectedFaults
+from pipectl.embedded.log_files import delete_old
 from pipectl.embedded.saving import Gate
 from pipectl.embedded.started import Started
 from pipectl.embedded.template import REGION, Template, Translation
@@ -301,6 +302,7 @@ class EmbeddedStack(Started):
     def _log_folder_ready(self) -> Path:
         try:
             self.log_folder.mkdir(parents=True, exist_ok=True)
+            delete_old(self.log_folder)
         except OSError as error:
             raise PipectlError(f"{self.log_folder} can't be created: {error.strerror}.") from None
         return self.log_folder

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from moto.logs.models import logs_backends
 
-from pipectl.embedded.log_files import LogFile, log_files
+from pipectl.embedded.log_files import LogFile, delete_old, log_files
 from pipectl.embedded.moto_patches import log_groups
 from pipectl.embedded.moto_patches.backends import empty_backends
 from pipectl.embedded.moto_patches.log_groups import LogGroups
@@ -90,3 +91,14 @@ def test_a_file_names_its_function_and_stream(tmp_path: Path) -> None:
     [file] = log_files(tmp_path)
     assert file.function == "probe"
     assert file.stream == "2026/03/01/[$LATEST]" + "0f" * 16
+
+
+def test_old_log_files_are_deleted_and_nothing_else(tmp_path: Path) -> None:
+    new, old, other = (LogFile.new(tmp_path, "probe").path for _ in range(3))
+    other = other.with_name("notes.log")
+    for path in (new, old, other):
+        path.touch()
+    for path in (old, other):
+        os.utime(path, (0, 0))
+    delete_old(tmp_path)
+    assert {path.name for path in (tmp_path / "probe").iterdir()} == {new.name, other.name}
