@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from tabular.file_names import IgnoredNames
 
 _DEFAULT_LIMIT = 1000
-# Nobody should wait longer for a sign of life.
-_SECONDS_OF_SILENCE = 1.5
 _FORMATS = ("text", "json", "github", "sarif", "junit", "csv")
 
 
@@ -120,6 +117,7 @@ def command(
 def _verdicts(
     inputs: Inputs, contract_path: Path | None, ignored: IgnoredNames, limit: int
 ) -> list[Verdict]:
+    from pipectl.local.file_progress import FileProgress
     from pipectl.local.local_layouts import read_contract_file
     from pipectl.local.verdicts import Verdict, check_file
     from tabular.errors import InvalidContract
@@ -131,8 +129,9 @@ def _verdicts(
         file_error = {"code": "InvalidContract", "message": message}
         return [Verdict(file.source, file_error=file_error) for file in inputs.files]
     verdicts = []
+    progress = FileProgress("Checking", len(inputs.files))
     for file in inputs.files:
-        progress = _Progress(file.source, file.path.stat().st_size)
+        progress.begin(file.source, file.path.stat().st_size)
         verdicts.append(
             check_file(
                 file.path,
@@ -140,30 +139,10 @@ def _verdicts(
                 ignored,
                 limit=limit,
                 source=file.source,
-                progress=progress.show,
+                progress=progress.read,
             )
         )
     return verdicts
-
-
-class _Progress:
-    """Says on standard error how far a file is, if that takes long."""
-
-    def __init__(self, source: str, size: int) -> None:
-        self._source = source
-        self._size = size
-        self._shown: float | None = None
-
-    def show(self, done: int) -> None:
-        """Print a line if nothing was printed for a while; `done` is in bytes."""
-        now = time.monotonic()
-        if self._shown is None:
-            self._shown = now  # the file is opened, and the engine imported
-        elif now - self._shown > _SECONDS_OF_SILENCE:
-            self._shown = now
-            share = min(1.0, done / max(1, self._size))
-            mebibytes = self._size / 1024 / 1024
-            echo(f"Checking {self._source}: {share:.0%} of {mebibytes:,.0f} MiB", err=True)
 
 
 def _is_accepted(verdict: Verdict, limit: tuple[float, bool]) -> bool:
