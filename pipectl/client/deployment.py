@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 # Uploads and downloads run in parallel.
 _CONFIG = Config(retries={"mode": "standard"}, max_pool_connections=50)
 
+# An access key of the embedded AWS: whoever has none of its other keys is the account's
+# administrator.
+ADMINISTRATOR = "embedded"
+
 # The embedded AWS is on this machine and not reached through a proxy.
 _EMBEDDED_CONFIG = _CONFIG.merge(Config(proxies={}))
 
@@ -56,10 +60,12 @@ class Deployment:
         return cls(session, stack_name)
 
     @classmethod
-    def embedded(cls, endpoint: str, region: str, stack_name: str) -> Deployment:
-        """A stack on the embedded AWS at this endpoint."""
+    def embedded(
+        cls, endpoint: str, region: str, stack_name: str, access_key: str = ADMINISTRATOR
+    ) -> Deployment:
+        """A stack on the embedded AWS at this endpoint, used by the owner of an access key."""
         session = boto3.Session(
-            aws_access_key_id="embedded",
+            aws_access_key_id=access_key,
             aws_secret_access_key="embedded",  # noqa: S106  # moto checks no keys
             region_name=region,
         )

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from pipectl.client.deployment import Deployment
+from pipectl.client.deployment import ADMINISTRATOR, Deployment
 from pipectl.options import IS_INSTALLED, PROJECT
 
 
@@ -31,7 +31,8 @@ class RunningStack:
     """A stack that another process runs.
 
     The endpoint demands `token` for everything beyond the API of AWS. A stack that has ended has no
-    `pid`. Its file remains, so that later commands don't use AWS by mistake.
+    `pid`. Its file remains, so that later commands don't use AWS by mistake. `access_key` says as
+    whom the commands use the stack.
     """
 
     pid: int | None
@@ -40,6 +41,7 @@ class RunningStack:
     stack_name: str
     log_folder: str
     token: str = ""
+    access_key: str = ADMINISTRATOR
 
     @classmethod
     def find(cls, path: Path = STATE_FILE) -> Self | None:
@@ -56,7 +58,7 @@ class RunningStack:
     @property
     def deployment(self) -> Deployment:
         """The stack in the form that the operator's commands use."""
-        return Deployment.embedded(self.endpoint, self.region, self.stack_name)
+        return Deployment.embedded(self.endpoint, self.region, self.stack_name, self.access_key)
 
     def write(self, path: Path = STATE_FILE) -> None:
         """Record this stack. The file is replaced atomically, so no reader sees half of it."""

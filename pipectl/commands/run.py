@@ -15,12 +15,15 @@ from pipectl.signals import ending_signals
 
 if TYPE_CHECKING:
     from pipectl.client.file_results import FileResult
+    from pipectl.embedded.rights.enforcement import Refusal
     from tabular.file_names import IgnoredNames
 
 # The exit status if no file failed, but every record of a file was rejected.
 _ALL_REJECTED = 3
 # Tabs that are opened at once.
 _OPENED = 5
+# Refusals that are shown. They often have one cause.
+_REFUSALS = 5
 
 
 @click.command(
@@ -83,8 +86,8 @@ def command(
     copies the outputs to a folder. With --watch, it processes the files of a folder instead of
     FILES.
 
-    Exit status: 0 if all files succeeded, 1 if a file failed, 2 on usage errors, 3 if none failed
-    but every record of a file was rejected.
+    Exit status: 0 if all files succeeded, 1 if a file failed or a role lacked a permission, 2 on
+    usage errors, 3 if none failed but every record of a file was rejected.
     """
     from rich.console import Console
 
@@ -129,11 +132,20 @@ def command(
         show_table(Console(), finished.results)
     if open_reports:
         _open(finished.results)
-    _end(finished.logs, all_rejected=any(result.all_rejected for result in finished.results))
+    all_rejected = any(result.all_rejected for result in finished.results)
+    _end(finished.refusals, finished.logs, all_rejected=all_rejected)
 
 
-def _end(logs: Path | None, *, all_rejected: bool) -> None:
-    """Name the logs, which are kept if a file failed, and end with the exit status."""
+def _end(refusals: Sequence[Refusal], logs: Path | None, *, all_rejected: bool) -> None:
+    """Name what was refused, and the logs, which are kept then and if a file failed.
+
+    Ends with the exit status.
+    """
+    for refusal in refusals[:_REFUSALS]:
+        echo(f"{refusal.code}: {refusal.message}.", err=True)
+        echo(f"  {refusal.remedy}", err=True)
+    if len(refusals) > _REFUSALS:
+        echo(f"There are {len(refusals) - _REFUSALS} more refusals.", err=True)
     if logs is not None:
         echo(f"The functions' logs are in {logs}", err=True)
         raise SystemExit(1)
@@ -164,7 +176,7 @@ def _watch(watched: Path, dataset: str | None, ignored: IgnoredNames, **settings
         ended=ending_signals(),
         **settings,
     )
-    _end(finished.logs, all_rejected=finished.all_rejected)
+    _end(finished.refusals, finished.logs, all_rejected=finished.all_rejected)
 
 
 def _ignored_names(parameters: Mapping[str, str]) -> IgnoredNames:

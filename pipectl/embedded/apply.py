@@ -5,23 +5,23 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from pipectl.embedded.moto_patches import account
 from pipectl.embedded.moto_patches.created import CreatedResources, creatable_types
 from pipectl.embedded.moto_patches.log_groups import MachineLogging, logging_of
 from pipectl.embedded.poller import EventSource
-from pipectl.embedded.template import ACCOUNT, REGION, Template
+from pipectl.embedded.rights.enforcement import Refusal, Rights
+from pipectl.embedded.rights.policies import Access
+from pipectl.embedded.template import ACCOUNT, KEY_PARAMETER, REGION, Template
 from pipectl.embedded.workers import Function
 from pipectl.errors import PipectlError
 
 if TYPE_CHECKING:
     from pipectl.client.deployment import Deployment
-
-# These have no effect on the embedded AWS, since moto checks no permissions. Of a bucket policy it
-# reads the action but not the condition, so "deny plain HTTP" would deny every request.
-_WITHOUT_EFFECT = {"AWS::S3::BucketPolicy", "AWS::Lambda::Permission"}
 
 # Lambda's default for a mapping that sets none.
 _DEFAULT_CONCURRENCY = 5
@@ -55,11 +55,24 @@ class CreatedStack:
         self._deployment = deployment
         self._template = template
 
-    def complete(self) -> None:
-        """Apply what moto's CloudFormation left out."""
+    def complete(self, rights: Rights) -> None:
+        """Apply what moto's CloudFormation left out.
+
+        Raises `PipectlError` if a service may not do what a resource asks of it.
+        """
+        if self._template.key_policy is not None:
+            key = self._template.parameters[KEY_PARAMETER]
+            account.add_key(key, self._created.resolved(self._template.key_policy))
         for resource_type, complete in _COMPLETIONS.items():
             for logical_id, properties in self.resources(resource_type):
                 complete(self._deployment, self._created.physical_id(logical_id), properties)
+        for logical_id, permission in self.resources("AWS::Lambda::Permission"):
+            account.add_permission(logical_id, permission)
+        for _, bucket in self.resources("AWS::S3::Bucket"):
+            _check_notifications(rights, bucket)
+        for logical_id, machine in self.resources("AWS::StepFunctions::StateMachine"):
+            arn = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{machine['StateMachineName']}"
+            _raise(logical_id, rights.to_assume("states.amazonaws.com", machine["RoleArn"], arn))
 
     def functions(self) -> list[Function]:
         """The template's functions."""
@@ -74,6 +87,28 @@ class CreatedStack:
             _event_source(self._deployment, properties)
             for _, properties in self.resources("AWS::Lambda::EventSourceMapping")
         ]
+
+    def roles(self) -> dict[str, str]:
+        """The logical IDs of the template's roles, by the roles' names."""
+        return {
+            self._created.physical_id(logical_id): logical_id
+            for logical_id, _ in self.resources("AWS::IAM::Role")
+        }
+
+    def keys(self) -> dict[str, str]:
+        """The KMS keys of the template's buckets, queues and topics, by the resources' ARNs."""
+        found = {}
+        for _, bucket in self.resources("AWS::S3::Bucket"):
+            encryption = bucket.get("BucketEncryption", {})
+            for rule in encryption.get("ServerSideEncryptionConfiguration", []):
+                key = rule["ServerSideEncryptionByDefault"].get("KMSMasterKeyID")
+                found[f"arn:aws:s3:::{bucket['BucketName']}"] = key
+        for service, kind in (("SQS", "Queue"), ("SNS", "Topic")):
+            for _, one in self.resources(f"AWS::{service}::{kind}"):
+                name = one[f"{kind}Name"]
+                arn = f"arn:aws:{service.lower()}:{REGION}:{ACCOUNT}:{name}"
+                found[arn] = one.get("KmsMasterKeyId")
+        return {arn: key for arn, key in found.items() if key}
 
     def failure_destinations(self) -> list[tuple[str, str]]:
         """The functions with a failure destination: name, and URL of the queue."""
@@ -105,10 +140,42 @@ class CreatedStack:
         ]
 
 
+def with_credentials(function: Function, rights: Rights) -> Function:
+    """The function with the credentials of its role, and without a log that it may not write.
+
+    Raises `PipectlError` if Lambda may not assume the role.
+    """
+    _raise(function.name, rights.to_assume("lambda.amazonaws.com", function.role, function.arn))
+    group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{function.log_group}"
+    needed = [
+        Access(f"logs:{action}", f"{group}:log-stream:[$LATEST]")
+        for action in ("CreateLogStream", "PutLogEvents")
+    ]
+    refusal = rights.of_role(function.role, function.name, *needed)
+    credentials = rights.sessions.begin(function.role, function.name).variables()
+    return replace(function, credentials=credentials, writes_logs=refusal is None)
+
+
+def _check_notifications(rights: Rights, bucket: Mapping[str, Any]) -> None:
+    """Refuse a bucket's notifications to queues that don't allow them, as S3 does."""
+    configuration = bucket.get("NotificationConfiguration", {})
+    arn = f"arn:aws:s3:::{bucket['BucketName']}"
+    for queue in configuration.get("QueueConfigurations", []):
+        refusal = rights.of_service("s3.amazonaws.com", "sqs:SendMessage", queue["Queue"], arn)
+        _raise(bucket["BucketName"], refusal)
+
+
+def _raise(resource: str, refusal: Refusal | None) -> None:
+    if refusal is not None:
+        raise PipectlError(
+            f"The embedded AWS can't create {resource}: {refusal.message}.", f"{refusal.remedy}"
+        )
+
+
 def _for_cloudformation(template: Template) -> dict[str, Any]:
     """The template without the resources that moto can't create or creates incorrectly."""
     # moto's own event source mapping supports neither partial responses nor visibility timeouts.
-    left_out = {*_WITHOUT_EFFECT, *_COMPLETIONS, "AWS::Lambda::EventSourceMapping"}
+    left_out = {*_COMPLETIONS, "AWS::Lambda::EventSourceMapping", "AWS::Lambda::Permission"}
     created = creatable_types() - left_out | _CREATED_AND_COMPLETED
     document: dict[str, Any] = copy.deepcopy(dict(template.document))
     # CloudFormation's conditions compare a Number as text, moto's compare values. The values
@@ -147,6 +214,19 @@ def _without_code(resource: dict[str, Any]) -> dict[str, Any]:
 
 
 # How each type is completed, from its physical ID and its resolved properties.
+
+
+def _complete_role(_deployment: Deployment, name: str, properties: Mapping[str, Any]) -> None:
+    # moto gives a role its own policies only.
+    account.attach(
+        name, properties.get("ManagedPolicyArns", []), properties.get("PermissionsBoundary")
+    )
+
+
+def _complete_bucket_policy(
+    _deployment: Deployment, _physical_id: str, properties: Mapping[str, Any]
+) -> None:
+    account.set_bucket_policy(properties["Bucket"], properties["PolicyDocument"])
 
 
 def _complete_bucket(deployment: Deployment, bucket: str, properties: Mapping[str, Any]) -> None:
@@ -242,9 +322,12 @@ def _complete_state_machine(
     )
 
 
+# In this order: a service must be allowed to do what is asked of it.
 _COMPLETIONS: Mapping[str, Callable[[Deployment, str, Mapping[str, Any]], None]] = {
-    "AWS::S3::Bucket": _complete_bucket,
+    "AWS::IAM::Role": _complete_role,
+    "AWS::S3::BucketPolicy": _complete_bucket_policy,
     "AWS::SQS::QueuePolicy": _complete_queue_policy,
+    "AWS::S3::Bucket": _complete_bucket,
     "AWS::SNS::TopicPolicy": _complete_topic_policy,
     "AWS::SNS::Subscription": _complete_subscription,
     "AWS::CloudWatch::Alarm": _complete_alarm,
@@ -252,7 +335,11 @@ _COMPLETIONS: Mapping[str, Callable[[Deployment, str, Mapping[str, Any]], None]]
 }
 
 # Other resources refer to these, so CloudFormation has to create them first.
-_CREATED_AND_COMPLETED = {"AWS::S3::Bucket", "AWS::StepFunctions::StateMachine"}
+_CREATED_AND_COMPLETED = {
+    "AWS::IAM::Role",
+    "AWS::S3::Bucket",
+    "AWS::StepFunctions::StateMachine",
+}
 
 
 def _function(logical_id: str, properties: Mapping[str, Any], template: Template) -> Function:
@@ -270,6 +357,7 @@ def _function(logical_id: str, properties: Mapping[str, Any], template: Template
         environment={variable: str(value) for variable, value in variables.items()},
         log_group=properties.get("LoggingConfig", {}).get("LogGroup", f"/aws/lambda/{name}"),
         reserved=None if reserved is None else int(reserved),
+        role=properties["Role"],
     )
 
 

@@ -12,11 +12,11 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from urllib.parse import parse_qs
 
-from pipectl.embedded.calls import Call, calls_of
 from pipectl.embedded.injected_faults import REFUSALS, STALE, InjectedFaults
 from pipectl.embedded.lambda_service import INVOKE_PATH, Answer, LambdaService, respond
+from pipectl.embedded.rights.enforcement import Refusal, Rights, answer_of
+from pipectl.embedded.rights.requests import Request
 from pipectl.embedded.saving import Gate
 
 StartResponse = Callable[..., Any]
@@ -38,13 +38,20 @@ class Gateway:
     """The WSGI application in front of moto."""
 
     def __init__(
-        self, moto: Application, service: LambdaService, faults: InjectedFaults, gate: Gate
+        self,
+        moto: Application,
+        service: LambdaService,
+        faults: InjectedFaults,
+        *,
+        gate: Gate,
+        rights: Rights,
     ) -> None:
         """Requests that change something pass the `gate`."""
         self._moto = moto
         self._gate = gate
         self._lambda = service
         self._faults = faults
+        self._rights = rights
         self._locks = {name: threading.Lock() for name in _ONE_AT_A_TIME}
         self.operations: dict[str, Operation] = {}
         """The operations answered here, by target, such as `AWSStepFunctions.RedriveExecution`."""
@@ -57,8 +64,6 @@ class Gateway:
 
         Used for the fault `stale` of eventually consistent operations.
         """
-        self.calls: set[Call] = set()
-        """The distinct calls so far."""
         self.controls: dict[str, Callable[[Any], Any]] = {}
         """The stack's controls under `/_embedded/`, by name: JSON in, JSON out."""
 
@@ -67,19 +72,21 @@ class Gateway:
         path = environ.get("PATH_INFO", "")
         if path.startswith(CONTROL_PATH):
             return respond(self._control(path, environ), start_response)
+        request = Request(environ)
+        refusal = self._rights.refusal(request)
+        if refusal is not None:
+            return respond(_denied(refusal, request), start_response)
         # Undecoded, since the path may contain a function's ARN with encoded colons.
-        raw_path = environ.get("RAW_URI", path).partition("?")[0]
+        raw_path = request.raw_path
         if raw_path.startswith(INVOKE_PATH) and raw_path.endswith("/invocations"):
             kind = environ.get("HTTP_X_AMZ_INVOCATION_TYPE", "RequestResponse")
-            self.calls.update(calls_of(environ, "lambda", "InvokeFunction"))
             answer = self._lambda.answer(raw_path, kind, _body(environ))
             return respond(answer, start_response)
-        return self._call(environ, start_response)
+        return self._call(request, start_response)
 
-    def _call(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        target = environ.get("HTTP_X_AMZ_TARGET", "")
-        service, action = _called(environ, target)
-        self.calls.update(calls_of(environ, service, action))
+    def _call(self, request: Request, start_response: StartResponse) -> Iterable[bytes]:
+        environ, target = request.environ, request.target
+        service, action = request.service, request.operation
         # boto3 adds this in a function's environment.
         by_function = "exec-env/AWS_Lambda" in environ.get("HTTP_USER_AGENT", "")
         injected = self._faults.for_call(service, action, by_function=by_function)
@@ -89,20 +96,17 @@ class Gateway:
         with self._gate.request(action) as is_open:
             if not is_open:
                 return respond(_CLOSING, start_response)
-            return self._answer(target, service, environ, start_response, stale=stale)
+            return self._answer(request, start_response, stale=stale)
 
     def _answer(
-        self,
-        target: str,
-        service: str,
-        environ: dict[str, Any],
-        start_response: StartResponse,
-        *,
-        stale: bool,
+        self, request: Request, start_response: StartResponse, *, stale: bool
     ) -> Iterable[bytes]:
+        environ, target, service = request.environ, request.target, request.service
         answer = self._own_answer(target, environ)
         if answer is not None:
             return respond(answer, start_response)
+        if service == "s3":
+            return self._found_or_refused(request, start_response)
         lock = self._locks.get(service)
         if lock is None:
             return list(self._moto(environ, start_response))
@@ -110,6 +114,21 @@ class Gateway:
             if target in self.amendments or stale:
                 return self._amended(target, environ, start_response, stale=stale)
             return list(self._moto(environ, start_response))
+
+    def _found_or_refused(self, request: Request, start_response: StartResponse) -> Iterable[bytes]:
+        """S3's answer: without the permission to list objects, a missing one is refused."""
+        head: list[Any] = []
+
+        def start(status: str, headers: list[tuple[str, str]], *_info: Any) -> None:
+            head[:] = status, headers
+
+        content = list(self._moto(request.environ, start))
+        if head[0].startswith("404") and _is_about_an_object(content):
+            refusal = self._rights.refusal_for_missing(request)
+            if refusal is not None:
+                return respond(_denied(refusal, request), start_response)
+        start_response(*head)
+        return content
 
     def _own_answer(self, target: str, environ: dict[str, Any]) -> Answer | None:
         """The answer if moto doesn't get the request; otherwise None, with the request prepared."""
@@ -185,28 +204,15 @@ def _set_body(environ: dict[str, Any], body: bytes) -> None:
     environ["CONTENT_LENGTH"] = str(len(body))
 
 
-def _called(environ: dict[str, Any], target: str) -> tuple[str, str]:
-    """A call's service in boto3's words, and its action; for S3, that is the HTTP method."""
-    service, _, action = target.partition(".")
-    if service:
-        return _SERVICE_NAMES.get(service.partition("_")[0], service), action
-    # Without a target, the signature's scope names the service:
-    # key/date/region/service/aws4_request.
-    scope = environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].partition(",")[0]
-    service = scope.split("/")[3] if scope.count("/") > 3 else ""
-    if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
-        body = _body(environ)
-        environ["wsgi.input"] = io.BytesIO(body)
-        return service, parse_qs(body.decode(errors="replace")).get("Action", [""])[0]
-    return service, str(environ["REQUEST_METHOD"])
+def _is_about_an_object(content: list[bytes]) -> bool:
+    """Whether S3's answer says that an object is missing. To HEAD it says no more than 404."""
+    text = b"".join(content)
+    return not text or b"<Code>NoSuchKey<" in text or b"<Code>NoSuchVersion<" in text
 
 
-_SERVICE_NAMES = {
-    "AWSGlue": "glue",
-    "AWSStepFunctions": "stepfunctions",
-    "AmazonSQS": "sqs",
-    "DynamoDB": "dynamodb",
-}
+def _denied(refusal: Refusal, request: Request) -> Answer:
+    status, media_type, body, headers = answer_of(refusal, request)
+    return Answer(status, body, {"Content-Type": media_type, **headers})
 
 
 def _refusal(service: str, kind: str) -> Answer:

@@ -67,6 +67,14 @@ class FailedDelivery:
     message: str
 
 
+@dataclass(frozen=True)
+class Clock:
+    """How fast a queue's waits pass. `sqs` ends them, which on AWS no client has to do."""
+
+    sqs: SQSClient
+    factor: float = 1.0
+
+
 class Arrivals(Protocol):
     """Waits for messages of the queue, as Lambda's long polls do."""
 
@@ -90,18 +98,18 @@ class Poller:
         service: LambdaService,
         sqs: SQSClient,
         arrivals: Arrivals,
-        visibility_factor: float = 1.0,
+        clock: Clock,
     ) -> None:
-        """`arrivals` are those of the source's queue.
+        """`sqs` calls with the function's role, `arrivals` are those of the source's queue.
 
-        `visibility_factor` scales the wait before a failed message is redelivered, and the waits of
-        a throttled batch.
+        The factor of `clock` scales the wait before a failed message is redelivered, and those of a
+        throttled batch.
         """
         self._source = source
         self._service = service
         self._sqs = sqs
         self._arrivals = arrivals
-        self._visibility_factor = visibility_factor
+        self._clock = clock
         self._stopping = threading.Event()
         self._free = threading.Semaphore(source.maximum_concurrency)
         self._thread = threading.Thread(target=self._poll, daemon=True)
@@ -207,7 +215,7 @@ class Poller:
                     raise
             if waited >= self._visibility_seconds():
                 raise _ThrottledError
-            if self._stopping.wait(max(pause * self._visibility_factor, EMPTY_SECONDS)):
+            if self._stopping.wait(max(pause * self._clock.factor, EMPTY_SECONDS)):
                 raise _ThrottledError
             waited += pause
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
@@ -215,7 +223,7 @@ class Poller:
     def _make_visible(self, messages: Iterable[MessageTypeDef]) -> None:
         """Make the messages visible: their visibility timeout has ended on the stack's clock."""
         for message in messages:
-            self._sqs.change_message_visibility(
+            self._clock.sqs.change_message_visibility(
                 QueueUrl=self._source.queue_url,
                 ReceiptHandle=message["ReceiptHandle"],
                 VisibilityTimeout=0,
@@ -230,10 +238,10 @@ class Poller:
             self._sqs.delete_message_batch(QueueUrl=self._source.queue_url, Entries=entries)
 
     def _shorten_visibility(self, message: MessageTypeDef) -> None:
-        if self._visibility_factor == 1:
+        if self._clock.factor == 1:
             return
-        seconds = self._visibility_seconds() * self._visibility_factor
-        self._sqs.change_message_visibility(
+        seconds = self._visibility_seconds() * self._clock.factor
+        self._clock.sqs.change_message_visibility(
             QueueUrl=self._source.queue_url,
             ReceiptHandle=message["ReceiptHandle"],
             VisibilityTimeout=int(seconds),

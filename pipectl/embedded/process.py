@@ -22,8 +22,8 @@ from pipectl.client.stack_choice import Stack
 from pipectl.client.state_file import RunningStack
 from pipectl.client.step_functions import DescribedExecution, Executions
 from pipectl.client.uploads import PlannedUpload
-from pipectl.embedded.calls import Call
 from pipectl.embedded.log_files import log_files
+from pipectl.embedded.rights.enforcement import Call, Refusal
 from pipectl.embedded.started import Started
 from pipectl.errors import PipectlError
 from pipectl.options import PROJECT
@@ -202,8 +202,15 @@ class StackProcess(Started):
         return int(self._ask("changes", {"seen": seen, "seconds": seconds}))
 
     def calls(self) -> set[Call]:
-        """The distinct calls of the functions so far."""
-        return {Call(*call) for call in self._ask("calls")}
+        """The distinct calls so far of everybody but the administrator."""
+        return {
+            Call(caller, role, action, resource, tuple((key, tuple(it)) for key, it in context))
+            for caller, role, action, resource, context in self._ask("calls")
+        }
+
+    def refusals(self) -> list[Refusal]:
+        """What callers were refused because of their rights, oldest first."""
+        return [Refusal(*refusal) for refusal in self._ask("refusals")]
 
     def notifications(self) -> list[dict[str, Any]]:
         """All messages published: topic_arn, message_id, subject, message, attributes."""

@@ -35,15 +35,22 @@ from pipectl.options import PROJECT
 
 if TYPE_CHECKING:
     from pipectl.embedded.apply import CreatedStack
+    from pipectl.embedded.direct import DirectCalls
     from pipectl.embedded.gateway import Gateway
     from pipectl.embedded.lambda_service import LambdaService
     from pipectl.embedded.moto_patches.backends import RunningOrEnded
     from pipectl.embedded.moto_patches.kept import Restored
     from pipectl.embedded.moto_patches.log_groups import LogGroups
     from pipectl.embedded.poller import Poller
+    from pipectl.embedded.rights.enforcement import Refusal, Rights
     from pipectl.embedded.watch import Watch
+    from pipectl.embedded.workers import Function
 
 STACK_NAME = "data-pipeline"
+
+# The file in the folder of the logs with what was refused, and which statements would allow it.
+REFUSALS_FILE = "refused.txt"
+
 HOST = "127.0.0.1"
 
 # The template of the project that this command belongs to.
@@ -95,6 +102,8 @@ class EmbeddedStack(Started):
         self._pollers: list[Poller] = []
         self.deployment: Deployment
         self._lambda: LambdaService
+        self._rights: Rights
+        self._direct: DirectCalls
         self._watch: Watch
 
     def close(self) -> None:
@@ -122,6 +131,10 @@ class EmbeddedStack(Started):
         return backends.message_bodies(
             self.deployment.outputs["DeadLetterQueueUrl"].rpartition("/")[2]
         )
+
+    def refusals(self) -> list[Refusal]:
+        """What callers were refused because of their rights, oldest first."""
+        return self._rights.refusals
 
     def executions(self) -> list[RunningOrEnded]:
         """All executions as they are now, oldest first."""
@@ -159,6 +172,7 @@ class EmbeddedStack(Started):
         from pipectl.embedded.gateway import Gateway
         from pipectl.embedded.lambda_service import LambdaService
         from pipectl.embedded.moto_patches import (
+            account,
             backends,
             message_move,
             redrive,
@@ -167,6 +181,7 @@ class EmbeddedStack(Started):
         )
         from pipectl.embedded.moto_patches.all_patches import applied
         from pipectl.embedded.moto_patches.table import PatchSettings
+        from pipectl.embedded.rights.enforcement import Rights
         from pipectl.embedded.server import Server
 
         self._open.enter_context(backends.empty_backends())
@@ -179,14 +194,15 @@ class EmbeddedStack(Started):
         concurrency = Concurrency(self._concurrency)
         self._lambda = LambdaService(pool, self._clock.sleep, self.faults, concurrency)
         gate = Gate()
+        self._rights = Rights(account.MotoAccount(), self.log_folder / REFUSALS_FILE)
         functions = FunctionSettings(server.moto, self._lambda)
-        gateway = Gateway(functions, self._lambda, self.faults, gate)
+        gateway = Gateway(functions, self._lambda, self.faults, gate=gate, rights=self._rights)
         for extension in (start_execution, redrive, message_move, update_table):
             extension.extend(gateway)
         self._add_controls(gateway)
         guarded = Guard(gateway, self.token)
         server.start(guarded)
-        direct = DirectCalls(server.endpoint, guarded)
+        self._direct = direct = DirectCalls(server.endpoint, guarded)
         self._open.callback(direct.close)
         settings = PatchSettings(
             endpoint=lambda service: _endpoint_of(service, server.endpoint),
@@ -194,6 +210,7 @@ class EmbeddedStack(Started):
             invoke=self._lambda.invoke_later,
             changed=lambda: self._changed(gate),
             serve=direct.serve,
+            rights=self._rights,
         )
         self._open.enter_context(applied(settings))
         self.deployment = Deployment.embedded(server.endpoint, REGION, STACK_NAME)
@@ -244,51 +261,69 @@ class EmbeddedStack(Started):
     def _create(self, template: Template) -> CreatedStack:
         from pipectl.embedded import apply
         from pipectl.embedded.moto_patches.backends import QueueArrivals
-        from pipectl.embedded.poller import Poller
+        from pipectl.embedded.poller import Clock, Poller
         from pipectl.embedded.watch import Watch
 
         stack = apply.create_stack(self.deployment, template)
-        for function in stack.functions():
+        self._rights.labels = stack.roles()
+        self._rights.keys = stack.keys()
+        stack.complete(self._rights)
+        functions = {
+            function.name: apply.with_credentials(function, self._rights)
+            for function in stack.functions()
+        }
+        for function in functions.values():
             self._lambda.add(function)
         for name, queue_url in stack.failure_destinations():
-            self._lambda.on_failure(name, self._sender_to(queue_url))
+            self._lambda.on_failure(name, self._sender_to(queue_url, functions[name]))
         self._lambda.prepare()
-        stack.complete()
         self._watch = Watch(
             [alarm for _, alarm in stack.resources("AWS::CloudWatch::Alarm")],
             [one for _, one in stack.resources("AWS::Logs::MetricFilter")],
             self._lambda,
             self.log_folder,
-            self.deployment,
+            deployment=self.deployment,
+            rights=self._rights,
         )
         self._pollers = [
             Poller(
                 source,
                 self._lambda,
-                self.deployment.client("sqs"),
+                self._acting_for(functions[source.function]).client("sqs"),
                 QueueArrivals(source.queue_arn.rpartition(":")[2]),
-                self._time_factor,
+                Clock(self.deployment.client("sqs"), self._time_factor),
             )
             for source in stack.event_sources()
         ]
         return stack
 
-    def _sender_to(self, queue_url: str) -> Callable[[str], object]:
-        from botocore.exceptions import EndpointConnectionError
+    def _sender_to(self, queue_url: str, function: Function) -> Callable[[str], object]:
+        from botocore.exceptions import ClientError, EndpointConnectionError
 
-        sqs = self.deployment.client("sqs")
+        acting = self._acting_for(function)
 
         def send(body: str) -> None:
-            with contextlib.suppress(EndpointConnectionError):  # the stack has been closed
-                sqs.send_message(QueueUrl=queue_url, MessageBody=body)
+            # The stack has been closed, or the role may not send, which has been recorded.
+            with contextlib.suppress(EndpointConnectionError, ClientError):
+                acting.client("sqs").send_message(QueueUrl=queue_url, MessageBody=body)
 
         return send
+
+    def _acting_for(self, function: Function) -> Deployment:
+        """The stack as Lambda itself uses it for a function: with the function's role."""
+        credentials = self._rights.sessions.begin(function.role, function.name)
+        acting = Deployment.embedded(
+            str(self.deployment.endpoint), REGION, STACK_NAME, credentials.access_key
+        )
+        self._direct.serve(acting.session)
+        return acting
 
     def _add_controls(self, gateway: Gateway) -> None:
         controls: dict[str, Callable[[Any], Any]] = {
             "notifications": lambda _: self.notifications(),
             "changes": lambda known: self.changes.wait(known["seen"], known["seconds"]),
-            "calls": lambda _: sorted(gateway.calls),
+            "calls": lambda _: sorted(self._rights.calls),
+            "refusals": lambda _: self._rights.refusals,
             "dead-letters": lambda _: self.dead_letters(),
             "failed-deliveries": lambda _: self.failed_deliveries(),
             "alarms": lambda options: self.evaluate_alarms(**(options or {})),
@@ -334,7 +369,6 @@ def _worker_environment(endpoint: str) -> dict[str, str]:
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
-        "AWS_SECRET_ACCESS_KEY": "embedded",
     }
     if "AWS_ENDPOINT_URL_LAMBDA" in os.environ:
         environment["AWS_ENDPOINT_URL_LAMBDA"] = os.environ["AWS_ENDPOINT_URL_LAMBDA"]

@@ -24,6 +24,10 @@ REGION = "us-east-1"
 # moto's only account.
 ACCOUNT = "123456789012"
 
+# The template of the key, beside that of the pipeline, and the parameter that names a key.
+KEY_TEMPLATE = "key.yaml"
+KEY_PARAMETER = "KmsKeyArn"
+
 # Properties that name a local path, by resource type.
 _LOCAL_PATHS = {
     "AWS::Serverless::Function": "CodeUri",
@@ -38,12 +42,14 @@ class Template:
 
     `document` is plain CloudFormation with the state machines' definitions inlined as text;
     `code` gives each function's code directory by logical ID; `parameters` are the values that
-    override the template's defaults.
+    override the template's defaults. `key_policy` is the policy of the key that `KmsKeyArn` names:
+    that of `key.yaml`, whose parameters have the same names.
     """
 
     document: Mapping[str, Any]
     code: Mapping[str, Path]
     parameters: Mapping[str, str]
+    key_policy: Mapping[str, Any] | None = None
 
     def resources(self, resource_type: str) -> dict[str, Mapping[str, Any]]:
         """The resources of a type, such as `AWS::SQS::Queue`, by logical ID."""
@@ -87,7 +93,22 @@ def translate(path: Path, parameters: Mapping[str, str] | None = None) -> Templa
         for logical_id, resource in translated["Resources"].items()
         if resource["Type"] == "AWS::Lambda::Function"
     }
-    return Template(document=translated, code=code, parameters=given)
+    key_policy = _key_policy(path.with_name(KEY_TEMPLATE)) if given.get(KEY_PARAMETER) else None
+    return Template(document=translated, code=code, parameters=given, key_policy=key_policy)
+
+
+def _key_policy(path: Path) -> Mapping[str, Any]:
+    """The policy of the key in the template of keys; without one it is KMS's default policy."""
+    from samtranslator.yaml_helper import yaml_parse
+
+    try:
+        document = yaml_parse(path.read_text(encoding="utf-8"))
+    except OSError:
+        root = {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}
+        statement = {"Effect": "Allow", "Principal": {"AWS": root}}
+        return {"Statement": [{**statement, "Action": "kms:*", "Resource": "*"}]}
+    policy: Mapping[str, Any] = document["Resources"]["Key"]["Properties"]["KeyPolicy"]
+    return policy
 
 
 def _parse(text: str) -> Any:
@@ -134,6 +155,7 @@ class Translation:
             document=answer["document"],
             code={logical_id: Path(code) for logical_id, code in answer["code"].items()},
             parameters=answer["parameters"],
+            key_policy=answer["key_policy"],
         )
 
     def cancel(self) -> None:
@@ -222,6 +244,7 @@ def _main() -> None:
             "document": template.document,
             "code": {logical_id: str(code) for logical_id, code in template.code.items()},
             "parameters": template.parameters,
+            "key_policy": template.key_policy,
         },
         sys.stdout,
     )

@@ -10,10 +10,14 @@ from pipectl.embedded import alarms, metrics
 from pipectl.embedded.log_files import log_files
 from pipectl.embedded.metrics import Datapoint
 from pipectl.embedded.moto_patches import backends
+from pipectl.embedded.template import ACCOUNT, REGION
 
 if TYPE_CHECKING:
     from pipectl.client.deployment import Deployment
     from pipectl.embedded.lambda_service import LambdaService
+    from pipectl.embedded.rights.enforcement import Rights
+
+_CLOUDWATCH = "cloudwatch.amazonaws.com"
 
 # Step Functions' metrics, by the status of an execution that has ended.
 _STATES_METRICS = {
@@ -33,7 +37,9 @@ class Watch:
         filters: Sequence[Mapping[str, Any]],
         functions: LambdaService,
         log_folder: Path,
+        *,
         deployment: Deployment,
+        rights: Rights,
     ) -> None:
         """The properties are resolved; `log_folder` has a log for each function."""
         self._alarms = alarm_properties
@@ -41,6 +47,7 @@ class Watch:
         self._functions = functions
         self._log_folder = log_folder
         self._deployment = deployment
+        self._rights = rights
         self._states: dict[str, str] = {}
 
     def evaluate(self, now: float) -> dict[str, str]:
@@ -63,10 +70,12 @@ class Watch:
         )
         if evaluation.state == "ALARM":
             subject, text = alarms.message(alarm, evaluation, before)
+            arn = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{alarm['AlarmName']}"
             for topic in alarm["AlarmActions"]:
-                self._deployment.client("sns").publish(
-                    TopicArn=topic, Subject=subject[:99], Message=text
-                )
+                if self._rights.of_service(_CLOUDWATCH, "sns:Publish", topic, arn) is None:
+                    self._deployment.client("sns").publish(
+                        TopicArn=topic, Subject=subject[:99], Message=text
+                    )
 
     def _logged(self, now: float) -> Iterator[Datapoint]:
         for file in log_files(self._log_folder):

@@ -23,7 +23,7 @@ import time
 import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
@@ -67,6 +67,8 @@ class Function:
     """A function as the template declares it; `timeout` in seconds, `memory` and `storage` in MB.
 
     `reserved` is how many of the account's concurrent executions are its own, None without any.
+    `credentials` are the variables with the credentials of `role`, an ARN. Without `writes_logs`
+    its output is lost, as on AWS if the role may not write to the log group.
     """
 
     name: str
@@ -79,6 +81,9 @@ class Function:
     log_group: str
     reserved: int | None = None
     storage: int = 512
+    role: str = ""
+    credentials: Mapping[str, str] = field(default_factory=dict)
+    writes_logs: bool = True
 
 
 @dataclass(frozen=True)
@@ -270,9 +275,9 @@ class _Worker:
         variables["TMPDIR"] = self._scratch
         log = LogFile.new(log_folder, function.name)
         variables["AWS_LAMBDA_LOG_STREAM_NAME"] = log.stream
-        self._log = log.path
+        self._log = log.path if function.writes_logs else Path(os.devnull)
         self._process: ForkServerProcess = _CONTEXT.Process(
-            target=_serve, args=(theirs, function, variables, log.path), daemon=True
+            target=_serve, args=(theirs, function, variables, self._log), daemon=True
         )
         self._process.start()
         theirs.close()
@@ -434,8 +439,7 @@ def _variables(function: Function, environment: Mapping[str, str]) -> dict[str, 
     return {
         **kept,
         **environment,
-        # The access key names the caller, as the role's temporary keys do on AWS.
-        "AWS_ACCESS_KEY_ID": function.name,
+        **function.credentials,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_python3.{sys.version_info.minor}",
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",

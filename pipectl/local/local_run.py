@@ -27,6 +27,7 @@ from tabular.file_names import why_ignored
 
 if TYPE_CHECKING:
     from pipectl.embedded.moto_patches.backends import RunningOrEnded
+    from pipectl.embedded.rights.enforcement import Refusal
     from pipectl.local.display import RunProgress
     from tabular.file_names import IgnoredNames
 
@@ -48,11 +49,13 @@ LOOK_SECONDS = 0.5
 class LocalRun:
     """The results of a run in the order of the uploads, and the dead-letter queue's messages.
 
-    `logs` is the folder with the functions' logs, which is kept if a file failed.
+    `refusals` are what somebody lacked the rights for. `logs` is the folder with the functions'
+    logs, which is kept if a file failed or a call was refused.
     """
 
     results: list[FileResult]
     dead_letters: list[Any]
+    refusals: list[Refusal]
     logs: Path | None
 
 
@@ -60,11 +63,12 @@ class LocalRun:
 class WatchedRun:
     """What became of a watched folder's files.
 
-    `all_rejected`: of at least one file that succeeded, every record was rejected. `logs` is the
-    folder with the functions' logs, which is kept if a file failed.
+    `all_rejected`: of at least one file that succeeded, every record was rejected. `refusals` and
+    `logs` are those of `LocalRun`.
     """
 
     all_rejected: bool
+    refusals: list[Refusal]
     logs: Path | None
 
 
@@ -87,8 +91,9 @@ def run_files(
         progress.phase = "Running"
         results = _process(stack, uploads, folder, progress)
         letters = dead_letters(stack.deployment)
-        logs.needed = not all(result.succeeded for result in results)
-    return LocalRun(results, letters, logs.folder if logs.needed else None)
+        refusals = stack.refusals()
+        logs.needed = bool(refusals) or not all(result.succeeded for result in results)
+    return LocalRun(results, letters, refusals, logs.folder if logs.needed else None)
 
 
 def watch_folder(
@@ -114,7 +119,9 @@ def watch_folder(
             logs.needed = logs.needed or not all(result.succeeded for result in results)
             all_rejected = all_rejected or any(result.all_rejected for result in results)
             ended.wait(LOOK_SECONDS)
-    return WatchedRun(all_rejected, logs.folder if logs.needed else None)
+        refusals = stack.refusals()
+        logs.needed = logs.needed or bool(refusals)
+    return WatchedRun(all_rejected, refusals, logs.folder if logs.needed else None)
 
 
 @contextmanager

@@ -23,10 +23,13 @@ Received = Callable[..., list[Mapping[str, Any]]]
 def received(pipeline: Pipeline) -> Received:
     """Wait for the events of a file that a rule has sent to a queue."""
     sqs, events = pipeline.deployment.client("sqs"), pipeline.deployment.client("events")
-    url = sqs.create_queue(QueueName="file-events")["QueueUrl"]
+    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:file-events"
+    allowed = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}}
+    allowed |= {"Action": "sqs:SendMessage", "Resource": arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    url = sqs.create_queue(QueueName="file-events", Attributes={"Policy": policy})["QueueUrl"]
     pattern = {"source": ["data-pipeline"], "detail": {"environment": ["dev"]}}
     events.put_rule(Name="file-events", EventPattern=json.dumps(pattern))
-    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:file-events"
     events.put_targets(Rule="file-events", Targets=[{"Id": "queue", "Arn": arn}])
     seen: list[Mapping[str, Any]] = []
 

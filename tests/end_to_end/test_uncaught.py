@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
+from shared.executions import attempt_name
 from tests.end_to_end.pipeline import Pipeline
 from tests.end_to_end.samples import orders
 
@@ -81,12 +82,12 @@ def test_a_file_whose_version_is_gone_is_source_not_found(
 
 def test_content_that_is_not_the_announced_one_is_source_changed(pipeline: Pipeline) -> None:
     source = pipeline.drop(b"a,a\n1,2\n")
-    pipeline.outcome(source.file_id)
-    announced = replace(source, version_id=None, etag="0" * 32)
+    before = pipeline.outcome(source.file_id)
+    announced = asdict(replace(source, etag="0" * 32))
 
-    pipeline.send({"file_id": announced.file_id, "attempt": 1, "source": asdict(announced)})
+    pipeline.send({"file_id": source.file_id, "attempt": 1, "source": announced, "force": True})
 
-    outcome = pipeline.outcome(announced.file_id)
+    outcome = pipeline.outcome(source.file_id, attempt_name(source.file_id, 2))
     assert outcome.run.failure is not None
     assert outcome.run.failure.code == "SourceChanged"
-    assert outcome.objects == {}
+    assert outcome.objects == before.objects

@@ -8,6 +8,7 @@ from unittest.mock import patch
 
 # These modules register their patches when they are imported.
 from pipectl.embedded.moto_patches import (  # noqa: F401
+    account,
     answers,
     conditional_writes,
     engine,

@@ -29,9 +29,18 @@ class CreatedResources:
 
     def resolved(self, properties: Any) -> Any:
         """Properties with their references and intrinsic functions replaced by values."""
-        return clean_json(copy.deepcopy(properties), self._map)
+        return _without_nothing(clean_json(copy.deepcopy(properties), self._map))
 
     def physical_id(self, logical_id: str) -> str:
         """The value of `Ref`, or the empty string for a resource that was not created."""
         resource = self._map.get(logical_id)
         return "" if resource is None else str(resource.physical_resource_id)
+
+
+def _without_nothing(value: Any) -> Any:
+    """A value without the items of lists that are `AWS::NoValue`, which moto replaces by null."""
+    if isinstance(value, dict):
+        return {name: _without_nothing(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nothing(item) for item in value if item is not None]
+    return value

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -24,6 +25,9 @@ from moto.stepfunctions.parser.asl.component.common.error_name.failure_event imp
 )
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader.eval.resource_eval_s3 import (  # noqa: E501  # a module's name
+    ResourceEvalS3,
+)
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.state_map import StateMap
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.lambda_eval_utils import (
     LambdaFunctionErrorException,
@@ -31,6 +35,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.lambda_eval_u
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_lambda import (  # noqa: E501  # a module's name
     StateTaskServiceLambda,
 )
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task import StateTask
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
@@ -261,28 +266,78 @@ def _aborted_stays_aborted(original: Any, _settings: PatchSettings) -> Any:
     return set_error
 
 
+# The role of the machine whose state this thread works for. moto knows it, but makes its clients
+# without it.
+_acting = threading.local()
+
+
+@contextmanager
+def acting_as(role_arn: str) -> Iterator[None]:
+    """Let this thread's calls to AWS be those of a role inside the block."""
+    before = getattr(_acting, "role", None)
+    _acting.role = role_arn
+    try:
+        yield
+    finally:
+        _acting.role = before
+
+
+@replaces(StateTask, "_eval_state_credentials", "1d715d4e8b81")
+def _tasks_act_as_the_machines_role(original: Any, _settings: PatchSettings) -> Any:
+    """Call AWS with the credentials that a task's state has: those of the machine's role."""
+
+    def evaluate(task: Any, env: Environment) -> Any:
+        credentials = original(task, env)
+        _acting.role = credentials.role_arn
+        return credentials
+
+    return evaluate
+
+
+@replaces(ResourceEvalS3, "eval_resource", "b58170257fbf")
+def _readers_act_as_the_machines_role(original: Any, _settings: PatchSettings) -> Any:
+    """Read a Map's items with the credentials of the machine's role."""
+
+    def evaluate(reader: Any, env: Environment) -> None:
+        with acting_as(env.aws_execution_details.role_arn):
+            original(reader, env)
+
+    return evaluate
+
+
 class _Clients:
     """Takes the place of the module `boto3` in the engine."""
 
     def __init__(self, settings: PatchSettings) -> None:
         self._settings = settings
-        self._session = boto3.Session(
-            aws_access_key_id="embedded",
-            aws_secret_access_key="embedded",  # noqa: S106  # moto checks no keys
-        )
-        settings.serve(self._session)
         self._lock = threading.Lock()
-        self._clients: dict[tuple[str, str], BaseClient] = {}
+        self._sessions: dict[str, boto3.Session] = {}
+        self._clients: dict[tuple[str, str, str], BaseClient] = {}
 
     def client(self, *, service_name: str, region_name: str, **_others: Any) -> BaseClient:
         self._settings.clock.check()
+        role: str = _acting.role
         with self._lock:
-            key = (service_name, region_name)
+            key = (service_name, region_name, role)
             if key not in self._clients:
-                self._clients[key] = self._session.client(  # type: ignore[call-overload]
+                self._clients[key] = self._session(role).client(  # type: ignore[call-overload]
                     service_name,
                     region_name=region_name,
                     endpoint_url=self._settings.endpoint(service_name),
                     config=_CONFIG,
                 )
             return self._clients[key]
+
+    def _session(self, role: str) -> boto3.Session:
+        if role not in self._sessions:
+            credentials = self._settings.rights.sessions.begin(role, STEP_FUNCTIONS_SESSION)
+            session = boto3.Session(
+                credentials.access_key, credentials.secret_key, credentials.token
+            )
+            self._settings.serve(session)
+            self._sessions[role] = session
+        return self._sessions[role]
+
+
+STEP_FUNCTIONS_SESSION = "states"
+"""The name of Step Functions' sessions of roles; on AWS it is a random text."""

@@ -63,6 +63,28 @@ def continue_sequence(last: int) -> None:
     _SEQUENCE.continue_after(last)
 
 
+@replaces(notifications, "_send_sqs_message", "1c0937c2a626")
+def _send_if_the_queue_allows(original: Callable[..., None], settings: PatchSettings) -> Any:
+    """Send a bucket's events only to queues whose policies allow it."""
+
+    def send(account_id: str, event: Any, queue_name: str, region: str) -> None:
+        queue = f"arn:aws:sqs:{region}:{account_id}:{queue_name}"
+        if settings.rights.of_service(_S3, "sqs:SendMessage", queue, _bucket_of(event)) is None:
+            original(account_id, event, queue_name, region)
+
+    return send
+
+
+_S3 = "s3.amazonaws.com"
+
+
+def _bucket_of(event: Mapping[str, Any]) -> str:
+    """The ARN of the bucket that an event, or the event of a test, comes from."""
+    if "Bucket" in event:
+        return f"arn:aws:s3:::{event['Bucket']}"
+    return str(event["Records"][0]["s3"]["bucket"]["arn"])
+
+
 @replaces(notifications, "_get_s3_event", "19e8d7b8527a")
 def _complete_s3_event(original: Callable[..., dict[str, Any]], _settings: PatchSettings) -> Any:
     """Add the object's version and a sequencer to an S3 event."""
@@ -120,9 +142,13 @@ def _publish_checked(original: Callable[..., str], _settings: PatchSettings) -> 
 
 @replaces(Subscription, "publish", "0877a1a7ab60")
 def _publish_to_lambda(original: Callable[..., None], settings: PatchSettings) -> Any:
-    """Deliver messages to subscribed functions."""
+    """Deliver messages to subscribed functions, and to these and queues only if they allow it."""
 
     def publish(subscription: Any, message: str, message_id: str, **more: Any) -> None:
+        action = _DELIVERIES.get(subscription.protocol)
+        topic, endpoint = subscription.topic.arn, subscription.endpoint
+        if action and settings.rights.of_service(_SNS, action, endpoint, topic):
+            return
         if subscription.protocol != "lambda":
             original(subscription, message, message_id, **more)
             return
@@ -139,6 +165,10 @@ def _publish_to_lambda(original: Callable[..., None], settings: PatchSettings) -
             settings.invoke(subscription.endpoint, json.dumps(event).encode())
 
     return publish
+
+
+_SNS = "sns.amazonaws.com"
+_DELIVERIES = {"lambda": "lambda:InvokeFunction", "sqs": "sqs:SendMessage"}
 
 
 def _sns_event(
@@ -201,6 +231,9 @@ def _send_as_it_is(original: Callable[..., None], settings: PatchSettings) -> An
         others = []
         for target in rule.targets:
             service = target["Arn"].split(":")[2]
+            action, arn = _DELIVERIES.get(service), str(rule.arn)
+            if action and settings.rights.of_service(_EVENTS, action, target["Arn"], arn):
+                continue
             # A target that doesn't exist: EventBridge drops the event too.
             with suppress(ServiceError, QueueDoesNotExist):
                 if service == "lambda":
@@ -213,6 +246,9 @@ def _send_as_it_is(original: Callable[..., None], settings: PatchSettings) -> An
             original(_WithTargets(rule, others), event, transform_input)
 
     return send
+
+
+_EVENTS = "events.amazonaws.com"
 
 
 def _send_to_queue(target: Mapping[str, Any], body: str) -> None:

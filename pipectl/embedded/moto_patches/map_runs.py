@@ -20,7 +20,7 @@ import copy
 import json
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -50,7 +50,10 @@ from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
 from pipectl.embedded import limits
+from pipectl.embedded.moto_patches.engine import STEP_FUNCTIONS_SESSION, acting_as
 from pipectl.embedded.moto_patches.table import PatchSettings, replaces
+from pipectl.embedded.rights.enforcement import Refusal, Rights
+from pipectl.embedded.rights.policies import Access
 from shared.executions import execution_arn
 from shared.job import iso
 
@@ -84,8 +87,8 @@ def _work_in_a_loop(_original: Any, _settings: PatchSettings) -> Any:
 
 
 @replaces(DistributedItemProcessorWorker, "_eval_job", "eb9f9c455679")
-def _run_one_child(_original: Any, _settings: PatchSettings) -> Any:
-    return _run_child
+def _run_one_child(_original: Any, settings: PatchSettings) -> Any:
+    return lambda worker, env, job: _run_child(worker, env, job, settings.rights)
 
 
 def _run_map(state: Any, environment: Any, original: Any) -> None:
@@ -106,7 +109,8 @@ def _run_map(state: Any, environment: Any, original: Any) -> None:
             _children(newest).wait()
             # Where the items could not be read there is nothing to report.
             if newest.status == _SUCCEEDED or newest.item_counter.total.get():
-                with _failing_as(environment, "StatesResultWriterFailed"):
+                role = environment.aws_execution_details.role_arn
+                with _failing_as(environment, "StatesResultWriterFailed"), acting_as(role):
                     details = _write_results(writer, environment, newest, given)
     environment.stack.pop()
     environment.stack.append({"MapRunArn": newest.map_run_arn, "ResultWriterDetails": details})
@@ -146,26 +150,26 @@ class _Children:
 
     def __init__(self) -> None:
         self.ended: list[dict[str, Any]] = []
-        self._running: list[Any] = []
+        self._running: dict[Any, Callable[[], None]] = {}
         self._failed = False
         self._changed = threading.Condition()
 
-    def begin(self, environment: Any) -> None:
+    def begin(self, environment: Any, stop: Callable[[], None]) -> None:
         """Add an execution that begins; if the Map Run has failed, it is stopped at once."""
         with self._changed:
-            self._running.append(environment)
+            self._running[environment] = stop
             if self._failed:
-                _stop(environment)
+                stop()
 
     def end(self, environment: Any, child: dict[str, Any]) -> None:
         """Keep what the ResultWriter reports of an execution that has ended."""
         with self._changed:
-            self._running.remove(environment)
+            del self._running[environment]
             self.ended.append(child)
             if child["Status"] == _FAILED and not self._failed:
                 self._failed = True
-                for other in self._running:
-                    _stop(other)
+                for stop in self._running.values():
+                    stop()
             self._changed.notify_all()
 
     def wait(self) -> None:
@@ -174,8 +178,36 @@ class _Children:
             self._changed.wait_for(lambda: not self._running)
 
 
-def _stop(environment: Any) -> None:
-    environment.set_stop(stop_date=datetime.now(UTC), cause="The Map Run has failed.", error=None)
+class _ChildsRights:
+    """What the machine's role needs for the execution of one item.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
+    """
+
+    def __init__(self, rights: Rights, env: Any, run: Any, child_arn: str) -> None:
+        self._rights = rights
+        self._env = env
+        self._role = env.aws_execution_details.role_arn
+        self._machine = run.map_state_machine_arn
+        self._child_arn = child_arn
+
+    def refusal(self) -> Refusal | None:
+        """Why the execution can't be started and followed, or None."""
+        return self._rights.to_assume(
+            "states.amazonaws.com", self._role, self._machine
+        ) or self._rights.of_role(
+            self._role,
+            STEP_FUNCTIONS_SESSION,
+            Access("states:StartExecution", self._machine.rpartition("/")[0]),
+            Access("states:DescribeExecution", self._child_arn),
+        )
+
+    def stop(self) -> None:
+        """Stop the execution if the role allows it."""
+        needed = Access("states:StopExecution", self._child_arn)
+        if self._rights.of_role(self._role, STEP_FUNCTIONS_SESSION, needed) is None:
+            now = datetime.now(UTC)
+            self._env.set_stop(stop_date=now, cause="The Map Run has failed.", error=None)
 
 
 def _work(worker: Any) -> None:
@@ -190,7 +222,7 @@ def _work(worker: Any) -> None:
             return
 
 
-def _run_child(worker: Any, env: Any, job: Any) -> None:
+def _run_child(worker: Any, env: Any, job: Any, rights: Rights) -> None:
     """Run one item's execution and record its result; if it fails, so does the Map."""
     run = worker._map_run_record  # this replaces one of the worker's own methods
     counters = (run.item_counter, run.execution_counter)
@@ -204,9 +236,14 @@ def _run_child(worker: Any, env: Any, job: Any) -> None:
     env.states.reset(job.job_input)
     env.stack.append(env.states.get_input())
     child = _begin(run, job)
-    _children(run).begin(env)
+    own = _ChildsRights(rights, env, run, child["ExecutionArn"])
+    refusal = own.refusal()
+    _children(run).begin(env, own.stop)
     try:
-        child |= _result(worker, env, job, child)
+        if refusal is None:
+            child |= _result(worker, env, job, child)
+        else:
+            child |= {"Status": _FAILED, "Error": "States.Permissions", "Cause": refusal.message}
     except Exception as error:  # noqa: BLE001  # any error fails this item's execution
         cause = f"{type(error).__name__}: {error}"
         child |= {"Status": _FAILED, "Error": "States.Runtime", "Cause": cause}

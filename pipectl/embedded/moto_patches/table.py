@@ -12,11 +12,14 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
 from pipectl.embedded.clock import StackClock
+
+if TYPE_CHECKING:
+    from pipectl.embedded.rights.enforcement import Rights
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class PatchSettings:
     `endpoint` gives the address of a service, and `invoke` invokes a function, given by name or
     ARN, asynchronously with a payload. The engine waits on `clock`, and ends with it. `changed` is
     called when an execution has started or ended. `serve` prepares the session with which the
-    engine calls other services.
+    engine calls other services, and `rights` says what services may do.
     """
 
     endpoint: Callable[[str], str]
@@ -34,6 +37,7 @@ class PatchSettings:
     invoke: Callable[[str, bytes], None]
     changed: Callable[[], None]
     serve: Callable[[boto3.Session], None]
+    rights: Rights
 
 
 MakeReplacement = Callable[[Any, PatchSettings], Any]

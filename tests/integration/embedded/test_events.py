@@ -159,6 +159,13 @@ def test_an_event_of_our_own_reaches_the_targets_of_the_rules_that_match_it(
     for kind in ("wanted", "unwanted"):
         pattern = {"source": ["probe"], "detail": {"kind": [kind], "mark": [mark]}}
         events.put_rule(Name=f"probe-{kind}", EventPattern=json.dumps(pattern))
+        functions.add_permission(
+            FunctionName=receiver,
+            StatementId=f"{kind}-{mark}",
+            Action="lambda:InvokeFunction",
+            Principal="events.amazonaws.com",
+            SourceArn=f"arn:aws:events:us-east-1:123456789012:rule/probe-{kind}",
+        )
     events.put_rule(Name="probe-schedule", ScheduleExpression="rate(1 day)")
     events.put_targets(Rule="probe-schedule", Targets=targets[1:2])
     events.put_targets(Rule="probe-wanted", Targets=targets)

@@ -16,10 +16,12 @@ from moto.s3.models import s3_backends
 from moto.s3.utils import _VersionedKeyStore
 
 from pipectl.embedded.clock import StackClock
+from pipectl.embedded.moto_patches.account import MotoAccount
 from pipectl.embedded.moto_patches.all_patches import applied
 from pipectl.embedded.moto_patches.application import moto_application
 from pipectl.embedded.moto_patches.backends import empty_backends
 from pipectl.embedded.moto_patches.table import REPLACEMENTS, PatchSettings
+from pipectl.embedded.rights.enforcement import Rights
 from pipectl.embedded.template import ACCOUNT, REGION
 
 SETTINGS = PatchSettings(
@@ -28,6 +30,7 @@ SETTINGS = PatchSettings(
     invoke=lambda _function, _payload: None,
     changed=lambda: None,
     serve=lambda _session: None,
+    rights=Rights(MotoAccount()),
 )
 DEFINITION = {
     "StartAt": "Map",

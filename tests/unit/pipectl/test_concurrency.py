@@ -18,7 +18,7 @@ from pipectl.embedded.clock import StackClock
 from pipectl.embedded.concurrency import Concurrency, ThrottledError
 from pipectl.embedded.injected_faults import InjectedFaults
 from pipectl.embedded.lambda_service import ASYNC_MAX_AGE_SECONDS, LambdaService, ServiceError
-from pipectl.embedded.poller import EventSource, Poller
+from pipectl.embedded.poller import Clock, EventSource, Poller
 from pipectl.embedded.workers import Function, InvocationResult, Workers
 from pipectl.errors import UsageError
 
@@ -266,7 +266,8 @@ class TestPolling:
         queue, workers = Queue(), OneByOne()
         arrivals = SimpleNamespace(wait=lambda: None, wake=lambda: None)
         lambdas = service(workers, lambda _: None, faults)
-        poller = Poller(SOURCE, lambdas, cast("Any", queue), arrivals, 0)
+        sqs = cast("Any", queue)
+        poller = Poller(SOURCE, lambdas, sqs, arrivals, Clock(sqs, 0))
         yield queue, poller, workers
         poller.stop()
 

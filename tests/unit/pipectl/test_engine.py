@@ -26,9 +26,11 @@ from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 
 from pipectl.embedded.clock import StackClock
 from pipectl.embedded.limits import HISTORY
+from pipectl.embedded.moto_patches.account import MotoAccount
 from pipectl.embedded.moto_patches.all_patches import applied
 from pipectl.embedded.moto_patches.sizes import HistoryFullError
 from pipectl.embedded.moto_patches.table import PatchSettings
+from pipectl.embedded.rights.enforcement import Rights
 
 SETTINGS = PatchSettings(
     endpoint=lambda _service: "http://127.0.0.1:1",
@@ -36,6 +38,7 @@ SETTINGS = PatchSettings(
     invoke=lambda _function, _payload: None,
     changed=lambda: None,
     serve=lambda _session: None,
+    rights=Rights(MotoAccount()),
 )
 ERROR: Any = {"error": "States.Runtime", "cause": "No state may follow."}
 

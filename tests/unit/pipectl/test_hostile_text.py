@@ -30,6 +30,7 @@ from pipectl.client.file_results import FileResult
 from pipectl.client.history import ExecutionFailure
 from pipectl.client.state_file import RunningStack
 from pipectl.commands import up
+from pipectl.embedded.rights.enforcement import Refusal
 from pipectl.local import local_run
 from shared.job import Source
 from tabular.correction_format import head
@@ -404,7 +405,8 @@ def run(place: Place) -> Lines:
         ]
         for result in results:
             progress.finish(result)
-        return local_run.LocalRun(results, [EVIL], place.folder / f"logs{name}")
+        refusals = [Refusal(EVIL, EVIL, EVIL, EVIL)]
+        return local_run.LocalRun(results, [EVIL], refusals, place.folder / f"logs{name}")
 
     place.monkeypatch.setattr(local_run, "run_files", run_files)
     missing = str(place.folder / f"nowhere{name}")

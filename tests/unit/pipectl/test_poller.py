@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipectl.embedded import poller
-from pipectl.embedded.poller import EventSource, Poller, _refused
+from pipectl.embedded.poller import Clock, EventSource, Poller, _refused
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_an_unexpected_response_is_logged_and_does_not_end_the_polling(
     queue: Any = OddQueue()
     source = EventSource("https://queue.example/q", "arn", "f", 10, True, 1)
     arrivals = SimpleNamespace(wait=lambda: None, wake=lambda: None)
-    polling = Poller(source, None, queue, arrivals)  # type: ignore[arg-type]
+    polling = Poller(source, None, queue, arrivals, Clock(queue))  # type: ignore[arg-type]
     polling.start()
     try:
         assert queue.polled_again.wait(10)

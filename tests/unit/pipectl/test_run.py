@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipectl.commands.run import command
+from pipectl.embedded.rights.enforcement import Refusal
 from pipectl.local import local_run
 from tests.unit.pipectl.test_display import failed, succeeded
 
@@ -30,7 +31,7 @@ def test_the_exit_status_separates_failed_from_rejected(
     (tmp_path / "a.csv").write_text("a\n1\n")
     logs = tmp_path if status == 1 else None
     monkeypatch.setattr(
-        local_run, "run_files", lambda *_, **__: local_run.LocalRun(results, [], logs)
+        local_run, "run_files", lambda *_, **__: local_run.LocalRun(results, [], [], logs)
     )
     result = CliRunner().invoke(command, [str(tmp_path / "a.csv")])
 
@@ -38,11 +39,26 @@ def test_the_exit_status_separates_failed_from_rejected(
     assert ("all records rejected" in result.output) == any(one.all_rejected for one in results)
 
 
+def test_a_missing_permission_fails_a_run_and_is_named_with_the_statement_to_add(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    refusals = [Refusal("AccessDenied", f"User: {n} may not", f"Add: {n}", "s3") for n in range(7)]
+    finished = local_run.LocalRun([succeeded("a.csv")], [], refusals, tmp_path)
+    monkeypatch.setattr(local_run, "run_files", lambda *_, **__: finished)
+    result = CliRunner().invoke(command, [str(tmp_path / "a.csv")])
+
+    assert result.exit_code == 1
+    assert "AccessDenied: User: 0 may not.\n  Add: 0\n" in result.output
+    assert "Add: 5" not in result.output
+    assert "There are 2 more refusals." in result.output
+
+
 @pytest.mark.parametrize(("all_rejected", "fails"), [(False, False), (True, False), (True, True)])
 def test_a_watched_folder_ends_with_the_same_statuses_and_names_the_logs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, all_rejected: bool, fails: bool
 ) -> None:
-    finished = local_run.WatchedRun(all_rejected, tmp_path / "logs" if fails else None)
+    finished = local_run.WatchedRun(all_rejected, [], tmp_path / "logs" if fails else None)
     monkeypatch.setattr(local_run, "watch_folder", lambda *_, **__: finished)
     monkeypatch.setattr("signal.signal", lambda *_: None)  # pytest keeps its own handlers
     result = CliRunner().invoke(command, ["--watch", str(tmp_path)])

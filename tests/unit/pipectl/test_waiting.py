@@ -12,9 +12,11 @@ from moto.sqs.models import sqs_backends
 
 from pipectl.embedded.changes import Changes
 from pipectl.embedded.clock import StackClock
+from pipectl.embedded.moto_patches.account import MotoAccount
 from pipectl.embedded.moto_patches.all_patches import applied
 from pipectl.embedded.moto_patches.backends import QueueArrivals, empty_backends
 from pipectl.embedded.moto_patches.table import PatchSettings
+from pipectl.embedded.rights.enforcement import Rights
 from pipectl.embedded.template import ACCOUNT, REGION
 
 SETTINGS = PatchSettings(
@@ -23,6 +25,7 @@ SETTINGS = PatchSettings(
     invoke=lambda _function, _payload: None,
     changed=lambda: None,
     serve=lambda _session: None,
+    rights=Rights(MotoAccount()),
 )
 
 

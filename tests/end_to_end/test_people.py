@@ -1,0 +1,24 @@
+"""The policies that the stack offers allow what they are for: users who have them try it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.people import PEOPLE, Person
+from tests.end_to_end.pipeline import Pipeline
+
+
+@pytest.mark.parametrize("policy", PEOPLE)
+def test_a_person_may_do_what_a_policy_is_for(
+    policy: str, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    person = Person(pipeline, policy, tmp_path)
+    before = pipeline.stack.refusals()
+    PEOPLE[policy](person)
+    refused = [it for it in pipeline.stack.refusals() if it not in before]
+    # The console's pages show no processed records to operators: docs/operating.md says so.
+    expected = {"s3:GetObject"} if policy == "Operator" else set()
+    assert {it.message.partition("perform: ")[2].split()[0] for it in refused} == expected
+    assert [it.remedy for it in refused if "/processed/" not in it.remedy] == []
