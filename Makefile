@@ -13,7 +13,7 @@ export SAM_CLI_TELEMETRY := 0
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-313 test-long test-faults test-throttling test-browser coverage fuzz lint policies types format docs retries build dist release bench bench-shapes bench-infer lock upgrade clean
+.PHONY: help demo test test-313 test-long test-faults test-throttling test-browser coverage fuzz lint policies types format docs retries rights build dist release bench bench-shapes bench-infer lock upgrade clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ docs: $(VENV)/.dev ## Rewrite the generated parts of the documentation
 	$(BIN)/python -m tests.documentation.pictures
 	PYTHONPATH=functions $(BIN)/python -m tests.documentation.screens
 	$(BIN)/python -m tests.documentation.tutorial
+
+rights: $(VENV)/.dev ## Record the calls of a run, with which the tests prove every statement of the template's policies
+	$(BIN)/python -m tests.end_to_end.recording
 
 retries: $(VENV)/.dev ## Write the retriers of functions/shared/steps.py into the workflow
 	$(BIN)/python -m tests.infrastructure.retries

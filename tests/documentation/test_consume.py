@@ -79,7 +79,12 @@ def queue(embedded: StackProcess) -> Iterator[tuple[str, str]]:
     sqs = embedded.client("sqs")
     url = sqs.create_queue(QueueName="orders-are-ready")["QueueUrl"]
     attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-    yield url, attributes["Attributes"]["QueueArn"]
+    arn = attributes["Attributes"]["QueueArn"]
+    allowed = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}}
+    allowed |= {"Action": "sqs:SendMessage", "Resource": arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    yield url, arn
     sqs.delete_queue(QueueUrl=url)
 
 

@@ -93,11 +93,11 @@ def operate(operator: Person) -> None:
     """Every command that docs/operating.md lists for operators, and the console's pages."""
     pipeline, folder = operator.pipeline, operator.folder
     pipeline.put_contract("operated", CONTRACT)
-    rejected = pipeline.run(FILE, dataset="operated")
+    rejected = pipeline.run(FILE, "rejected.csv", "operated")
     split = pipeline.run(orders(5_000))
-    failed = pipeline.wait_for_failure(pipeline.drop(b"", dataset="operated").file_id)
+    failed = pipeline.wait_for_failure(pipeline.drop(b"", "empty.csv", "operated").file_id)
     pipeline.stack.add_fault("data-pipeline-summarize-dev", "InternalError")
-    stopped = pipeline.wait_for_failure(pipeline.drop(FILE, dataset="operated").file_id)
+    stopped = pipeline.wait_for_failure(pipeline.drop(FILE, "stopped.csv", "operated").file_id)
     pipeline.send({"operated": "nothing"})
     (dead,) = pipeline.wait_for_dead_letter("operated", about="nothing")
     assert dead

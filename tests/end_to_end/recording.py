@@ -76,6 +76,7 @@ def run(pipeline: Pipeline) -> None:
     pipeline.stack.add_fault("data-pipeline-transform-dev", "InternalError", times=3)
     pipeline.wait_for_failure(pipeline.drop(orders(5_000)).file_id)
     pipeline.stack.clear_faults()
+    _continue_without_objects(pipeline)
     aborted = pipeline.drop_and_stop(FILE)
     pipeline.wait_for_failure(aborted.file_id)
     # A message that the starter can't handle is set aside, and an alarm says that it is there.
@@ -84,6 +85,24 @@ def run(pipeline: Pipeline) -> None:
     # The webhook's secret doesn't exist, so its notifications end in the dead-letter queue too.
     pipeline.wait_for_dead_letter("requestPayload")
     pipeline.stack.evaluate_alarms(ahead=120)
+
+
+def _continue_without_objects(pipeline: Pipeline) -> None:
+    """Steps that fail, and are redriven when what they read has been deleted."""
+    for step, content in (("transform", FILE), ("measure-split", orders(5_000))):
+        pipeline.stack.add_fault(f"data-pipeline-{step}-dev", "InternalError")
+        source = pipeline.drop(content)
+        failed = pipeline.wait_for_failure(source.file_id)
+        pipeline.delete(source)
+        pipeline.stack.clear_faults()
+        pipeline.redrive(failed)
+    pipeline.stack.add_fault("data-pipeline-record-metadata-dev", "InternalError")
+    unrecorded = pipeline.wait_for_failure(pipeline.drop(FILE).file_id)
+    bucket, outputs = pipeline.outputs["OutputBucketName"], unrecorded.published("processed/")
+    for key in outputs:
+        pipeline.deployment.client("s3").delete_object(Bucket=bucket, Key=key)
+    assert outputs
+    pipeline.redrive(unrecorded)
 
 
 def run_as_people(pipeline: Pipeline, folder: Path) -> None:
@@ -129,7 +148,7 @@ _VARIABLE_PARTS = (
     (re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])(-r\d+)?"), "FILE_ID"),
     (re.compile(r"smoke-[0-9a-f-]{8,}"), "smoke-0"),
     (re.compile(rf"^{_OBJECT}(?!{DATASET}|smoke-0|\w+/history).+"), r"\1\2/KEY"),
-    (re.compile(rf"/raw/(?!{DATASET}).+"), "/raw/KEY"),
+    (re.compile(rf"/raw/(?!{DATASET}|smoke-0).+"), "/raw/KEY"),
 )
 
 

@@ -18,17 +18,45 @@ from pipectl.embedded.rights.policies import Statement
 from tests.end_to_end import recording
 from tests.infrastructure import statements
 
-LOGGED_HERE = "logs are files on this machine, which pipectl reads without the API"
 NO_X_RAY = "X-Ray's daemon is not part of the embedded AWS"
-PART_OF_UPLOAD = "aborts an upload after an error in the middle of a large object"
-SOURCE_DELETED = "the source is deleted while it is processed: 404 instead of 403"
-ONLY_READS = "the function only reads, and the policy of the key is shared"
+NO_LOGS = "CloudWatch Logs stores nothing here: logs are files"
+ABORTED_UPLOAD = "an error in the middle of a large object aborts its upload"
+RESULTS_IN_PARTS = "Step Functions itself writes large results of a Map in parts"
+ONLY_READS = "whoever has it only reads here; all share one policy for the key"
+SPLITS_OF_A_MAP = "the embedded AWS keeps no executions of a Map Run that could be read"
 
-# A statement, or an action of one, that no recorded call needs. A name without a place is that of
-# all statements with this Sid.
+# The statements, and actions of others, that no recorded call needs. A name without a place is that
+# of all statements with this Sid.
 NOT_RECORDED = {
     "Trace": NO_X_RAY,
-    "PipelineStateMachineRole, statement DeliverLogs": "the embedded AWS delivers no workflow logs",
+    "a function's policy, statement FreshnessPermission": "scheduled rules don't run here",
+    "the key's policy, statement AllowLogs": NO_LOGS,
+    "PipelineStateMachineRole, statement DeliverLogs": NO_LOGS,
+    "PipelineStateMachineRole, statement RedriveSplits": "a Map whose failure was caught runs anew",
+    **{
+        f"PipelineStateMachineRole, statement ReadSplitsAndWriteMapResults: s3:{action}": (
+            RESULTS_IN_PARTS
+        )
+        for action in ("AbortMultipartUpload", "ListMultipartUploadParts")
+    },
+    "ParseCsvRole, statement WritePlans: s3:AbortMultipartUpload": ABORTED_UPLOAD,
+    "TransformRole, statement ReadPlansAndWriteParts: s3:AbortMultipartUpload": ABORTED_UPLOAD,
+    "WriteOutputRole, statement PublishOutputs: s3:AbortMultipartUpload": ABORTED_UPLOAD,
+    "NotifyRole, statement MarkNotifiedFailures": "only one of two channels accepted a failure",
+    "FailureGateRole, statement UseKey": "the gate reads and writes nothing; all share one policy",
+    **{
+        f"{who}, statement UseKey: kms:GenerateDataKey": ONLY_READS
+        for who in (
+            *("FreshnessRole", "RecordMetadataRole", "SplitFailureRole", "UpdateCatalogueRole"),
+            *("Auditor's KeyPolicy", "Erase's KeyPolicy", "ReadProcessed's KeyPolicy"),
+        )
+    },
+    "OperatorPolicy, statement ReadAndRedriveExecutions: states:ListMapRuns": (
+        "read while a Map runs, which is too short here"
+    ),
+    "OperatorPolicy, statement ReadMapRuns: states:ListExecutions": SPLITS_OF_A_MAP,
+    "OperatorPolicy, statement ReadSplits": SPLITS_OF_A_MAP,
+    "ErasePolicy, statement ReadExecutions": "finds the key of a file that has no metadata item",
 }
 
 
@@ -81,7 +109,7 @@ def _is_needed(
 ) -> bool:
     """Whether the change of a statement refuses a call, or allows one that it has to refuse."""
     changed = policies.changed(before, after)
-    about = [call for call in calls if before.is_about(call.action)]
+    about = [one for one in calls if before.is_about(one.action) and policies.allow(one)]
     if before.allows:
         return not all(changed.allow(call) for call in about)
     return any(

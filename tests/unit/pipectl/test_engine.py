@@ -28,6 +28,7 @@ from pipectl.embedded.clock import StackClock
 from pipectl.embedded.limits import HISTORY
 from pipectl.embedded.moto_patches.account import MotoAccount
 from pipectl.embedded.moto_patches.all_patches import applied
+from pipectl.embedded.moto_patches.engine import acting_as
 from pipectl.embedded.moto_patches.sizes import HistoryFullError
 from pipectl.embedded.moto_patches.table import PatchSettings
 from pipectl.embedded.rights.enforcement import Rights
@@ -67,7 +68,7 @@ def test_the_end_of_the_stack_ends_the_waits_of_retries() -> None:
 
 def test_an_execution_calls_nothing_after_the_end_of_the_stack() -> None:
     clock = StackClock(1)
-    with applied(replace(SETTINGS, clock=clock)):
+    with applied(replace(SETTINGS, clock=clock)), acting_as("arn:aws:iam::123456789012:role/a"):
         boto_client_for("us-east-1", "lambda")
         clock.close()
         with pytest.raises(SystemExit):
