@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -35,7 +36,7 @@ def create_stack(deployment: Deployment, template: Template) -> CreatedStack:
     try:
         deployment.client("cloudformation").create_stack(
             StackName=deployment.stack_name,
-            TemplateBody=json.dumps(_for_cloudformation(template)),
+            TemplateBody=json.dumps(_for_cloudformation(template, deployment.stack_name)),
             Parameters=[
                 {"ParameterKey": name, "ParameterValue": value}
                 for name, value in template.parameters.items()
@@ -172,7 +173,7 @@ def _raise(resource: str, refusal: Refusal | None) -> None:
         )
 
 
-def _for_cloudformation(template: Template) -> dict[str, Any]:
+def _for_cloudformation(template: Template, stack_name: str) -> dict[str, Any]:
     """The template without the resources that moto can't create or creates incorrectly."""
     # moto's own event source mapping supports neither partial responses nor visibility timeouts.
     left_out = {*_COMPLETIONS, "AWS::Lambda::EventSourceMapping", "AWS::Lambda::Permission"}
@@ -187,7 +188,7 @@ def _for_cloudformation(template: Template) -> dict[str, Any]:
             parameter["Default"] = _as_text(parameter["Default"])
     document["Conditions"] = _as_text(document.get("Conditions", {}))
     document["Resources"] = {
-        logical_id: _without_code(resource)
+        logical_id: _with_role_name(logical_id, _without_code(resource), stack_name)
         for logical_id, resource in document["Resources"].items()
         if resource["Type"] in created
     }
@@ -211,6 +212,22 @@ def _without_code(resource: dict[str, Any]) -> dict[str, Any]:
     if resource["Type"] == "AWS::Lambda::LayerVersion":
         resource["Properties"]["Content"] = {"ZipFile": ""}
     return resource
+
+
+def _with_role_name(logical_id: str, resource: dict[str, Any], stack_name: str) -> dict[str, Any]:
+    """Name a role as CloudFormation does, but by the same text each time.
+
+    Executions that are kept (`pipectl up --data`) have the name of the role that they run with.
+    """
+    if resource["Type"] == "AWS::IAM::Role":
+        name = f"{stack_name}-{logical_id}"
+        suffix = hashlib.sha256(name.encode()).hexdigest()[:12].upper()
+        resource["Properties"].setdefault("RoleName", f"{name[: _ROLE_NAME - 13]}-{suffix}")
+    return resource
+
+
+# The longest name of a role.
+_ROLE_NAME = 64
 
 
 # How each type is completed, from its physical ID and its resolved properties.
