@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from parse_csv.collect_corrections import collect
 from parse_csv.contract_of_dataset import read_contract
+from parse_csv.malware import check_scan
 from parse_csv.names import check_dataset, check_keys
 from parse_csv.origin import locate
 from parse_csv.split_limits import bytes_a_line, check_assembly, check_splits, why_one_split
@@ -36,6 +37,7 @@ class Settings:
     input_bucket: str
     output_bucket: str
     require_contract: Literal["true", "false"]
+    require_scan: Literal["true", "false"]
     max_concurrency: int
     split_size_bytes: int
     transform_timeout_seconds: int
@@ -57,6 +59,7 @@ def handler(task: Task) -> dict[str, Any]:
     job = task.job
     check_dataset(job.source.dataset)
     check_keys(job)
+    check_scan(job, required=settings.require_scan == "true")
     required = settings.require_contract == "true"
     contract = read_contract(settings.input_bucket, job.source.dataset, required=required)
     path = _output_path(job, contract.terms)

@@ -118,6 +118,14 @@ class SourceKeyDenied(PipelineError):
     """The object is encrypted with a KMS key that the function's role can't use."""
 
 
+class SourceInfected(PipelineError):
+    """GuardDuty found malware in the object, so it is not read."""
+
+
+class SourceNotScanned(PipelineError):
+    """GuardDuty has not scanned the object for malware, or could not scan it."""
+
+
 class KeyTooLong(PipelineError):
     """The file's key is so long that the keys of its outputs would exceed S3's limit."""
 

@@ -133,7 +133,8 @@ class Failure:
 class Job:
     """One file in the workflow: its identity and the results of the steps so far, by name.
 
-    `corrections` is the uploaded file of corrected rows that this attempt applies, or None.
+    `corrections` is the uploaded file of corrected rows that this attempt applies, or None. `scan`
+    is the result of the malware scan that started the attempt; None if no scan did.
     """
 
     file_id: str
@@ -141,6 +142,7 @@ class Job:
     source: Source
     replay_of: str | None = None
     corrections: Location | None = None
+    scan: str | None = None
     results: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     failure: Failure | None = None
 
@@ -154,6 +156,7 @@ class Job:
             source=Source.from_document(document["source"]),
             replay_of=document.get("replay_of"),
             corrections=_read_location(document.get("corrections")),
+            scan=document.get("scan"),
             results=results,
             failure=_read_failure(document),
         )
@@ -196,6 +199,8 @@ class Job:
             "source": asdict(self.source),
             "corrections": asdict(self.corrections) if self.corrections else None,
         }
+        if self.scan is not None:
+            document["scan"] = self.scan
         return json.dumps(document, sort_keys=True, ensure_ascii=False)
 
 

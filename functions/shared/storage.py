@@ -378,6 +378,38 @@ def properties_of(location: Location) -> Properties:
     return {"ContentType": head["ContentType"], "Metadata": head["Metadata"]}
 
 
+class Described(NamedTuple):
+    """What S3 says about a version of an object: its size in bytes, and when it was stored."""
+
+    size: int
+    modified: datetime
+
+
+def describe(source: Location) -> Described | None:
+    """The size and time of exactly this version of an object.
+
+    None if it doesn't exist, or is encrypted with its uploader's own key (SSE-C).
+    """
+    version: Any = {"VersionId": source.version_id} if source.version_id else {}
+    with aws_errors(source.uri):
+        try:
+            head = s3().head_object(Bucket=source.bucket, Key=source.key, **version)
+        except ClientError as error:
+            # Without the uploader's key, S3 answers 400.
+            if is_missing(error) or error_code(error) == "400":
+                return None
+            raise
+    return Described(int(head["ContentLength"]), head["LastModified"])
+
+
+def tags(source: Location) -> dict[str, str]:
+    """The tags of exactly this version of an object; raises `SourceNotFound` if it is missing."""
+    version: Any = {"VersionId": source.version_id} if source.version_id else {}
+    with aws_errors(source.uri, missing=SourceNotFound):
+        answer = s3().get_object_tagging(Bucket=source.bucket, Key=source.key, **version)
+    return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
+
+
 def find(bucket: str, key: str) -> Location | None:
     """The current version of an object, or None if there is none."""
     found = find_with_metadata(bucket, key)

@@ -16,12 +16,14 @@ from aws_lambda_powertools.utilities.batch import (
 
 from shared.errors import PipelineError, TransientError
 from shared.observability import logger, metrics, place_of
+from shared.scans import ScanResult
 from shared.settings import from_environment
 from shared.step import guarded
 from starter.dead_letters import move_to_dead_letter_queue
 from starter.launch import TooManyAttempts, UnknownFile, launch
-from starter.messages import Entry, Ignored, UnknownMessage, entries_of
-from tabular.file_names import IgnoredNames
+from starter.messages import Entry, Ignored, Request, UnknownMessage, Upload, entries_of
+from starter.scanned_object import job_of
+from tabular.file_names import IgnoredNames, why_ignored
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
@@ -113,13 +115,23 @@ def _start_all(body: str, settings: Settings, log: Mapping[str, str]) -> None:
 def _launch(entry: Entry, settings: Settings, log: Mapping[str, str]) -> None:
     if isinstance(entry.request, UnknownMessage):
         raise entry.request
-    if isinstance(entry.request, Ignored):
-        _ignore(entry.request, log)
+    request: Request = entry.request
+    if isinstance(request, ScanResult):
+        request = _upload_of(request, settings.ignored_names)
+    if isinstance(request, Ignored):
+        _ignore(request, log)
         return
-    launched = launch(entry.request, settings.state_machine_arn, settings.metadata_table)
+    launched = launch(request, settings.state_machine_arn, settings.metadata_table)
     job = launched.job
     found = {"file_id": job.file_id, "attempt": job.attempt, "execution": job.execution_name}
     logger().info(launched.outcome, extra={**log, **found})
+
+
+def _upload_of(result: ScanResult, ignored: IgnoredNames) -> Upload | Ignored:
+    """The upload that a scan result reports. Reads the object's size and time from S3."""
+    job = job_of(result)
+    reason = why_ignored(job.source.key, job.source.size, ignored)
+    return Upload(job) if reason is None else Ignored(job.source, reason)
 
 
 def _ignore(ignored: Ignored, log: Mapping[str, str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +14,7 @@ from shared.errors import TransientError, aws_errors, error_code
 from shared.executions import execution_arn
 from shared.job import Job, iso
 from shared.metadata import Item, read_item
+from shared.scans import INFECTED
 from starter.messages import Correction, Replay, Upload
 from starter.recorded_source import source_of_item
 
@@ -28,7 +29,7 @@ MAX_ATTEMPTS = 100
 
 # Duplicates of an event arrive within minutes: further back there is no attempt of the same upload,
 # and none that is running.
-_CORRECTIONS_LOOKED_BACK = 20
+_ATTEMPTS_LOOKED_BACK = 20
 
 # The statuses of an execution that ended without success. Every other status except SUCCEEDED is
 # of one that is still running.
@@ -58,7 +59,8 @@ def launch(
 
     An execution's name is derived from the file's identity, so the name of a duplicate is taken.
     A duplicate S3 event needs nothing more, whatever the execution's outcome: if it failed, the
-    failure lane has sent a dead letter.
+    failure lane has sent a dead letter. Another result of a malware scan than that of the earlier
+    attempts starts the next attempt, once none of them runs.
 
     A replay is a duplicate while any attempt of the file runs. It is also a duplicate after the
     file has succeeded, unless it is forced. Otherwise it starts the next free attempt, linked to
@@ -87,6 +89,8 @@ def launch(
         return _correct(job, state_machine_arn, item, again=False)
     if not isinstance(request, Replay):
         started = _start(request.job, state_machine_arn)
+        if not started and request.job.scan is not None:
+            return _rescanned(request.job, state_machine_arn, metadata_table)
         return Launched("started" if started else "duplicate", request.job)
     item = read_item(metadata_table, request.job.file_id)
     if request.job.corrections is not None:
@@ -127,28 +131,62 @@ def _replay(request: Replay, state_machine_arn: str, item: Item | None) -> Launc
     )
 
 
+def _rescanned(job: Job, state_machine_arn: str, metadata_table: str) -> Launched:
+    """Start the next attempt with the job's scan result, unless it changes nothing.
+
+    An attempt that was started with the same result makes it a duplicate. So does the file's
+    success, unless the scan found malware: then the attempt fails, which records and reports it.
+    """
+    item = read_item(metadata_table, job.file_id)
+    is_final = job.scan == INFECTED
+    if item is not None and item["status"] == "succeeded" and not is_final:
+        return Launched("duplicate", replace(job, attempt=int(item["attempt"])))
+
+    def is_same(given: Mapping[str, Any], status: str) -> bool:
+        return given.get("scan") == job.scan or (status == "SUCCEEDED" and not is_final)
+
+    return _next_attempt(job, state_machine_arn, item, is_same, "The scan result waits")
+
+
 def _correct(job: Job, state_machine_arn: str, item: Item | None, *, again: bool) -> Launched:
     """Start the next attempt with the job's corrections, unless there is one already.
 
-    `again` is true if a failed attempt with the same corrections is to be repeated. The attempt is
-    linked to the execution whose rejected rows people see: that of the item.
+    `again` is true if a failed attempt with the same corrections is to be repeated.
+    """
+    mine = json.loads(job.execution_input())["corrections"]
+
+    def is_same(given: Mapping[str, Any], status: str) -> bool:
+        return given.get("corrections") == mine and not (again and status in _FAILED)
+
+    return _next_attempt(job, state_machine_arn, item, is_same, "The corrections wait")
+
+
+def _next_attempt(
+    job: Job,
+    state_machine_arn: str,
+    item: Item | None,
+    is_same: Callable[[Mapping[str, Any], str], bool],
+    waiting: str,
+) -> Launched:
+    """Start the file's next attempt, once no attempt of it runs.
+
+    `is_same` says whether an earlier attempt, given by its input and status, makes this one a
+    duplicate. The attempt is linked to the execution whose rejected rows people see: that of the
+    item. Raises `TransientError`, with `waiting` as its first words, while an attempt runs.
     """
     recorded = int(item["attempt"]) if item else 0
     previous = str(item["execution_name"]) if item else None
-    first = max(1, recorded - _CORRECTIONS_LOOKED_BACK)
+    first = max(1, recorded - _ATTEMPTS_LOOKED_BACK)
     for attempt in range(first, first + MAX_ATTEMPTS):
         job = replace(job, attempt=attempt, replay_of=previous)
         described = _describe(job, state_machine_arn)
         if described is not None:
             given = json.loads(described.get("input", "null")) or {}
-            mine = json.loads(job.execution_input())
-            is_running = described["status"] not in {*_FAILED, "SUCCEEDED"}
-            has_failed = described["status"] in _FAILED
-            if given.get("corrections") == mine["corrections"] and not (again and has_failed):
+            if is_same(given, described["status"]):
                 return Launched("duplicate", job)
-            if is_running:
+            if described["status"] not in {*_FAILED, "SUCCEEDED"}:
                 raise TransientError(
-                    f"The corrections wait until the execution {job.execution_name} has ended."
+                    f"{waiting} until the execution {job.execution_name} has ended."
                 )
         # An attempt that is recorded but not found was removed, 90 days after its end.
         elif attempt > recorded:

@@ -10,12 +10,13 @@ from typing import Any
 
 from shared import keys
 from shared.job import Execution, Job, Location, Source
+from shared.scans import DETAIL_TYPE, ScanResult, read_scan_result
 from shared.sources import source_of_record
 from tabular.file_names import IgnoredNames, why_ignored
 
 
 class UnknownMessage(Exception):
-    """The message is neither an S3 event of the input bucket nor a state document of a file."""
+    """The message is no event of an object in the input bucket, and no file's state document."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Replay:
     failed: Execution | None
 
 
-Request = Upload | Correction | Replay | Ignored
+Request = Upload | Correction | Replay | Ignored | ScanResult
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,12 @@ def entries_of(body: str, input_bucket: str, ignored: IgnoredNames) -> list[Entr
     if "file_id" in document:
         with _explained():
             return [Entry(1, 1, _replay(document, input_bucket))]
-    raise UnknownMessage("The message is neither an S3 event nor a state document.")
+    if document.get("detail-type") == DETAIL_TYPE:
+        with _explained():
+            result = read_scan_result(document)
+        _check_place(result.source.bucket, result.source.key, input_bucket)
+        return [Entry(1, 1, result)]
+    raise UnknownMessage("The message is no S3 event, no scan result and no state document.")
 
 
 def _uploads(records: Any, input_bucket: str, ignored: IgnoredNames) -> list[Entry]:

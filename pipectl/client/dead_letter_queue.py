@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pipectl.errors import PipectlError
 from shared.job import Execution, Job, Source
+from shared.scans import DETAIL_TYPE, read_scan_result
 from shared.sources import source_of_record
 
 if TYPE_CHECKING:
     from pipectl.client.stack_choice import Stack
 
-DeadLetterKind = Literal["state_document", "s3_event", "failed_invocation", "unknown"]
+DeadLetterKind = Literal[
+    "state_document", "s3_event", "scan_result", "failed_invocation", "unknown"
+]
 
 # Long enough to receive a long queue, and short enough that messages held by a pipectl that was
 # killed soon come back.
@@ -201,6 +204,8 @@ def _read_body(body: str) -> dict[str, Any]:
                 "kind": "s3_event",
                 "sources": tuple(map(source_of_record, document["Records"])),
             }
+        if document.get("detail-type") == DETAIL_TYPE:
+            return {"kind": "scan_result", "sources": (read_scan_result(document).source,)}
         if "requestContext" in document:
             return {"kind": "failed_invocation", "invocation": _failed_invocation(document)}
         job = Job.from_document(document)

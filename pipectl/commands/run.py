@@ -97,6 +97,11 @@ def command(
 
     if split_size is not None:
         parameters = {**parameters, "SplitSizeBytes": str(split_size)}
+    if parameters.get("StartOnScanResult") == "true":
+        raise UsageError(
+            "With StartOnScanResult=true files wait for a malware scan, and nothing scans files on "
+            "this machine. Leave the parameter out."
+        )
     dataset = dataset_for(dataset, contract)
     ignored = _ignored_names(parameters)
     settings: dict[str, Any] = {

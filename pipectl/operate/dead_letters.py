@@ -31,7 +31,7 @@ class Discarded:
 
 def replayable(letter: DeadLetter) -> bool:
     """Whether the starter can read the message."""
-    return letter.kind in ("state_document", "s3_event")
+    return letter.kind in ("state_document", "s3_event", "scan_result")
 
 
 def replay(stack: Stack, message_ids: Sequence[str]) -> Iterator[DeadLetter]:

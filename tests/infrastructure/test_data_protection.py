@@ -114,6 +114,7 @@ class TestKeyStack:
         }
         assert services == {
             "s3.amazonaws.com",  # events to the queue
+            "events.amazonaws.com",  # results of malware scans to the queue
             "cloudwatch.amazonaws.com",  # alarms to the topic
             "logs.${AWS::Region}.${AWS::URLSuffix}",
         }

@@ -121,7 +121,8 @@ def test_requests_without_tls_are_denied(policy: str, resources: list[str]) -> N
 
 
 def test_only_the_input_bucket_of_this_account_may_send_events_to_the_queue() -> None:
-    (allowed,) = [it for it in _policy("ProcessingQueuePolicy") if it["Effect"] == "Allow"]
+    policy = effective.resources()["ProcessingQueuePolicy"]["Properties"]["PolicyDocument"]
+    (allowed,) = [it for it in policy["Statement"] if it["Effect"] == "Allow"]
     assert allowed["Principal"] == {"Service": "s3.amazonaws.com"}
     assert allowed["Action"] == "sqs:SendMessage"
     assert allowed["Condition"] == {
@@ -133,6 +134,44 @@ def test_only_the_input_bucket_of_this_account_may_send_events_to_the_queue() ->
         },
         "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
     }
+
+
+SCANS = {"StartOnScanResult": "true"}
+
+
+@pytest.mark.parametrize("queue", ["ProcessingQueue", "DeadLetterQueue"])
+def test_only_the_rule_of_scan_results_may_send_to_the_queues_if_it_exists(queue: str) -> None:
+    resources = effective.resources(**SCANS)
+    statements = resources[f"{queue}Policy"]["Properties"]["PolicyDocument"]["Statement"]
+    (allowed,) = [it for it in statements if "events.amazonaws.com" in str(it["Principal"])]
+    assert allowed["Action"] == "sqs:SendMessage"
+    assert deployed.text_of(allowed["Resource"]) == f"{queue}.Arn"
+    name = resources["ScanResultRule"]["Properties"]["Name"]["Fn::Sub"]
+    arn = allowed["Condition"]["ArnEquals"]["aws:SourceArn"]
+    rule = f"arn:${{AWS::Partition}}:events:${{AWS::Region}}:${{AWS::AccountId}}:rule/{name}"
+    assert arn in ({"Fn::GetAtt": ["ScanResultRule", "Arn"]}, {"Fn::Sub": rule})
+    without = effective.resources()[f"{queue}Policy"]["Properties"]
+    assert "events.amazonaws.com" not in str(without)
+
+
+@pytest.mark.parametrize(
+    ("role", "sids"),
+    [
+        ("StarterRole", {"DescribeScannedFiles", "DistinguishMissingFiles"}),
+        ("ParseCsvRole", {"ReadScanResults"}),
+    ],
+)
+def test_scans_add_permissions_only_if_files_start_by_them(role: str, sids: set[str]) -> None:
+    def statements(**parameters: str) -> set[str]:
+        (policy,) = effective.resources(**parameters)[role]["Properties"]["Policies"]
+        return {it["Sid"] for it in policy["PolicyDocument"]["Statement"]}
+
+    assert statements(**SCANS) - statements() == sids
+
+
+@pytest.mark.parametrize("role", ["UploadPolicy", "ContractOwnerPolicy", "OperatorPolicy"])
+def test_nobody_may_write_the_tag_by_which_a_scan_lets_a_file_pass(role: str) -> None:
+    assert "ObjectTagging" not in str(deployed.properties(role)).replace("GetObjectTagging", "")
 
 
 def test_the_machines_role_is_assumed_for_the_machine_and_for_its_split_executions() -> None:

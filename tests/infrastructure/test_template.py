@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 import boto3
 import pytest
 
+from shared.scans import DETAIL_TYPE
 from starter.app import MAX_RECEIVES
 from tabular.writing.output_formats import DEFAULT_FORMAT, FORMATS
 from tests.infrastructure import deployed, effective
@@ -244,6 +246,29 @@ class TestBuckets:
         assert {it["Event"] for it in configurations} == {"s3:ObjectCreated:*"}
         assert {deployed.text_of(it["Queue"]) for it in configurations} == {"ProcessingQueue.Arn"}
 
+    def test_scan_results_take_the_place_of_the_notifications_if_the_parameter_is_set(self) -> None:
+        prefixes = [
+            it["Filter"]["S3Key"]["Rules"][0]["Value"]
+            for it in _notifications(StartOnScanResult="true")
+        ]
+        assert prefixes == ["corrections/"]
+        rule = effective.resources(StartOnScanResult="true")["ScanResultRule"]["Properties"]
+        sample = json.loads((deployed.ROOT / "events/starter-scan-result.json").read_text())
+        event = json.loads(sample["Records"][0]["body"])
+        pattern = rule["EventPattern"]
+        assert event["source"] in pattern["source"]
+        assert event["detail-type"] in pattern["detail-type"] == [DETAIL_TYPE]
+        assert pattern["detail"] == {
+            "s3ObjectDetails": {
+                "bucketName": [{"Ref": "InputBucket"}],
+                "objectKey": [{"prefix": "raw/"}],
+            }
+        }
+        (target,) = rule["Targets"]
+        assert deployed.text_of(target["Arn"]) == "ProcessingQueue.Arn"
+        assert deployed.text_of(target["DeadLetterConfig"]["Arn"]) == "DeadLetterQueue.Arn"
+        assert "ScanResultRule" not in effective.resources()
+
     def test_no_notifications_overlap(self) -> None:
         prefixes = [it["Filter"]["S3Key"]["Rules"][0]["Value"] for it in _notifications()]
         overlaps = [
@@ -419,10 +444,11 @@ def test_every_parameter_has_a_default_and_a_description() -> None:
     assert incomplete == []
 
 
-def _notifications() -> list[dict[str, Any]]:
-    configurations: list[dict[str, Any]] = deployed.properties("InputBucket")[
-        "NotificationConfiguration"
-    ]["QueueConfigurations"]
+def _notifications(**parameters: str) -> list[dict[str, Any]]:
+    bucket = effective.resources(**parameters)["InputBucket"]["Properties"]
+    configurations: list[dict[str, Any]] = bucket["NotificationConfiguration"][
+        "QueueConfigurations"
+    ]
     return configurations
 
 

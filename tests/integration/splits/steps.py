@@ -179,6 +179,7 @@ class Steps:
             "SPLIT_SIZE_BYTES": str(self.split_size),
             "MAX_CONCURRENCY": "2",
             "REQUIRE_CONTRACT": "false",
+            "REQUIRE_SCAN": "false",
             "IGNORED_NAMES": "",
             "TRANSFORM_TIMEOUT_SECONDS": "900",
             "OUTPUT_FORMAT": self.output_format,

@@ -65,6 +65,7 @@ def pipeline(
         "OUTPUT_BUCKET": OUTPUT_BUCKET,
         "MAX_CONCURRENCY": "10",
         "REQUIRE_CONTRACT": "false",
+        "REQUIRE_SCAN": "false",
         "IGNORED_NAMES": "",
         "MAX_REJECT_COUNT": "-1",
         "MAX_REJECT_PERCENT": "100",

@@ -97,6 +97,7 @@ def test_parse_csv_refuses_the_name_before_it_calls_aws(
     for name in ("MAX_CONCURRENCY", "SPLIT_SIZE_BYTES", "TRANSFORM_TIMEOUT_SECONDS"):
         monkeypatch.setenv(name, "1")
     monkeypatch.setenv("REQUIRE_CONTRACT", "false")
+    monkeypatch.setenv("REQUIRE_SCAN", "false")
     monkeypatch.setenv("IGNORED_NAMES", "")
     monkeypatch.setenv("OUTPUT_FORMAT", "jsonl")
     job = job_of(folder)

@@ -72,3 +72,10 @@ def test_a_watched_folder_ends_with_the_same_statuses_and_names_the_logs(
 )
 def test_files_or_a_folder_to_watch_are_needed(arguments: list[str]) -> None:
     assert CliRunner().invoke(command, arguments).exit_code == 2
+
+
+def test_a_run_that_would_wait_for_a_malware_scan_is_refused() -> None:
+    arguments = ["a.csv", "--parameter", "StartOnScanResult=true"]
+    result = CliRunner().invoke(command, arguments)
+    assert result.exit_code == 2
+    assert "nothing scans files on this machine" in result.output

@@ -106,18 +106,6 @@ def test_a_template_that_is_not_yaml_is_an_error(template: Path) -> None:
         translate(template)
 
 
-def test_the_projects_bucket_notifies_of_everything_under_raw() -> None:
-    document = translate(PROJECT / "template.yaml").document
-    [uploads] = [
-        rules
-        for queue in document["Resources"]["InputBucket"]["Properties"][
-            "NotificationConfiguration"
-        ]["QueueConfigurations"]
-        if {"Name": "prefix", "Value": "raw/"} in (rules := queue["Filter"]["S3Key"]["Rules"])
-    ]
-    assert uploads == [{"Name": "prefix", "Value": "raw/"}]
-
-
 @pytest.mark.parametrize(
     "patterns", ["", " ", "*.pdf", "*.pdf, readme*,Copy of *", "~$*", "*_$folder$", "a\\b", "é*"]
 )
