@@ -16,6 +16,7 @@ from shared import clients
 from shared.errors import SettingsError, TransientError
 from shared.job import Source
 from shared.metadata import Item
+from shared.scans import ScanResult
 from starter.app import MAX_RECEIVES, Settings, UnstartedRecords, _start_all, handler
 from starter.launch import MAX_ATTEMPTS
 from starter.messages import Correction, Entry, Ignored, UnknownMessage, entries_of
@@ -73,7 +74,7 @@ def record(**changes: Any) -> dict[str, Any]:
 
 def source(entry: Entry) -> Source:
     """The source of an entry about an object."""
-    assert not isinstance(entry.request, UnknownMessage | Correction)
+    assert not isinstance(entry.request, UnknownMessage | Correction | ScanResult)
     return entry.request.source if isinstance(entry.request, Ignored) else entry.request.job.source
 
 

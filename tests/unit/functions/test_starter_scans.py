@@ -15,7 +15,6 @@ from shared.metadata import Item
 from shared.scans import CLEAN, INFECTED
 from shared.storage import Described
 from starter import launch as launching
-from starter import scanned_object
 from starter.app import Settings, _start_all
 from tabular.file_names import NO_IGNORED_NAMES
 from tests.unit.functions.conftest import EVENTS, Fault, Logs, client_error
@@ -43,7 +42,7 @@ def objects(monkeypatch: pytest.MonkeyPatch) -> dict[str, Described]:
         assert location.version_id == SOURCE["version_id"]
         return found.get(location.key)
 
-    monkeypatch.setattr(scanned_object.storage, "describe", describe)
+    monkeypatch.setattr(storage, "describe", describe)
     return found
 
 
