@@ -141,12 +141,14 @@ def plain(text: str) -> str:
 
 
 # Of an object's key, the first folder says who may do what with it, and for some the dataset.
-_OBJECT = r"(arn:aws:s3:::[^/]+/)?(raw|processed|rejected|corrections|reports|contracts|work)/"
+_FOLDERS = "raw|processed|rejected|corrections|reports|contracts|work|dead-letters"
+_OBJECT = rf"(arn:aws:s3:::[^/]+/)?({_FOLDERS})/"
 _VARIABLE_PARTS = (
     (re.compile(r"(role/data-pipeline-\w+)-[A-Z0-9]{12}"), r"\1"),
     (re.compile(r"((?:execution|mapRun):.*:)[0-9a-f-]{32,}(-r\d+)?"), r"\1NAME"),
     (re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])(-r\d+)?"), "FILE_ID"),
     (re.compile(r"smoke-[0-9a-f-]{8,}"), "smoke-0"),
+    (re.compile(r"(:table/analytics/).+"), r"\1TABLE"),
     (re.compile(rf"^{_OBJECT}(?!{DATASET}|smoke-0|\w+/history).+"), r"\1\2/KEY"),
     (re.compile(rf"/raw/(?!{DATASET}|smoke-0).+"), "/raw/KEY"),
 )

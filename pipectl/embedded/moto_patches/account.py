@@ -122,13 +122,15 @@ def attach(role_name: str, policy_arns: list[str], boundary: str | None) -> None
     Raises `PipectlError` if there is no such managed policy.
     """
     backend = _iam()
+    role = backend.get_role(role_name)
+    # As IAM's API has them: moto's CloudFormation leaves them as objects.
+    for name, document in role.policies.items():
+        role.policies[name] = json.dumps(document)
     for arn in policy_arns:
         if not _is_policy(arn):
             raise PipectlError(f"There is no policy {arn} for the role {role_name}.")
         backend.attach_role_policy(arn, role_name)
-    backend.get_role(role_name).permissions_boundary_arn = (
-        boundary if boundary and _is_policy(boundary) else None
-    )
+    role.permissions_boundary_arn = boundary if boundary and _is_policy(boundary) else None
 
 
 def _is_policy(arn: str) -> bool:
@@ -201,8 +203,7 @@ def _role_id(name: str) -> str:
 
 
 def _documents(inline: Mapping[str, Any], managed: Mapping[str, Any]) -> tuple[str, ...]:
-    own = (one if isinstance(one, str) else json.dumps(one) for one in inline.values())
-    return (*own, *(_default_version(policy) for policy in managed.values()))
+    return (*map(str, inline.values()), *(_default_version(it) for it in managed.values()))
 
 
 def _default_version(policy: Any) -> str:

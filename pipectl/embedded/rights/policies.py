@@ -128,7 +128,7 @@ class Statement:
 
     def is_about(self, action: str) -> bool:
         """Whether it has an action, whatever the resource."""
-        return any(_action_matches(one, action) for one in self.actions)
+        return _one_matches(self.actions, action)
 
     def unknown(self) -> str | None:
         """What of the statement is not known, or None."""
@@ -207,8 +207,10 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _action_matches(pattern: str, action: str) -> bool:
-    return pattern == action or bool(_regex(pattern.lower()).fullmatch(action.lower()))
+@lru_cache(maxsize=10_000)
+def _one_matches(patterns: tuple[str, ...], action: str) -> bool:
+    """Whether one of the patterns matches an action, in any case."""
+    return any(_regex(pattern.lower()).fullmatch(action.lower()) for pattern in patterns)
 
 
 def matches_pattern(pattern: str, value: str, context: Context) -> bool:
