@@ -34,8 +34,9 @@ from pipectl.errors import PipectlError
 from pipectl.options import PROJECT
 
 if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
     from pipectl.embedded.apply import CreatedStack
-    from pipectl.embedded.direct import DirectCalls
     from pipectl.embedded.gateway import Gateway
     from pipectl.embedded.lambda_service import LambdaService
     from pipectl.embedded.moto_patches.backends import RunningOrEnded
@@ -103,7 +104,6 @@ class EmbeddedStack(Started):
         self.deployment: Deployment
         self._lambda: LambdaService
         self._rights: Rights
-        self._direct: DirectCalls
         self._watch: Watch
 
     def close(self) -> None:
@@ -202,7 +202,7 @@ class EmbeddedStack(Started):
         self._add_controls(gateway)
         guarded = Guard(gateway, self.token)
         server.start(guarded)
-        self._direct = direct = DirectCalls(server.endpoint, guarded)
+        direct = DirectCalls(server.endpoint, guarded)
         self._open.callback(direct.close)
         settings = PatchSettings(
             endpoint=lambda service: _endpoint_of(service, server.endpoint),
@@ -289,7 +289,7 @@ class EmbeddedStack(Started):
             Poller(
                 source,
                 self._lambda,
-                self._acting_for(functions[source.function]).client("sqs"),
+                self._sqs_of(functions[source.function]),
                 QueueArrivals(source.queue_arn.rpartition(":")[2]),
                 Clock(self.deployment.client("sqs"), self._time_factor),
             )
@@ -300,23 +300,26 @@ class EmbeddedStack(Started):
     def _sender_to(self, queue_url: str, function: Function) -> Callable[[str], object]:
         from botocore.exceptions import ClientError, EndpointConnectionError
 
-        acting = self._acting_for(function)
+        sqs = self._sqs_of(function)
 
         def send(body: str) -> None:
             # The stack has been closed, or the role may not send, which has been recorded.
             with contextlib.suppress(EndpointConnectionError, ClientError):
-                acting.client("sqs").send_message(QueueUrl=queue_url, MessageBody=body)
+                sqs.send_message(QueueUrl=queue_url, MessageBody=body)
 
         return send
 
-    def _acting_for(self, function: Function) -> Deployment:
-        """The stack as Lambda itself uses it for a function: with the function's role."""
+    def _sqs_of(self, function: Function) -> SQSClient:
+        """SQS as Lambda itself uses it for a function: with the function's role."""
         credentials = self._rights.sessions.begin(function.role, function.name)
-        acting = Deployment.embedded(
-            str(self.deployment.endpoint), REGION, STACK_NAME, credentials.access_key
+        return self.deployment.session.client(
+            "sqs",
+            endpoint_url=self.deployment.endpoint,
+            aws_access_key_id=credentials.access_key,
+            aws_secret_access_key=credentials.secret_key,
+            aws_session_token=credentials.token,
+            config=self.deployment.client("sqs").meta.config,
         )
-        self._direct.serve(acting.session)
-        return acting
 
     def _add_controls(self, gateway: Gateway) -> None:
         controls: dict[str, Callable[[Any], Any]] = {

@@ -29,7 +29,12 @@ def test_nothing_is_refused_but_processed_records_to_operators(stack: StackProce
 
 def test_the_recording_is_what_the_stack_does(stack: StackProcess) -> None:
     """Otherwise write it again with `make rights`."""
-    now = recording.written(stack.calls()).splitlines()
-    before = recording.RECORDING.read_text(encoding="utf-8").splitlines()
-    assert sorted(set(now) - set(before)) == []
-    assert sorted(set(before) - set(now)) == []
+    now = _lasting(recording.written(stack.calls()))
+    before = _lasting(recording.RECORDING.read_text(encoding="utf-8"))
+    assert sorted(now - before) == []
+    assert sorted(before - now) == []
+
+
+def _lasting(text: str) -> set[str]:
+    """The calls without those about the smoke test's file, which it may remove at any step."""
+    return {line.rstrip(",") for line in text.splitlines() if "smoke-0" not in line}

@@ -9,35 +9,6 @@ import pytest
 from notify.message import DETAIL_TYPES, EVENT_SOURCE
 from tests.infrastructure import deployed, effective
 
-# What the workflow's role needs besides invoking the functions, which test_workflow.py derives from
-# the definition. What the functions' roles need is proven by recorded calls, in
-# tests/end_to_end/test_permissions.py.
-STATE_MACHINE_GRANTS = {
-    "logs:CreateLogDelivery *",
-    "logs:DeleteLogDelivery *",
-    "logs:DescribeLogGroups *",
-    "logs:DescribeResourcePolicies *",
-    "logs:GetLogDelivery *",
-    "logs:ListLogDeliveries *",
-    "logs:PutResourcePolicy *",
-    "logs:UpdateLogDelivery *",
-    "s3:AbortMultipartUpload ${OutputBucket.Arn}/work/*",
-    "s3:GetObject ${OutputBucket.Arn}/work/*",
-    "s3:ListMultipartUploadParts ${OutputBucket.Arn}/work/*",
-    "s3:PutObject ${OutputBucket.Arn}/work/*",
-    "sqs:SendMessage DeadLetterQueue.Arn",
-    "states:DescribeExecution states:execution:data-pipeline-${Environment}/*:*",
-    "states:DescribeExecution states:execution:data-pipeline-${Environment}:*",
-    "states:RedriveExecution states:execution:data-pipeline-${Environment}/*:*",
-    "states:StartExecution states:stateMachine:data-pipeline-${Environment}",
-    "states:StopExecution states:execution:data-pipeline-${Environment}/*:*",
-    "states:StopExecution states:execution:data-pipeline-${Environment}:*",
-    "xray:GetSamplingRules *",
-    "xray:GetSamplingTargets *",
-    "xray:PutTelemetryRecords *",
-    "xray:PutTraceSegments *",
-}
-
 # The only actions granted on everything. The service authorization reference lists no resource
 # types for them: https://docs.aws.amazon.com/service-authorization/latest/reference/
 WITHOUT_RESOURCES = {
@@ -66,12 +37,6 @@ def _own_logs(step: str) -> set[str]:
 def test_a_function_may_write_its_own_log_and_no_other(step: str) -> None:
     logs = {grant for grant in deployed.grants(f"{step}Role") if grant.startswith("logs:")}
     assert logs == _own_logs(step)
-
-
-def test_the_state_machine_may_run_its_splits_and_deliver_dead_letters_logs_and_traces() -> None:
-    granted = deployed.grants("PipelineStateMachineRole")
-    others = {grant for grant in granted if not grant.startswith("lambda:InvokeFunction ")}
-    assert others == STATE_MACHINE_GRANTS
 
 
 def test_every_function_has_a_role_of_its_own() -> None:
