@@ -72,21 +72,21 @@ class Mirror:
 
 def safe_name(name: str) -> str:
     """A name that is one file or folder on any common file system; most names stay as they are."""
-    is_safe = name not in ("", ".", "..") and name.isprintable() and "\\" not in name
-    if is_safe and len(name.encode()) <= _LONGEST_NAME:
+    visible = "".join(c if c.isprintable() and c not in "\\/" else "_" for c in name)
+    if visible == name and name not in ("", ".", "..") and len(name.encode()) <= _LONGEST_NAME:
         return name
-    visible = "".join(c if c.isprintable() and c != "\\" else "_" for c in name).strip(".")
     return _marked(visible, name)
 
 
 def _marked(name: str, distinct: str) -> str:
     """The name with a digest of `distinct` before its suffix, not longer than a name may be."""
-    suffix = (
-        PurePosixPath(name).suffix if len(PurePosixPath(name).suffix) <= len(".parquet") else ""
-    )
+    # A name that begins with its only dot has a suffix, too.
+    suffix = PurePosixPath(f"_{name}").suffix
+    if len(suffix) > len(".parquet"):
+        suffix = ""
     digest = hashlib.sha256(distinct.encode()).hexdigest()[:_HASH_LENGTH]
     longest = _LONGEST_NAME - len(digest) - len(suffix.encode()) - 1
-    stem = name.removesuffix(suffix).encode()[:longest].decode(errors="ignore")
+    stem = name.removesuffix(suffix).strip(".").encode()[:longest].decode(errors="ignore")
     return f"{stem}~{digest}{suffix}"
 
 

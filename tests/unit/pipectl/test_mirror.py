@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipectl.client.mirror import Mirror, fetch_outputs, safe_name
@@ -93,6 +93,8 @@ def test_no_two_keys_have_the_same_path(keys: list[str]) -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
+@example("\x1f/")
+@example("." * 300)
 def test_a_safe_name_keeps_its_suffix(stem: str) -> None:
     assert safe_name(f"{stem}.jsonl").endswith(".jsonl")
 
