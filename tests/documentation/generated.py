@@ -135,7 +135,7 @@ def _errors() -> Table:
     }
     return ("error", "when", "what to do"), (
         (
-            f"`{name}`",
+            f"[`{name}`](#{name.lower()})",
             _text(" ".join((inspect.getdoc(classes[name]) or "").split("\n\n")[0].split())),
             _REMEDY_WORDS[remedy_of(name)],
         )
