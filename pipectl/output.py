@@ -7,6 +7,7 @@ is made printable before it becomes part of a line, so a line break in it can't 
 from __future__ import annotations
 
 import io
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import click
 from shared.text import exact_json, printable, visible_json
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.style import StyleType
     from rich.text import Text
 
@@ -24,6 +26,7 @@ __all__ = [
     "echo",
     "echo_json",
     "echo_json_text",
+    "is_live",
     "printable",
     "rich_text",
     "shortened",
@@ -62,6 +65,11 @@ def counted(number: int, one: str, several: str) -> str:
 def shortened(text: str, most: int) -> str:
     """At most `most` characters of a text; one that is cut ends with an ellipsis."""
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def is_live(console: Console) -> bool:
+    """Whether a display can be redrawn: in a terminal, but not in the log of a CI job."""
+    return console.is_terminal and not os.environ.get("CI")
 
 
 def rich_text(value: object, style: StyleType = "") -> Text:

@@ -190,16 +190,6 @@ class Executions:
         answer = self._client.describe_state_machine_for_execution(executionArn=arn)
         return dict(json.loads(answer["definition"]))
 
-    def splits_done(self, arn: str) -> tuple[int, int] | None:
-        """The number of items of the running Map that are done, and of all; None if none runs."""
-        found = self._client.list_map_runs(executionArn=arn)["mapRuns"]
-        running = [one for one in found if "stopDate" not in one]
-        if not running:
-            return None
-        newest = max(running, key=lambda one: one["startDate"])
-        counts = self._client.describe_map_run(mapRunArn=newest["mapRunArn"])["itemCounts"]
-        return int(counts["succeeded"]), int(counts["total"])
-
     def redrive(self, arn: str) -> None:
         """Redrive an execution; raises ClientError if it can't be redriven."""
         self._client.redrive_execution(executionArn=arn)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipectl.errors import PipectlError, UsageError
 from shared.contracts import contracts_among
@@ -107,13 +108,45 @@ def find_contract(deployment: Deployment, dataset: str) -> str | None:
     return found[0] if found else None
 
 
-def put_file(deployment: Deployment, upload: PlannedUpload) -> str | None:
-    """Upload a file; returns the id of its version in S3."""
-    with upload.path.open("rb") as content:
-        answer = deployment.client("s3").put_object(
+def put_file(
+    deployment: Deployment, upload: PlannedUpload, sent: Callable[[int], None] | None = None
+) -> str | None:
+    """Upload a file; returns the id of its version in S3.
+
+    `sent` is called with the number of bytes sent so far. It begins again at 0 if boto3 tries the
+    upload again.
+    """
+    client = deployment.client("s3")
+    client.meta.events.register("before-send.s3.PutObject", _count, unique_id="count-sent-bytes")
+    with _CountedFile(upload.path, sent or (lambda _: None)) as content:
+        answer = client.put_object(
             Bucket=deployment.outputs["InputBucketName"], Key=upload.key, Body=content
         )
     return answer.get("VersionId")
+
+
+class _CountedFile(io.FileIO):
+    """A file that reports how much of it has been read since it is being sent.
+
+    Before that, boto3 reads it for checksums.
+    """
+
+    def __init__(self, path: Path, sent: Callable[[int], None]) -> None:
+        super().__init__(path)
+        self._sent = sent
+        self.counting = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(-1 if size is None else size)
+        if self.counting:
+            self._sent(self.tell())
+        return data
+
+
+def _count(request: Any, **_: Any) -> None:
+    """Let the body of a request that is about to be sent report what is read of it."""
+    if isinstance(request.body, _CountedFile):
+        request.body.counting = True
 
 
 def _check(path: Path, ignored: IgnoredNames) -> None:

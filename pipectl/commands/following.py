@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pipectl.output import echo
+from pipectl.output import echo, is_live
 from pipectl.times import format_duration
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def watch_table(
     from pipectl import tables
 
     console = Console()
-    if not console.is_terminal:
+    if not is_live(console):
         seen: dict[str, str] = {}
         while True:
             for row in reversed(read()):

@@ -16,7 +16,7 @@ from rich.text import Text
 from pipectl.client.file_results import FileResult
 from pipectl.client.uploads import PlannedUpload
 from pipectl.local.broken_rules import BrokenRule, broken_rules
-from pipectl.output import printable, rich_text
+from pipectl.output import is_live, printable, rich_text
 
 # More lines may not fit into a terminal.
 SHOWN_RUNNING = 12
@@ -50,8 +50,8 @@ class RunProgress:
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Show the progress live in a terminal; elsewhere, print each file that is done."""
-        if not self.console.is_terminal:
+        """Show the progress live in a terminal; elsewhere and in CI, print each file when done."""
+        if not self.is_live:
             yield
             return
         with Live(
@@ -65,13 +65,13 @@ class RunProgress:
     @property
     def is_live(self) -> bool:
         """Whether the states of running files are shown."""
-        return self.console.is_terminal
+        return is_live(self.console)
 
     def finish(self, result: FileResult) -> None:
         """Mark a file as done."""
         self.running.pop(result.upload, None)
         self.done.append(result)
-        if not self.console.is_terminal:
+        if not self.is_live:
             word, _ = _word(result)
             self.console.print(
                 printable(f"{len(self.done)}/{self.total} {result.upload.path} {word}"),

@@ -21,8 +21,9 @@ from pipectl.client.stack_choice import Stack
 from pipectl.client.step_functions import Executions
 from pipectl.client.uploads import PlannedUpload, put_contract, put_file
 from pipectl.embedded.stack import EmbeddedStack
-from shared.keys import RAW_PREFIX
-from shared.steps import CHAIN
+from pipectl.local.map_progress import MEASURE, TRANSFORM, MapProgress
+from pipectl.local.sending import Sending
+from shared.keys import RAW_PREFIX, Work
 from tabular.file_names import why_ignored
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ PATIENCE_SECONDS = 60
 
 _UPLOADS_AT_ONCE = 4
 
-_MAPS = frozenset(step.state for step in CHAIN if step.child)
+_MAPS = (MEASURE, TRANSFORM)
 
 # Seconds between two looks at a watched folder.
 LOOK_SECONDS = 0.5
@@ -227,14 +228,19 @@ class _Follower:
         self._versions: dict[PlannedUpload, str | None] = {}
         self._problems: dict[PlannedUpload, ExecutionFailure] = {}
         self._results: dict[PlannedUpload, FileResult] = {}
+        self._sending: dict[PlannedUpload, Sending] = {}
+        self._maps: dict[tuple[PlannedUpload, str], MapProgress] = {}
         self._last_news = time.monotonic()
 
     def upload(self, upload: PlannedUpload) -> None:
         """Upload a file; an error becomes the file's result."""
         try:
-            self._versions[upload] = put_file(self._stack.deployment, upload)
+            sending = self._sending[upload] = Sending(upload.path.stat().st_size)
+            self._versions[upload] = put_file(self._stack.deployment, upload, sending.sent)
         except Exception as error:  # noqa: BLE001  # any error fails only this file
             self._problems[upload] = ExecutionFailure("UploadFailed", str(error), None)
+        finally:
+            self._sending.pop(upload, None)
 
     def wait(self) -> list[FileResult]:
         """Wait until all uploads have been processed; returns the results in their order."""
@@ -263,8 +269,13 @@ class _Follower:
             else:
                 notifications = self._stack.notifications()
                 self._finish(self._collector.finished(upload, described, notifications))
-        self._show(running)
-        self._give_up_on(set(self._versions) - running.keys() - self._results.keys())
+        waiting = [
+            upload
+            for upload in list(self._versions)
+            if upload not in running and upload not in self._results
+        ]
+        self._show(running, waiting)
+        self._give_up_on(waiting)
         for upload in self._problems.keys() - self._results.keys():
             self._finish(self._collector.not_started(upload, self._problems[upload]))
 
@@ -273,20 +284,29 @@ class _Follower:
         self._progress.finish(result)
         self._last_news = time.monotonic()
 
-    def _show(self, running: Mapping[PlannedUpload, RunningOrEnded]) -> None:
+    def _show(
+        self, running: Mapping[PlannedUpload, RunningOrEnded], waiting: Iterable[PlannedUpload]
+    ) -> None:
         if running:
             self._last_news = time.monotonic()
         self._progress.running = {
-            upload: self._state(execution) for upload, execution in running.items()
+            **{upload: self._state(upload, execution) for upload, execution in running.items()},
+            **{upload: str(sending) for upload, sending in list(self._sending.items())},
+            **dict.fromkeys(waiting, "uploaded, waiting to start"),
         }
 
-    def _state(self, execution: RunningOrEnded) -> str:
-        """The state that an execution is in; in a Map, with the number of splits that are done."""
+    def _state(self, upload: PlannedUpload, execution: RunningOrEnded) -> str:
+        """The state that an execution is in; in a Map also how far it is, and how fast."""
         state = execution.state or "starting"
         if state not in _MAPS or not self._progress.is_live:
             return state
-        done = self._executions.splits_done(execution.arn)
-        return f"{state}, {done[0]} of {done[1]} splits" if done else state
+        if (upload, state) not in self._maps:
+            name = execution.arn.rpartition(":")[2]
+            work = Work(str(execution.document["file_id"]), name)
+            size = upload.path.stat().st_size
+            progress = MapProgress(self._stack.deployment, work, state, size)
+            self._maps[upload, state] = progress
+        return f"{state}, {self._maps[upload, state].read()}"
 
     def _give_up_on(self, waiting: Iterable[PlannedUpload]) -> None:
         """Fail those that will never start: refused by the starter, or waiting for too long."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from pipectl.client.file_results import FileResult
@@ -173,6 +174,18 @@ def test_without_a_terminal_each_file_is_a_line_when_it_is_done() -> None:
         progress.finish(failed("b.csv"))
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     assert shown == "1/2 a-name-that-is-long.csv succeeded\n2/2 b.csv failed\n"
+
+
+def test_the_log_of_a_ci_job_is_plain_even_if_it_is_a_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    console = Console(file=io.StringIO(), width=80, force_terminal=True, no_color=True)
+    progress = RunProgress(console, total=1)
+    assert not progress.is_live
+    with progress.shown():
+        progress.finish(succeeded("a.csv"))
+    assert console.file.getvalue() == "1/1 a.csv succeeded\n"  # type: ignore[attr-defined]
 
 
 def test_in_a_terminal_the_running_files_are_shown_with_their_states() -> None:

@@ -8,10 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
-import pytest
 from botocore.exceptions import ClientError
 
-from pipectl.client.step_functions import Executions
 from pipectl.operate.details import ExecutionDetails
 from pipectl.operate.execution_view import MapProgress, read_execution_view
 from tests.unit.pipectl_views.histories import DEFINITION, FILE_ID, START, History, failed, view_of
@@ -92,27 +90,6 @@ def test_a_map_is_counted_and_its_first_failure_named() -> None:
     view, stack = read(mapped())
     assert stack.asked == [("map", MAP_RUN)]
     assert view.maps == {0: MapProgress(done=7, running=2, failed=4, first_failed="split 4")}
-
-
-@pytest.mark.parametrize(
-    ("runs", "expected"),
-    [
-        ([], None),
-        ([{"mapRunArn": "a", "startDate": START, "stopDate": START}], None),
-        (
-            [
-                {"mapRunArn": "a", "startDate": START, "stopDate": START},
-                {"mapRunArn": MAP_RUN, "startDate": START},
-            ],
-            (7, 14),
-        ),
-    ],
-    ids=["none", "ended", "running"],
-)
-def test_the_splits_of_a_running_map_are_counted(runs: Any, expected: Any) -> None:
-    stack = FakeStack(mapped())
-    stack.map_runs = runs
-    assert Executions(cast("Any", stack)).splits_done("arn:execution") == expected
 
 
 def test_the_embedded_aws_does_not_list_the_items_of_a_map(tmp_path: Path) -> None:

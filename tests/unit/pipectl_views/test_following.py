@@ -45,6 +45,7 @@ def test_without_a_terminal_only_changes_are_printed(capsys: pytest.CaptureFixtu
 def test_in_a_terminal_the_table_is_drawn_in_place(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("CI", raising=False)
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "30")
     monkeypatch.setenv("LINES", "6")
