@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from data_report.page import render
 from shared import keys, publication, storage
 from shared.errors import MixedParts
 from shared.settings import from_environment
 from shared.step import Task, step
 from shared.versions import Rank
 from summarize import dataset_history
-from summarize.report.page import render
 from tabular.reading.drift import drift_of
 from tabular.reading.header import compare_columns
 from tabular.reading.layout import Layout

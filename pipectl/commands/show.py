@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +31,15 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the execution's page: graph, timeline, events and the details of each step.",
 )
+@click.option(
+    "--report",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the file's data report. That of a failed file says what is wrong, with the rejected"
+    " records that were kept.",
+)
 @click.option("--follow", is_flag=True, help="Print the states of a running execution as they end.")
-@click.option("--open", "open_page", is_flag=True, help="Open the page in a browser.")
+@click.option("--open", "open_page", is_flag=True, help="Open the pages in a browser.")
 @stack_options
 def command(
     *,
@@ -39,6 +47,7 @@ def command(
     target: str,
     as_json: bool,
     html: Path | None,
+    report: Path | None,
     follow: bool,
     open_page: bool,
 ) -> None:
@@ -52,11 +61,10 @@ def command(
     """
     from pipectl.client.targets import read_target
     from pipectl.operate.details import read_details
+    from pipectl.operate.failure_report import write_report
 
-    if open_page and html is None:
-        raise click.UsageError("--open needs --html FILE, the page to open.")
-    if follow and as_json:
-        raise click.UsageError("--follow can't be used together with --json.")
+    pages = [path for path in (html, report) if path is not None]
+    _check_options(pages, open_page=open_page, follow=follow, as_json=as_json)
     wanted = read_target(target)
     stack = choice.open()
     found = read_details(stack, wanted)
@@ -65,14 +73,25 @@ def command(
         found = read_details(stack, wanted)
     if html is not None:
         _write_page(stack, found, html)
-    if open_page and html is not None:
-        click.launch(html.resolve().as_uri())
+    if report is not None:
+        write_report(stack, found, report)
     if as_json:
         echo_json(found.to_document())
-    elif html is not None:
-        echo(f"Wrote {html}")
-    else:
+    elif not pages:
         _show(found)
+    for path in pages:
+        if not as_json:
+            echo(f"Wrote {path}")
+        if open_page:
+            click.launch(path.resolve().as_uri())
+
+
+def _check_options(pages: Sequence[Path], *, open_page: bool, follow: bool, as_json: bool) -> None:
+    """Raise a usage error for options that can't be combined."""
+    if open_page and not pages:
+        raise click.UsageError("--open needs --html FILE or --report FILE, the page to open.")
+    if follow and as_json:
+        raise click.UsageError("--follow can't be used together with --json.")
 
 
 def _follow(stack: Stack, found: ExecutionDetails) -> None:

@@ -127,6 +127,7 @@ ROUTES = (
     _page("/files/{target}", file_page.show),
     _form("/files/{target}/rerun", file_page.rerun),
     _page("/files/{target}/outputs/{output}", file_page.download),
+    _page("/files/{target}/report", file_page.failure_report),
     _page("/files/{target}/rejects.csv", correct_page.download),
     _form("/files/{target}/corrections", correct_page.check),
     _form("/files/{target}/corrections/send", correct_page.send),

@@ -21,6 +21,7 @@ from pipectl.console.pages import page
 from pipectl.errors import PipectlError, UsageError
 from pipectl.operate.details import OUTPUTS, ExecutionDetails, read_details
 from pipectl.operate.execution_view import read_execution_view
+from pipectl.operate.failure_report import report_of
 from pipectl.operate.rerun_options import RerunOptions
 from pipectl.views.execution_page import parts_of
 from shared.errors import error_code
@@ -34,6 +35,7 @@ TOO_MANY_REJECTS = "TooManyRejects"
 VIEWS = ("graph", "timeline", "events")
 _CHUNK = 64 * 1024
 # Reports are pages of ours. They contain text of files, so they run nothing and load nothing.
+_REPORT_TYPE = "text/html; charset=utf-8"
 _REPORT_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 OUTPUT_NAMES = {
@@ -111,6 +113,9 @@ def show(request: Request) -> Response:
         actions=list(_actions(console, found)),
         plan=found.rerun_plan,
         rejects=_rejects(console, found),
+        report_command=console.commands.line(
+            "show", found.execution.name, "--report", "report.html"
+        ),
         show_command=console.commands.line("show", found.execution.name),
     )
 
@@ -244,10 +249,18 @@ def download(request: Request) -> Response:
     headers = {"Content-Length": str(found["ContentLength"])}
     if name == "report":
         headers["Content-Security-Policy"] = _REPORT_POLICY
-        media = "text/html; charset=utf-8"
+        media = _REPORT_TYPE
     else:
         file_name = quote(key.rpartition("/")[2], safe="")
         headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{file_name}"
         media = "application/octet-stream"
     chunks = iterate_in_threadpool(found["Body"].iter_chunks(_CHUNK))
     return StreamingResponse(chunks, headers=headers, media_type=media)
+
+
+def failure_report(request: Request) -> Response:
+    """The report of a file that failed, made now. That of a published one is an output."""
+    console: Console = request.app.state.console
+    page = report_of(console.stack, read_details(console.stack, target_of(request)))
+    headers = {"Content-Security-Policy": _REPORT_POLICY}
+    return Response(page, headers=headers, media_type=_REPORT_TYPE)

@@ -14,9 +14,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from data_report.page import render as render_report
 from pipectl.operate.next_step import NextStep
 from pipectl.views.execution_page import render as render_execution
-from summarize.report.page import render as render_report
 from tabular.contract.descriptor import parse_contract
 from tests.infrastructure.deployed import ROOT
 from tests.unit.functions.report_pages import summary_of

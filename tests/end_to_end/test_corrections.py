@@ -8,7 +8,12 @@ from urllib.parse import unquote_plus
 
 import pytest
 
+from pipectl.client.stack_choice import Stack
+from pipectl.client.targets import read_target
+from pipectl.operate.details import read_details
+from pipectl.operate.failure_report import report_of
 from tests.end_to_end.pipeline import FileOutcome, Pipeline
+from tests.unit.functions.report_pages import read
 from tests.unit.tabular.correcting import saved, table_of
 
 INTEGERS: dict[str, Any] = {
@@ -97,12 +102,33 @@ def test_rows_are_corrected_until_none_is_rejected(
     assert again.item["corrected_count"] == 2
 
 
+def _report(pipeline: Pipeline, file: FileOutcome) -> bytes:
+    stack = Stack(pipeline.deployment)
+    return report_of(stack, read_details(stack, read_target(file.file_id)))
+
+
+def test_a_header_that_the_contract_does_not_allow_is_in_the_report(pipeline: Pipeline) -> None:
+    fields = [{"name": name} for name in ("id", "name", "city", "n")]
+    pipeline.put_contract("corrected-header", {"schema": {"fields": fields}})
+    failed = pipeline.run(b"id,name,city,m\n1,a,b,2\n", dataset="corrected-header")
+    assert failed.run.failure is not None
+    assert failed.run.failure.code == "HeaderMismatch"
+    text = read(_report(pipeline, failed)).text
+    assert "Extra: 1 In the header, but not in the contract.m" in text
+    assert "Missing: 1 In the contract, but not in the header.n" in text
+    assert pipeline.outputs["InputBucketName"] in text
+
+
 def test_corrections_of_a_failed_file_add_up_until_it_succeeds(pipeline: Pipeline) -> None:
     contract = {**INTEGERS, "pipeline": {"maxRejectCount": 1}}
     pipeline.put_contract("corrected-failed", contract)
     failed = pipeline.run(b"id,n\n1,x\n2,y\n3,z\n4,4\n5,5\n", dataset="corrected-failed")
     assert failed.run.failure is not None
     assert failed.run.failure.code == "TooManyRejects"
+    report = read(_report(pipeline, failed))
+    assert "3 faults in 3 rejected records" in report.text
+    assert [row[2:4] for row in report.tables["wrong"][1:]] == [["5", "3"]]
+    assert "The header has 2 columns: exactly those of the contract." in report.text
     header = b"_row,id,n\n"
 
     wrong = pipeline.correct(failed, header + b"4,4,5\n")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
 
-from summarize.report.page import render
+from data_report.page import render
 from tabular.faults import RuleKey
 from tabular.reading.header import compare_columns
 from tabular.statistics.accumulator import reject_examples

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from summarize.report.page import MAX_BYTES, render
+from data_report.page import MAX_BYTES, render
 from tabular.statistics.reject_examples import Example
 from tests.unit.functions.report_pages import FILE_ID, page_of, read, report, summary_of
 from tests.unit.tabular.engine import contract_of

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from data_report.budget import within
+from data_report.charts import share
+from data_report.formatting import count, counted, percent
 from shared.markup import Html, code, data, el, join
-from summarize.report.budget import within
-from summarize.report.charts import share
-from summarize.report.formatting import count, counted, percent
 from tabular.faults import ADVICE, RuleKey
 from tabular.statistics.reject_examples import EXAMPLES_A_RULE, Example
 from tabular.statistics.rules import joined_rules
@@ -149,7 +149,9 @@ def _correction(summary: Summary) -> Html:
                 "p",
                 "Or correct the file and upload it under the same name: it replaces this output.",
                 class_="small soft",
-            ),
+            )
+            if summary.get("published", True)
+            else None,
         ]
     )
 
@@ -174,12 +176,17 @@ def _row(rule: Rule, names: Sequence[str | None], found: Examples, most: float) 
             data_l="Rule",
             class_="r",
         ),
-        el("td", count(rule["checked"]), class_="n", data_l="Checked"),
+        el("td", _known(rule["checked"], count), class_="n", data_l="Checked"),
         el("td", count(rule["failed"]), class_="n", data_l="Failed"),
-        el("td", percent(rule["failure_rate"]), class_="n", data_l="Share"),
-        el("td", share(rule["failure_rate"], most), class_="w"),
+        el("td", _known(rule["failure_rate"], percent), class_="n", data_l="Share"),
+        el("td", share(rule["failure_rate"] or 0.0, most), class_="w"),
         el("td", rows + (", \u2026" if more else ""), data_l="First rows", class_="q"),
     )
+
+
+def _known(figure: Any, shown: Callable[[Any], str]) -> str:
+    """A figure, or a dash if the file was not read to its end."""
+    return "\u2013" if figure is None else shown(figure)
 
 
 def _expected(message: str) -> Html:

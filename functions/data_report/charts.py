@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from data_report.formatting import percent
 from shared.markup import Html, el
-from summarize.report.formatting import percent
 
 _HEIGHT = 60
 _WIDTH = 200

@@ -22,7 +22,7 @@ footer{padding:1.5rem 1.25rem 3rem;color:var(--soft);font-size:.875rem}
 h1{font-size:1.75rem;line-height:1.25;margin:.1rem 0 .6rem;overflow-wrap:anywhere}
 h2{font-size:1.25rem;margin:0 0 .35rem}
 h3{font-size:1rem;margin:1.1rem 0 0;overflow-wrap:anywhere}
-p{margin:.35rem 0 .75rem;max-width:46rem}
+p{margin:.35rem 0 .75rem;max-width:46rem;overflow-wrap:anywhere}
 a{color:var(--accent)}
 section{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:1.25rem;
 margin:1rem 0}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from data_report.formatting import count, counted, figure, moment, percent, size
 from shared.markup import Html, data, el, join
-from summarize.report.formatting import count, counted, figure, moment, percent, size
 
 JUDGED_FROM = 5
 """With fewer files, most new values are outside of the range of the earlier ones."""

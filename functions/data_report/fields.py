@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from data_report.budget import within
+from data_report.charts import box, histogram, share
+from data_report.formatting import count, counted, figure, percent
 from shared.markup import Html, code, data, el, join
-from summarize.report.budget import within
-from summarize.report.charts import box, histogram, share
-from summarize.report.formatting import count, counted, figure, percent
 
 _MOST_CARDS = 1_000
 _TOP = 10
