@@ -107,8 +107,8 @@ def _failure_report(stack: Stack, found: ExecutionDetails) -> bytes:
         shows_values=contract is None or contract.report_examples,
         columns=compare_columns(labels, contract) if contract is not None and labels else None,
         correction_key=corrections_key(source.dataset, source.file_id),
-        next_step=_REMOVE_THE_CAUSE if step and step.command else step and step.text,
-        next_command=step and step.command,
+        next_step=_REMOVE_THE_CAUSE if step and step.command else step.text if step else None,
+        next_command=step.command if step else None,
     )
     return render_failure(failed)
 
