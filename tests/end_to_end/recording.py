@@ -14,10 +14,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from pipectl.embedded.process import StackProcess
-from pipectl.embedded.rights.enforcement import Call
+from pipectl.embedded.rights.enforcement import Call, Refusal
 from tests.end_to_end.people import DATASET, PEOPLE, Person
 from tests.end_to_end.pipeline import Pipeline
 from tests.end_to_end.samples import orders
+from tests.end_to_end.test_malware_scans import scan
 
 FILE = b"name,amount\na,1\nb,x\nc,3\n"
 RECORDING = Path(__file__).with_name("recorded_calls.json")
@@ -31,6 +32,21 @@ PARAMETERS = {
     "GlueDatabase": "analytics",
     "KmsKeyArn": KEY_ARN,
 }
+
+# Files start when they are scanned, and not when they are uploaded.
+SCANNING = {"StartOnScanResult": "true", "KmsKeyArn": KEY_ARN}
+
+
+def record(folder: Path) -> tuple[set[Call], list[Refusal]]:
+    """Everything that was allowed and refused in a run of both stacks."""
+    with StackProcess(parameters=PARAMETERS) as stack:
+        pipeline = Pipeline(stack)
+        run(pipeline)
+        run_as_people(pipeline, folder)
+        calls, refusals = stack.calls(), stack.refusals()
+    with StackProcess(parameters=SCANNING) as stack:
+        run_with_scans(Pipeline(stack))
+        return calls | stack.calls(), refusals + stack.refusals()
 
 
 def run(pipeline: Pipeline) -> None:
@@ -105,6 +121,22 @@ def _continue_without_objects(pipeline: Pipeline) -> None:
     pipeline.redrive(unrecorded)
 
 
+def run_with_scans(pipeline: Pipeline) -> None:
+    """Files that start on the results of scans, also one that is gone, and one by its tag."""
+    source = pipeline.drop(FILE)
+    scan(pipeline, source, "NO_THREATS_FOUND")
+    assert pipeline.outcome(source.file_id).execution.status == "succeeded"
+    gone = pipeline.drop(FILE)
+    pipeline.delete(gone)
+    scan(pipeline, gone, "NO_THREATS_FOUND")
+    pipeline.wait_until_all_is_delivered()
+    source = pipeline.drop(FILE)
+    scan(pipeline, source, "FAILED")
+    failed = pipeline.wait_for_failure(source.file_id)
+    pipeline.send({"file_id": failed.file_id, "attempt": 1, "source": failed.execution.source})
+    pipeline.outcome(source.file_id, f"{source.file_id}-r2")
+
+
 def run_as_people(pipeline: Pipeline, folder: Path) -> None:
     """What everybody does who has one of the policies that the stack offers."""
     for policy, does in PEOPLE.items():
@@ -156,11 +188,8 @@ _VARIABLE_PARTS = (
 
 def main() -> None:
     """Write the recording."""
-    with StackProcess(parameters=PARAMETERS) as stack, TemporaryDirectory() as folder:
-        pipeline = Pipeline(stack)
-        run(pipeline)
-        run_as_people(pipeline, Path(folder))
-        refusals, calls = stack.refusals(), stack.calls()
+    with TemporaryDirectory() as folder:
+        calls, refusals = record(Path(folder))
     for refusal in refusals:
         print(refusal.message, refusal.remedy, sep="\n")  # it is a command
     RECORDING.write_text(written(calls), encoding="utf-8")

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from pipectl.embedded.process import StackProcess
+from pipectl.embedded.rights.enforcement import Call, Refusal
 from tests.end_to_end import recording
-from tests.end_to_end.pipeline import Pipeline
 
-pytestmark = pytest.mark.long  # a separate stack, without the calls of other tests
+pytestmark = pytest.mark.long  # separate stacks, without the calls of other tests
+
+Recorded = tuple[set[Call], list[Refusal]]
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackProcess]:
-    with StackProcess(parameters=recording.PARAMETERS) as stack:
-        pipeline = Pipeline(stack)
-        recording.run(pipeline)
-        recording.run_as_people(pipeline, tmp_path_factory.mktemp("people"))
-        yield stack
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    return recording.record(tmp_path_factory.mktemp("people"))
 
 
-def test_nothing_is_refused_but_processed_records_to_operators(stack: StackProcess) -> None:
-    remedies = [refusal.remedy for refusal in stack.refusals()]
+def test_nothing_is_refused_but_processed_records_to_operators(recorded: Recorded) -> None:
+    remedies = [refusal.remedy for refusal in recorded[1]]
     assert [it for it in remedies if "Operator" not in it or "/processed/" not in it] == []
 
 
-def test_the_recording_is_what_the_stack_does(stack: StackProcess) -> None:
+def test_the_recording_is_what_the_stack_does(recorded: Recorded) -> None:
     """Otherwise write it again with `make rights`."""
-    now = _lasting(recording.written(stack.calls()))
+    now = _lasting(recording.written(recorded[0]))
     before = _lasting(recording.RECORDING.read_text(encoding="utf-8"))
     assert sorted(now - before) == []
     assert sorted(before - now) == []

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from samtranslator.yaml_helper import yaml_parse
 
 from pipectl.embedded.rights.enforcement import Call
 from pipectl.embedded.rights.policies import Statement
 from tests.end_to_end import recording
-from tests.infrastructure import statements
+from tests.infrastructure import deployed, statements
 
 NO_X_RAY = "X-Ray's daemon is not part of the embedded AWS"
 NO_LOGS = "CloudWatch Logs stores nothing here: logs are files"
@@ -25,12 +27,20 @@ RESULTS_IN_PARTS = "Step Functions itself writes large results of a Map in parts
 ONLY_READS = "whoever has it only reads here; all share one policy for the key"
 SPLITS_OF_A_MAP = "the embedded AWS keeps no executions of a Map Run that could be read"
 
+SCANS = {"StartOnScanResult": "true"}
+
+# The embedded AWS has one account.
+OF_OTHER_ACCOUNTS = {"AllowUploadsOfOtherAccounts"}
+
 # The statements, and actions of others, that no recorded call needs. A name without a place is that
 # of all statements with this Sid.
 NOT_RECORDED = {
     "Trace": NO_X_RAY,
     "a function's policy, statement FreshnessPermission": "scheduled rules don't run here",
     "the key's policy, statement AllowLogs": NO_LOGS,
+    "DeadLetterQueuePolicy, statement AllowUndeliveredScanResults": (
+        "EventBridge always delivers here, so its own dead-letter queue gets nothing"
+    ),
     "PipelineStateMachineRole, statement DeliverLogs": NO_LOGS,
     "PipelineStateMachineRole, statement RedriveSplits": "a Map whose failure was caught runs anew",
     **{
@@ -62,12 +72,31 @@ NOT_RECORDED = {
 
 @pytest.fixture(scope="module")
 def policies() -> statements.Policies:
-    return statements.policies(**recording.PARAMETERS)
+    return statements.policies(**recording.PARAMETERS, **SCANS)
 
 
 @pytest.fixture(scope="module")
 def calls() -> list[Call]:
     return recording.recorded()
+
+
+def test_no_statement_of_the_templates_is_left_out(policies: statements.Policies) -> None:
+    """Whatever condition it has."""
+    found = {it.place.rpartition(" statement ")[2] for it in policies.statements()}
+    document = deployed.template().document["Resources"]
+    key = yaml_parse((deployed.ROOT / "key.yaml").read_text(encoding="utf-8"))["Resources"]
+    assert set(_sids([document, key])) - found == OF_OTHER_ACCOUNTS
+
+
+def _sids(value: Any) -> Iterator[str]:
+    """The Sids of all statements in a part of a template."""
+    if isinstance(value, dict):
+        if "Sid" in value:
+            yield value["Sid"]
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _sids(item)
 
 
 def test_every_recorded_call_is_allowed(policies: statements.Policies, calls: list[Call]) -> None:
