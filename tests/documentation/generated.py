@@ -33,6 +33,7 @@ from tabular.errors import UnsupportedFormat
 from tests.documentation.outcome_examples import EXAMPLES, SCHEMA, text_of
 from tests.documentation.pages import PAGES
 from tests.infrastructure.deployed import ROOT, template
+from tests.infrastructure.not_recorded import NOT_RECORDED
 
 # Click leaves two of the usual 80 columns free.
 TERMINAL_WIDTH = 78
@@ -269,6 +270,17 @@ def _limits() -> Table:
     )
 
 
+def _not_recorded() -> Table:
+    """Statements with the same reason in one row."""
+    by_reason: dict[str, list[str]] = {}
+    for place, reason in NOT_RECORDED.items():
+        by_reason.setdefault(reason, []).append(place.replace(" statement ", " "))
+    return ("statements, or actions of them", "why"), (
+        ("; ".join(f"`{place}`" for place in places), reason)
+        for reason, places in by_reason.items()
+    )
+
+
 TABLES: dict[str, Callable[[], Table]] = {
     "alarms": _alarms,
     "errors": _errors,
@@ -276,6 +288,7 @@ TABLES: dict[str, Callable[[], Table]] = {
     "ignored-names": _ignored_names,
     "limits": _limits,
     "refused-names": _refused_names,
+    "not-recorded": _not_recorded,
     "outcome": _outcome,
     "outputs": _outputs,
     "parameters": _parameters,
