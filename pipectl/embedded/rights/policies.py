@@ -51,7 +51,7 @@ class Access:
 
 
 @dataclass(frozen=True)
-class Condition:
+class PolicyCondition:
     """One condition key of a statement with the values that are allowed."""
 
     operator: str
@@ -117,7 +117,7 @@ class Statement:
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     principals: Principals | None
-    conditions: tuple[Condition, ...]
+    conditions: tuple[PolicyCondition, ...]
     unknown_element: str | None
 
     def covers(self, access: Access, context: Context) -> bool:
@@ -181,10 +181,10 @@ def _statement(document: Mapping[str, Any], place: str) -> Statement:
     )
 
 
-def _conditions(document: Mapping[str, Any]) -> Iterator[Condition]:
+def _conditions(document: Mapping[str, Any]) -> Iterator[PolicyCondition]:
     for operator, keys in document.items():
         for key, values in keys.items():
-            yield Condition(operator, key, tuple(_text(value) for value in _listed(values)))
+            yield PolicyCondition(operator, key, tuple(_text(value) for value in _listed(values)))
 
 
 def _principals(document: Any) -> Principals:
