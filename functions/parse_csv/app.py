@@ -14,7 +14,7 @@ from parse_csv.names import check_dataset, check_keys
 from parse_csv.origin import locate
 from parse_csv.split_limits import bytes_a_line, check_assembly, check_splits, why_one_split
 from shared import keys, publication, storage
-from shared.job import Job, Location, readable_cause
+from shared.job import DOCUMENT_VERSION, Job, Location, readable_cause
 from shared.settings import from_environment
 from shared.step import Task, step
 from shared.versions import Rank
@@ -65,7 +65,11 @@ def handler(task: Task) -> dict[str, Any]:
     path = _output_path(job, contract.terms)
     higher = _higher_rank(task, path, contract.terms, settings)
     if higher:
-        found = {"output_path": path, "superseded_by": higher.to_document()}
+        found = {
+            "version": DOCUMENT_VERSION,
+            "output_path": path,
+            "superseded_by": higher.to_document(),
+        }
         return dict.fromkeys(RESULTS) | found
     location, head = locate(job, HEAD_BYTES)
     layout = _read_layout(head, location, contract.terms, settings, task.work)
@@ -79,6 +83,7 @@ def handler(task: Task) -> dict[str, Any]:
         settings.output_bucket, task.work.splits, [asdict(one) for one in splits]
     )
     return {
+        "version": DOCUMENT_VERSION,
         "plan_key": task.work.plan,
         "splits": len(splits),
         "splits_key": task.work.splits,
@@ -97,6 +102,7 @@ def handler(task: Task) -> dict[str, Any]:
 
 
 RESULTS = (
+    "version",
     "plan_key",
     "splits",
     "splits_key",

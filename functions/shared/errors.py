@@ -146,6 +146,10 @@ class MixedParts(PipelineError):
     """Parts of the file are missing or come from different engines; a redrive makes them again."""
 
 
+class OutdatedExecution(PipelineError):
+    """The execution was begun by another release, whose documents this one can't read."""
+
+
 class TransientError(PipelineError):
     """A service was busy or unreachable; the same call can succeed later."""
 

@@ -18,6 +18,12 @@ from shared import keys, steps
 from shared.errors import Number, split_details
 from shared.executions import attempt_name
 
+DOCUMENT_VERSION = 1
+"""The version of what the steps of one execution hand to each other, in the state document and
+under `work/`. ParseCsv writes it, and the later steps refuse any other one. Raise it in a change
+after which a step can't read what the last release wrote; `tests/end_to_end/test_upgrade.py` fails
+until then."""
+
 
 @dataclass(frozen=True)
 class Location:
@@ -168,6 +174,12 @@ class Job:
         ParseCsv determines it, because an archived file is no longer in `raw/`.
         """
         return Location(**self.results["parse"]["location"])
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether this release can read the results of the steps so far."""
+        parse = self.results.get("parse")
+        return parse is None or parse.get("version") == DOCUMENT_VERSION
 
     @property
     def superseded_by(self) -> Mapping[str, str] | None:

@@ -24,6 +24,7 @@ REMEDIES: Mapping[str, Remedy] = {
     "KeyTooLong": "upload",
     "MisalignedSplits": "redrive",
     "MixedParts": "start_over",
+    "OutdatedExecution": "start_over",
     "RecordOutdated": "redrive",
     "SettingsError": "redrive",
     "SourceArchived": "redrive",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ParamSpec, Self, TypeVar
 
-from shared.errors import InternalError, Number, PipelineError, with_details
+from shared.errors import InternalError, Number, OutdatedExecution, PipelineError, with_details
 from shared.job import Execution, Job
 from shared.keys import Work
 from shared.observability import logger, place_of
@@ -42,6 +42,19 @@ class Task:
             job=Job.from_document(payload["job"]),
             execution=Execution.from_context(payload["execution"]),
             payload=payload,
+        )
+
+
+def _check_release(job: Job) -> None:
+    """Raise `OutdatedExecution` if the job's results are of another release.
+
+    The failure lane has to record and report every failure, so it isn't stopped.
+    """
+    if job.failure is None and not job.is_readable:
+        raise OutdatedExecution(
+            "The execution was begun by another release of the pipeline, whose documents this one "
+            "can't read. Redrive it: it starts over. If it fails in the same way again, start a "
+            "new attempt with `pipectl rerun --new`."
         )
 
 
@@ -101,6 +114,7 @@ def step(
                     attempt=task.job.attempt,
                     execution=task.execution.name,
                 )
+                _check_release(task.job)
                 result = work(task)
             except expected as error:
                 extra = {"error": type(error).__name__, "reason": str(error)}

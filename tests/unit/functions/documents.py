@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from shared.job import Source
+from shared.job import DOCUMENT_VERSION, Source
 
 REGION = "eu-central-1"
 INPUT_BUCKET = "data-pipeline-input-123456789012-eu-central-1-dev"
@@ -27,6 +27,7 @@ FILE_ID = Source.from_document(SOURCE).file_id
 
 # Each step's result, as the workflow's ResultSelector leaves it.
 PARSE: dict[str, Any] = {
+    "version": DOCUMENT_VERSION,
     "plan_key": f"work/{FILE_ID}/{FILE_ID}/plan.json",
     "splits": 1,
     "splits_key": f"work/{FILE_ID}/{FILE_ID}/splits.json",
