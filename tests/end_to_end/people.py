@@ -39,6 +39,7 @@ class Person:
         """`policy` is that of the output `<policy>PolicyArn`; the user has the same name."""
         self.pipeline = pipeline
         self.folder = folder
+        self.commands: set[str] = set()
         iam: Any = pipeline.stack.client("iam")
         iam.create_user(UserName=policy, Tags=[{"Key": TAG, "Value": DATASET}])
         for name in (f"{policy}PolicyArn", "KeyPolicyArn"):
@@ -64,6 +65,7 @@ class Person:
     def runs(self, *arguments: object, ends_with: Sequence[int] = (0,)) -> str:
         """The output of a command of pipectl, which ends with one of these statuses."""
         line = [*map(str, arguments), "--state-file", str(self._state_file)]
+        self.commands.add(line[0])
         result = CliRunner().invoke(pipectl, line)
         assert result.exit_code in ends_with, (line, result.output, result.exception)
         return result.output
@@ -80,6 +82,7 @@ class Person:
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor()
         )
+        self.commands.add("console")
         with serve_console(make, 0, failed=failed) as address:
             opener.open(address, timeout=60).close()
             for page in pages:
