@@ -13,6 +13,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from botocore.exceptions import ClientError
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -27,7 +28,8 @@ from pipectl.errors import PipectlError, UsageError
 from pipectl.local.contract_diff import Change, compare_contracts
 from pipectl.operate.list_executions import ExecutionRow
 from shared.contracts import folded
-from shared.keys import CONTRACTS_PREFIX, DEFAULT_DATASET, dataset_of_contract
+from shared.errors import is_missing
+from shared.keys import CONTRACTS_PREFIX, DEFAULT_DATASET, dataset_of_contract, history_key
 from shared.markup import Html
 from tabular.contract.descriptor import read_contract
 from tabular.errors import InvalidContract
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 HISTORY = 20
 _LISTED = 25
+_LISTED_FIELDS = 100
 _SHOWN = ("name", "type", "constraints", "title", "description")
 _MOST_CONTRACT_BYTES = 1024 * 1024
 
@@ -86,6 +89,57 @@ class Dataset:
         return share_text(last[0].error_count or 0, last[0].record_count or 0) if last else None
 
 
+@dataclass(frozen=True)
+class Nulls:
+    """The shares of a field's nulls in the last files that have it, in percent, oldest first."""
+
+    field: str
+    rates: Sequence[float]
+
+    @property
+    def last(self) -> str:
+        """The share in the last file."""
+        return f"{self.rates[-1]:g}%"
+
+    @property
+    def median(self) -> str:
+        """The median share."""
+        return f"{median(self.rates):.4g}%"
+
+    @property
+    def range(self) -> str:
+        """The lowest and the highest share."""
+        low, high = min(self.rates), max(self.rates)
+        return f"{low:g}%" if low == high else f"{low:g}% \u2013 {high:g}%"
+
+    @property
+    def line(self) -> Html:
+        """The shares as a line."""
+        return sparkline(self.rates, f"Shares of nulls in the last {len(self.rates)} files")
+
+
+def _history(console: Console, dataset: str) -> list[Mapping[str, Any]]:
+    """The key figures of the dataset's last files, oldest first, as `Summarize` keeps them."""
+    bucket = console.stack.output("OutputBucketName")
+    try:
+        found = console.stack.client("s3").get_object(Bucket=bucket, Key=history_key(dataset))
+    except ClientError as error:
+        if is_missing(error):
+            return []
+        raise
+    return list(json.loads(found["Body"].read())["files"])
+
+
+def _nulls(history: Sequence[Mapping[str, Any]]) -> list[Nulls]:
+    """The nulls of each field of the last file, the fields with the highest shares first."""
+    last: Mapping[str, float] = history[-1]["null_rates"] if history else {}
+    found = [
+        Nulls(name, [one["null_rates"][name] for one in history if name in one["null_rates"]])
+        for name in last
+    ]
+    return sorted(found, key=lambda one: (-max(one.rates), one.field))
+
+
 def _datasets(console: Console) -> list[Dataset]:
     contracts = {folded(dataset_of_contract(key)): key for key in _contract_keys(console)}
     files: dict[str, list[ExecutionRow]] = defaultdict(list)
@@ -128,9 +182,15 @@ def show(request: Request) -> Response:
         if name != DEFAULT_DATASET:
             _valid(name)
     text = contract_text(console.stack, name)
+    history = _history(console, name)
+    nulls = _nulls(history)
+    some = [one for one in nulls if max(one.rates)]
     return page(
         request,
         "dataset.html",
+        nulls=some[:_LISTED_FIELDS],
+        nulls_files=len(history),
+        nulls_never=len(nulls) - len(some),
         screen="datasets",
         dataset=found,
         contract=_read(text) if text is not None else None,

@@ -335,3 +335,19 @@ def hidden(text: str) -> dict[str, str]:
         for one in Elements(text).named("input")
         if one.get("type") == "hidden"
     }
+
+
+def test_a_dataset_shows_the_nulls_of_its_last_files(world: ConsoleWorld) -> None:
+    files = [{"null_rates": {"note": rate, "id": 0.0}} for rate in (60.0, 62.5, 70.0)]
+    world.objects["reports/orders/history.json"] = json.dumps({"files": files}).encode()
+    page = Elements(browser(console()).get("/datasets/orders").text)
+    assert "of the last 3 files with a report. 1 more field has never had a null." in page.shown
+    assert "note70%62.5%60% \u2013 70%Shares of nulls in the last 3 files" in page.shown
+
+
+def test_the_report_of_a_failed_file_is_made_when_it_is_opened(world: ConsoleWorld) -> None:
+    answer = browser(console()).get(f"/files/{SOURCE.file_id}/report")
+    assert answer.headers["Content-Security-Policy"].startswith("sandbox;")
+    page = Elements(answer.text)
+    assert "Failed, nothing published" in page.shown
+    assert page.named("script") == page.named("img") == []

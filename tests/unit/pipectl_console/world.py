@@ -22,6 +22,13 @@ from tests.unit.pipectl_views.histories import DEFINITION, failed
 TOKEN = "the-token"  # of the tests
 MARKUP = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'><b>"
 PATIENCE = 30.0
+# What the pipeline keeps in the output bucket, by the last part of its key.
+KEPT = {
+    "history.json": json.dumps(
+        {"files": [{"null_rates": {MARKUP: 2.5, "never": 0.0}}, {"null_rates": {MARKUP: 4.0}}]}
+    ).encode(),
+    "plan.json": json.dumps({"header": [MARKUP, "other"]}).encode(),
+}
 
 
 class ConsoleWorld(World):
@@ -85,7 +92,8 @@ class ConsoleWorld(World):
         return {"KeyCount": len(found), "Contents": [{"Key": key, "Size": 1} for key in found]}
 
     def _GetObject(self, request: Any) -> Any:  # noqa: N802
-        content = self.objects.get(request["Key"], MARKUP.encode())
+        name = request["Key"].rpartition("/")[2]
+        content = self.objects.get(request["Key"]) or KEPT.get(name, MARKUP.encode())
         return {
             "Body": StreamingBody(io.BytesIO(content), len(content)),
             "ContentLength": len(content),
