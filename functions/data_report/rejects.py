@@ -130,27 +130,24 @@ def _correction(summary: Summary) -> Html:
         ),
     )
     items = [el("li", text, el("pre", command) if command else None) for text, command in steps]
-    other = join(
-        [
-            "Without ",
-            el("code", "pipectl"),
-            ": the CSV is in the output bucket, and a corrected copy is uploaded to the input "
-            "bucket, both as ",
-            el("code", data(summary["correction_key"], 300)),
-            ".",
-        ]
-    )
+    published = summary.get("published", True)
+    key = el("code", data(summary["correction_key"], 300))
+    other: list[str | Html] = ["Without ", el("code", "pipectl"), ": "]
+    if published:
+        other.append("the CSV is in the output bucket, and ")
+    other += ["a corrected copy is uploaded to the input bucket, "]
+    other += ["both as " if published else "as ", key, "."]
     return join(
         [
             el("h3", "Correct only the rejected records"),
             el("ol", *items, class_="do"),
-            el("p", other, class_="small soft"),
+            el("p", *other, class_="small soft"),
             el(
                 "p",
                 "Or correct the file and upload it under the same name: it replaces this output.",
                 class_="small soft",
             )
-            if summary.get("published", True)
+            if published
             else None,
         ]
     )

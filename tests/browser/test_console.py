@@ -17,6 +17,7 @@ EVIL = "<img src=x onerror=document.title='owned'>"
 HOSTILE = f"raw/{DATASET}/{EVIL}\u202e\x1b[31m.csv"
 SECOND = 1000.0
 PATIENCE = 60 * SECOND
+# 320 pixels are also a window of 1,280 pixels at 400 percent.
 WIDTHS = {"phone": 320, "wide": 1400}
 
 TOO_WIDE = """
@@ -139,10 +140,11 @@ def test_nothing_is_wider_than_the_screen_and_no_name_runs(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 def test_axe_finds_nothing_serious(
-    open_page: Callable[..., Page], files: dict[str, str], axe: str, scheme: str
+    open_page: Callable[..., Page], files: dict[str, str], axe: str, width: int, scheme: str
 ) -> None:
-    page = open_page("/", scheme=scheme)
+    page = open_page("/", width=width, scheme=scheme)
     origin = page.url.rstrip("/")
     for path in _paths(files):
         page.goto(origin + path)
@@ -154,6 +156,19 @@ def test_axe_finds_nothing_serious(
             if one["impact"] in ("serious", "critical")
         }
         assert serious == set(), path
+
+
+def test_the_report_of_a_failed_file_opens_and_runs_nothing(
+    open_page: Callable[..., Page], files: dict[str, str]
+) -> None:
+    page = open_page(files["bad"], width=WIDTHS["phone"])
+    page.get_by_role("link", name="Open the report").click()
+    page.wait_for_url("**/report")
+    assert page.locator("h2").all_inner_texts() == [
+        *("Verdict", "How to fix it", "Columns", "Provenance")
+    ]
+    assert page.evaluate(TOO_WIDE) == []
+    assert page.locator("main img").count() == 0
 
 
 def _paths(files: dict[str, str]) -> list[str]:

@@ -1,13 +1,17 @@
 """Pictures of pages for the documentation, taken with Chromium.
 
 `make docs` takes them again if Chromium is installed. No test compares their bytes, which depend on
-the browser and its fonts; the pages themselves are tested.
+the browser and its fonts. `sources.json` has a digest of what each picture shows: a test compares
+it where Chromium is installed, so that who sees it fail can take the pictures again.
 """
 
 from __future__ import annotations
 
+import hashlib
+import html
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,11 +22,15 @@ from data_report.page import render as render_report
 from pipectl.operate.next_step import NextStep
 from pipectl.views.execution_page import render as render_execution
 from tabular.contract.descriptor import parse_contract
+from tests.documentation import console_screens
 from tests.infrastructure.deployed import ROOT
 from tests.unit.functions.report_pages import summary_of
 from tests.unit.pipectl_views.histories import FILE_ID, failed, redriven, view_of
 
 PICTURES = ROOT / "docs" / "pictures"
+SOURCES = PICTURES / "sources.json"
+_CONSOLE_SIZE = (1200, 860)
+_NOT_SHOWN = re.compile(r"<style.*?</style>|<[^>]*>", re.DOTALL)
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _ERROR = {
     "level": "WARNING",
@@ -46,6 +54,16 @@ def pages() -> dict[str, tuple[bytes, int, int]]:
             2150,
         ),
     }
+
+
+def digests() -> dict[str, str]:
+    """A digest of what each picture shows now: of a page's words, or of the console's templates."""
+    shown = {name: _NOT_SHOWN.sub(" ", page.decode()) for name, (page, _, _) in pages().items()}
+    found = {
+        name: hashlib.sha256(" ".join(html.unescape(text).split()).encode()).hexdigest()
+        for name, text in shown.items()
+    }
+    return found | dict.fromkeys(("console", "console-file"), console_screens.digest())
 
 
 def report() -> bytes:
@@ -79,27 +97,39 @@ def main() -> None:
     """Take all pictures, or say why not."""
     browser = find_browser()
     if browser is None:
-        sys.stderr.write("Chromium is not installed, so the pictures of pages stay as they are.\n")
+        sys.stderr.write(
+            "Chromium is not installed, so the pictures of pages stay as they are: report,"
+            " execution, redrive, console and console-file. On Debian: apt-get install chromium\n"
+        )
         return
+    taken = pages()
+    for name, page in console_screens.console_pages().items():
+        taken[name] = (page, *_CONSOLE_SIZE)
     with tempfile.TemporaryDirectory() as folder:
-        for name, (page, width, height) in pages().items():
-            path = Path(folder) / f"{name}.html"
-            path.write_bytes(page)
-            target = PICTURES / f"{name}.png"
-            command = [
-                browser,
-                "--headless=new",
-                "--disable-gpu",
-                "--hide-scrollbars",
-                f"--user-data-dir={folder}/profile",
-                f"--screenshot={target}",
-                f"--window-size={width},{height}",
-                # Chromium refuses to run its sandbox as root, as in a container.
-                *(["--no-sandbox"] if os.geteuid() == 0 else []),
-                path.as_uri(),
-            ]
-            subprocess.run(command, check=True, capture_output=True, timeout=120)
-            sys.stdout.write(f"{target.relative_to(ROOT)}\n")
+        for name, (page, width, height) in taken.items():
+            _take(browser, Path(folder), name, page, f"{width},{height}")
+    SOURCES.write_text(json.dumps(digests(), indent=2) + "\n", encoding="utf-8")
+
+
+def _take(browser: str, folder: Path, name: str, page: bytes, size: str) -> None:
+    """Take the picture of a page."""
+    path = folder / f"{name}.html"
+    path.write_bytes(page)
+    target = PICTURES / f"{name}.png"
+    command = [
+        browser,
+        "--headless=new",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        f"--user-data-dir={folder}/profile",
+        f"--screenshot={target}",
+        f"--window-size={size}",
+        # Chromium refuses to run its sandbox as root, as in a container.
+        *(["--no-sandbox"] if os.geteuid() == 0 else []),
+        path.as_uri(),
+    ]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    sys.stdout.write(f"{target.relative_to(ROOT)}\n")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.documentation.screens import find_browser, pages
+from tests.documentation.screens import SOURCES, digests, find_browser, pages
 
 BROWSER = find_browser()
 PAGES = {name: page for name, (page, _, _) in pages().items()}
@@ -102,3 +102,7 @@ def test_the_details_are_those_of_the_selected_visit(tmp_path: Path) -> None:
     )
     assert asked(tmp_path, PAGES["execution"], shown) == ["visit-4"]
     assert asked(tmp_path, PAGES["execution"], shown, "#visit-0") == ["visit-0"]
+
+
+def test_the_pictures_show_the_present_pages() -> None:
+    assert json.loads(SOURCES.read_text(encoding="utf-8")) == digests(), "Run `make docs`."

@@ -111,7 +111,7 @@ def summary_of(
                 "event_time": "2026-03-01T08:00:00.000Z",
                 "dataset": key.split("/")[1],
             },
-            "contract_key": "contracts/people.json" if contract else None,
+            "contract_key": f"contracts/{key.split('/')[1]}.json" if contract else None,
             "contract_version": "v2" if contract else None,
             "splits": 1,
             **result.layout.facts(),
