@@ -37,6 +37,7 @@ SUBCOMMANDS = {
     "backfill": "Run objects in the bucket that have no successful run.",
     "erase": "Erase a file and everything that was made of it.",
     "smoke": "Send a tiny file through a stack, check its outcome, and remove it.",
+    "live-check": "Check in a deployed stack that AWS does what the pipeline relies on.",
     "doctor": "Check this machine, the credentials and the stack.",
     "estimate": "Estimate requests, time, cost and quotas of a load on AWS.",
 }

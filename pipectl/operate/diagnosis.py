@@ -52,7 +52,9 @@ def examine_machine(distribution: str, extras: Mapping[str, tuple[str, ...]]) ->
     else:
         yield Finding("Python", "ok", version)
     where = "installed" if IS_INSTALLED else f"in the repository {PROJECT}"
-    yield Finding("pipectl", "ok", f"{_version(distribution) or 'unknown version'}, {where}")
+    yield Finding(
+        "pipectl", "ok", f"{installed_version(distribution) or 'unknown version'}, {where}"
+    )
     yield _stack_files()
     for extra, modules in extras.items():
         yield _extra(extra, modules, distribution)
@@ -147,14 +149,15 @@ def _extra(extra: str, modules: tuple[str, ...], distribution: str) -> Finding:
     if lacking:
         install = f"pipx install '{distribution}[{extra}]'"
         return Finding(name, "missing", f"{', '.join(lacking)} not installed: {install}")
-    found = [(module, _version(_DISTRIBUTIONS.get(module, module))) for module in modules]
+    found = [(module, installed_version(_DISTRIBUTIONS.get(module, module))) for module in modules]
     return Finding(name, "ok", ", ".join(f"{module} {version}" for module, version in found))
 
 
 _DISTRIBUTIONS = {"samtranslator": "aws-sam-translator", "yaml": "pyyaml"}
 
 
-def _version(distribution: str) -> str | None:
+def installed_version(distribution: str) -> str | None:
+    """The installed version of a distribution; None if it is not installed."""
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:

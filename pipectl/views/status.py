@@ -39,6 +39,8 @@ _STATUSES = {
     "caught": Status("failed, caught", "\u2715", "bad"),
     "ok": Status("ok", "\u2713", "good"),
     "missing": Status("missing", "\u25cb", "warn"),
+    "differs": Status("differs", "\u2715", "bad"),
+    "not run": Status("not run", "\u25cb", "warn"),
     "problem": Status("problem", "\u2715", "bad"),
     "not_entered": Status("not entered", "\u25cb", "plain"),
 }

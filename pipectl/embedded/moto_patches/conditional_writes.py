@@ -1,7 +1,8 @@
 """Patches that make S3's conditional writes hold when several clients write at once.
 
 moto checks `If-Match` and `If-None-Match` of PutObject and DeleteObject, but another request can
-come between the check and the write. It does not check `If-Match` of CompleteMultipartUpload.
+come between the check and the write. It does not check `If-Match` of CompleteMultipartUpload, nor
+`x-amz-copy-source-if-match` of CopyObject and UploadPartCopy.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qs, unquote, urlparse
 
 from moto.s3.exceptions import MissingKey, PreconditionFailed
 from moto.s3.responses import S3Response
@@ -65,3 +67,30 @@ def _complete_if_match(original: _Handler, _settings: PatchSettings) -> _Handler
         return original(self, *args)
 
     return _in_turn(handle)
+
+
+def _copy_if_match(original: _Handler) -> _Handler:
+    """Check the condition on the object that a handler copies."""
+
+    def handle(self: Any) -> Any:
+        expected = self.headers.get("x-amz-copy-source-if-match")
+        if expected:
+            source = urlparse(self.headers["x-amz-copy-source"])
+            bucket, _, key = unquote(source.path).lstrip("/").partition("/")
+            version = parse_qs(source.query).get("versionId", [None])[0]
+            there = self.backend.get_object(bucket, key, version_id=version)
+            if there is not None and there.etag.strip('"') != expected.strip('"'):
+                raise PreconditionFailed("x-amz-copy-source-If-Match")
+        return original(self)
+
+    return handle
+
+
+@replaces(S3Response, "copy_object", "f2ee99342587")
+def _copy_object_if_match(original: _Handler, _settings: PatchSettings) -> _Handler:
+    return _copy_if_match(original)
+
+
+@replaces(S3Response, "upload_part_copy", "1d1dbe182eca")
+def _copy_part_if_match(original: _Handler, _settings: PatchSettings) -> _Handler:
+    return _copy_if_match(original)
