@@ -25,6 +25,7 @@ import shared.errors
 import tabular.errors
 from pipectl.cli import pipectl
 from pipectl.embedded.limits import LIMITS, Limit
+from pipectl.operate.live_check.registry import CHECKS
 from pipectl.scale.deployed import read_deployed
 from shared.remedies import REMEDIES, remedy_of
 from shared.steps import CHAIN
@@ -281,12 +282,25 @@ def _not_recorded() -> Table:
     )
 
 
+def _live_checks() -> Table:
+    return ("check", "relied on", "documented", "expected"), (
+        (
+            f"`{check.name}`" + (" (with `--invasive`)" if check.invasive else ""),
+            _text(check.relies_on),
+            f"[yes]({check.source})" if check.source else "no",
+            _text(check.expected),
+        )
+        for check in CHECKS
+    )
+
+
 TABLES: dict[str, Callable[[], Table]] = {
     "alarms": _alarms,
     "errors": _errors,
     "file-names": _file_names,
     "ignored-names": _ignored_names,
     "limits": _limits,
+    "live-checks": _live_checks,
     "refused-names": _refused_names,
     "not-recorded": _not_recorded,
     "outcome": _outcome,

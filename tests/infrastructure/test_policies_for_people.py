@@ -59,7 +59,7 @@ OPERATORS = (
     *("all", "`executions`", "`show`", "`show --html`", "`failures`", "`rerun`", "`rejects`"),
     *("`correct`", "`doctor`", "`backfill`", "`dead-letters`", "`console`"),
 )
-OTHERS = ("command", "`erase`", "`smoke`", "`contract test`")
+OTHERS = ("command", "`erase`", "`smoke`", "`live-check`", "`contract test`")
 CHANGING = re.compile(r":(Put|Delete|Send|Start|Stop|Redrive|Update|Change|Receive|Create|Abort)")
 
 

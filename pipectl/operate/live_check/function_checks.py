@@ -14,10 +14,10 @@ from botocore.exceptions import ClientError
 
 from pipectl.client.aws_errors import explain
 from pipectl.errors import PipectlError
-from pipectl.operate.live_check.model import NotRunError, Seen
+from pipectl.operate.live_check.endings import NotRunError
+from pipectl.operate.live_check.model import Seen
 from pipectl.operate.live_check.sample_files import (
     NARROW_HEADER,
-    NARROW_RECORD,
     EndedFile,
     contract,
     ended,

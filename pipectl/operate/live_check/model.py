@@ -30,10 +30,6 @@ class Seen:
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
-class NotRunError(Exception):
-    """The check can't be run in this stack; the message is the reason."""
-
-
 @dataclass(frozen=True)
 class LiveCheck:
     """One line of the live check.

@@ -134,7 +134,6 @@ CHECKS = (
         "Metrics in the embedded format are logged even if the minimum log level is WARN",
         "a metric in the log",
         function_checks.metrics_pass_log_level,
-        _DOCS + "lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html",
         invasive=True,
     ),
     *(

@@ -10,8 +10,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipectl.client.aws_errors import explain
 from pipectl.errors import PipectlError
-from pipectl.operate.live_check.model import CheckResult, LiveCheck, NotRunError, Seen, Verdict
-from pipectl.operate.live_check.workspace import InterruptedCheckError, Workspace
+from pipectl.operate.live_check.endings import InterruptedCheckError, NotRunError
+from pipectl.operate.live_check.model import CheckResult, LiveCheck, Seen, Verdict
+from pipectl.operate.live_check.workspace import Workspace
 from shared.errors import error_code
 
 _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403")

@@ -9,7 +9,8 @@ from typing import Any
 
 from pipectl.client.history import FAILURE_LANE
 from pipectl.errors import PipectlError
-from pipectl.operate.live_check.model import NotRunError, Seen
+from pipectl.operate.live_check.endings import NotRunError
+from pipectl.operate.live_check.model import Seen
 from pipectl.operate.live_check.sample_files import (
     contract,
     processed_file,

@@ -19,7 +19,7 @@ from pipectl.client.metadata_items import MetadataItem, MetadataItems
 from pipectl.client.side_by_side import side_by_side
 from pipectl.client.step_functions import DescribedExecution, Executions
 from pipectl.errors import PipectlError
-from pipectl.operate.live_check.model import NotRunError
+from pipectl.operate.live_check.endings import InterruptedCheckError, NotRunError
 from pipectl.operate.smoke_test import SmokeTest, remove
 from shared.job import Source
 from shared.keys import RAW_PREFIX, contract_key, work_of
@@ -33,18 +33,16 @@ Event = Mapping[str, Any]
 MIB = 1024 * 1024
 # Larger files are made on S3, by copying one piece many times. S3 takes parts from 5 MiB.
 PIECE_BYTES = 8 * MIB
-# A file of more than this would take too long.
-MOST_BYTES = 1024 * MIB
+# A file of more than this would take too long. The embedded AWS reads the whole object for each
+# range that is asked for.
+_MOST_BYTES = 1024 * MIB
+_MOST_EMBEDDED_BYTES = 64 * MIB
 
 WAIT_SECONDS = 150.0
 _LOOK_SECONDS = 2.0
 _EMBEDDED_LOOK_SECONDS = 0.05
 # How long the event of a stopped execution takes to leave its dead letter, with a margin.
 _SETTLE_SECONDS = 30.0
-
-
-class InterruptedCheckError(Exception):
-    """The user has asked for the end with Ctrl-C, or the process got SIGTERM."""
 
 
 @dataclass(frozen=True)
@@ -111,8 +109,11 @@ class Workspace:
         """
         if size < 2 * PIECE_BYTES:
             return self.send(dataset, header + record * (size // len(record)))
-        if size > MOST_BYTES:
-            raise NotRunError(f"it needs a file of {size:,} bytes; the limit is {MOST_BYTES:,}")
+        most = _MOST_EMBEDDED_BYTES if self.stack.emulated else _MOST_BYTES
+        if size > most:
+            raise NotRunError(
+                f"with this SplitSizeBytes it needs a file of {size:,} bytes; the limit is {most:,}"
+            )
         s3, key = self.stack.client("s3"), f"{RAW_PREFIX}{dataset}/live-check.csv"
         piece = record * (PIECE_BYTES // len(record))
         place = {"Bucket": self.output_bucket, "Key": f"{self.scratch}piece-{secrets.token_hex(4)}"}

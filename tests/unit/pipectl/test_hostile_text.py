@@ -484,6 +484,9 @@ CASES: dict[str, Callable[[Place], Lines]] = {
     "backfill": on_the_stack(("--dry-run",), (), ("--since", EVIL)),
     "erase": on_the_stack((SOURCE.file_id, "--dry-run"), (SOURCE.file_id, "--yes"), (EVIL,)),
     "smoke": on_the_stack(("--keep", "--yes"), ("--yes",), ("--timeout", EVIL)),
+    "live-check": on_the_stack(
+        ("--list",), ("--only", EVIL), ("--only", "missing-object", "--timeout", "1", "--yes")
+    ),
     "doctor": on_the_stack((), ("--offline",)),
     "estimate": nothing_hostile,
 }

@@ -133,6 +133,7 @@ CHANGES = {
     "dead-letters discard",
     "dead-letters replay",
     "erase",
+    "live-check",
     "rerun",
     "smoke",
 }
