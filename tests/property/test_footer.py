@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tabular.errors import UnreadableFile
 from tabular.statistics.accumulator import merge
+from tests.effort import examples
 from tests.property.test_splits import (
     HEADER,
     SOUND,
@@ -36,7 +37,7 @@ def with_line_end(content: bytes) -> bytes:
     return content if content.endswith((b"\n", b"\r")) else content + b"\n"
 
 
-@settings(max_examples=60)
+@examples(15)
 @given(st.data())
 def test_a_footer_changes_nothing(data: Any) -> None:
     content = with_line_end(data.draw(files(cells)))
@@ -61,7 +62,7 @@ def test_a_footer_changes_nothing(data: Any) -> None:
     assert sum(part.part.record_count for part in parts) == expected.part.record_count
 
 
-@settings(max_examples=20)
+@examples(10)
 @given(st.integers(0, 19), st.data())
 def test_a_file_that_ends_before_its_footer_is_refused(records: int, data: Any) -> None:
     content = HEADER + b"1,a\n" * records

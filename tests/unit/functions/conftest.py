@@ -8,13 +8,16 @@ import os
 import socket
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import botocore.client
 import pytest
 from botocore.exceptions import ClientError
+from cryptography.hazmat.primitives.asymmetric import rsa
 from moto import mock_aws
+from moto.sns.models import Subscription
 
 from shared import clients, observability
 from shared.metadata import SOURCE_INDEX
@@ -80,9 +83,16 @@ def logs() -> Iterator[Logs]:
     logger.handlers.remove(handler)
 
 
+@cache
+def _signing_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
 @pytest.fixture
-def aws() -> Iterator[None]:
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """AWS in this process, empty."""
+    # A subscription would generate a key of its own to sign with, which takes a while.
+    monkeypatch.setattr(Subscription, "private_key", lambda _: _signing_key())
     with mock_aws():
         yield
 
