@@ -6,6 +6,9 @@ import time
 
 from rich.filesize import decimal
 
+# Seconds before a rate means something.
+_RATE_AFTER = 0.2
+
 
 class Sending:
     """How many bytes of a file have been sent, and how fast."""
@@ -27,6 +30,6 @@ class Sending:
     def __str__(self) -> str:
         """For people: `uploading, 41.0 MB of 100.0 MB, 52.3 MB/s`."""
         text = f"uploading, {decimal(self._sent)} of {decimal(self._size)}"
-        if not self._sent or not self._seconds:
+        if not self._sent or self._seconds < _RATE_AFTER:
             return text
         return f"{text}, {decimal(round(self._sent / self._seconds))}/s"
