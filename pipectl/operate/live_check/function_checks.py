@@ -18,6 +18,7 @@ from pipectl.operate.live_check.endings import NotRunError
 from pipectl.operate.live_check.model import Seen
 from pipectl.operate.live_check.sample_files import (
     NARROW_HEADER,
+    NARROW_RECORD,
     EndedFile,
     contract,
     ended,
@@ -33,8 +34,9 @@ _WIDE_COLUMNS = 2_000
 _REPORT_SECONDS = 60.0
 _METRIC_SECONDS = 60.0
 _THROTTLED_FILES = 12
-# More than a second of work: 54 MB.
+# More than a second of work. Up to 64 MiB, a gzip file may expand to any number of times its size.
 _SLOW_RECORDS = 4_000_000
+_THROTTLED_RECORDS = 2_000_000
 # The first and one retry.
 _ATTEMPTS = 2
 _THROTTLED = "Lambda.TooManyRequestsException"
@@ -43,19 +45,19 @@ _RETRIED = {name for retry in STEP_RETRIES for name in retry.errors}
 
 def narrow_file(bench: Workspace) -> EndedFile:
     """Short records, all of them good."""
-    return one_split_file(bench, NARROW_HEADER, b"1234567,7\n")
+    return one_split_file(bench, NARROW_HEADER, b"1234567,7\n", 32 * MIB)
 
 
 def wide_file(bench: Workspace) -> EndedFile:
     """Records of many columns."""
     names = ",".join(f"c{number}" for number in range(_WIDE_COLUMNS))
     record = b",".join([b"1"] * _WIDE_COLUMNS) + b"\n"
-    return one_split_file(bench, f"{names}\n".encode(), record)
+    return one_split_file(bench, f"{names}\n".encode(), record, 16 * MIB)
 
 
 def rejected_file(bench: Workspace) -> EndedFile:
     """Records that are all rejected."""
-    return one_split_file(bench, NARROW_HEADER, b"x,y\n")
+    return one_split_file(bench, NARROW_HEADER, b"rejected,rejected\n", 16 * MIB)
 
 
 def memory_used(file: Callable[[Workspace], EndedFile]) -> Callable[[Workspace], Seen]:
@@ -110,8 +112,7 @@ def timeout_has_its_name(bench: Workspace) -> Seen:
     dataset = bench.new_dataset()
     started = time.time()
     # A compressed file is one split, whatever SplitSizeBytes is.
-    records = b"".join(b"%d,12.50\n" % number for number in range(_SLOW_RECORDS))
-    content = gzip.compress(NARROW_HEADER + records, compresslevel=1)
+    content = gzip.compress(NARROW_HEADER + NARROW_RECORD * _SLOW_RECORDS, compresslevel=1)
     with bench.setting(function, Timeout=1) as before:
         found = ended(bench, bench.send(dataset, content, "live-check.csv.gz"), started)
     failures = [
@@ -151,9 +152,9 @@ def throttled_files_succeed(bench: Workspace) -> Seen:
                 raise
             raise NotRunError(f"the account has too few executions: {explain(error)}") from None
         dataset = bench.new_dataset(contract(maxRejectPercent=60))
-        content = b"id,name\n" + b"1,live\n" * (2 * MIB)
+        content = gzip.compress(b"id,name\n" + b"1,live\n" * _THROTTLED_RECORDS, compresslevel=1)
         files = [
-            bench.send(dataset, content, f"live-check-{number}.csv")
+            bench.send(dataset, content, f"live-check-{number}.csv.gz")
             for number in range(_THROTTLED_FILES)
         ]
         statuses = Counter(bench.ended(file).status for file in files)

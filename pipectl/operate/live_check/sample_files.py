@@ -10,7 +10,7 @@ from typing import Any
 from pipectl.client.metadata_items import MetadataItem
 from pipectl.client.step_functions import DescribedExecution
 from pipectl.errors import PipectlError
-from pipectl.operate.live_check.workspace import MIB, Event, SentFile, Workspace
+from pipectl.operate.live_check.workspace import Event, SentFile, Workspace
 
 NARROW_HEADER, NARROW_RECORD = b"id,amount\n", b"1234567,12.50\n"
 _GOOD_AND_BAD = b"id,name\n1,live\nx,rejected\n"
@@ -77,9 +77,12 @@ def sent_splits(bench: Workspace) -> SentFile:
     return bench.send_large(bench.new_dataset(), NARROW_HEADER, NARROW_RECORD, size)
 
 
-def one_split_file(bench: Workspace, header: bytes, record: bytes) -> EndedFile:
-    """A file of integers that is as large as one split may be here, but at most 64 MiB."""
-    size = min(int(bench.parameter("SplitSizeBytes")), 64 * MIB)
+def one_split_file(bench: Workspace, header: bytes, record: bytes, size: int) -> EndedFile:
+    """A file of integers of `size` bytes, or as large as one split may be in this stack.
+
+    Transform works on blocks of a few megabytes, so a larger file would take no more memory.
+    """
+    size = min(int(bench.parameter("SplitSizeBytes")), size)
     names = header.decode().strip().split(",")
     fields = [{"name": name, "type": "integer"} for name in names]
     dataset = bench.new_dataset({"schema": {"fields": fields}})
