@@ -133,7 +133,7 @@ def test_no_policy_has_wildcard_actions_or_all_resources(policy: str) -> None:
     assert [grant for grant in _grants(policy) if grant.endswith(" *")] == []
 
 
-def _listed(*commands: str) -> set[str]:
+def listed_actions(*commands: str) -> set[str]:
     """The actions that docs/operating.md lists for these commands."""
     page = (deployed.ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (.*?) \| (.*) \|$", page.partition("## Permissions on AWS")[2], re.M)
@@ -145,15 +145,15 @@ def _listed(*commands: str) -> set[str]:
 
 
 def test_an_operator_may_do_what_the_page_lists_and_nothing_else() -> None:
-    assert _actions("Operator") == _listed(*OPERATORS)
+    assert _actions("Operator") == listed_actions(*OPERATORS)
 
 
 def test_a_smoke_test_may_do_what_the_page_lists_and_nothing_else() -> None:
-    assert _actions("SmokeTest") == _listed("all", "`smoke`")
+    assert _actions("SmokeTest") == listed_actions("all", "`smoke`")
 
 
 def test_erasing_may_do_what_the_page_lists_and_nothing_else() -> None:
-    assert _actions("Erase") == _listed("all", "`erase`")
+    assert _actions("Erase") == listed_actions("all", "`erase`")
 
 
 def test_contracts_are_not_erased() -> None:
@@ -163,7 +163,7 @@ def test_contracts_are_not_erased() -> None:
 
 
 def test_a_contract_owner_may_do_what_the_tests_of_contracts_need() -> None:
-    assert _listed("all", "`contract test`") <= _actions("ContractOwner")
+    assert listed_actions("all", "`contract test`") <= _actions("ContractOwner")
 
 
 def test_an_operator_deletes_nothing_but_dead_letters() -> None:
