@@ -210,17 +210,29 @@ def _copied(request: Request, resources: Resources, source: str, arn: str) -> It
 
 # Lambda
 
-_INVOCATIONS = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
+# The operations by method and path, whose middle is the function's name or ARN.
+# https://docs.aws.amazon.com/lambda/latest/api/API_Operations.html
+_FUNCTION = re.compile(r"(/[\d-]+/functions/)([^/]+)(|/[a-z]+)")
+_LAMBDA_ACTIONS = {
+    "POST /2015-03-31/functions/*/invocations": "InvokeFunction",
+    "GET /2015-03-31/functions/*": "GetFunction",
+    "GET /2015-03-31/functions/*/configuration": "GetFunctionConfiguration",
+    "PUT /2015-03-31/functions/*/configuration": "UpdateFunctionConfiguration",
+    "GET /2019-09-30/functions/*/concurrency": "GetFunctionConcurrency",
+    "PUT /2017-10-31/functions/*/concurrency": "PutFunctionConcurrency",
+    "DELETE /2017-10-31/functions/*/concurrency": "DeleteFunctionConcurrency",
+}
 
 
 def _lambda(request: Request) -> Iterator[Access]:
-    found = _INVOCATIONS.fullmatch(request.raw_path)
-    if found is None:
+    found = _FUNCTION.fullmatch(request.raw_path)
+    action = found and _LAMBDA_ACTIONS.get(f"{request.method} {found[1]}*{found[3]}")
+    if not found or not action:
         raise UnknownActionError(f"lambda:{request.method} {request.path}")
-    name = unquote(found[1])
+    name = unquote(found[2])
     parts = name.split(":")
     name = parts[6] if parts[0] == "arn" and len(parts) > 6 else parts[0]
-    yield Access("lambda:InvokeFunction", _Arns(request.region).of("lambda", f"function:{name}"))
+    yield Access(f"lambda:{action}", _Arns(request.region).of("lambda", f"function:{name}"))
 
 
 # The services with a name for each operation. Each gives the accesses of a request's parameters.
@@ -383,6 +395,7 @@ _OPERATIONS: Mapping[tuple[str, str], Needs] = {
     ("glue", "CreateDatabase"): _glue("CreateDatabase", "database"),
     ("glue", "GetDatabase"): _glue("GetDatabase", "database"),
     ("glue", "CreateTable"): _glue("CreateTable", "database", "table"),
+    ("glue", "DeleteTable"): _glue("DeleteTable", "database", "table"),
     ("glue", "GetTable"): _glue("GetTable", "database", "table"),
     ("glue", "UpdateTable"): _glue("UpdateTable", "database", "table"),
     **{("kms", action): _key(action) for action in ("Decrypt", "DescribeKey", "GenerateDataKey")},
