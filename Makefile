@@ -55,8 +55,8 @@ lint: $(VENV)/.dev ## Check style, types, the translated template, the state mac
 	$(BIN)/zizmor --offline --no-progress --quiet --min-severity medium .github
 	$(BIN)/mypy $(CODE)
 
-policies: $(VENV)/.dev $(VENV)/.checkov ## Check the template against checkov's rules for AWS
-	$(BIN)/python -m tests.infrastructure.policy_gate $(VENV)/checkov/bin/checkov
+policies: $(VENV)/.dev $(VENV)/.checkov $(VENV)/.packs ## Check the template against the rules of checkov, cdk-nag and Control Tower
+	$(BIN)/python -m tests.infrastructure.policy_gate $(VENV)/checkov/bin/checkov $(VENV)/packs/node_modules
 
 types: $(VENV)/.dev ## Check types only
 	$(BIN)/mypy $(CODE)
@@ -146,6 +146,15 @@ $(VENV)/.browser: $(VENV)/.dev requirements/browser.txt
 $(VENV)/.bench: $(BIN)/uv requirements/bench.txt pyproject.toml
 	$(INSTALL) --require-hashes -r requirements/bench.txt
 	$(INSTALL_PIPECTL)
+	@touch $@
+
+# cdk-nag and cfn-guard come from npm, in a folder of their own. Without npm the gate says that it
+# skips them.
+$(VENV)/.packs: tests/infrastructure/policies/package-lock.json
+	@mkdir -p $(VENV)/packs
+	cp tests/infrastructure/policies/package.json tests/infrastructure/policies/package-lock.json $(VENV)/packs
+	if command -v npm >/dev/null; then \
+		npm ci --prefix $(VENV)/packs --ignore-scripts --no-audit --no-fund --silent; fi
 	@touch $@
 
 $(VENV)/.checkov: $(BIN)/uv requirements/checkov.txt

@@ -119,14 +119,16 @@ def fixed_arns(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
 
 
 def main() -> int:
-    """Print every finding; returns the exit status."""
+    """Print what was checked and every finding; returns the exit status."""
     found = [*workflow_findings(), *key_stack_findings()]
     for partition in REGIONS:
         found += findings(translated(partition), partition)
     for line in found:
         print(line)
     print(
-        f"Translated template, key.yaml and workflow: {len(found) or 'no'} findings.",
+        f"cfn-lint: {len(deployed.template().document['Resources'])} resources in "
+        f"{', '.join(region for regions in REGIONS.values() for region in regions)}, key.yaml and "
+        f"the workflow: {len(found) or 'no'} findings, {len(SUPPRESSED)} rules with a reason.",
         file=sys.stderr,
     )
     return 1 if found else 0

@@ -1,14 +1,17 @@
-"""Checks the template against checkov's rules for AWS, for `make policies`.
+"""Checks the template against the rules of checkov, cdk-nag and cfn-guard, for `make policies`.
 
-The template is checked as it is with every protection that its parameters offer, because checkov
-does not decide conditions. Run as `python -m tests.infrastructure.policy_gate CHECKOV`; exit status
-1 where anything is found.
+The template is checked as it is with every protection that its parameters offer, because these
+tools don't decide conditions. Run as `python -m tests.infrastructure.policy_gate CHECKOV MODULES`:
+the program, and the folder `node_modules` of the packs from npm, which are skipped, with a line
+that says so, if the folder isn't there. Exit status 1 where anything is found.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -18,57 +21,140 @@ from pathlib import Path
 from typing import Any
 
 from tests.infrastructure import effective
-from tests.infrastructure.deployed import ROOT
+from tests.infrastructure.deployed import ROOT, template
 
 PROTECTED = {
     "AccessLogBucket": "access-logs",
     "KmsKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000",
     "LogRetentionDays": "365",
     "ReservedConcurrency": "10",
+    "StartOnScanResult": "true",
     "TableDeletionProtection": "true",
     "WebhookSecret": "chat",
 }
-# Rule -> resources, `*` for all, and why its findings are right to be ignored. One that finds
+_NO_VERSIONS = (
+    "Everything in the output bucket is made again from the input bucket, which has versions."
+    " Versions would keep what was erased."
+)
+_NO_RESERVATIONS = (
+    "Only the functions of splits run in large numbers, and these have a limit by parameter."
+    " A reservation for each function would take the account's concurrency from others."
+)
+_SYNCHRONOUS = (
+    "Steps are invoked synchronously: the state machine retries and sends to the dead-letter"
+    " queue. Those with asynchronous invocations have a failure destination."
+)
+_NO_NETWORK = (
+    "The functions call nothing but AWS's APIs and the webhook. A VPC would add endpoints and"
+    " a NAT gateway, and protect nothing: there is no network to reach."
+)
+# Tool -> rule -> resources, `*` for all, and why its findings are right to be ignored. A rule of
+# cdk-nag is named without its pack, because several packs share it. A suppression that finds
 # nothing any more is a finding.
-SUPPRESSED = {
-    "CKV_AWS_21": (
-        ("OutputBucket",),
-        "Everything in the output bucket is made again from the input bucket, which has versions."
-        " Versions would keep what was erased.",
-    ),
-    "CKV_AWS_115": (
-        ("*",),
-        "Only the functions of splits run in large numbers, and these have a limit by parameter."
-        " A reservation for each function would take the account's concurrency from others.",
-    ),
-    "CKV_AWS_116": (
-        ("*",),
-        "Steps are invoked synchronously: the state machine retries and sends to the dead-letter"
-        " queue. Those with asynchronous invocations have a failure destination.",
-    ),
-    "CKV_AWS_117": (
-        ("*",),
-        "The functions call nothing but AWS's APIs and the webhook. A VPC would add endpoints and"
-        " a NAT gateway, and protect nothing: there is no network to reach.",
-    ),
-    "CKV_AWS_173": (
-        ("*",),
-        "Environment variables have names of resources and settings. Lambda encrypts them with a"
-        " key of its own; secrets are in Secrets Manager.",
-    ),
+SUPPRESSED: dict[str, dict[str, tuple[tuple[str, ...], str]]] = {
+    "checkov": {
+        "CKV_AWS_21": (
+            ("OutputBucket",),
+            _NO_VERSIONS,
+        ),
+        "CKV_AWS_115": (
+            ("*",),
+            _NO_RESERVATIONS,
+        ),
+        "CKV_AWS_116": (
+            ("*",),
+            _SYNCHRONOUS,
+        ),
+        "CKV_AWS_117": (
+            ("*",),
+            _NO_NETWORK,
+        ),
+        "CKV_AWS_173": (
+            ("*",),
+            "Environment variables have names of resources and settings. Lambda encrypts them with"
+            " a key of its own; secrets are in Secrets Manager.",
+        ),
+    },
+    "cdk-nag": {
+        "DynamoDBInBackupPlan": (
+            ("MetadataTable",),
+            "It has point-in-time recovery. A backup plan is the account's: AWS Backup selects"
+            " resources by the stack's tags.",
+        ),
+        "EventBusDLQ": (
+            ("FreshnessRule", "UncaughtRule"),
+            "The next check of freshness is 15 minutes later. An event for Uncaught is retried for"
+            " a day, and the alarms about executions count the failure in any case.",
+        ),
+        "IAM5": (
+            ("*",),
+            "The wildcards are keys below a prefix, executions of this state machine, and the few"
+            " actions without resource types, which test_policies.py lists.",
+        ),
+        "IAMNoInlinePolicy": (
+            ("*",),
+            "Each role has one policy that belongs to it alone and is deleted with it.",
+        ),
+        "L1": (
+            ("*",),
+            "Lambda's newest Python is used once the locked packages have wheels for it and the"
+            " tests run on it.",
+        ),
+        "LambdaConcurrency": (("*",), _NO_RESERVATIONS),
+        "LambdaDLQ": (("*",), _SYNCHRONOUS),
+        "LambdaEventSourceMappingDestination": (
+            ("StarterFunctionQueue",),
+            "Lambda offers no destination for SQS as source. The queue has a redrive policy.",
+        ),
+        "LambdaInsideVPC": (("*",), _NO_NETWORK),
+        "LambdaLatestVersion": (("*",), "As L1."),
+        "S3BucketReplicationEnabled": (
+            ("InputBucket", "OutputBucket"),
+            "The other region is the operator's choice: docs/production.md has the commands.",
+        ),
+        "S3BucketVersioningEnabled": (("OutputBucket",), _NO_VERSIONS),
+        "SNSRedrivePolicy": (
+            ("WebhookSubscription",),
+            "SNS invokes the function asynchronously; what the function can't deliver goes to the"
+            " dead-letter queue.",
+        ),
+        "SQSRedrivePolicy": (("DeadLetterQueue",), "It is the dead-letter queue."),
+    },
+    "cfn-guard": {
+        "lambda_inside_vpc_check": (("*",), _NO_NETWORK),
+        "s3_bucket_object_lock_enabled_check": (
+            ("InputBucket", "OutputBucket"),
+            "Files have to be erased when a person asks for it.",
+        ),
+        "s3_bucket_policy_ssl_requests_only_check": (
+            ("InputBucketPolicy", "OutputBucketPolicy"),
+            "Both deny requests without TLS, which test_policies.py proves. The rule doesn't follow"
+            " references to the bucket.",
+        ),
+        "s3_bucket_versioning_enabled_check": (("OutputBucket",), _NO_VERSIONS),
+        "s3_event_notifications_enabled_check": (
+            ("OutputBucket",),
+            "The workflow publishes one event for each file, after the last object is written.",
+        ),
+        "sqs_dlq_check": (("DeadLetterQueue",), "It is the dead-letter queue."),
+    },
 }
+PACKS = Path(__file__).parent / "policies"
 
 Finding = tuple[str, str, str]
 """Rule, resource, and what the rule says."""
 
 
-def unexplained(findings: Iterable[Finding]) -> list[str]:
-    """The findings that are not suppressed, and the suppressions that find nothing."""
+def unexplained(tool: str, findings: Iterable[Finding]) -> list[str]:
+    """A tool's findings that are not suppressed, and its suppressions that find nothing."""
+    suppressed = SUPPRESSED[tool]
     found = list(findings)
-    lines = [
-        f"{rule} {resource}: {text}" for rule, resource, text in found if not _is(rule, resource)
-    ]
-    for rule, (resources, _) in SUPPRESSED.items():
+    lines = []
+    for rule, resource, text in found:
+        resources = suppressed.get(rule, ((), ""))[0]
+        if "*" not in resources and resource not in resources:
+            lines.append(f"{rule} {resource}: {text}")
+    for rule, (resources, _) in suppressed.items():
         hit = {resource for name, resource, _ in found if name == rule}
         unused = [it for it in resources if not (hit if it == "*" else {it} & hit)]
         lines += [f"{rule} is suppressed for {it} and finds nothing" for it in unused]
@@ -85,11 +171,6 @@ def findings_of(report: Any) -> list[Finding]:
         for part in parts
         for check in part["results"]["failed_checks"]
     ]
-
-
-def _is(rule: str, resource: str) -> bool:
-    resources = SUPPRESSED.get(rule, ((), ""))[0]
-    return "*" in resources or resource in resources
 
 
 def _run(checkov: Path, templates: Mapping[str, str]) -> Any:
@@ -113,24 +194,126 @@ def _run(checkov: Path, templates: Mapping[str, str]) -> Any:
     return json.loads(completed.stdout)
 
 
-def main() -> int:
-    """Print every finding; returns the exit status."""
-    checkov = Path(shutil.which(sys.argv[1]) or sys.argv[1])
-    document = {
-        "AWSTemplateFormatVersion": "2010-09-09",
-        "Resources": effective.resources(**PROTECTED),
-    }
+def nag_findings_of(report: Any) -> list[Finding]:
+    """The findings of cdk_nag.js. Raises ValueError if a pack checked nothing."""
+    empty = [pack for pack, rules in report["rules"].items() if not rules]
+    if empty or not report["rules"]:
+        raise ValueError(f"cdk-nag has checked nothing: {empty}")
+    return [
+        (found["rule"].rpartition("-")[2], found["resource"], found["text"].partition(" - ")[0])
+        for found in report["findings"]
+    ]
+
+
+def guard_findings_of(report: Any) -> list[Finding]:
+    """The findings of cfn-guard's structured report. Raises ValueError if it checked nothing."""
+    if not any(part["compliant"] for part in report):
+        raise ValueError("cfn-guard has checked nothing.")
+    return [
+        (broken["Rule"]["name"], resource, "see Control Tower's description of the rule")
+        for part in report
+        for broken in part["not_compliant"]
+        for resource in sorted(_resources(broken)) or ["?"]
+    ]
+
+
+def _resources(value: Any) -> set[str]:
+    """The logical IDs in the paths of a part of cfn-guard's report."""
+    if isinstance(value, Mapping):
+        path = value.get("path")
+        own = {path.split("/")[2]} if str(path).startswith("/Resources/") else set()
+        return own.union(*map(_resources, value.values()))
+    if isinstance(value, list):
+        return set().union(*map(_resources, value))
+    return set()
+
+
+def _checkov(checkov: Path, document: Mapping[str, Any]) -> tuple[list[Finding], str]:
     key = (ROOT / "key.yaml").read_text(encoding="utf-8")
     report = _run(checkov, {"template.json": json.dumps(document), "key.yaml": key})
-    found = findings_of(report)
-    lines = unexplained(found)
-    for line in lines:
-        print(line)
-    print(
-        f"checkov: {len(found)} findings, {len(found) - len(lines)} with a written reason.",
-        file=sys.stderr,
+    parts = report if isinstance(report, list) else [report]
+    passed = sum(part["summary"]["passed"] for part in parts)
+    return findings_of(report), f"{passed} checks passed"
+
+
+def _nag(modules: Path, template: Path) -> tuple[list[Finding], str]:
+    completed = subprocess.run(
+        ["node", str(PACKS / "cdk_nag.js"), str(template), str(template.parent / "cdk")],
+        env={**os.environ, "NODE_PATH": str(modules)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    return 1 if lines else 0
+    if completed.returncode != 0:
+        # Without the minified line of code that Node.js prints first.
+        raise ValueError("\n".join(line[:200] for line in completed.stderr.splitlines()[1:]))
+    # cdk-nag prints its own annotations first.
+    report = json.loads(completed.stdout.splitlines()[-1])
+    packs = ", ".join(f"{pack} {rules}" for pack, rules in report["rules"].items())
+    return nag_findings_of(report), f"rules of packs that apply: {packs}"
+
+
+def _guard(modules: Path, template: Path) -> tuple[list[Finding], str]:
+    folder = modules / "@cdklabs" / "cdk-validator-cfnguard"
+    machine = {"arm64": "aarch64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
+    system = "macos" if sys.platform == "darwin" else "ubuntu"
+    rules = folder / "rules" / "control-tower" / "cfn-guard"
+    completed = subprocess.run(
+        [
+            str(folder / "bin" / system / machine / "cfn-guard"),
+            *("validate", "--rules", str(rules), "--data", str(template)),
+            *("--structured", "--output-format", "json", "--show-summary", "none"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # It ends with 19 where it finds anything.
+    if completed.returncode not in (0, 19):
+        raise ValueError(completed.stderr)
+    report = json.loads(completed.stdout)
+    passed = sum(len(part["compliant"]) for part in report)
+    return guard_findings_of(report), f"{passed} of Control Tower's rules passed"
+
+
+def checked_template() -> dict[str, Any]:
+    """The template that the tools check: conditions decided, days of retention as numbers."""
+    resources = copy.deepcopy(effective.resources(**PROTECTED))
+    for resource in resources.values():
+        resource.pop("Condition", None)
+        properties = resource.get("Properties", {})
+        if "RetentionInDays" in properties:
+            properties["RetentionInDays"] = int(properties["RetentionInDays"])
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Parameters": template().document["Parameters"],
+        "Mappings": template().document["Mappings"],
+        "Resources": resources,
+    }
+
+
+def main() -> int:
+    """Print what each tool checked and every finding; returns the exit status."""
+    checkov, modules = Path(shutil.which(sys.argv[1]) or sys.argv[1]), Path(sys.argv[2])
+    document = checked_template()
+    results = {"checkov": _checkov(checkov, document)}
+    if modules.is_dir() and shutil.which("node"):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "template.json"
+            path.write_text(json.dumps(document), encoding="utf-8")
+            results["cdk-nag"] = _nag(modules.resolve(), path)
+            results["cfn-guard"] = _guard(modules.resolve(), path)
+    else:
+        print("cdk-nag, cfn-guard: SKIPPED, because Node.js or npm is not installed here.")
+    failed = False
+    for tool, (found, checked) in results.items():
+        lines = unexplained(tool, found)
+        for line in lines:
+            print(f"{tool}: {line}")
+        explained = len(found) - len(lines)
+        print(f"{tool}: {checked}; {len(found)} findings, {max(explained, 0)} with a reason.")
+        failed = failed or bool(lines)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -1,41 +1,98 @@
-"""The gate of checkov's rules lets through only what has a written reason."""
+"""The gate of policy rules lets through only what has a written reason."""
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
-from tests.infrastructure import effective
-from tests.infrastructure.policy_gate import PROTECTED, SUPPRESSED, findings_of, unexplained
+from tests.infrastructure.policy_gate import (
+    PACKS,
+    SUPPRESSED,
+    Finding,
+    checked_template,
+    findings_of,
+    guard_findings_of,
+    nag_findings_of,
+    unexplained,
+)
 
-EXPECTED = [
-    (rule, "StarterFunction" if name == "*" else name, "a rule")
-    for rule, (names, _) in SUPPRESSED.items()
-    for name in names
-]
+TOOLS = pytest.mark.parametrize("tool", SUPPRESSED)
 
 
-def test_suppressed_findings_are_let_through() -> None:
-    assert unexplained(EXPECTED) == []
+def expected(tool: str) -> list[Finding]:
+    """One finding for each suppression."""
+    return [
+        (rule, "StarterFunction" if name == "*" else name, "a rule")
+        for rule, (names, _) in SUPPRESSED[tool].items()
+        for name in names
+    ]
+
+
+@TOOLS
+def test_suppressed_findings_are_let_through(tool: str) -> None:
+    assert unexplained(tool, expected(tool)) == []
 
 
 def test_a_finding_of_another_rule_or_of_another_resource_is_not() -> None:
     new = [("CKV_AWS_18", "InputBucket", "logs"), ("CKV_AWS_21", "InputBucket", "versions")]
-    assert unexplained([*EXPECTED, *new]) == [
+    assert unexplained("checkov", [*expected("checkov"), *new]) == [
         "CKV_AWS_18 InputBucket: logs",
         "CKV_AWS_21 InputBucket: versions",
     ]
 
 
-def test_a_suppression_that_finds_nothing_any_more_is_a_finding() -> None:
-    rule, resource, _ = EXPECTED[0]
-    assert unexplained(EXPECTED[1:]) == [f"{rule} is suppressed for {resource} and finds nothing"]
+@TOOLS
+def test_a_suppression_that_finds_nothing_any_more_is_a_finding(tool: str) -> None:
+    findings = expected(tool)
+    rule, resource, _ = findings[0]
+    resource = "*" if SUPPRESSED[tool][rule][0] == ("*",) else resource
+    assert unexplained(tool, findings[1:]) == [
+        f"{rule} is suppressed for {resource} and finds nothing"
+    ]
 
 
-def test_a_report_of_nothing_is_an_error() -> None:
+@pytest.mark.parametrize(
+    ("read", "report"),
+    [
+        (findings_of, {"passed": 0, "failed": 0}),
+        (nag_findings_of, {"rules": {}, "findings": []}),
+        (nag_findings_of, {"rules": {"AwsSolutions": 40, "Serverless": 0}, "findings": []}),
+        (guard_findings_of, [{"compliant": [], "not_compliant": []}]),
+    ],
+)
+def test_a_report_of_nothing_is_an_error(read: Any, report: Any) -> None:
     with pytest.raises(ValueError, match="checked nothing"):
-        findings_of({"passed": 0, "failed": 0})
+        read(report)
 
 
-def test_suppressions_name_resources_that_exist() -> None:
-    named = {name for names, _ in SUPPRESSED.values() for name in names if name != "*"}
-    assert named <= set(effective.resources(**PROTECTED))
+def test_cdk_nags_rules_are_named_without_their_pack() -> None:
+    found = {"rule": "HIPAA.Security-LambdaDLQ", "resource": "NotifyFunction", "text": "No - (1)."}
+    report = {"rules": {"HIPAA.Security": 9}, "findings": [found]}
+    assert nag_findings_of(report) == [("LambdaDLQ", "NotifyFunction", "No")]
+
+
+def test_cfn_guards_findings_name_each_resource_once() -> None:
+    places = [{"from": {"path": f"/Resources/{name}/Properties"}} for name in ("B", "A", "A")]
+    broken = {"Rule": {"name": "a_check", "checks": places}}
+    report = [{"compliant": ["other"], "not_compliant": [broken]}]
+    assert [found[:2] for found in guard_findings_of(report)] == [
+        ("a_check", "A"),
+        ("a_check", "B"),
+    ]
+
+
+@TOOLS
+def test_suppressions_name_resources_that_exist_and_give_a_reason(tool: str) -> None:
+    named = {name for names, _ in SUPPRESSED[tool].values() for name in names if name != "*"}
+    assert named <= {*checked_template()["Resources"], "StarterFunctionQueue"}
+    assert all(reason.endswith(".") for _, reason in SUPPRESSED[tool].values())
+
+
+def test_the_packs_from_npm_are_pinned_with_hashes_and_without_an_address() -> None:
+    locked = json.loads((PACKS / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    wanted = json.loads((PACKS / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    assert locked[""]["dependencies"] == wanted
+    installed = {name: it for name, it in locked.items() if name and not it.get("inBundle")}
+    assert all("integrity" in it and "resolved" not in it for it in installed.values())
