@@ -220,8 +220,8 @@ def guard_findings_of(report: Any) -> list[Finding]:
 def _resources(value: Any) -> set[str]:
     """The logical IDs in the paths of a part of cfn-guard's report."""
     if isinstance(value, Mapping):
-        path = value.get("path")
-        own = {path.split("/")[2]} if str(path).startswith("/Resources/") else set()
+        path = str(value.get("path"))
+        own = {path.split("/")[2]} if path.startswith("/Resources/") else set()
         return own.union(*map(_resources, value.values()))
     if isinstance(value, list):
         return set().union(*map(_resources, value))
