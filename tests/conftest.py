@@ -6,6 +6,7 @@ import gc
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import botocore.loaders
 import pytest
@@ -17,11 +18,17 @@ from pipectl.embedded.process import StackProcess
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
+_read = botocore.loaders.JSONFileLoader().load_file
+_read_once = lru_cache(maxsize=None)(_read)
+
+
+def _load_file(path: str) -> Any:
+    # boto3 changes the paths of its copy of S3's model, so each session needs one of its own.
+    return (_read if path.endswith("/s3/2006-03-01/service-2") else _read_once)(path)
+
+
 # Each session of boto3 reads its services' models anew, and each command is a session.
-_READER = botocore.loaders.JSONFileLoader()
-botocore.loaders.JSONFileLoader.load_file = staticmethod(  # type: ignore[method-assign]
-    lru_cache(maxsize=None)(_READER.load_file)
-)
+botocore.loaders.JSONFileLoader.load_file = staticmethod(_load_file)  # type: ignore[assignment]
 
 # Fixtures with a stack of their own, which takes seconds to come up. `make test` runs all tests
 # that use one in the same worker (`--dist loadgroup`).

@@ -417,6 +417,7 @@ class FakeStack:
     """Takes the place of the embedded stack in `pipectl up`."""
 
     token = "token"  # none
+    restored = False
     log_folder = Path(f"logs{EVIL}")
 
     def __init__(self, *_: Any, **__: Any) -> None:
