@@ -30,7 +30,7 @@ _KEPT = "Nothing of it was published. What an earlier version of it published is
 
 
 @dataclass(frozen=True)
-class FailedFile:
+class ReportedFailure:
     """What is known of a file that failed.
 
     `file` is as in the summary, without what is unknown: how it was read, if `ParseCsv` failed.
@@ -61,7 +61,7 @@ class FailedFile:
     next_command: str | None
 
 
-def render_failure(failed: FailedFile) -> bytes:
+def render_failure(failed: ReportedFailure) -> bytes:
     """The page of a file that failed, UTF-8. It has the sections for which something is known."""
     summary, examples, partly = _counted(failed)
     sections = [Section("verdict", _verdict(failed))]
@@ -83,7 +83,7 @@ def render_failure(failed: FailedFile) -> bytes:
 
 
 def _counted(
-    failed: FailedFile,
+    failed: ReportedFailure,
 ) -> tuple[dict[str, Any], Mapping[RuleKey, Sequence[Example]], Html | None]:
     """The summary of the rejected records, their examples, and a sentence if some are missing."""
     lines = iter(failed.rejected_lines)
@@ -137,7 +137,7 @@ def _add(found: Accumulator, record: Mapping[str, Any]) -> None:
     found.add_rejects(counts)
 
 
-def _verdict(failed: FailedFile) -> Html:
+def _verdict(failed: ReportedFailure) -> Html:
     source = failed.file["source"]
     where = f" in {failed.state}" if failed.state else ""
     figures = None
@@ -168,7 +168,7 @@ def _verdict(failed: FailedFile) -> Html:
     )
 
 
-def _fix(failed: FailedFile, summary: Mapping[str, Any]) -> Html:
+def _fix(failed: ReportedFailure, summary: Mapping[str, Any]) -> Html:
     parts: list[Html] = []
     if failed.next_step:
         step = message(failed.next_step)
@@ -181,7 +181,7 @@ def _fix(failed: FailedFile, summary: Mapping[str, Any]) -> Html:
     return join(parts)
 
 
-def _columns(failed: FailedFile) -> Html:
+def _columns(failed: ReportedFailure) -> Html:
     if failed.columns is not None:
         return columns(failed.columns, published=False)
     return el(

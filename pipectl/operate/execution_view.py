@@ -25,7 +25,7 @@ _MARGIN = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
-class MapProgress:
+class MapCounts:
     """The progress of a Map's items, and the item that failed first, if that is known."""
 
     done: int
@@ -44,7 +44,7 @@ class ExecutionView:
     found: ExecutionDetails
     definition: Mapping[str, Any]
     events: Sequence[Mapping[str, Any]]
-    maps: Mapping[int, MapProgress]
+    maps: Mapping[int, MapCounts]
     logs: Mapping[int, Sequence[str]]
 
 
@@ -65,13 +65,13 @@ def read_execution_view(stack: Stack, found: ExecutionDetails) -> ExecutionView:
     )
 
 
-def _map_progress(stack: Stack, arn: str) -> MapProgress:
+def _map_progress(stack: Stack, arn: str) -> MapCounts:
     client = stack.client("stepfunctions")
     counts = client.describe_map_run(mapRunArn=arn)["itemCounts"]
     failed = counts["failed"] + counts["timedOut"] + counts["aborted"]
     first = _first_failed(client, arn) if failed and not stack.emulated else None
     running = counts["running"] + counts["pending"]
-    return MapProgress(counts["succeeded"], running, failed, first)
+    return MapCounts(counts["succeeded"], running, failed, first)
 
 
 def _first_failed(client: Any, arn: str) -> str | None:

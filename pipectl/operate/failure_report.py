@@ -67,7 +67,7 @@ def write_report(stack: Stack, found: ExecutionDetails, path: Path) -> None:
 
 
 def _failure_report(stack: Stack, found: ExecutionDetails) -> bytes:
-    from data_report.failure import FailedFile, render_failure
+    from data_report.failure import ReportedFailure, render_failure
     from tabular.reading.header import compare_columns
 
     failure, execution, source = found.error, found.execution, found.source
@@ -84,7 +84,7 @@ def _failure_report(stack: Stack, found: ExecutionDetails) -> bytes:
         key, version = item.get("contract_key"), item.get("contract_version")
     step = next_step(found)
     lines, no_rejects = _rejects(stack, found)
-    failed = FailedFile(
+    failed = ReportedFailure(
         file={
             "file_id": source.file_id,
             "attempt": execution.document.get("attempt", 1),

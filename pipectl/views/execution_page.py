@@ -27,7 +27,7 @@ from pipectl.views.status import Status, status_of
 from shared.markup import Html, data, el, join, message
 
 if TYPE_CHECKING:
-    from pipectl.operate.execution_view import ExecutionView, MapProgress
+    from pipectl.operate.execution_view import ExecutionView, MapCounts
     from pipectl.operate.next_step import NextStep
 
 MOST_EVENTS = 1_000
@@ -225,7 +225,7 @@ def _status(visit: Visit, execution_status: str, graph: Graph) -> str:
     return "caught" if caught else status
 
 
-def _map_lines(progress: MapProgress | None) -> tuple[str, ...]:
+def _map_lines(progress: MapCounts | None) -> tuple[str, ...]:
     if progress is None:
         return ()
     parts = [f"{progress.done:,} done"]
@@ -485,7 +485,7 @@ def _details(view: ExecutionView, number: int, selected: bool) -> Html:
     )
 
 
-def _first_failed(progress: MapProgress | None) -> str | None:
+def _first_failed(progress: MapCounts | None) -> str | None:
     return progress.first_failed if progress else None
 
 

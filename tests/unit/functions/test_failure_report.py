@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from data_report import failure
-from data_report.failure import FailedFile, render_failure
+from data_report.failure import ReportedFailure, render_failure
 from tests.unit.functions.report_pages import FILE_ID, Page, read
 
 EVIL = "<script>alert(1)</script>"
-FAILED = FailedFile(
+FAILED = ReportedFailure(
     file={
         "file_id": FILE_ID,
         "attempt": 1,

@@ -11,7 +11,7 @@ from pipectl.client.history import read_history
 from pipectl.client.links import functions_of
 from pipectl.client.step_functions import DescribedExecution
 from pipectl.operate.details import ExecutionDetails, runs_of_visits
-from pipectl.operate.execution_view import ExecutionView, MapProgress
+from pipectl.operate.execution_view import ExecutionView, MapCounts
 from shared.job import Source
 from tests.infrastructure.deployed import ROOT
 
@@ -122,7 +122,7 @@ def view_of(
     status: str,
     *,
     key: str = "raw/orders/orders-2026-03.csv",
-    maps: dict[int, MapProgress] | None = None,
+    maps: dict[int, MapCounts] | None = None,
     logs: dict[int, list[str]] | None = None,
     definition: dict[str, Any] = DEFINITION,
 ) -> ExecutionView:

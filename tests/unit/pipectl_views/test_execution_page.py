@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipectl.operate.execution_view import ExecutionView, MapProgress
+from pipectl.operate.execution_view import ExecutionView, MapCounts
 from pipectl.operate.next_step import NextStep
 from pipectl.views.execution_page import MOST_EVENTS, path_of, render
 from pipectl.views.graph import read_graph
@@ -154,7 +154,7 @@ def test_a_map_says_how_far_it_is_and_which_split_failed_first() -> None:
     history.leave("MeasureSplits", "Map").enter("SplitFailure")
     history.tries("SplitFailure", ("UnreadableFile", cause), last=False).leave("SplitFailure")
     view = view_of(
-        lane(history, "UnreadableFile", cause), "failed", maps={3: MapProgress(3, 1, 1, "split 2")}
+        lane(history, "UnreadableFile", cause), "failed", maps={3: MapCounts(3, 1, 1, "split 2")}
     )
     page = page_of(view)
     assert "3 done, 1 running, 1 failed" in [text for tag, text in page.texts if tag == "text"]

@@ -11,7 +11,7 @@ from typing import Any, cast
 from botocore.exceptions import ClientError
 
 from pipectl.operate.details import ExecutionDetails
-from pipectl.operate.execution_view import MapProgress, read_execution_view
+from pipectl.operate.execution_view import MapCounts, read_execution_view
 from tests.unit.pipectl_views.histories import DEFINITION, FILE_ID, START, History, failed, view_of
 
 MAP_RUN = "arn:aws:states:us-east-1:123456789012:mapRun:data-pipeline-dev/MeasureSplits:1"
@@ -89,7 +89,7 @@ def mapped() -> History:
 def test_a_map_is_counted_and_its_first_failure_named() -> None:
     view, stack = read(mapped())
     assert stack.asked == [("map", MAP_RUN)]
-    assert view.maps == {0: MapProgress(done=7, running=2, failed=4, first_failed="split 4")}
+    assert view.maps == {0: MapCounts(done=7, running=2, failed=4, first_failed="split 4")}
 
 
 def test_the_embedded_aws_does_not_list_the_items_of_a_map(tmp_path: Path) -> None:
