@@ -160,6 +160,7 @@ NOT_COUNTED = {
     "RequireContract",
     "RolePath",  # who may do what
     "RunbookUrl",
+    "StartOnScanResult",  # what GuardDuty bills is not estimated
     "TableDeletionProtection",
     "UploaderArns",  # who may do what
     "UploaderDatasets",  # who may do what
