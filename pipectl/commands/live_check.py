@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -73,9 +74,10 @@ def command(
     from pipectl.operate.live_check.workspace import Workspace
     from pipectl.signals import ending_signals
 
-    stack = choice.open_to_change("Check AWS with files that are removed afterwards")
+    settings = ", change settings of functions meanwhile," if invasive else ""
+    stack = choice.open_to_change(f"Send files that fail on purpose{settings} and remove them")
     started, ending = datetime.now(UTC), ending_signals()
-    bench = Workspace(stack, time.monotonic() + timeout, ending.wait)
+    bench = Workspace(stack, time.monotonic() + timeout, ending.wait, partial(echo, err=True))
     checked = run_checks(
         bench, checks, invasive=invasive, show=lambda one: echo(f"{one.name} ...", err=True)
     )

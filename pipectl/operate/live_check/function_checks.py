@@ -144,7 +144,8 @@ def throttled_files_succeed(bench: Workspace) -> Seen:
         else:
             reserve(ReservedConcurrentExecutions=before)
 
-    with bench.restoring(f"the reserved concurrency of {function}", restore):
+    values = {"ReservedConcurrentExecutions": before}
+    with bench.restoring(f"the reserved concurrency of {function}", values, restore):
         try:
             reserve(ReservedConcurrentExecutions=2)
         except ClientError as error:

@@ -152,8 +152,8 @@ CHECKS = (
     ),
     LiveCheck(
         "stop-in-map",
-        "A stopped execution is reported once by EventBridge, and its children stop",
-        "aborted, item failed, 1 dead letter(s)",
+        "EventBridge reports an execution that is stopped in a Map, and nothing is done twice",
+        "aborted, item failed, 1 dead letter, 1 notification",
         workflow_checks.stop_in_a_map,
         _STATES + "eventbridge-integration.html",
         cost="large file",

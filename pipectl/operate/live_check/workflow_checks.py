@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,8 @@ from shared.keys import Work
 from shared.steps import CHAIN
 
 GATE = "FailureGate"
+# With these, the functions log each step that is done.
+INFO_LEVELS = ("DEBUG", "INFO")
 _TRACE_SECONDS = 90.0
 _EVENT_SECONDS = 60.0
 _LONGEST_NAME = 60
@@ -88,7 +91,7 @@ def redrive_continues(bench: Workspace) -> Seen:
 
 def redriven_executions_have_events(bench: Workspace) -> Seen:
     """EventBridge reports every failure of an execution, those after a redrive included."""
-    if bench.parameter("LogLevel") in ("WARN", "ERROR"):
+    if bench.parameter("LogLevel") not in INFO_LEVELS:
         raise NotRunError("the log of the function `uncaught` has no INFO lines at this LogLevel")
     found = bench.once(redriven_file)
     name = found.first.file.file_id
@@ -186,7 +189,8 @@ def failed_child_is_found(bench: Workspace) -> Seen:
 
 
 def stop_in_a_map(bench: Workspace) -> Seen:
-    """An execution that is stopped in a Map leaves one dead letter and one recorded failure."""
+    """An execution that is stopped in a Map leaves one dead letter, notification and failure."""
+    started = time.time()
     file = sent_splits(bench)
     if not bench.entered(file, _MAPS[-1]):
         raise NotRunError(f"the execution left {_MAPS[-1]} before it could be stopped")
@@ -196,13 +200,28 @@ def stop_in_a_map(bench: Workspace) -> Seen:
     if execution.status == "succeeded":
         raise NotRunError("the execution succeeded before it could be stopped")
     item = bench.wait_until(lambda: bench.item(file), "the failure's metadata item")
-    letters = bench.wait_until(lambda: bench.dead_letters(file) or None, "the dead letter")
+    bench.wait_until(lambda: bench.dead_letters(file) or None, "the dead letter")
     # A second one would come from a repeated event.
     bench.pause(1 if bench.stack.emulated else 10)
-    letters = bench.dead_letters(file)
-    text = f"{execution.status}, item {item['status']}, {len(letters)} dead letter(s)"
-    right = (execution.status, item["status"], len(letters)) == ("aborted", "failed", 1)
-    return Seen(text, right, {"error": item.get("error", {}).get("code")})
+    letters = len(bench.dead_letters(file))
+    sent = _notifications(bench, file, started)
+    runs = bench.stack.client("stepfunctions").list_map_runs(executionArn=arn)["mapRuns"]
+    text = f"{execution.status}, item {item['status']}, {letters} dead letter, {sent} notification"
+    right = (execution.status, item["status"], letters, sent) == ("aborted", "failed", 1, 1)
+    return Seen(text, right, {"map_runs": len(runs), "error": item.get("error", {}).get("code")})
+
+
+def _notifications(bench: Workspace, file: SentFile, since: float) -> int:
+    """How often the function that notifies has ended for this file."""
+    if bench.parameter("LogLevel") not in INFO_LEVELS:
+        raise NotRunError("the log of the function `notify` has no INFO lines at this LogLevel")
+    function = f"data-pipeline-notify-{bench.parameter('Environment')}"
+
+    def look() -> int | None:
+        lines = bench.log_lines(function, f'"{file.file_id}"', since - 5)
+        return sum(line.get("message") == "step done" for line in lines) or None
+
+    return bench.wait_until(look, "the notification", _EVENT_SECONDS)
 
 
 def trace_has_the_workflow(bench: Workspace) -> Seen:

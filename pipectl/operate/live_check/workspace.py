@@ -67,14 +67,22 @@ class Workspace:
     """
 
     def __init__(
-        self, stack: Stack, deadline: float, sleep: Callable[[float], bool] | None = None
+        self,
+        stack: Stack,
+        deadline: float,
+        sleep: Callable[[float], bool] | None = None,
+        note: Callable[[str], object] = lambda _: None,
     ) -> None:
-        """Prepare; `deadline` is the time, by `time.monotonic`, at which checks are to end."""
+        """Prepare; `deadline` is the time, by `time.monotonic`, at which checks are to end.
+
+        `note` gets what a person needs to know if the process is killed: settings before a change.
+        """
         self.stack = stack
         self.executions = Executions(stack)
         self._items = MetadataItems(stack)
         self._deadline = deadline
         self._sleep = sleep or _sleep
+        self._note = note
         self._files: list[SentFile] = []
         self._datasets: list[str] = []
         self._restores: dict[str, Callable[[], object]] = {}
@@ -283,13 +291,17 @@ class Workspace:
         present = client.get_function_configuration(FunctionName=function)
         before = {name: present[name] for name in change}
         restore = partial(self._configure, function, before)
-        with self.restoring(f"the configuration of {function}", restore):
+        with self.restoring(f"the configuration of {function}", before, restore):
             self._configure(function, change)
             yield before
 
     @contextmanager
-    def restoring(self, what: str, restore: Callable[[], object]) -> Iterator[None]:
+    def restoring(
+        self, what: str, before: Mapping[str, Any], restore: Callable[[], object]
+    ) -> Iterator[None]:
         """Call `restore` at the end of the block; if it fails, `remove_all` tries it again."""
+        values = ", ".join(f"{name} {json.dumps(value)}" for name, value in before.items())
+        self._note(f"{what} is changed now and restored afterwards; it is {values}")
         self._restores[what] = restore
         try:
             yield

@@ -292,7 +292,8 @@ class FakeLambda:
 def test_settings_are_restored_even_if_the_first_attempt_fails(stack: Stack, fails: int) -> None:
     function = FakeLambda(fails=fails)
     stack.deployment._clients["lambda"] = function
-    bench = Workspace(stack, time.monotonic() + 60)
+    notes: list[str] = []
+    bench = Workspace(stack, time.monotonic() + 60, note=notes.append)
 
     def interrupted() -> None:
         with bench.setting("transform", Timeout=1):
@@ -304,6 +305,9 @@ def test_settings_are_restored_even_if_the_first_attempt_fails(stack: Stack, fai
 
     assert bench.remove_all() == []
     assert (function.timeout, function.changes) == (900, [1, 900])
+    assert notes == [
+        "the configuration of transform is changed now and restored afterwards; it is Timeout 900"
+    ]
 
 
 def test_a_setting_that_could_not_be_restored_is_listed(stack: Stack) -> None:
