@@ -13,6 +13,8 @@ from pipectl.errors import PipectlError
 from pipectl.operate.live_check.workspace import Event, SentFile, Workspace
 
 NARROW_HEADER, NARROW_RECORD = b"id,amount\n", b"1234567,12.50\n"
+# Long, because the output adds some hundred bytes to each record.
+_LONG_HEADER, _LONG_RECORD = b"id,note\n", b"1234567," + b"n" * 247 + b"\n"
 _GOOD_AND_BAD = b"id,name\n1,live\nx,rejected\n"
 _FIELDS = [{"name": "id", "type": "integer"}, {"name": "name", "type": "string"}]
 
@@ -74,7 +76,7 @@ def split_file(bench: Workspace) -> EndedFile:
 def sent_splits(bench: Workspace) -> SentFile:
     """Send a file of several splits."""
     size = round(int(bench.parameter("SplitSizeBytes")) * _SPLITS)
-    return bench.send_large(bench.new_dataset(), NARROW_HEADER, NARROW_RECORD, size)
+    return bench.send_large(bench.new_dataset(), _LONG_HEADER, _LONG_RECORD, size)
 
 
 def one_split_file(bench: Workspace, header: bytes, record: bytes, size: int) -> EndedFile:
