@@ -188,7 +188,9 @@ def _for_cloudformation(template: Template, stack_name: str) -> dict[str, Any]:
             parameter["Default"] = _as_text(parameter["Default"])
     document["Conditions"] = _as_text(document.get("Conditions", {}))
     document["Resources"] = {
-        logical_id: _with_role_name(logical_id, _without_code(resource), stack_name)
+        logical_id: _with_role_name(
+            logical_id, _kept_if_retained(_without_code(resource)), stack_name
+        )
         for logical_id, resource in document["Resources"].items()
         if resource["Type"] in created
     }
@@ -202,6 +204,13 @@ def _as_text(value: Any) -> Any:
     if isinstance(value, list):
         return [_as_text(item) for item in value]
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _kept_if_retained(resource: dict[str, Any]) -> dict[str, Any]:
+    # moto knows only Retain, and deletes what has the other policy together with the stack.
+    if resource.get("DeletionPolicy") == "RetainExceptOnCreate":
+        resource["DeletionPolicy"] = "Retain"
+    return resource
 
 
 def _without_code(resource: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from moto.cloudformation.parsing import parse_condition
 
+from pipectl.embedded.apply import _for_cloudformation
 from pipectl.embedded.template import Translation, translate
 from pipectl.errors import PipectlError, UsageError
 from pipectl.options import PROJECT
@@ -138,3 +139,13 @@ def test_no_function_reserves_concurrency_by_default(value: Any, reserves: bool)
     condition = document["Conditions"]["HasReservedConcurrency"]
     values: Any = {"ReservedConcurrency": value}
     assert parse_condition(condition, values, {}) is reserves
+
+
+def test_what_outlives_the_projects_stack_does_so_on_the_embedded_aws() -> None:
+    document = _for_cloudformation(translate(PROJECT / "template.yaml"), "data-pipeline")
+    kept = {
+        logical_id
+        for logical_id, resource in document["Resources"].items()
+        if resource.get("DeletionPolicy") == "Retain"
+    }
+    assert {"InputBucket", "OutputBucket", "MetadataTable"} <= kept
