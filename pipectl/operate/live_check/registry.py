@@ -170,7 +170,7 @@ CHECKS = (
     LiveCheck(
         "redrive-events",
         "EventBridge reports the failures of an execution that was redriven",
-        "2 events for 2 failures",
+        "at least 2 events for 2 failures",
         workflow_checks.redriven_executions_have_events,
         _STATES + "eventbridge-integration.html",
     ),
