@@ -110,8 +110,10 @@ def _restored(texts: pl.Series) -> pl.Series:
 
 def _quoted(texts: pl.Series) -> pl.Series:
     places = texts.str.contains(_QUOTED).arg_true()
-    contents = ['"' + text.replace('"', '""') + '"' for text in texts.gather(places).to_list()]
-    return texts.clone().scatter(places, pl.Series(contents, dtype=pl.String))
+    doubled = pl.col("text").str.replace_all('"', '""', literal=True)
+    contents = pl.concat_str(pl.lit('"'), doubled, pl.lit('"'))
+    quoted = texts.gather(places).to_frame("text").select(contents).to_series()
+    return quoted if len(quoted) == len(texts) else texts.clone().scatter(places, quoted)
 
 
 def _cut(texts: pl.Series) -> pl.Series:

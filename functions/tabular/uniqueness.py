@@ -45,6 +45,8 @@ _WORD_BYTES = 8
 _ENTRY_WORDS = 2
 _MERGED_RUNS = 8
 _MERGED_AT_ONCE = 1 << 20  # entries: limits the memory for merging
+_ENTRIES_A_SEARCH = 32
+"""A search takes as long as it takes to read and compare this many entries."""
 _FIRST_SLOTS = 1 << 20
 _MOST_SLOTS = 1 << 28  # bytes, of all keys together: enough for 32 million rows
 _SLOTS_A_KEY = 8  # each key sets two, so 5% of new keys are searched on disk needlessly
@@ -235,18 +237,15 @@ class _Seen:
 
     def _known(self, keys: pl.DataFrame) -> pl.Series | None:
         """The rows that had the keys in earlier batches, null where none had; None: none had."""
-        suspects = self._filter.may_hold(keys["hash"])
-        places, rows = [], []
-        some = keys[suspects]
-        for place, key, more in zip(suspects, some["hash"], some["more"], strict=True):
-            row = next(filter(None, (run.find(key, more) for run in self._runs())), 0)
-            if row:
-                places.append(place)
-                rows.append(row)
-        if not places:
+        suspects = keys[self._filter.may_hold(keys["hash"])].select("hash", "more")
+        suspects = suspects.unique(maintain_order=True)
+        found = [run.find(suspects) for run in self._runs()] if suspects.height else []
+        known = pl.concat(found) if found else suspects.head(0)
+        if not known.height:
             return None
-        nothing = pl.Series([None], dtype=pl.UInt64).new_from_index(0, keys.height)
-        return nothing.scatter(places, pl.Series(rows, dtype=pl.UInt64))
+        # A key is in one run, because only new ones are remembered.
+        joined = keys.join(known, on=["hash", "more"], how="left", maintain_order="left")
+        return joined["first"]
 
     def _remember(self, keys: pl.DataFrame) -> None:
         if not keys.height:
@@ -321,8 +320,29 @@ class _Run:
             self._words[size + start : size + end] = array("Q", piece["word"].to_list())
             start = end
 
-    def find(self, key: int, more: int) -> int:
-        """The row of the hash; 0: there is none."""
+    def find(self, keys: pl.DataFrame) -> pl.DataFrame:
+        """Those of the keys, `hash` and `more` (UInt64) sorted by `hash`, that are here.
+
+        Their rows are `first` (UInt64).
+        """
+        if keys.height * _ENTRIES_A_SEARCH < self.size:
+            pairs = zip(keys["hash"].to_list(), keys["more"].to_list(), strict=True)
+            found = [(key, more, row) for key, more in pairs if (row := self._row(key, more))]
+            schema = dict.fromkeys(("hash", "more", "first"), pl.UInt64)
+            return pl.DataFrame(found, schema=schema, orient="row")
+        # Reading everything takes less time than so many searches.
+        word = pl.col("word")
+        more, first = (word // (_LOW_32 + 1)).alias("more"), (word & _LOW_32).alias("first")
+        return pl.concat(
+            keys.join(
+                self.entries(start, start + _MERGED_AT_ONCE).select("hash", more, first),
+                on=["hash", "more"],
+            )
+            for start in range(0, self.size, _MERGED_AT_ONCE)
+        )
+
+    def _row(self, key: int, more: int) -> int:
+        """The row of the key; 0: it is not here."""
         place = self.place(key)
         while place < self.size and self._words[place] == key:
             word = self._words[self.size + place]

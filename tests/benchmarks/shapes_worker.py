@@ -12,7 +12,7 @@ import random
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import shared.clients  # noqa: F401  which the functions have in memory, too
 from tabular.contract.descriptor import read_contract
@@ -25,11 +25,24 @@ from tabular.writing.output_formats import FORMATS
 from tests.benchmarks.orders import generate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _CHUNK_BYTES = 16 * 1024 * 1024
 """As Transform reads from S3, and as it uploads."""
 _SEED = 20261126
+
+
+class Shape(NamedTuple):
+    """A kind of file: its fields, its `n`-th row, and the rules of its contract beside the fields.
+
+    `good` names the shape that a file is compared with of which every record is rejected: as many
+    bytes in as many records and cells, all good.
+    """
+
+    fields: list[dict[str, Any]]
+    row: Callable[[int], str]
+    rules: Mapping[str, Any] = {}
+    good: str | None = None
 
 
 def _fields(kind: str, *names: str) -> list[dict[str, Any]]:
@@ -40,22 +53,54 @@ def _columns(count: int) -> tuple[str, ...]:
     return tuple(f"column_{number}" for number in range(count))
 
 
-def _numbers(count: int, most: int) -> Callable[[int], str]:
+def _numbers(count: int, most: int, *, last: str = "") -> Callable[[int], str]:
+    """Rows of random numbers; `last` is written before the last one."""
     generator = random.Random(_SEED)
-    return lambda _: ",".join(str(generator.randrange(most)) for _ in range(count))
+    before = f",{last}" if count > 1 else last
+
+    def row(_: int) -> str:
+        numbers = [str(generator.randrange(most)) for _ in range(count)]
+        return ",".join(numbers[:-1]) + before + numbers[-1]
+
+    return row
 
 
-SHAPES: dict[str, tuple[list[dict[str, Any]], Callable[[int], str]]] = {
-    "narrow": (_fields("string", "a", "b"), lambda n: f"x{n},y"),
-    "narrow, wrong types": (_fields("integer", "a", "b"), lambda n: f"x{n},y"),
-    "narrow, cells missing": (_fields("string", "a", "b", "c"), lambda n: f"x{n},y"),
-    "narrow, cells extra": (_fields("string", "a"), lambda n: f"x{n},y"),
-    "narrow, bad bytes": (_fields("string", "a", "b"), lambda n: f"x{n},\udcff"),
-    "blank lines": (_fields("string", "a", "b"), lambda _: ""),
-    "a cell without end": (_fields("string", "a"), lambda n: "x" if n else '"x'),
-    "wide, 2,000 columns": (_fields("integer", *_columns(2_000)), _numbers(2_000, 10**6)),
-    "wide, wrong types": (_fields("boolean", *_columns(2_000)), _numbers(2_000, 10**6)),
-    "100 columns, 9,900 values": (_fields("integer", *_columns(100)), _numbers(100, 9_900)),
+_TWO_TEXTS = _fields("string", "a", "b")
+
+SHAPES: dict[str, Shape] = {
+    "narrow": Shape(_TWO_TEXTS, lambda n: f"x{n},y"),
+    "narrow, wrong types": Shape(_fields("integer", "a", "b"), lambda n: f"x{n},y", good="narrow"),
+    "narrow, cells missing": Shape(
+        _fields("string", "a", "b", "c"), lambda n: f"x{n},y", good="narrow"
+    ),
+    "narrow, cells extra": Shape(_fields("string", "a"), lambda n: f"x{n},y", good="narrow"),
+    "narrow, bad bytes": Shape(_TWO_TEXTS, lambda n: f"x{n},\udcff", good="narrow"),
+    "narrow, stray quotes": Shape(_TWO_TEXTS, lambda n: f'x{n},y"', good="narrow"),
+    "narrow, unique": Shape(_TWO_TEXTS, lambda n: f"x{n},y", {"uniqueKeys": [["a"]]}),
+    "narrow, repeated keys": Shape(
+        _TWO_TEXTS, lambda n: f"x{n},y", {"uniqueKeys": [["b"]]}, good="narrow, unique"
+    ),
+    "five columns": Shape(_fields("string", *"abcde"), lambda _: "a,,,,"),
+    "no content": Shape(_fields("string", *"abcde"), lambda _: ",,,,", good="five columns"),
+    "blank lines": Shape(_TWO_TEXTS, lambda _: ""),
+    "a cell without end": Shape(_fields("string", "a"), lambda n: "x" if n else '"x'),
+    "100 columns": Shape(_fields("integer", *_columns(100)), _numbers(100, 10**6)),
+    "100 columns, one wrong": Shape(
+        _fields("integer", *_columns(100)), _numbers(100, 10**6, last="x"), good="100 columns"
+    ),
+    "100 columns, all wrong": Shape(
+        _fields("boolean", *_columns(100)), _numbers(100, 10**6), good="100 columns"
+    ),
+    "100 columns, 9,900 values": Shape(_fields("integer", *_columns(100)), _numbers(100, 9_900)),
+    "wide, 2,000 columns": Shape(_fields("integer", *_columns(2_000)), _numbers(2_000, 10**6)),
+    "wide, one wrong": Shape(
+        _fields("integer", *_columns(2_000)),
+        _numbers(2_000, 10**6, last="x"),
+        good="wide, 2,000 columns",
+    ),
+    "wide, wrong types": Shape(
+        _fields("boolean", *_columns(2_000)), _numbers(2_000, 10**6), good="wide, 2,000 columns"
+    ),
 }
 
 
@@ -66,8 +111,8 @@ def make(folder: Path, shape: str, megabytes: float) -> None:
         orders.path.rename(folder / "data.csv")
         orders.contract_path.rename(folder / "contract.json")
         return
-    fields, row = SHAPES[shape]
-    contract = {"schema": {"fields": fields}, "dialect": {"delimiter": ","}}
+    fields, row, rules, _ = SHAPES[shape]
+    contract = {"schema": {"fields": fields, **rules}, "dialect": {"delimiter": ","}}
     (folder / "contract.json").write_text(json.dumps(contract))
     left = megabytes * 1e6
     with (folder / "data.csv").open("wb") as file:

@@ -53,6 +53,8 @@ _LIKELY = 0.45
 _USUAL, _BETTER = "cp1252", 0.15
 """The usual encoding, and by how much another one must fit better."""
 _SCRIPT_SHARE = 0.1
+_JUDGED_CHARACTERS = 64 * 1024
+"""Enough to tell encodings from each other; each character of a text is judged in all of them."""
 _CERTAIN_SEQUENCES = 8
 """This many characters of two bytes or more are not valid UTF-8 by chance, in encodings that have
 such characters themselves."""
@@ -164,7 +166,7 @@ def _is_letter_beyond_ascii(character: str) -> bool:
 
 def _single_byte(text: bytes, current: str) -> str | None:
     scores = {
-        name: _word_likeness(decoded)
+        name: _word_likeness(decoded[:_JUDGED_CHARACTERS])
         for name in _SINGLE_BYTE
         if name != current and (decoded := _decoded(text, name)) is not None
     }

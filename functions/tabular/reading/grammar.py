@@ -40,6 +40,8 @@ MAX_RECORD_BYTES = 4 * 1024 * 1024
 """A longer record is rejected. Large enough for geometry in a cell, small enough to look past a
 split's end for a closing quote."""
 
+_MANY_ODD_LINES = 1_000
+"""From this number on, one search in all of them takes less time than reading each."""
 _ESCAPED_IN_JSON = {*range(0x20), *b'"\\'}
 
 
@@ -244,6 +246,8 @@ class Grammar:
             lines = count_lines(text[:within] if limit else text)
             return Spans([], lines, within, None, marks)
         physical = Lines(text)
+        if len(odd) > _MANY_ODD_LINES:
+            odd = self._opening_lines(physical, odd)
         multi: list[tuple[int, int]] = []
         free = 0
         for line, start in zip(odd, physical.starts.gather(odd).to_list(), strict=True):
@@ -290,6 +294,26 @@ class Grammar:
         bare = marks.translate(None, self._neither_quote_nor_line_feed)
         line_feeds = bare.replace(self.quote * 2, b"").split(self.quote)[:-1]
         return list(accumulate(map(len, line_feeds)))
+
+    def _opening_lines(self, physical: Lines, odd: list[int]) -> list[int]:
+        """Those of the lines with an odd number of quotes that end within a quoted cell.
+
+        The others begin no record of several lines: their quotes are misplaced. All of them are
+        returned where a regular expression on whole lines can't decide that.
+        """
+        if not self.is_plain or not self.quote or not physical.regular:
+            return odd
+        import polars as pl  # noqa: PLC0415 which heads of files do without
+
+        quote, delimiter = (re.escape(c.decode()) for c in (self.quote, self.delimiter))
+        inner = f"[^{quote}]*(?:{quote}{quote}[^{quote}]*)*"
+        cell = f"(?:{quote}{inner}{quote}|[^{quote}{delimiter}]*)"
+        opening = f"^(?:{cell}{delimiter})*{quote}{inner}$"
+        try:
+            lines = physical.contents.gather(odd)
+        except pl.exceptions.ComputeError:
+            return odd  # not UTF-8
+        return pl.Series(odd).filter(lines.str.contains(opening)).to_list()
 
     @cached_property
     def _unmarked(self) -> bytes:

@@ -128,6 +128,11 @@ class Moments:
         for attempt, scale in enumerate((self._scale, *_SCALES)):
             if not len(numbers):
                 return
+            if not scale and (integers := _integers(numbers)) is not None:
+                self._add_integers(integers, scale, occurrences)
+                if attempt:
+                    self._scale = scale
+                return
             scaled = numbers * 10.0**scale
             whole = scaled.round()
             sizes = whole.abs()
@@ -148,11 +153,10 @@ class Moments:
 
         Their squares are below 1e30, so that 128 bits hold the sum of 10^8 of them.
         """
-        largest = scaled.abs().max()
-        if not isinstance(largest, float):
+        if not len(scaled):
             return
         integers = scaled.cast(pl.Int64)
-        bound = int(largest)
+        bound = _size(integers)
         times = len(integers) if occurrences is None else int(occurrences.sum())
         wide, wider = integers, integers
         if bound * times >= _INT64_LIMIT:
@@ -202,6 +206,19 @@ class Moments:
         for scale in totals:
             self.total += Fraction(totals[scale], 10**scale)
             self.squares += Fraction(squares[scale], 10 ** (2 * scale))
+
+
+def _integers(numbers: pl.Series) -> pl.Series | None:
+    """The numbers as Int64 if all are integers below 1e15, as they are without decimals."""
+    integers = numbers.cast(pl.Int64, strict=False)
+    if integers.null_count() or _size(integers) >= _EXACT_LIMIT:
+        return None
+    return integers if (integers.cast(pl.Float64) == numbers).all() else None
+
+
+def _size(integers: pl.Series) -> int:
+    """The largest absolute value of integers, of which there is at least one."""
+    return max(-int(integers.min()), int(integers.max()))  # type: ignore[arg-type]
 
 
 def _decimal_places(texts: pl.Series) -> int:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from math import isfinite
+from typing import TYPE_CHECKING, Any, cast
 
 import polars as pl
 
@@ -238,15 +239,18 @@ class FieldStatistics:
     ) -> None:
         """Add the rows that are finite numbers: once, or as often as `occurrences` says."""
         numbers = texts.cast(pl.Float64, strict=False) if numbers is None else numbers
-        usable = numbers.is_finite().fill_null(value=False)
-        if not usable.all():
+        # A sum is finite only if all its terms are.
+        if numbers.null_count() or not isfinite(numbers.sum()):
+            usable = numbers.is_finite().fill_null(value=False)
             texts, numbers = texts.filter(usable), numbers.filter(usable)
             occurrences = None if occurrences is None else occurrences.filter(usable)
         if not len(numbers):
             return
-        numbers = _without_negative_zeros(numbers)
-        self.moments.add(numbers, texts, occurrences)
         low, high = float(numbers.min()), float(numbers.max())  # type: ignore[arg-type]
+        if low <= 0 <= high:
+            numbers = _without_negative_zeros(numbers)
+            low, high = low + 0.0, high + 0.0
+        self.moments.add(numbers, texts, occurrences)
         if self.type == "number" or max(-low, high) < _SAFE_INTEGER:
             self._bound(*map(self._restored, (low, high)))
             self._take_numbers(numbers, numbers, occurrences)
@@ -297,7 +301,9 @@ class FieldStatistics:
         limit = self.limits.exact_bytes
         if len(counts) * _MOST_ENTRY_BYTES <= limit:
             return False
-        texts = sum(len(key) for key in counts if isinstance(key, str))
+        if is_numeric(self.type):
+            return len(counts) * _ENTRY_BYTES > limit
+        texts = sum(map(len, cast("Mapping[str, int]", counts)))
         return len(counts) * _ENTRY_BYTES + texts > limit
 
     def _give_up_counts(self) -> None:
@@ -308,15 +314,23 @@ class FieldStatistics:
         if not is_numeric(self.type):
             self.sketch.add(_hashes_of_keys([str(key) for key in counts]))
             return
-        safe = {key: times for key, times in counts.items() if self._is_safe(key)}
-        wide = {str(key): times for key, times in counts.items() if not self._is_safe(key)}
-        for part, dtype in ((safe, pl.Float64()), (wide, pl.String())):
-            keys = pl.Series(list(part), dtype=dtype, strict=False)
-            occurrences = pl.Series(list(part.values()), dtype=pl.UInt64)
-            self._take_numbers(keys, keys.cast(pl.Float64), occurrences)
+        if self.type != "number" and not self._are_safe(counts):
+            wide = {str(key): n for key, n in counts.items() if abs(float(key)) >= _SAFE_INTEGER}
+            counts = {key: n for key, n in counts.items() if abs(float(key)) < _SAFE_INTEGER}
+            self._take_given_up(pl.Series(list(wide), dtype=pl.String), wide.values())
+        dtype = pl.Float64 if self.type == "number" else pl.Int64
+        self._take_given_up(pl.Series(list(counts), dtype=dtype), counts.values())
 
-    def _is_safe(self, key: Value) -> bool:
-        return self.type == "number" or abs(float(key)) < _SAFE_INTEGER
+    def _are_safe(self, counts: Mapping[Value, int]) -> bool:
+        """Whether doubles represent all of these integers."""
+        numbers = cast("Mapping[int, int]", counts)
+        return max(-min(numbers, default=0), max(numbers, default=0)) < _SAFE_INTEGER
+
+    def _take_given_up(self, keys: pl.Series, occurrences: Iterable[int]) -> None:
+        if len(keys):
+            numbers = keys.cast(pl.Float64)
+            times = pl.Series(list(occurrences), dtype=pl.UInt64)
+            self._take_numbers(keys if keys.dtype == pl.String else numbers, numbers, times)
 
     def _bound(self, low: Any, high: Any) -> None:
         """Widen the range to `low` and `high`, of which texts are cut to a bounded length.

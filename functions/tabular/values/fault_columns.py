@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import orjson
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tabular.faults import Fault, RuleKey
+    from tabular.writing.json_line import JsonLine
 
 DETAIL = "\ue000detail\ue000"
 """Placeholder for the record's own detail in a template's message."""
@@ -76,8 +78,15 @@ class FaultColumn:
 
     def between(self, first: int, last: int) -> FaultColumn:
         """The faults of the records from `first` to `last`."""
-        start = self.places.search_sorted(first, side="left")
-        length = self.places.search_sorted(last, side="right") - start
+        if not len(self.places):
+            return self
+        lowest, highest = self.places[0], self.places[-1]
+        if highest - lowest + 1 == len(self.places):  # without gaps, and without a search
+            start = max(0, first - lowest)
+            length = max(0, min(last, highest) - lowest + 1 - start)
+        else:
+            start = self.places.search_sorted(first, side="left")
+            length = self.places.search_sorted(last, side="right") - start
         if length == len(self.places):
             return self
         return self.slice(start, length)
@@ -129,6 +138,34 @@ class FaultColumn:
             first = self.filter(group.to_frame().select(keep=keep)["keep"])
         for place, faults in first.to_dict().items():
             yield from ((place, fault) for fault in faults if wanted(fault.key))
+
+    @cached_property
+    def only_kind(self) -> tuple[Fault, ...] | None:
+        """The template that all records have in common; None if there are several, or none."""
+        if not len(self):
+            return None
+        if self.kinds is None:
+            return self.templates[0]
+        return self.templates[self.kinds[0]] if self.kinds.min() == self.kinds.max() else None
+
+    def add_to(self, line: JsonLine, values: pl.Series | None) -> None:
+        """Add the faults of each record, which all have the same template, to lines of JSON.
+
+        `values` are the column's own, escaped.
+        """
+        details = None if self.details is None else escaped(self.details)
+        for number, text in enumerate(self._texts(self.only_kind or ())):
+            if number and values is not None:
+                line.add_quoted(values)
+            for place, piece in enumerate(text.split(DETAIL)):
+                if place and details is not None:
+                    line.add(details)
+                line.add(piece)
+
+    def only_sentence(self) -> str | None:
+        """What `sentences` gives for each record; None if they differ."""
+        kind = self.only_kind if self.details is None else None
+        return None if kind is None else _sentence(kind)
 
     def jsons(self) -> pl.Series:
         """The faults of each record (String): JSON objects separated by commas."""
@@ -183,16 +220,19 @@ class FaultColumn:
         return found
 
     def _written(self, kind: int) -> pl.Expr:
-        faults = self.templates[kind]
-        if self.values is not None:
-            faults = tuple(fault._replace(value=_VALUE) for fault in faults)
         parts: list[pl.Expr] = []
         # The value's quotes are in its column, for it may be null.
-        for number, text in enumerate(_json(faults).split(f'"{_VALUE}"')):
+        for number, text in enumerate(self._texts(self.templates[kind])):
             if number:
                 parts.append(pl.col("value"))
             parts += _with_details(text)
         return pl.concat_str(parts)
+
+    def _texts(self, faults: tuple[Fault, ...]) -> list[str]:
+        """The faults as JSON, cut where the record's value belongs, with its quotes."""
+        if self.values is not None:
+            faults = tuple(fault._replace(value=_VALUE) for fault in faults)
+        return _json(faults).split(f'"{_VALUE}"')
 
     def _kind_counts(self) -> list[tuple[int, int]]:
         if self.kinds is None:

@@ -9,6 +9,7 @@ import polars as pl
 
 ESCAPED = re.compile(r'["\\\x00-\x1f]')
 """A character that JSON escapes in a string."""
+_CONTROLS = "[\\x00-\\x1f]"
 
 
 def escaped(texts: pl.Series, places: pl.Series | None = None) -> pl.Series:
@@ -21,7 +22,32 @@ def escaped(texts: pl.Series, places: pl.Series | None = None) -> pl.Series:
     if not len(needing):
         return texts
     indexes = needing if places is None else places.gather(needing)
-    # Polars' `replace_many` takes four times as long.
-    contents = [encode_basestring(text)[1:-1] for text in some.gather(needing).to_list()]
     # A copy, which costs nothing before it is changed: `scatter` works in place.
-    return texts.clone().scatter(indexes, pl.Series(contents, dtype=pl.String))
+    return texts.clone().scatter(indexes, _contents(some.gather(needing)))
+
+
+def escaped_columns(columns: pl.DataFrame) -> pl.DataFrame:
+    """`escaped` of all columns.
+
+    They are searched at once: with thousands of columns, a call for each would take longer.
+    """
+    if not columns.width:
+        return columns
+    found = columns.select(pl.all().str.contains(ESCAPED.pattern).any()).row(0)
+    return columns.with_columns(
+        escaped(column) for column, is_found in zip(columns, found, strict=True) if is_found
+    )
+
+
+def _contents(texts: pl.Series) -> pl.Series:
+    """The texts, none null, with their quotes, backslashes and control characters escaped."""
+    # Two replacements of one character take a third of the time of a loop in Python, and a tenth
+    # of that of `replace_many`.
+    text = pl.col("text").str.replace_all("\\", "\\\\", literal=True)
+    text = text.str.replace_all('"', '\\"', literal=True)
+    contents = texts.to_frame("text").select(text).to_series()
+    places = texts.str.contains(_CONTROLS).arg_true()
+    if not len(places):
+        return contents
+    others = [encode_basestring(text)[1:-1] for text in texts.gather(places).to_list()]
+    return contents.scatter(places, pl.Series(others, dtype=pl.String))

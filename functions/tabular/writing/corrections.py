@@ -9,7 +9,6 @@ import polars as pl
 
 from tabular.correction_format import LINE_END, head, written
 from tabular.reading.shown_rows import shown_rows
-from tabular.values.fault_columns import FaultColumn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from tabular.writing.rejects import Rejects
 
 _ROWS_A_PIECE = 16_384
-_CELLS_A_PIECE = 1 << 20
+_CELLS_A_PIECE = 1 << 18
 _ERROR_CHARACTERS = 1000
 """A record of 50,000 columns may have as many faults. All of them are in the JSON Lines."""
 
@@ -42,15 +41,18 @@ def correction_pieces(rejects: Rejects) -> Iterator[memoryview]:
 
 def _lines(rejects: Rejects, indexes: pl.Series) -> memoryview:
     cells, raw = shown_rows(rejects.records, indexes)
-    lines = written(
-        pl.DataFrame(
-            {
-                "row": (indexes.cast(pl.UInt64) + rejects.first_row).cast(pl.String),
-                "errors": _shortened(rejects.fault_texts(indexes, FaultColumn.sentences, "; ")),
-                **{f"cell {column.name}": column for column in cells},
-                "raw": raw,
-            }
-        )
+    errors = written(_shortened(rejects.sentences(indexes)).to_frame()).to_series()
+    if len(errors) < len(indexes):  # they are the same for all
+        errors = errors.new_from_index(0, len(indexes))
+    shown = written(
+        pl.DataFrame({**{f"cell {column.name}": column for column in cells}, "raw": raw})
+    )
+    lines = pl.DataFrame(
+        {
+            "row": indexes.cast(pl.UInt64) + rejects.first_row,
+            "errors": errors,
+            **shown.to_dict(),
+        }
     )
     buffer = BytesIO()
     lines.write_csv(buffer, include_header=False, quote_style="never", line_terminator=LINE_END)

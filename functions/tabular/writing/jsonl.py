@@ -10,6 +10,7 @@ import polars as pl
 
 from tabular.values.columns import QUOTED_TYPES, Values
 from tabular.values.json_texts import escaped
+from tabular.writing.json_line import JsonLine
 from tabular.writing.output_format import (
     FileFacts,
     ProcessedRecords,
@@ -18,14 +19,10 @@ from tabular.writing.output_format import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from tabular.model import Field, RecordShape
     from tabular.sink import Sink
-
-_ROWS_A_PIECE = 16_384
-"""Number of records that are joined at a time: the memory for them is small, and reused."""
-_QUOTE = '"'
 
 
 class RecordLines:
@@ -54,7 +51,7 @@ class RecordLines:
         """
         if not len(rows):
             return memoryview(b"")
-        line = _Line()
+        line = JsonLine()
         places = None if escapable is None else escapable.arg_true()
         separator = self._add_origin(line, rows.cast(pl.String))
         for field, values in zip(self._fields, columns, strict=True):
@@ -64,7 +61,7 @@ class RecordLines:
         line.add(("" if columns or self._flat else separator) + self._tail)
         return self._written(line)
 
-    def _add_origin(self, line: _Line, numbers: pl.Series) -> str:
+    def _add_origin(self, line: JsonLine, numbers: pl.Series) -> str:
         """Add the text before the fields, without the separator between it and the first field."""
         if self._flat:
             line.add(f'{{"_file_id":{self._file_id},"_row":')
@@ -76,11 +73,10 @@ class RecordLines:
         line.add(numbers)
         return ',"data":{'
 
-    def _written(self, line: _Line) -> memoryview:
+    def _written(self, line: JsonLine) -> memoryview:
         buffer = self._free_buffer()
         buffer.seek(0)
-        for frame in line.frames():
-            frame.write_csv(buffer, include_header=False, separator=_QUOTE, quote_style="never")
+        line.write(buffer)
         return buffer.getbuffer()[: buffer.tell()]
 
     def _free_buffer(self) -> BytesIO:
@@ -95,80 +91,7 @@ class RecordLines:
         return self._buffers[-1]
 
 
-class _Line:
-    """Texts and columns of texts that make up a line, one after the other.
-
-    They become the columns of a CSV file whose separator is the quote, because Polars writes CSV
-    faster than it joins texts. For example, `{"id":"f-1","s":"a"}` is written as the columns
-    `{`, `id`, `:`, `f-1`, `,`, `s`, `:`, `a` and `}`, and neighbours that are not quoted texts of
-    a field are joined first: `{"id":"f-1","s":`, `a`, `}`.
-    """
-
-    def __init__(self) -> None:
-        self._columns: dict[str, pl.Series] = {}
-        self._written: list[pl.Expr] = []
-        self._parts: list[pl.Expr] = []
-        self._text = ""
-        self._quoted_unless: pl.Expr | None = None
-
-    def add(self, part: str | pl.Series) -> None:
-        """Add a text that is the same in all lines, or one that isn't; no null among these."""
-        if isinstance(part, str):
-            self._text += part
-            return
-        self._end_text()
-        self._parts.append(self._column(part))
-
-    def add_quoted(self, texts: pl.Series) -> None:
-        """Add texts in quotes, and a bare `null` for null."""
-        column = self._column(texts)
-        if not texts.null_count():
-            self._end_parts()
-            self._written.append(column)
-            return
-        is_null = column.is_null()
-        self._end_text(null_follows=is_null)
-        self._parts.append(column)
-        self._quoted_unless = is_null
-
-    def frames(self) -> Iterator[pl.DataFrame]:
-        """The lines cut at quotes, piece by piece."""
-        self._end_parts()
-        names = map(str, range(len(self._written)))
-        written = [column.alias(name) for name, column in zip(names, self._written, strict=True)]
-        for columns in pl.DataFrame(self._columns).iter_slices(_ROWS_A_PIECE):
-            yield columns.select(written)
-
-    def _column(self, series: pl.Series) -> pl.Expr:
-        name = str(len(self._columns))
-        self._columns[name] = series
-        return pl.col(name)
-
-    def _end_parts(self) -> None:
-        """Join the parts that were added since the last quoted text."""
-        self._end_text()
-        self._written.append(pl.concat_str(self._parts, ignore_nulls=True))
-        self._parts = []
-
-    def _end_text(self, *, null_follows: pl.Expr | None = None) -> None:
-        """Turn the text so far into a part, with the quotes of texts beside it that may be null.
-
-        Choosing between constants is much cheaper than a column of quoted texts.
-        """
-        text: pl.Expr = pl.lit(self._text)
-        if null_follows is not None:
-            text = _choice(null_follows, self._text + "null", self._text + _QUOTE)
-        if self._quoted_unless is not None:
-            text = pl.concat_str(_choice(self._quoted_unless, "", _QUOTE), text)
-        self._parts.append(text)
-        self._text, self._quoted_unless = "", None
-
-
-def _choice(condition: pl.Expr, yes: str, no: str) -> pl.Expr:
-    return pl.when(condition).then(pl.lit(yes)).otherwise(pl.lit(no))
-
-
-def _add_json(line: _Line, field: Field, values: Values, places: pl.Series | None) -> None:
+def _add_json(line: JsonLine, field: Field, values: Values, places: pl.Series | None) -> None:
     """Add a column of values as JSON; only those at `places` may have to be escaped, if given."""
     if values.json is not None:
         line.add(values.json)

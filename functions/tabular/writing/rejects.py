@@ -11,7 +11,8 @@ import polars as pl
 from tabular.faults import RuleCount
 from tabular.statistics.reject_examples import EXAMPLES_A_RULE, RAW_CHARACTERS, Example
 from tabular.values.fault_columns import FaultColumn
-from tabular.values.json_texts import escaped
+from tabular.values.json_texts import escaped, escaped_columns
+from tabular.writing.json_line import JsonLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from tabular.reading.records import Records
 
 _ROWS_A_PIECE = 16_384
-_CELLS_A_PIECE = 1 << 20
-"""A piece has fewer rows if many columns have faults: it has a text for each row and column."""
+_CELLS_A_PIECE = 1 << 18
+"""A piece has fewer rows if many columns have faults: it has a text of some hundred bytes for each
+row and column."""
 
 
 @dataclass(frozen=True)
@@ -84,44 +86,75 @@ class Rejects:
             indexes = self.indexes.slice(start, rows)
             yield self._lines(indexes)
 
+    def sentences(self, indexes: pl.Series) -> pl.Series:
+        """The faults of each of these records (String) in words; one text if all have the same."""
+        columns = self._faults_of(indexes)
+        if all(len(column) == len(indexes) for column in columns):
+            texts = [column.only_sentence() for column in columns]
+            known = [text for text in texts if text is not None]
+            if len(known) == len(texts):
+                return pl.Series(["; ".join(known)])
+        return self._joined(indexes, columns, FaultColumn.sentences, "; ")
+
     def _lines(self, indexes: pl.Series) -> memoryview:
         block = self.records.block
-        columns = {
-            "row": indexes.cast(pl.UInt64) + self.first_row,
-            "line": self.records.lines.gather(indexes).cast(pl.UInt64) + block.first_line,
-            "offset": self.records.places(indexes)[0] + block.offset,
-            "errors": self.fault_texts(indexes, FaultColumn.jsons, ","),
-            "raw": escaped(self.records.texts.gather(indexes)),
-        }
-        line = pl.concat_str(
-            pl.lit('{"row":'),
-            pl.col("row"),
-            pl.lit(',"line":'),
-            pl.col("line"),
-            pl.lit(',"byte_offset":'),
-            pl.col("offset"),
-            pl.lit(',"errors":['),
-            pl.col("errors"),
-            pl.lit('],"raw":"'),
-            pl.col("raw"),
-            pl.lit('"}'),
-        )
+        line = JsonLine()
+        line.add('{"row":')
+        line.add(indexes.cast(pl.UInt64) + self.first_row)
+        line.add(',"line":')
+        line.add(self.records.lines.gather(indexes).cast(pl.UInt64) + block.first_line)
+        line.add(',"byte_offset":')
+        line.add(self.records.places(indexes)[0] + block.offset)
+        line.add(',"errors":[')
+        self._add_errors(line, indexes)
+        line.add('],"raw":')
+        line.add_quoted(escaped(self.records.texts.gather(indexes)))
+        line.add("}")
         buffer = BytesIO()
-        written = pl.DataFrame(columns).select(line=line)
-        written.write_csv(buffer, include_header=False, quote_style="never")
+        line.write(buffer)
         return buffer.getbuffer()
 
-    def fault_texts(
-        self, indexes: pl.Series, render: Callable[[FaultColumn], pl.Series], separator: str
-    ) -> pl.Series:
-        """All faults of each of these records as one text; `render` gives those of a column."""
+    def _add_errors(self, line: JsonLine, indexes: pl.Series) -> None:
+        columns = self._faults_of(indexes)
+        if any(column.only_kind is None or len(column) < len(indexes) for column in columns):
+            line.add(self._joined(indexes, columns, FaultColumn.jsons, ","))
+            return
+        # All records have the same faults, so only the values differ.
+        values = escaped_columns(
+            pl.DataFrame(
+                {
+                    str(number): column.values
+                    for number, column in enumerate(columns)
+                    if column.values is not None
+                }
+            )
+        )
+        for number, column in enumerate(columns):
+            line.add("," if number else "")
+            column.add_to(line, values[str(number)] if column.values is not None else None)
+
+    def _faults_of(self, indexes: pl.Series) -> list[FaultColumn]:
+        """The columns with faults of some of these records, without those of others."""
         first, last = int(indexes[0]), int(indexes[-1])
+        columns = (column.between(first, last) for column in self.faults)
+        return [column for column in columns if len(column)]
+
+    def _joined(
+        self,
+        indexes: pl.Series,
+        columns: Sequence[FaultColumn],
+        render: Callable[[FaultColumn], pl.Series],
+        separator: str,
+    ) -> pl.Series:
+        """The faults of each of these records as one text; `render` gives those of a column."""
         nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(indexes))
         texts = {}
-        for number, column in enumerate(self.faults):
-            some = column.between(first, last)
-            if len(some):
-                places = indexes.search_sorted(some.places)
-                texts[str(number)] = nothing.clone().scatter(places, render(some))
+        for number, column in enumerate(columns):
+            found = render(column)
+            if len(column) < len(indexes):
+                found = nothing.clone().scatter(indexes.search_sorted(column.places), found)
+            texts[str(number)] = found
+        if len(texts) == 1:
+            return texts["0"]
         joined = pl.concat_str(pl.all(), separator=separator, ignore_nulls=True)
         return pl.DataFrame(texts).select(joined).to_series()

@@ -1,0 +1,88 @@
+"""Composes lines of JSON from constant texts and columns of texts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from io import BytesIO
+
+_ROWS_A_PIECE = 16_384
+"""Number of records that are joined at a time: the memory for them is small, and reused."""
+_QUOTE = '"'
+
+
+class JsonLine:
+    """Texts and columns of texts that make up a line, one after the other.
+
+    They become the columns of a CSV file whose separator is the quote, because Polars writes CSV
+    faster than it joins texts. For example, `{"id":"f-1","s":"a"}` is written as the columns
+    `{`, `id`, `:`, `f-1`, `,`, `s`, `:`, `a` and `}`, and neighbours that are not quoted texts of
+    a field are joined first: `{"id":"f-1","s":`, `a`, `}`.
+    """
+
+    def __init__(self) -> None:
+        self._columns: dict[str, pl.Series] = {}
+        self._written: list[pl.Expr] = []
+        self._parts: list[pl.Expr] = []
+        self._text = ""
+        self._quoted_unless: pl.Expr | None = None
+
+    def add(self, part: str | pl.Series) -> None:
+        """Add a text that is the same in all lines, or one that isn't; no null among these."""
+        if isinstance(part, str):
+            self._text += part
+            return
+        self._end_text()
+        self._parts.append(self._column(part))
+
+    def add_quoted(self, texts: pl.Series) -> None:
+        """Add texts in quotes, and a bare `null` for null."""
+        column = self._column(texts)
+        if not texts.null_count():
+            self._end_parts()
+            self._written.append(column)
+            return
+        is_null = column.is_null()
+        self._end_text(null_follows=is_null)
+        self._parts.append(column)
+        self._quoted_unless = is_null
+
+    def write(self, buffer: BytesIO) -> None:
+        """Write the lines, each with its line feed; nothing can be added afterwards."""
+        self._end_parts()
+        names = map(str, range(len(self._written)))
+        written = [column.alias(name) for name, column in zip(names, self._written, strict=True)]
+        for columns in pl.DataFrame(self._columns).iter_slices(_ROWS_A_PIECE):
+            lines = columns.select(written)
+            lines.write_csv(buffer, include_header=False, separator=_QUOTE, quote_style="never")
+
+    def _column(self, series: pl.Series) -> pl.Expr:
+        name = str(len(self._columns))
+        self._columns[name] = series
+        return pl.col(name)
+
+    def _end_parts(self) -> None:
+        """Join the parts that were added since the last quoted text."""
+        self._end_text()
+        self._written.append(pl.concat_str(self._parts, ignore_nulls=True))
+        self._parts = []
+
+    def _end_text(self, *, null_follows: pl.Expr | None = None) -> None:
+        """Turn the text so far into a part, with the quotes of texts beside it that may be null.
+
+        Choosing between constants is much cheaper than a column of quoted texts.
+        """
+        text: pl.Expr = pl.lit(self._text)
+        if null_follows is not None:
+            text = _choice(null_follows, self._text + "null", self._text + _QUOTE)
+        if self._quoted_unless is not None:
+            text = pl.concat_str(_choice(self._quoted_unless, "", _QUOTE), text)
+        self._parts.append(text)
+        self._text, self._quoted_unless = "", None
+
+
+def _choice(condition: pl.Expr, yes: str, no: str) -> pl.Expr:
+    return pl.when(condition).then(pl.lit(yes)).otherwise(pl.lit(no))
