@@ -30,13 +30,14 @@ def test_the_limits_are_those_of_the_template() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("shape", [name for name in SHAPES if name.startswith("narrow, ")])
+@pytest.mark.parametrize("shape", [name for name, shape in SHAPES.items() if shape.good])
 def test_a_file_all_rejected_takes_twice_the_memory_and_three_times_the_time(
     tmp_path: Path, shape: str
 ) -> None:
-    good, bad = run(tmp_path, "narrow", 12), run(tmp_path, shape, 12)
+    good, bad = run(tmp_path, str(SHAPES[shape].good), 6), run(tmp_path, shape, 6)
     assert good.found["rejected"] == 0
-    assert bad.found["rejected"] == bad.found["records"]
+    # The first record of a key is good.
+    assert bad.found["rejected"] >= bad.found["records"] - 1
     assert bad.peak_mb <= 2 * good.peak_mb
     # Processor time of so short a run varies by a fifth.
     assert bad.found["cpu_seconds"] <= 3 * 1.2 * good.found["cpu_seconds"]

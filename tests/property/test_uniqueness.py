@@ -31,11 +31,13 @@ def repeated(values: list[str]) -> Iterator[tuple[int, str]]:
             yield row, f'constraint "unique" is true, and row {first[value]} has the same'
 
 
+@pytest.mark.parametrize("entries_a_search", [0, 10**9], ids=["searched", "joined"])
 @examples(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(keys, st.sampled_from([1, 30, 300, 8_000_000]))
 def test_repeated_keys_are_found_with_the_row_that_had_them_first(
-    values: list[str], block_bytes: int
+    monkeypatch: pytest.MonkeyPatch, entries_a_search: int, values: list[str], block_bytes: int
 ) -> None:
+    monkeypatch.setattr(uniqueness, "_ENTRIES_A_SEARCH", entries_a_search)
     result = run("\n".join(["id", *values]).encode(), CONTRACT, block_bytes=block_bytes)
     found = [(reject["row"], reject["errors"][0]["message"]) for reject in result.rejects]
     assert found == list(repeated(values))

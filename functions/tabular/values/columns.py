@@ -17,7 +17,7 @@ import polars as pl
 
 from tabular.values import fast_valid
 from tabular.values.cells import Cell, reader
-from tabular.values.fast_faulty import Classes
+from tabular.values.fast_faulty import REQUIRED, Classes
 from tabular.values.fault_columns import FaultColumn, shown_texts
 from tabular.values.json_texts import ESCAPED
 from tabular.values.patterns import compile_pattern
@@ -183,6 +183,13 @@ class ColumnReader:
         classes = None if self._classes is None else self._classes.of(some)
         if classes is None:
             return self._read_distinct(plain, some, indexes)
+        if not classes.null_count() and classes.min() == classes.max():
+            number, kind = self._template(some, classes, classes[0])
+            if kind:
+                if number == REQUIRED:
+                    plain = plain.scatter(indexes, None)
+                faults = FaultColumn(indexes, [kind], None, shown_texts(some))
+                return Values(plain, None, faults, self._fast_is_escape_free)
         templates = [self._template(some, classes, number) for number in classes.unique().to_list()]
         known = {number: kind for number, kind in templates if kind}
         others = ~classes.is_in(list(known)).fill_null(value=False)
@@ -197,9 +204,10 @@ class ColumnReader:
             shown_texts(some.filter(faulty)),
         )
         # Missing values are null, even if the field is required.
-        missing = some.is_in(list(self.field.missing_values)) & faulty
-        if missing.any():
-            plain = plain.scatter(indexes.filter(missing), None)
+        if REQUIRED in known:
+            plain = plain.scatter(
+                indexes.filter((classes == REQUIRED).fill_null(value=False)), None
+            )
         read = self._read_distinct(plain, some.filter(others), indexes.filter(others))
         return read._replace(faults=column if read.faults is None else column.merged(read.faults))
 

@@ -48,7 +48,7 @@ _FOREIGN = {
     "integer": r"[!-~&&[^0-9+\-]]",
 }
 """Patterns that occur in no text of the type, in the default notation of numbers."""
-_TYPE, _REQUIRED = 1, 2
+_TYPE, REQUIRED = 1, 2
 _FIRST_RULE = 4
 _EXACT = 2**53
 _PYTHON_SPACE = "[\x1c-\x1f]"
@@ -88,7 +88,7 @@ def _classes(field: Field, is_of_type: pl.Expr | None) -> pl.Expr | None:
     found = null if broken is None else pl.when(broken > 0).then(broken).otherwise(null)
     if wrong is not None:
         found = pl.when(wrong).then(pl.lit(_TYPE, dtype=pl.UInt32)).otherwise(found)
-    of_missing = pl.lit(_REQUIRED, dtype=pl.UInt32) if required else null
+    of_missing = pl.lit(REQUIRED, dtype=pl.UInt32) if required else null
     found = pl.when(missing).then(of_missing).otherwise(found)
     if field.trim:
         found = pl.when(text.str.contains(_PYTHON_SPACE)).then(null).otherwise(found)
