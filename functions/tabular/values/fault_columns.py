@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from tabular.faults import Fault, RuleKey
-    from tabular.writing.json_line import JsonLine
+    from tabular.values.json_line import JsonLine
 
 DETAIL = "\ue000detail\ue000"
 """Placeholder for the record's own detail in a template's message."""

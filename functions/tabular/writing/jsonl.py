@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tabular.values.columns import QUOTED_TYPES, Values
+from tabular.values.json_line import JsonLine
 from tabular.values.json_texts import escaped
-from tabular.writing.json_line import JsonLine
 from tabular.writing.output_format import (
     FileFacts,
     ProcessedRecords,

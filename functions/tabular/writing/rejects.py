@@ -11,8 +11,8 @@ import polars as pl
 from tabular.faults import RuleCount
 from tabular.statistics.reject_examples import EXAMPLES_A_RULE, RAW_CHARACTERS, Example
 from tabular.values.fault_columns import FaultColumn
+from tabular.values.json_line import JsonLine
 from tabular.values.json_texts import escaped, escaped_columns
-from tabular.writing.json_line import JsonLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
