@@ -143,6 +143,7 @@ def _show(found: ExecutionDetails) -> None:
         step = next_step(found)
         if step:
             _line(step.label, str(step))
+        _line("Report", f"pipectl show {found.source.file_id} --report report.html")
     _line("Console", found.console())
     echo("")
     _show_states(found)

@@ -373,7 +373,9 @@ def test_a_file_that_no_rerun_can_fix_is_skipped(dataset: DatasetFolder, command
     assert named.exit_code == 1
     assert "upload again" in named.stdout
     assert dataset.statuses(empty) == {"1.0": "failed"}
-    assert "Next step     Upload a corrected file." in command("show", empty).stdout
+    shown = command("show", empty).stdout
+    assert "Next step     Upload a corrected file." in shown
+    assert f"Report        pipectl show {empty} --report report.html" in shown
 
 
 def test_rejects_are_shown_whether_they_are_published_or_not(
