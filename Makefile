@@ -13,7 +13,7 @@ export SAM_CLI_TELEMETRY := 0
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-313 test-long test-faults test-throttling test-browser coverage fuzz lint policies types format docs retries rights build dist release bench bench-shapes bench-infer lock upgrade clean
+.PHONY: help demo test test-313 test-long test-faults test-throttling test-browser coverage fuzz truth lint policies types format docs retries rights build dist release bench bench-shapes bench-infer lock upgrade clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ coverage: $(VENV)/.dev ## Measure branch coverage of the tests that run in one p
 
 fuzz: $(VENV)/.dev ## Read random files with the engine and an independent reader: MINUTES=5
 	$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED),--minutes $(MINUTES))
+
+truth: $(VENV)/.truth build ## Run the built stack on an emulator that is neither ours nor moto's: ONLY="part of a name"
+	$(BIN)/python -m tests.truth $(VENV)/truth/bin/python --only "$(ONLY)"
 
 lint: $(VENV)/.dev ## Check style, types, the translated template, the state machine and GitHub's workflows
 	$(BIN)/ruff check $(CODE)
@@ -106,6 +109,7 @@ lock: $(BIN)/uv ## Pin the requirement files after a change of pyproject.toml
 	$(COMPILE) --group functions -c requirements/run.txt $(UPGRADE) -o functions/requirements.txt
 	$(COMPILE) --group engine -c requirements/run.txt $(UPGRADE) -o layers/engine/requirements.txt
 	$(COMPILE) --group policies $(UPGRADE) -o requirements/checkov.txt
+	$(COMPILE) --group truth $(UPGRADE) -o requirements/truth.txt
 	$(COMPILE) --group bootstrap $(UPGRADE) -o requirements/uv.txt
 
 upgrade: ## Pin the newest versions that pyproject.toml allows
@@ -161,3 +165,12 @@ $(VENV)/.checkov: $(BIN)/uv requirements/checkov.txt
 	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(VENV)/checkov
 	$(BIN)/uv pip install --quiet --python $(VENV)/checkov/bin/python --require-hashes -r requirements/checkov.txt
 	@touch $@
+
+# On Lambda's Python, so that the packages of `make build` run in it. Without one it is not made, and
+# `make truth` says that it is skipped.
+$(VENV)/.truth: $(BIN)/uv requirements/truth.txt
+	@if ! $(PYTHON313) -c "" 2>/dev/null; then rm -rf $(VENV)/truth; else set -e; \
+		$(BIN)/uv venv --quiet --allow-existing --python $(PYTHON313) $(VENV)/truth; \
+		$(BIN)/uv pip install --quiet --python $(VENV)/truth/bin/python --require-hashes -r requirements/truth.txt; \
+		touch $@; \
+	fi
