@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import time
 from collections import defaultdict
@@ -233,19 +234,31 @@ class Runner:
 
 
 def resumed(definition: Mapping[str, Any], execution: Mapping[str, Any]) -> dict[str, Any]:
-    """The definition as an execution of it continues after one redrive: at the gate."""
-    states = dict(definition["States"])
-    gate = dict(states["FailureGate"])
-    payload = dict(gate["Parameters"]["Payload"])
-    del payload["execution.$"]
-    payload["execution"] = {
+    """The definition as an execution of it continues after one redrive: at the gate.
+
+    Its states see the execution that is redriven, with a redrive count, instead of the new one.
+    """
+    redriven = {
         "Id": execution["executionArn"],
         "Name": execution["name"],
-        "StartTime": execution["startDate"].isoformat(),
+        "StartTime": execution["startDate"].astimezone(dt.UTC).isoformat(timespec="milliseconds"),
         "RedriveCount": 1,
     }
-    gate["Parameters"] = {**gate["Parameters"], "Payload": payload}
-    return {**definition, "StartAt": "FailureGate", "States": {**states, "FailureGate": gate}}
+    redriven["StartTime"] = redriven["StartTime"].replace("+00:00", "Z")
+    return {**_with_execution(definition, redriven), "StartAt": "FailureGate"}
+
+
+def _with_execution(value: Any, execution: Mapping[str, Any]) -> Any:
+    if isinstance(value, list):
+        return [_with_execution(one, execution) for one in value]
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        name.removesuffix(".$") if one == "$$.Execution" else name: execution
+        if one == "$$.Execution"
+        else _with_execution(one, execution)
+        for name, one in value.items()
+    }
 
 
 def _dataset(scenario: Scenario) -> str:

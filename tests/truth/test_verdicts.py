@@ -138,4 +138,6 @@ def test_a_resumed_execution_begins_at_a_gate_that_sees_one_redrive() -> None:
     payload = definition["States"]["FailureGate"]["Parameters"]["Payload"]
     assert payload["execution"]["RedriveCount"] == 1
     assert payload["execution"]["Name"] == "file"
+    assert payload["execution"]["StartTime"] == "2026-11-26T00:00:00.000Z"
+    assert '$$.Execution"' not in json.dumps(definition)
     assert payload["job.$"] == "$"
