@@ -68,6 +68,13 @@ def test_scenarios_have_names_of_their_own_and_known_differences_name_one() -> N
     assert {name for one in MINISTACK for name in one.seen} <= {*names, *resumed_names}
 
 
+def test_the_documentation_lists_every_known_difference() -> None:
+    rows = (ROOT / "docs" / "truth.md").read_text().splitlines()
+    names = [row.split("|")[1].strip() for row in rows if row.startswith("|")]
+
+    assert {one.name for one in MINISTACK} <= set(names)
+
+
 def test_every_target_of_resume_at_has_a_scenario() -> None:
     resume_at = _definition()["States"]["ResumeAt"]
     after = {
