@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _CHUNK_BYTES = 16 * 1024 * 1024
 """As Transform reads from S3, and as it uploads."""
 _SEED = 20261126
+_CELLS_AT_ONCE = 100_000
 
 
 class Shape(NamedTuple):
@@ -114,14 +115,14 @@ def make(folder: Path, shape: str, megabytes: float) -> None:
     fields, row, rules, _ = SHAPES[shape]
     contract = {"schema": {"fields": fields, **rules}, "dialect": {"delimiter": ","}}
     (folder / "contract.json").write_text(json.dumps(contract))
-    left = megabytes * 1e6
+    left, at_once = megabytes * 1e6, min(1_000, -(-_CELLS_AT_ONCE // len(fields)))
     with (folder / "data.csv").open("wb") as file:
         left -= file.write((",".join(field["name"] for field in fields) + "\n").encode())
         number = 0
         while left > 0:
-            rows = "\n".join(map(row, range(number, number + 1_000))) + "\n"
+            rows = "\n".join(map(row, range(number, number + at_once))) + "\n"
             left -= file.write(rows.encode(errors="surrogateescape"))
-            number += 1_000
+            number += at_once
 
 
 def transform(folder: Path, output_format: Any) -> dict[str, Any]:
