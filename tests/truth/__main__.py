@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.truth.known import MINISTACK
-from tests.truth.ministack import MiniStack
+from tests.truth.ministack import BUILT, EngineError, MiniStack
 from tests.truth.runner import Runner
 from tests.truth.scenarios import SPLIT_SIZE_BYTES, scenarios
 from tests.truth.verdicts import Verdict, compare, problems
@@ -39,10 +39,16 @@ def main() -> int:
     if not arguments.python.exists():
         print(f"Skipped: {arguments.python} does not exist; MiniStack runs on Python 3.13.")
         return 0
+    if not BUILT.is_dir():
+        print("There is no built stack; `make truth` builds it.")
+        return 1
     if shutil.which("openssl") is None:
         print("Skipped: MiniStack makes its certificate with openssl, which is not installed.")
         return 0
     chosen = [one for one in scenarios() if arguments.only in one.name]
+    if not chosen:
+        print(f"No scenario's name contains {arguments.only!r}.")
+        return 1
     verdicts: list[Verdict] = []
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="truth-") as folder:
@@ -85,4 +91,7 @@ def _text(value: object) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except EngineError as error:
+        sys.exit(str(error))
