@@ -23,7 +23,7 @@ demo: $(VENV)/.run ## Run the pipeline on the sample files in events/, on this m
 		--dataset orders --contract events/orders.contract.json --out out
 
 test: $(VENV)/.dev ## Run the quick tests
-	$(BIN)/pytest -n 3 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest -n 4 --dist loadgroup --no-loadscope-reorder
 
 test-313: ## Run the quick tests on Lambda's Python: PYTHON313=python3.13
 	$(MAKE) test PYTHON=$(PYTHON313) VENV=.venv-3.13

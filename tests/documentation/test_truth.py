@@ -12,7 +12,7 @@ NAMES = {check.name for check in CHECKS}
 
 
 def test_every_reliance_is_checked_by_a_test_or_by_a_live_check_that_exists() -> None:
-    written = PAGE.partition("## Documented, and checked")[2]
+    written = PAGE.partition("## Documented, and checked")[2].partition("## Second opinion")[0]
     rows = [
         row for row in re.findall(r"^\| .* \|$", written, re.MULTILINE) if "checked by" not in row
     ]

@@ -20,7 +20,7 @@ from tests.truth.known import MINISTACK
 from tests.truth.ministack import BUILT, EngineError, MiniStack
 from tests.truth.runner import Runner
 from tests.truth.scenarios import SPLIT_SIZE_BYTES, scenarios
-from tests.truth.verdicts import Verdict, compare, problems
+from tests.truth.verdicts import ComparedAspect, compare, problems
 
 # So that a file passes every state.
 PARAMETERS = {
@@ -49,7 +49,7 @@ def main() -> int:
     if not chosen:
         print(f"No scenario's name contains {arguments.only!r}.")
         return 1
-    verdicts: list[Verdict] = []
+    verdicts: list[ComparedAspect] = []
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="truth-") as folder:
         engine = MiniStack(arguments.python.absolute(), Path(folder), PARAMETERS)
@@ -72,7 +72,7 @@ def main() -> int:
     return 1 if found else 0
 
 
-def _print(verdicts: list[Verdict]) -> None:
+def _print(verdicts: list[ComparedAspect]) -> None:
     table = Table(title="MiniStack", title_justify="left")
     for column in ("scenario", "aspect", "expected", "seen", "verdict"):
         table.add_column(column, overflow="fold")

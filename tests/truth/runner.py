@@ -15,7 +15,7 @@ from pipectl.embedded.template import ACCOUNT, REGION
 from shared.job import Source
 from tests.end_to_end.samples import expected as read_at_once
 from tests.truth.ministack import STACK, MiniStack
-from tests.truth.scenarios import Fault, Scenario
+from tests.truth.scenarios import Scenario, StepFault
 from tests.truth.verdicts import Observation
 
 # A busy machine may take long.
@@ -104,7 +104,7 @@ class Runner:
             if one["ResourceType"] == "AWS::Lambda::Function"
         }
 
-    def _inject(self, fault: Fault) -> None:
+    def _inject(self, fault: StepFault) -> None:
         name, handler = self._handlers[fault.function]
         if fault.error == "throttle":
             self._lambda.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
@@ -114,7 +114,7 @@ class Runner:
         self._lambda.update_function_code(FunctionName=name, ZipFile=package)
         self._lambda.update_function_configuration(FunctionName=name, Handler="faulty.handler")
 
-    def _repair(self, fault: Fault) -> None:
+    def _repair(self, fault: StepFault) -> None:
         name, handler = self._handlers[fault.function]
         if fault.error == "throttle":
             self._lambda.delete_function_concurrency(FunctionName=name)

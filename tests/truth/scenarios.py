@@ -38,7 +38,7 @@ LANE = (
 
 
 @dataclass(frozen=True)
-class Fault:
+class StepFault:
     """How a function fails at every call: by its logical ID, and with an error of this class.
 
     `crash` ends its process instead, and `throttle` sets its concurrency to zero. In the failure
@@ -60,7 +60,7 @@ class Scenario:
     name: str
     body: bytes
     expected: Observation
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[StepFault, ...] = ()
     resumed: Observation | None = None
     forget: tuple[str, ...] = ()
 
@@ -76,7 +76,7 @@ def scenarios() -> Iterator[Scenario]:
         _succeeded(
             (*SPLITS[:5], "PlanOneSplit", "IsSuperseded", "HowManySplits", "Transform", *AFTER)
         ),
-        (Fault("NumberSplitsFunction", "MisalignedSplits"),),
+        (StepFault("NumberSplitsFunction", "MisalignedSplits"),),
     )
     for state, function, resume in _STEPS_OF_ONE_SPLIT:
         yield _caught(state, function, resume, SMALL, (*ONE_SPLIT, *AFTER))
@@ -86,7 +86,7 @@ def scenarios() -> Iterator[Scenario]:
         "UpdateCatalogue fails, and the file succeeds",
         SMALL,
         _succeeded((*ONE_SPLIT, *AFTER)),
-        (Fault("UpdateCatalogueFunction", "SourceChanged"),),
+        (StepFault("UpdateCatalogueFunction", "SourceChanged"),),
     )
     yield from _retried()
     yield from _lane()
@@ -127,7 +127,7 @@ def _caught(state: str, function: str, resume: str, body: bytes, path: tuple[str
         f"{state} fails",
         body,
         _failed(state, "SourceChanged", (*until, *split, *LANE), notified),
-        (Fault(function, "SourceChanged"),),
+        (StepFault(function, "SourceChanged"),),
         _succeeded(
             ("FailureGate", "ResumeAt", *again),
             dead_letters=1,
@@ -144,14 +144,14 @@ def _retried() -> Iterator[Scenario]:
             f"Summarize: {error} until its retries are used up",
             SMALL,
             _failed("Summarize", name, (*until, *LANE)),
-            (Fault("SummarizeFunction", error),),
+            (StepFault("SummarizeFunction", error),),
         )
     # An error with which nothing that was planned can be kept starts the file over.
     yield Scenario(
         "WriteOutput finds too many rejects, and a redrive starts over",
         SMALL,
         _failed("WriteOutput", "TooManyRejects", (*ONE_SPLIT, "WriteOutput", *LANE)),
-        (Fault("WriteOutputFunction", "TooManyRejects"),),
+        (StepFault("WriteOutputFunction", "TooManyRejects"),),
         _succeeded(
             ("FailureGate", "ResumeAt", "StartOver", *ONE_SPLIT, *AFTER),
             dead_letters=1,
@@ -163,19 +163,19 @@ def _retried() -> Iterator[Scenario]:
 def _lane() -> Iterator[Scenario]:
     """Parts of the failure lane that fail themselves; a later part still runs."""
     until = (*ONE_SPLIT, *AFTER[:3])
-    failing = Fault("SummarizeFunction", "SourceChanged")
+    failing = StepFault("SummarizeFunction", "SourceChanged")
     failed = _failed("Summarize", "SourceChanged", (*until, *LANE))
     yield Scenario(
         "NotifyFailure fails",
         SMALL,
         replace(failed, notified=()),
-        (failing, Fault("NotifyFunction", "SourceChanged", in_lane=True)),
+        (failing, StepFault("NotifyFunction", "SourceChanged", in_lane=True)),
     )
     yield Scenario(
         "FailureGate crashes",
         SMALL,
         replace(failed, error="Runtime.ExitError"),
-        (failing, Fault("FailureGateFunction", "crash")),
+        (failing, StepFault("FailureGateFunction", "crash")),
         _succeeded(
             ("FailureGate", "ResumeAt", *AFTER[1:]),
             dead_letters=1,
@@ -186,7 +186,7 @@ def _lane() -> Iterator[Scenario]:
         "RecordFailure fails",
         SMALL,
         replace(failed, item=()),
-        (failing, Fault("RecordMetadataFunction", "SourceChanged", in_lane=True)),
+        (failing, StepFault("RecordMetadataFunction", "SourceChanged", in_lane=True)),
     )
     # Only the Map's own error is known then.
     error = "ExceedToleratedFailureThreshold"
@@ -196,8 +196,8 @@ def _lane() -> Iterator[Scenario]:
         LARGE,
         _failed("MeasureSplits", error, measured),
         (
-            Fault("MeasureSplitFunction", "SourceChanged"),
-            Fault("SplitFailureFunction", "SourceChanged"),
+            StepFault("MeasureSplitFunction", "SourceChanged"),
+            StepFault("SplitFailureFunction", "SourceChanged"),
         ),
     )
 

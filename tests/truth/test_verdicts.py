@@ -11,13 +11,13 @@ from tests.truth.known import MINISTACK
 from tests.truth.ministack import adapted
 from tests.truth.runner import resumed
 from tests.truth.scenarios import scenarios
-from tests.truth.verdicts import Known, Observation, Verdict, compare, problems
+from tests.truth.verdicts import ComparedAspect, Known, Observation, compare, problems
 
 RIGHT = Observation("SUCCEEDED", "", ("ParseCsv",), ("succeeded",), 0, ("succeeded",), "complete")
 KNOWN = Known("no names", "error", {"a file": "Unknown"}, "theirs")
 
 
-def _verdict(verdicts: list[Verdict], shown: str) -> Verdict:
+def _verdict(verdicts: list[ComparedAspect], shown: str) -> ComparedAspect:
     [found] = [one for one in verdicts if one.aspect == shown]
     return found
 

@@ -40,7 +40,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ComparedAspect:
     """One aspect of a scenario on an engine; `known` is the name of a known difference."""
 
     scenario: str
@@ -64,11 +64,11 @@ class Verdict:
 
 def compare(
     scenario: str, expected: Observation, seen: Observation, known: Iterable[Known]
-) -> list[Verdict]:
+) -> list[ComparedAspect]:
     """One verdict for each aspect, in the order of the fields."""
     known = list(known)
     return [
-        Verdict(
+        ComparedAspect(
             scenario,
             field.name,
             wanted := getattr(expected, field.name),
@@ -90,7 +90,7 @@ def _name(scenario: str, shown: str, seen: Any, known: Sequence[Known]) -> str:
     )
 
 
-def problems(verdicts: Sequence[Verdict], known: Iterable[Known]) -> Iterator[str]:
+def problems(verdicts: Sequence[ComparedAspect], known: Iterable[Known]) -> Iterator[str]:
     """Why the target fails: new differences, and known ones that do not occur any more."""
     for verdict in verdicts:
         if not verdict.agrees and not verdict.known:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from shared.job import DOCUMENT_VERSION
 from split_failure.app import handler
 from split_failure.results import CHILD_FAILED, first_failure, is_failed_file
 from tests.unit.functions.documents import OUTPUT_BUCKET, execution, job
@@ -94,7 +95,7 @@ def test_only_failed_files_are_read() -> None:
 
 def failed_map(error: str) -> dict[str, Any]:
     """The payload of the state after a Map that failed for the second time."""
-    results = {"parse": {"splits": 4}, "measure": {}, "numbers": {}}
+    results = {"parse": {"version": DOCUMENT_VERSION, "splits": 4}, "measure": {}, "numbers": {}}
     caught = {"Error": error, "Cause": "The Map's own words"}
     return {"job": job() | results | {"failure": caught}, "execution": execution()}
 
