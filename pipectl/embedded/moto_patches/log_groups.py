@@ -166,6 +166,18 @@ class _Filter:
         return self._matches(message)
 
 
+@replaces(models.LogsBackend, "filter_log_events", "daf0ebe7dcf9")
+def _pattern_first(original: Any, _settings: PatchSettings) -> Any:
+    """Refuse a pattern that is not understood, also where there is no event yet to compare."""
+
+    # The position is that of moto's function.
+    def filter_log_events(backend: Any, *given: Any) -> Any:
+        _Filter(given[6])
+        return original(backend, *given)
+
+    return filter_log_events
+
+
 def _refuse(_request: dict[str, Any]) -> Answer:
     message = (
         "The embedded AWS has no Logs Insights and no live tail. Use `aws logs filter-log-events`,"

@@ -98,9 +98,15 @@ def test_lines_that_are_not_json_are_found(invoke: Invoke, probe: StackProcess) 
 
 
 @pytest.mark.parametrize("pattern", ['{ $.level LIKE "E" }', "[ip, user]"])
-def test_a_pattern_that_is_not_understood_is_refused(embedded: StackProcess, pattern: str) -> None:
+@pytest.mark.parametrize("group", [PARSE_CSV, "empty"])
+def test_a_pattern_that_is_not_understood_is_refused(
+    embedded: StackProcess, pattern: str, group: str
+) -> None:
+    logs = embedded.client("logs")
+    if group == "empty" and not logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
+        logs.create_log_group(logGroupName=group)
     with pytest.raises(ClientError, match="InvalidParameterException"):
-        found(embedded, PARSE_CSV, pattern)
+        found(embedded, group, pattern)
 
 
 def test_logs_insights_is_refused(embedded: StackProcess) -> None:
