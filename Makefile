@@ -22,6 +22,7 @@ demo: $(VENV)/.run ## Run the pipeline on the sample files in events/, on this m
 	$(BIN)/pipectl run events/orders-2026-02.csv events/orders-2026-03.csv \
 		--dataset orders --contract events/orders.contract.json --out out
 
+# Four processes on two cores: those of tests on a stack mostly wait for it.
 test: $(VENV)/.dev ## Run the quick tests
 	$(BIN)/pytest -n 4 --dist loadgroup --no-loadscope-reorder
 
