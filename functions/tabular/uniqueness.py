@@ -330,7 +330,7 @@ class _Run:
             found = [(key, more, row) for key, more in pairs if (row := self._row(key, more))]
             schema = dict.fromkeys(("hash", "more", "first"), pl.UInt64)
             return pl.DataFrame(found, schema=schema, orient="row")
-        # Reading everything takes less time than so many searches.
+        # From this number of searches on, reading everything takes less time.
         word = pl.col("word")
         more, first = (word // (_LOW_32 + 1)).alias("more"), (word & _LOW_32).alias("first")
         return pl.concat(

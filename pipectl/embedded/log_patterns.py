@@ -191,7 +191,7 @@ def _is_ordered(value: Any, order: Callable[[float, float], bool], number: float
 
 
 def _equals(value: Any, operand: str) -> bool:
-    """Whether a field has a value; `*` in a text stands for anything."""
+    """Whether a field has a value; `*` in a text matches any characters."""
     quoted = operand.startswith('"')
     text = re.sub(r"\\(.)", r"\1", operand[1:-1]) if quoted else operand
     if isinstance(value, str):

@@ -72,7 +72,7 @@ def listed() -> list[Kept]:
 def restore(folder: DataFolder) -> list[Any]:
     """Add the executions to their state machines; returns those that were running.
 
-    These are ABORTED now. `report` tells EventBridge.
+    These are ABORTED now. `report` sends their status change to EventBridge.
 
     Raises `PipectlError` if the stack has no such state machine.
     """

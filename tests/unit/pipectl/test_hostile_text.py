@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Self
 
 import pytest
@@ -419,6 +420,7 @@ class FakeStack:
     token = "token"  # none
     restored = False
     log_folder = Path(f"logs{EVIL}")
+    changes = SimpleNamespace(wait=lambda seen: seen)
 
     def __init__(self, *_: Any, **__: Any) -> None:
         self.deployment = Deployment.embedded("http://127.0.0.1:1", "us-east-1", f"stack{EVIL}")
@@ -429,6 +431,10 @@ class FakeStack:
     def __exit__(self, *_: object) -> None:
         """There is nothing to stop."""
 
+    def executions(self) -> list[SimpleNamespace]:
+        """One that the world describes."""
+        return [SimpleNamespace(arn=ARN, status="FAILED", redrive_count=0)]
+
 
 class OneLook(threading.Event):
     """Ends `pipectl up` after it has read the executions once."""
@@ -436,8 +442,12 @@ class OneLook(threading.Event):
     looked = False
 
     def wait(self, timeout: float | None = None) -> bool:
-        before, self.looked = self.looked, True
-        return before
+        if timeout is None:  # the command itself, until the thread that looks has done so
+            return super().wait(30)
+        if self.looked:
+            self.set()
+        self.looked = True
+        return self.is_set()
 
 
 def up_once(place: Place) -> Lines:
@@ -566,6 +576,7 @@ def test_names_from_strangers_cannot_control_a_terminal(
             assert not any(row.lstrip().startswith("FORGED") for row in text.split("\n")), line
             # Nothing unforeseen went wrong before it could be shown.
             assert "PIPECTL_DEBUG" not in text, text
+            assert "can't be shown: AttributeError" not in text, text
         shown += output + problems
     # It was shown, and whole: markup is text.
     flat = "".join(shown.split())
@@ -626,3 +637,12 @@ def test_a_command_line_with_text_from_strangers_is_quoted_safely(
         code, output, problems = outcome(place, capsys, words)
         assert code == 2
         assert acting(output + problems) == []
+
+
+def test_up_shows_the_executions_that_ended(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line, _ = up_once(place)
+    code, output, problems = outcome(place, capsys, ["up", *line])
+    assert code == 0
+    assert " failed: " in output, problems
