@@ -10,12 +10,8 @@ from typing import Any
 
 import pytest
 
-from pipectl.client.controls import Controls
-from pipectl.client.stack_choice import Stack
-from pipectl.console.commands import Commands
-from pipectl.console.server import serve_console
-from pipectl.console.state import Console
 from pipectl.embedded.process import StackProcess
+from tests.served_console import served_console
 
 # Only this target has a browser; `make test` neither starts nor skips anything here.
 if "PIPECTL_BROWSER" not in os.environ:
@@ -27,21 +23,7 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 @pytest.fixture(scope="session")
 def address(embedded: StackProcess) -> Iterator[str]:
     """The address of a console for the embedded stack, with its token."""
-    controls = Controls(str(embedded.deployment.endpoint), embedded.token)
-
-    def make() -> Console:
-        return Console(
-            Stack(embedded.deployment, controls=controls),
-            allow_writes=True,
-            commands=Commands(),
-            changes=controls,
-            messages=controls.notifications,
-        )
-
-    def failed(error: Exception) -> None:
-        raise error
-
-    with serve_console(make, 0, failed=failed) as address:
+    with served_console(embedded) as address:
         yield address
 
 

@@ -12,13 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 
-from pipectl.client.controls import Controls
-from pipectl.client.stack_choice import Stack
-from pipectl.console.commands import Commands
-from pipectl.console.server import serve_console
-from pipectl.console.state import Console
 from pipectl.embedded.process import StackProcess
 from tests.infrastructure.deployed import ROOT
+from tests.served_console import served_console
 
 EVENTS = ROOT / "events"
 _CONSOLE = ROOT / "pipectl" / "console"
@@ -80,21 +76,7 @@ def _rows(content: bytes, first: int, count: int) -> bytes:
 
 @contextmanager
 def _client(stack: StackProcess) -> Iterator[httpx2.Client]:
-    controls = Controls(str(stack.deployment.endpoint), stack.token)
-
-    def make() -> Console:
-        return Console(
-            Stack(stack.deployment, controls=controls),
-            allow_writes=True,
-            commands=Commands(),
-            changes=controls,
-            messages=controls.notifications,
-        )
-
-    def failed(error: Exception) -> None:
-        raise error
-
-    with serve_console(make, 0, failed=failed) as address:
+    with served_console(stack) as address:
         parts = urlsplit(address)
         token = parse_qs(parts.query)["token"][0]
         with httpx2.Client(base_url=f"http://{parts.netloc}", trust_env=False) as client:
