@@ -175,12 +175,14 @@ def _watch(watched: Path, dataset: str | None, ignored: IgnoredNames, **settings
     from pipectl.local.local_run import WatchedFiles, watch_folder
 
     echo(f"Watching {watched}. Ctrl-C ends it.", err=True)
-    finished = watch_folder(
-        WatchedFiles(watched, dataset, ignored),
-        progress=WatchedFolder(Console(), total=0),
-        ended=ending_signals(),
-        **settings,
-    )
+    progress = WatchedFolder(Console(), total=0)
+    with progress.as_lines():
+        finished = watch_folder(
+            WatchedFiles(watched, dataset, ignored),
+            progress=progress,
+            ended=ending_signals(),
+            **settings,
+        )
     _end(finished.refusals, finished.logs, all_rejected=finished.all_rejected)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,10 +17,13 @@ from rich.text import Text
 from pipectl.client.file_results import FileResult
 from pipectl.client.uploads import PlannedUpload
 from pipectl.local.broken_rules import BrokenRule, broken_rules
+from pipectl.local.file_progress import SECONDS_OF_SILENCE
 from pipectl.output import is_live, printable, rich_text
 
 # More lines may not fit into a terminal.
 SHOWN_RUNNING = 12
+# A line of a log names fewer.
+NAMED_RUNNING = 3
 SHOWN_FILES = 15
 SHOWN_DETAILS = 3
 SHOWN_OUTPUTS = ("processed", "rejected", "report")
@@ -46,39 +50,77 @@ class RunProgress:
     running: dict[PlannedUpload, str] = field(default_factory=dict)
     done: list[FileResult] = field(default_factory=list)
     _started: float = field(default_factory=time.monotonic)
+    _printed: float = field(default_factory=time.monotonic)
     _spinner: Spinner = field(default_factory=lambda: Spinner("dots"))
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Show the progress live in a terminal; elsewhere and in CI, print each file when done."""
-        if not self.is_live:
-            yield
-            return
-        with Live(
-            console=self.console,
-            get_renderable=self._render,
-            refresh_per_second=8,
-            transient=True,
-        ):
-            yield
+        """Show the progress live in a terminal; elsewhere and in CI, print lines.
 
-    @property
-    def is_live(self) -> bool:
-        """Whether the states of running files are shown."""
-        return is_live(self.console)
+        These are a line for each file that is done, and one whenever nothing was printed for a
+        while.
+        """
+        if is_live(self.console):
+            with Live(
+                console=self.console,
+                get_renderable=self._render,
+                refresh_per_second=8,
+                transient=True,
+            ):
+                yield
+        else:
+            with self.as_lines():
+                yield
+
+    @contextmanager
+    def as_lines(self) -> Iterator[None]:
+        """Print how far the run is whenever nothing was printed for a while."""
+        ended = threading.Event()
+        speaker = threading.Thread(target=self._speak, args=(ended,), daemon=True)
+        speaker.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            speaker.join()
 
     def finish(self, result: FileResult) -> None:
         """Mark a file as done."""
         self.running.pop(result.upload, None)
         self.done.append(result)
-        if not self.is_live:
+        if not is_live(self.console):
             word, _ = _word(result)
-            self.console.print(
-                printable(f"{len(self.done)}/{self.total} {result.upload.path} {word}"),
-                markup=False,
-                highlight=False,
-                soft_wrap=True,
-            )
+            self._print(f"{len(self.done)}/{self.total} {result.upload.path} {word}")
+
+    def how_far(self) -> str | None:
+        """The progress as a line: the phase and some of the running files with their states."""
+        parts = [self.phase]
+        if self.done:
+            parts[0] += f", {len(self.done)}/{self.total} files done"
+            failed = sum(not result.succeeded for result in self.done)
+            if failed:
+                parts[0] += f", {failed} failed"
+        first = list(self.running.items())[:NAMED_RUNNING]
+        parts += [f"{upload.path.name}: {state}" for upload, state in first]
+        if len(self.running) > NAMED_RUNNING:
+            parts.append(f"and {len(self.running) - NAMED_RUNNING} more")
+        return "; ".join(parts)
+
+    def _speak(self, ended: threading.Event) -> None:
+        while not ended.wait(max(0.0, self._silent_until() - time.monotonic())):
+            if time.monotonic() < self._silent_until():
+                continue  # a file has been printed meanwhile
+            self._printed = time.monotonic()
+            line = self.how_far()
+            if line is not None:
+                self._print(line)
+
+    def _silent_until(self) -> float:
+        return self._printed + SECONDS_OF_SILENCE
+
+    def _print(self, line: str) -> None:
+        self._printed = time.monotonic()
+        self.console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
     def _render(self) -> Group:
         failed = sum(not result.succeeded for result in self.done)
@@ -99,9 +141,14 @@ class RunProgress:
 class WatchedFolder(RunProgress):
     """Prints a line for each file of a watched folder, with its counts and outputs."""
 
+    def how_far(self) -> str | None:
+        """The progress as a line; None between files, when nobody waits."""
+        return super().how_far() if self.running else None
+
     def finish(self, result: FileResult) -> None:
         """Print the outcome of a file. It is not kept: the folder may be watched for months."""
         self.running.pop(result.upload, None)
+        self._printed = time.monotonic()
         word, colour = _word(result)
         line = Text.assemble(
             time.strftime("%H:%M:%S "), rich_text(result.upload.path), " ", (word, colour)

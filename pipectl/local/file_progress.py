@@ -7,7 +7,7 @@ import time
 from pipectl.output import echo
 
 # Nobody should wait longer for a sign of life.
-_SECONDS_OF_SILENCE = 1.5
+SECONDS_OF_SILENCE = 1.5
 
 
 class FileProgress:
@@ -37,6 +37,6 @@ class FileProgress:
         now = time.monotonic()
         if self._shown is None:
             self._shown = now  # the engine has been imported
-        elif now - self._shown > _SECONDS_OF_SILENCE:
+        elif now - self._shown > SECONDS_OF_SILENCE:
             self._shown = now
             echo(f"{self._doing} {self._source}: {how_far}", err=True)

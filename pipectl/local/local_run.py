@@ -298,7 +298,7 @@ class _Follower:
     def _state(self, upload: PlannedUpload, execution: RunningOrEnded) -> str:
         """The state that an execution is in; in a Map also how far it is, and how fast."""
         state = execution.state or "starting"
-        if state not in _MAPS or not self._progress.is_live:
+        if state not in _MAPS:
             return state
         if (upload, state) not in self._maps:
             name = execution.arn.rpartition(":")[2]

@@ -9,9 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from pipectl.client.metadata_items import MetadataItem, MetadataItems
 from pipectl.client.object_versions import delete_versions, versions_below
 from pipectl.errors import PipectlError
+from shared.errors import error_code
 from shared.job import Source
 from shared.keys import (
     CORRECTIONS_PREFIX,
@@ -22,6 +25,7 @@ from shared.keys import (
     contract_key,
     work_of,
 )
+from tabular.writing.athena_columns import athena_name
 
 if TYPE_CHECKING:
     from pipectl.client.stack_choice import Stack
@@ -101,7 +105,7 @@ def problems_of(stack: Stack, item: MetadataItem) -> list[str]:
 
 
 def remove(stack: Stack, smoke: SmokeTest) -> None:
-    """Delete all versions of the file, its contract and its outputs, and its metadata item."""
+    """Delete all versions of the file, its contract and its outputs, its table and its item."""
     folder = f"{smoke.dataset}/"
     inputs, outputs = stack.output("InputBucketName"), stack.output("OutputBucketName")
     uploaded = (RAW_PREFIX, PROCESSED_PREFIX, CORRECTIONS_PREFIX)
@@ -114,9 +118,22 @@ def remove(stack: Stack, smoke: SmokeTest) -> None:
     ]
     for bucket, prefix in places:
         delete_versions(stack, versions_below(stack, bucket, prefix))
+    remove_table(stack, smoke.dataset)
     stack.client("dynamodb").delete_item(
         TableName=stack.output("MetadataTableName"), Key={"file_id": {"S": smoke.file_id}}
     )
+
+
+def remove_table(stack: Stack, dataset: str) -> None:
+    """Delete the dataset's table from the stack's Glue database, if there are both."""
+    database = stack.deployment.parameters.get("GlueDatabase")
+    if not database:
+        return
+    try:
+        stack.client("glue").delete_table(DatabaseName=database, Name=athena_name(dataset))
+    except ClientError as error:
+        if error_code(error) != "EntityNotFoundException":
+            raise
 
 
 def _lines(stack: Stack, item: MetadataItem, name: str) -> list[dict[str, Any]]:

@@ -36,6 +36,11 @@ _VARYING = (
     (re.compile(r" +"), " "),
     (re.compile(r" +$", re.MULTILINE), ""),
 )
+# How far a command is, printed if it is silent for a while; a terminal shows that in another way.
+_PROGRESS = re.compile(
+    r"^(Starting the embedded AWS|Running([,;] .*)?|(Checking|Reading) .*: .* of .*)\n",
+    re.MULTILINE,
+)
 # `pipectl` looks for this stack instead of the developer's own, and waits for uploads to end.
 _SHELL = r"""
 exec 2>&1
@@ -88,7 +93,7 @@ def outputs_of(commands: Iterable[str], environment: dict[str, str]) -> list[str
         )
     found = run.stdout.split(f"{_MARK}\n")
     assert len(found) == len(lines) + 1, run.stdout
-    return found[:-1]
+    return [_PROGRESS.sub("", printed) for printed in found[:-1]]
 
 
 def made(page: str, kinds: Sequence[str] = KINDS) -> list[str]:

@@ -180,7 +180,8 @@ _VARIABLE_PARTS = (
     (re.compile(r"((?:execution|mapRun):.*:)[0-9a-f-]{32,}(-r\d+)?"), r"\1NAME"),
     (re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])(-r\d+)?"), "FILE_ID"),
     (re.compile(r"smoke-[0-9a-f-]{8,}"), "smoke-0"),
-    (re.compile(r"(:table/analytics/).+"), r"\1TABLE"),
+    (re.compile(r"smoke_[0-9a-f]{8,}"), "smoke_0"),
+    (re.compile(r"(:table/analytics/)(?!smoke_0).+"), r"\1TABLE"),
     (re.compile(rf"^{_OBJECT}(?!{DATASET}|smoke-0|\w+/history).+"), r"\1\2/KEY"),
     (re.compile(rf"/raw/(?!{DATASET}|smoke-0).+"), "/raw/KEY"),
 )

@@ -64,24 +64,22 @@ CHANGING = re.compile(r":(Put|Delete|Send|Start|Stop|Redrive|Update|Change|Recei
 
 
 def _statements(policy: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = deployed.properties(f"{policy}Policy")["PolicyDocument"][
-        "Statement"
-    ]
-    return found
+    return _with_conditional(deployed.properties(f"{policy}Policy")["PolicyDocument"]["Statement"])
+
+
+def _with_conditional(written: list[Any]) -> list[Any]:
+    """The items of a list, those that depend on a parameter included."""
+    return [it["Fn::If"][1] if isinstance(it, dict) and "Fn::If" in it else it for it in written]
 
 
 def _resources(statement: dict[str, Any]) -> list[str]:
-    written = [
-        it["Fn::If"][1] if isinstance(it, dict) and "Fn::If" in it else it
-        for it in deployed.as_list(statement["Resource"])
-    ]
     return [
         re.sub(
             r"^arn:\$\{AWS::Partition\}:(\w+):\$\{AWS::Region\}:\$\{AWS::AccountId\}:",
             r"\1:",
             deployed.text_of(it),
         )
-        for it in written
+        for it in _with_conditional(deployed.as_list(statement["Resource"]))
     ]
 
 

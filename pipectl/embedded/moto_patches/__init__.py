@@ -3,6 +3,7 @@
 No other module uses moto's private names. `table` lists the names that are
 replaced while a stack is up; the modules below register them:
 
+- `created`: values of a template,
 - `conditional_writes`: S3's conditional writes,
 - `engine`: the Step Functions engine's clients, clock, parser and error names,
 - `map_runs`: Distributed Maps,
@@ -12,5 +13,5 @@ replaced while a stack is up; the modules below register them:
 The modules `kept...` list and restore what `pipectl up --data` keeps.
 
 Other modules answer API calls that moto lacks (`start_execution`, `redrive`, `message_move`), read
-moto's state (`backends`), create resources (`created`) and serve moto's APIs (`application`).
+moto's state (`backends`, `created`) and serve moto's APIs (`application`).
 """

@@ -1,19 +1,25 @@
-"""What moto's CloudFormation created of a template, and the values it resolved."""
+"""What moto's CloudFormation created of a template, and the values it resolved.
+
+A patch leaves items of lists out that are `AWS::NoValue`; moto puts a null in their place, which
+IAM's validation of policies refuses.
+"""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
+from moto.cloudformation import parsing
 from moto.cloudformation.models import cloudformation_backends
-from moto.cloudformation.parsing import clean_json, get_model_map
 
+from pipectl.embedded.moto_patches.table import PatchSettings, replaces
 from pipectl.embedded.template import ACCOUNT, REGION
 
 
 def creatable_types() -> set[str]:
     """The resource types that moto's CloudFormation can create."""
-    return set(get_model_map())
+    return set(parsing.get_model_map())
 
 
 class CreatedResources:
@@ -29,7 +35,7 @@ class CreatedResources:
 
     def resolved(self, properties: Any) -> Any:
         """Properties with their references and intrinsic functions replaced by values."""
-        return _without_nothing(clean_json(copy.deepcopy(properties), self._map))
+        return parsing.clean_json(copy.deepcopy(properties), self._map)
 
     def physical_id(self, logical_id: str) -> str:
         """The value of `Ref`, or the empty string for a resource that was not created."""
@@ -37,10 +43,14 @@ class CreatedResources:
         return "" if resource is None else str(resource.physical_resource_id)
 
 
-def _without_nothing(value: Any) -> Any:
-    """A value without the items of lists that are `AWS::NoValue`, which moto replaces by null."""
-    if isinstance(value, dict):
-        return {name: _without_nothing(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_without_nothing(item) for item in value if item is not None]
-    return value
+@replaces(parsing, "clean_json", "0bdcbc7fef6e")
+def _clean_lists(clean: Callable[..., Any], _settings: PatchSettings) -> Callable[..., Any]:
+    """Resolve without the items of a list that are `AWS::NoValue`."""
+
+    def clean_json(resource_json: Any, resources_map: Any) -> Any:
+        cleaned = clean(resource_json, resources_map)
+        if isinstance(resource_json, list):
+            return [item for item in cleaned if item is not None]
+        return cleaned
+
+    return clean_json

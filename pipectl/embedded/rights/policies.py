@@ -199,8 +199,8 @@ def _principals(document: Any) -> Principals:
 
 
 def _listed(value: Any) -> list[Any]:
-    """A list of one is written without the list; `AWS::NoValue` leaves a null in moto's lists."""
-    return [one for one in (value if isinstance(value, list) else [value]) if one is not None]
+    """A list of one is written without the list."""
+    return value if isinstance(value, list) else [value]
 
 
 def _text(value: Any) -> str:

@@ -21,10 +21,8 @@ from pipectl.client.step_functions import DescribedExecution, Executions
 from pipectl.errors import PipectlError
 from pipectl.operate.live_check.endings import InterruptedCheckError, NotRunError
 from pipectl.operate.smoke_test import SmokeTest, remove
-from shared.errors import error_code
 from shared.job import Source
 from shared.keys import RAW_PREFIX, contract_key, work_of
-from shared.steps import CHAIN
 
 if TYPE_CHECKING:
     from pipectl.client.stack_choice import Stack
@@ -40,7 +38,6 @@ PIECE_BYTES = 8 * MIB
 _MOST_BYTES = 1024 * MIB
 _MOST_EMBEDDED_BYTES = 64 * MIB
 
-_CATALOGUE = next(step for step in CHAIN if step.result == "catalogue")
 
 WAIT_SECONDS = 150.0
 _LOOK_SECONDS = 2.0
@@ -331,9 +328,6 @@ class Workspace:
             _attempt(left, f"the running execution {file.file_id}", partial(self._stop, file))
         if self._files:
             _attempt(left, "dead letters of the files", self._remove_dead_letters)
-        if self._files and self.parameter("GlueDatabase"):
-            for file in self._files:
-                _attempt(left, f"the table of {file.dataset}", partial(self._remove_table, file))
         for file in self._files:
             smoke = SmokeTest(file.dataset, file.key, file.file_id)
             _attempt(left, f"objects and item of {file.key}", partial(remove, self.stack, smoke))
@@ -362,26 +356,6 @@ class Workspace:
         queue = self._queue()
         with queue.held() as held:
             queue.delete([one for one in held if one.file_ids and set(one.file_ids) <= own])
-
-    def _remove_table(self, file: SentFile) -> None:
-        """Delete the table that the file's execution has made in the Glue Data Catalog."""
-        found = self.executions.describe(file.file_id)
-        if found is None:
-            return
-        for visit in self.executions.run(found).visits:
-            if visit.name != _CATALOGUE.state or visit.returned is None:
-                continue
-            made = json.loads(visit.returned).get(_CATALOGUE.result, {})
-            if not made.get("table"):
-                continue
-            try:
-                self.stack.client("glue").delete_table(
-                    DatabaseName=self.parameter("GlueDatabase"), Name=made["table"]
-                )
-            except ClientError as error:
-                # Another file of the dataset has the same table.
-                if error_code(error) != "EntityNotFoundException":
-                    raise
 
     def _remove_below(self, bucket: str, prefix: str) -> None:
         from pipectl.client.object_versions import delete_versions, versions_below

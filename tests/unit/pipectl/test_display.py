@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -182,10 +183,55 @@ def test_the_log_of_a_ci_job_is_plain_even_if_it_is_a_terminal(
     monkeypatch.setenv("CI", "true")
     console = Console(file=io.StringIO(), width=80, force_terminal=True, no_color=True)
     progress = RunProgress(console, total=1)
-    assert not progress.is_live
     with progress.shown():
         progress.finish(succeeded("a.csv"))
     assert console.file.getvalue() == "1/1 a.csv succeeded\n"  # type: ignore[attr-defined]
+
+
+def lines_of(progress: RunProgress, monkeypatch: pytest.MonkeyPatch, most: int) -> list[str]:
+    """What is printed of a run in which nothing happens, up to so many lines."""
+    lines: list[str] = []
+    printed = threading.Event()
+
+    def take(line: object, **_: object) -> None:
+        lines.append(str(line))
+        if len(lines) >= most:
+            printed.set()
+
+    monkeypatch.setattr("pipectl.local.display.SECONDS_OF_SILENCE", 0.02)
+    monkeypatch.setattr(progress.console, "print", take)
+    with progress.as_lines():
+        printed.wait(10 if most else 0.2)
+    return lines[:most] if most else lines
+
+
+def test_without_a_terminal_a_silent_run_says_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    progress = RunProgress(Console(file=io.StringIO()), total=6)
+    assert lines_of(progress, monkeypatch, 2) == ["Starting the embedded AWS"] * 2
+    progress.phase = "Running"
+    progress.done = [succeeded("a.csv"), failed("b.csv")]
+    progress.running = {
+        PlannedUpload(Path(name), f"raw/{name}"): state
+        for name, state in {
+            "c\x1b[31m.csv": "TransformSplits, 1 of 4 splits, 25%, 9 records/s",
+            "d.csv": "Transform",
+            "e.csv": "ParseCsv",
+            "f.csv": "uploaded, waiting to start",
+        }.items()
+    }
+    assert lines_of(progress, monkeypatch, 1) == [
+        "Running, 2/6 files done, 1 failed; c\\x1b[31m.csv: TransformSplits, 1 of 4 splits, 25%,"
+        " 9 records/s; d.csv: Transform; e.csv: ParseCsv; and 1 more"
+    ]
+
+
+def test_a_watched_folder_is_silent_between_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    progress = WatchedFolder(Console(file=io.StringIO()), total=0, phase="Running")
+    assert lines_of(progress, monkeypatch, 0) == []
+    progress.running = {PlannedUpload(Path("a.csv"), "raw/a.csv"): "Transform"}
+    assert lines_of(progress, monkeypatch, 1) == ["Running; a.csv: Transform"]
 
 
 def test_in_a_terminal_the_running_files_are_shown_with_their_states() -> None:

@@ -36,6 +36,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
             KeySchema=[{"AttributeName": "file_id", "KeyType": "HASH"}],
             BillingMode="PAY_PER_REQUEST",
         )
+        deployment.__dict__["parameters"] = {}
         stack = Stack(deployment)
         monkeypatch.setattr(StackChoice, "open_to_change", lambda *_: stack)
         yield stack
@@ -88,6 +89,23 @@ def test_a_correct_outcome_is_a_success_and_leaves_nothing(
     assert (document["succeeded"], document["problems"], document["removed"]) == (True, [], True)
     assert document["key"].startswith("raw/smoke-")
     assert left(stack) == ["raw/orders/a.csv"]
+
+
+def test_the_table_of_its_dataset_is_removed_and_no_other(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    glue = stack.client("glue")
+    glue.create_database(DatabaseInput={"Name": "analytics"})
+    stack.deployment.__dict__["parameters"] = {"GlueDatabase": "analytics"}
+    assert run(stack, monkeypatch, {}).exit_code == 0  # it has made no table
+
+    smoke = smoke_test.send(stack)
+    for name in ("orders", smoke.dataset.replace("-", "_")):
+        glue.create_table(DatabaseName="analytics", TableInput={"Name": name})
+    smoke_test.remove(stack, smoke)
+
+    tables = glue.get_tables(DatabaseName="analytics")["TableList"]
+    assert [one["Name"] for one in tables] == ["orders"]
 
 
 @pytest.mark.parametrize(
