@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from pipectl.embedded.moto_patches import account
+from pipectl.embedded.moto_patches import account, backends, stacks
 from pipectl.embedded.moto_patches.created import CreatedResources, creatable_types
 from pipectl.embedded.moto_patches.log_groups import MachineLogging, logging_of
 from pipectl.embedded.poller import EventSource
@@ -48,6 +48,16 @@ def create_stack(deployment: Deployment, template: Template) -> CreatedStack:
     return CreatedStack(deployment, template)
 
 
+def fill_stack(deployment: Deployment, template: Template, *, adopts: bool) -> CreatedStack:
+    """Create the resources of a stack that a change set has announced; see `create_stack`.
+
+    With `adopts`, buckets and tables that exist become part of it.
+    """
+    document = _for_cloudformation(template, deployment.stack_name)
+    stacks.fill_stack(deployment.stack_name, document, template.parameters, adopts=adopts)
+    return CreatedStack(deployment, template)
+
+
 class CreatedStack:
     """The stack that moto created, from which the rest of the template is resolved."""
 
@@ -74,6 +84,15 @@ class CreatedStack:
         for logical_id, machine in self.resources("AWS::StepFunctions::StateMachine"):
             arn = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{machine['StateMachineName']}"
             _raise(logical_id, rights.to_assume("states.amazonaws.com", machine["RoleArn"], arn))
+
+    def delete(self) -> None:
+        """Undo `complete`, where moto's CloudFormation doesn't: executions end, alarms go."""
+        for _, machine in self.resources("AWS::StepFunctions::StateMachine"):
+            arn = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{machine['StateMachineName']}"
+            backends.stop_executions(arn)
+            self._deployment.client("stepfunctions").delete_state_machine(stateMachineArn=arn)
+        names = [alarm["AlarmName"] for _, alarm in self.resources("AWS::CloudWatch::Alarm")]
+        self._deployment.client("cloudwatch").delete_alarms(AlarmNames=names)
 
     def functions(self) -> list[Function]:
         """The template's functions."""

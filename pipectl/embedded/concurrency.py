@@ -46,6 +46,10 @@ class Concurrency:
                 f" {least} of the account's {self._limit} must stay unreserved."
             )
 
+    def release(self, function: str) -> None:
+        """End a function's reservation, if it has one."""
+        self._reserved.pop(function, None)
+
     @contextmanager
     def slot(self, function: str) -> Iterator[None]:
         """Count as one concurrent execution inside the block.
@@ -65,7 +69,7 @@ class Concurrency:
                 self._running[pool] -= 1
 
     def _room(self, pool: str) -> int | None:
-        if pool:
+        if pool in self._reserved:
             return self._reserved[pool]
         return None if self._limit is None else self._limit - sum(self._reserved.values())
 

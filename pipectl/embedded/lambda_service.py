@@ -120,6 +120,13 @@ class LambdaService:
         if function.reserved is not None:
             self._concurrency.reserve(function.name, function.reserved)
 
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove functions; invocations of them that have begun go on."""
+        for name in names:
+            self._functions.pop(name, None)
+            self._on_failure.pop(name, None)
+            self._concurrency.release(name)
+
     def change(self, name_or_arn: str, change: Callable[[Function], Function]) -> None:
         """Change a function's settings; the next invocations run in new workers."""
         function = self._find(name_or_arn)
@@ -240,7 +247,11 @@ class LambdaService:
     def _invoke_with_retries(self, name_or_arn: str, payload: bytes) -> None:
         repeats = iter(ASYNC_RETRY_SECONDS)
         age, next_pause = 0.0, ASYNC_FIRST_PAUSE_SECONDS
-        function, attempts, outcome = self._find(name_or_arn), 0, None
+        attempts, outcome = 0, None
+        try:
+            function = self._find(name_or_arn)
+        except ServiceError:
+            return  # it has been deleted since
         while age < ASYNC_MAX_AGE_SECONDS:
             attempts += 1
             try:

@@ -6,7 +6,6 @@ applied through the services' APIs.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import shutil
@@ -15,7 +14,6 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,23 +27,17 @@ from pipectl.embedded.injected_faults import InjectedFaults
 from pipectl.embedded.log_files import delete_old
 from pipectl.embedded.saving import Gate
 from pipectl.embedded.started import Started
-from pipectl.embedded.template import REGION, Template, Translation
+from pipectl.embedded.template import REGION, Translation
 from pipectl.errors import PipectlError
 from pipectl.options import PROJECT
 
 if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
-
-    from pipectl.embedded.apply import CreatedStack
     from pipectl.embedded.gateway import Gateway
+    from pipectl.embedded.installed import Stacks
     from pipectl.embedded.lambda_service import LambdaService
     from pipectl.embedded.moto_patches.backends import RunningOrEnded
     from pipectl.embedded.moto_patches.kept import Restored
-    from pipectl.embedded.moto_patches.log_groups import LogGroups
-    from pipectl.embedded.poller import Poller
     from pipectl.embedded.rights.enforcement import Refusal, Rights
-    from pipectl.embedded.watch import Watch
-    from pipectl.embedded.workers import Function
 
 STACK_NAME = "data-pipeline"
 
@@ -100,11 +92,10 @@ class EmbeddedStack(Started):
         self.token = new_token()
         """The token that requests to `/_embedded/` need."""
         self._open = ExitStack()
-        self._pollers: list[Poller] = []
+        self._stacks: Stacks | None = None
         self.deployment: Deployment
         self._lambda: LambdaService
         self._rights: Rights
-        self._watch: Watch
 
     def close(self) -> None:
         """End the executions, the pollers, all workers and the server, and delete everything."""
@@ -112,8 +103,8 @@ class EmbeddedStack(Started):
         # threads of a thousand executions that retry at once would leave no time to close the rest.
         self._clock.close()
         self.changes.close()
-        for poller in self._pollers:
-            poller.request_stop()
+        if self._stacks is not None:
+            self._stacks.request_stop()
         self._open.close()
         if not self._keep_logs:
             shutil.rmtree(self.log_folder, ignore_errors=True)
@@ -148,11 +139,24 @@ class EmbeddedStack(Started):
         An alarm whose state becomes `ALARM` publishes its message, as on AWS. On AWS it would be
         evaluated every minute; here, only when this is called.
         """
-        return self._watch.evaluate(time.time() + ahead)
+        return self._installed.evaluate_alarms(time.time() + ahead)
 
     def failed_deliveries(self) -> list[dict[str, str]]:
         """Messages that a function did not accept: body, and code and message of the error."""
-        return [asdict(failure) for poller in self._pollers for failure in list(poller.failures)]
+        return self._installed.failed_deliveries()
+
+    def install(self, name: str, text: str, parameters: Mapping[str, str], adopts: bool) -> None:
+        """Install a stack, as CloudFormation does when a change set is executed."""
+        self._installed.install(name, text, parameters, adopts)
+
+    def remove(self, name: str) -> None:
+        """End what runs of a stack, before its resources are deleted."""
+        self._installed.remove(name)
+
+    @property
+    def _installed(self) -> Stacks:
+        assert self._stacks is not None  # noqa: S101  # the stack is up
+        return self._stacks
 
     def _start(self) -> None:
         folder = None if self._data is None else DataFolder(self._data)
@@ -170,6 +174,7 @@ class EmbeddedStack(Started):
         from pipectl.embedded.direct import DirectCalls
         from pipectl.embedded.function_settings import FunctionSettings
         from pipectl.embedded.gateway import Gateway
+        from pipectl.embedded.installed import Site, Stacks
         from pipectl.embedded.lambda_service import LambdaService
         from pipectl.embedded.moto_patches import (
             account,
@@ -180,6 +185,7 @@ class EmbeddedStack(Started):
             update_table,
         )
         from pipectl.embedded.moto_patches.all_patches import applied
+        from pipectl.embedded.moto_patches.log_groups import LogGroups
         from pipectl.embedded.moto_patches.table import PatchSettings
         from pipectl.embedded.rights.enforcement import Rights
         from pipectl.embedded.server import Server
@@ -211,28 +217,31 @@ class EmbeddedStack(Started):
             changed=lambda: self._changed(gate),
             serve=direct.serve,
             rights=self._rights,
+            stacks=self,
         )
         self._open.enter_context(applied(settings))
         self.deployment = Deployment.embedded(server.endpoint, REGION, STACK_NAME)
         direct.serve(self.deployment.session)
-        created = self._create(translation.result())
-        self._log_groups(created).extend(gateway)
+        logs = LogGroups(self.log_folder)
+        logs.extend(gateway)
+        self._stacks = Stacks(
+            Site(
+                self.deployment,
+                self._template_path,
+                self._lambda,
+                self._rights,
+                logs,
+                self.log_folder,
+                self._time_factor,
+            )
+        )
+        self._open.callback(self._stacks.stop)
+        self._stacks.create(translation.result())
         if folder is not None:
             self._restore(folder)
-        for poller in self._pollers:
-            poller.start()
-            self._open.callback(poller.stop)
+        self._stacks.start()
         if folder is not None:
             self._keep(folder, gate)
-
-    def _log_groups(self, created: CreatedStack) -> LogGroups:
-        from pipectl.embedded.moto_patches.log_groups import LogGroups
-
-        return LogGroups(
-            self.log_folder,
-            {function.name: function.log_group for function in created.functions()},
-            created.machine_logging(),
-        )
 
     def _changed(self, gate: Gate) -> None:
         """Note that an execution has started or ended."""
@@ -257,69 +266,6 @@ class EmbeddedStack(Started):
         saver.start()
         self._open.callback(saver.stop)
         self.restored.report_interrupted()
-
-    def _create(self, template: Template) -> CreatedStack:
-        from pipectl.embedded import apply
-        from pipectl.embedded.moto_patches.backends import QueueArrivals
-        from pipectl.embedded.poller import Clock, Poller
-        from pipectl.embedded.watch import Watch
-
-        stack = apply.create_stack(self.deployment, template)
-        self._rights.labels = stack.roles()
-        self._rights.keys = stack.keys()
-        stack.complete(self._rights)
-        functions = {
-            function.name: apply.with_credentials(function, self._rights)
-            for function in stack.functions()
-        }
-        for function in functions.values():
-            self._lambda.add(function)
-        for name, queue_url in stack.failure_destinations():
-            self._lambda.on_failure(name, self._sender_to(queue_url, functions[name]))
-        self._lambda.prepare()
-        self._watch = Watch(
-            [alarm for _, alarm in stack.resources("AWS::CloudWatch::Alarm")],
-            [one for _, one in stack.resources("AWS::Logs::MetricFilter")],
-            self._lambda,
-            self.log_folder,
-            deployment=self.deployment,
-            rights=self._rights,
-        )
-        self._pollers = [
-            Poller(
-                source,
-                self._lambda,
-                self._sqs_of(functions[source.function]),
-                QueueArrivals(source.queue_arn.rpartition(":")[2]),
-                Clock(self.deployment.client("sqs"), self._time_factor),
-            )
-            for source in stack.event_sources()
-        ]
-        return stack
-
-    def _sender_to(self, queue_url: str, function: Function) -> Callable[[str], object]:
-        from botocore.exceptions import ClientError, EndpointConnectionError
-
-        sqs = self._sqs_of(function)
-
-        def send(body: str) -> None:
-            # The stack has been closed, or the role may not send, which has been recorded.
-            with contextlib.suppress(EndpointConnectionError, ClientError):
-                sqs.send_message(QueueUrl=queue_url, MessageBody=body)
-
-        return send
-
-    def _sqs_of(self, function: Function) -> SQSClient:
-        """SQS as Lambda itself uses it for a function: with the function's role."""
-        credentials = self._rights.sessions.begin(function.role, function.name)
-        return self.deployment.session.client(
-            "sqs",
-            endpoint_url=self.deployment.endpoint,
-            aws_access_key_id=credentials.access_key,
-            aws_secret_access_key=credentials.secret_key,
-            aws_session_token=credentials.token,
-            config=self.deployment.client("sqs").meta.config,
-        )
 
     def _add_controls(self, gateway: Gateway) -> None:
         controls: dict[str, Callable[[Any], Any]] = {

@@ -97,6 +97,48 @@ def translate(path: Path, parameters: Mapping[str, str] | None = None) -> Templa
     return Template(document=translated, code=code, parameters=given, key_policy=key_policy)
 
 
+def with_local_paths(text: str, template: Path, folder: Path) -> Path:
+    """Write a packaged template into `folder`, with the local paths of the one it was made of.
+
+    `sam package` replaces paths by S3 URIs. Functions that `template` doesn't have are refused.
+    Raises `PipectlError` if one of the two can't be read.
+    """
+    packaged, local = _read(text, "of the change set"), _read(template.read_text("utf-8"), template)
+    for logical_id, resource in packaged.get("Resources", {}).items():
+        key = _LOCAL_PATHS.get(resource["Type"])
+        if key is None:
+            continue
+        ours = local["Resources"].get(logical_id)
+        if ours is None:
+            raise PipectlError(
+                f"{logical_id} can't run: functions run from the folder of {template}, which has"
+                " none of this name. Start `pipectl up` with the new template."
+            )
+        path = str(ours.get("Properties", {}).get(key) or _inherited_code(local))
+        resource["Properties"][key] = str((template.parent / path).resolve())
+    packaged.get("Globals", {}).get("Function", {}).pop("CodeUri", None)
+    written = folder / template.name
+    written.write_text(json.dumps(packaged, default=str), encoding="utf-8")
+    key_template = template.with_name(KEY_TEMPLATE)
+    if key_template.exists():
+        written.with_name(KEY_TEMPLATE).write_text(key_template.read_text("utf-8"), "utf-8")
+    return written
+
+
+def _read(text: str, name: object) -> Any:
+    import yaml
+
+    try:
+        return _parse(text)
+    except yaml.YAMLError as error:
+        raise PipectlError(f"The template {name} is not valid YAML: {error}") from None
+
+
+def _inherited_code(document: Mapping[str, Any]) -> str | None:
+    code: str | None = document.get("Globals", {}).get("Function", {}).get("CodeUri")
+    return code
+
+
 def _key_policy(path: Path) -> Mapping[str, Any]:
     """The policy of the key in the template of keys; without one it is KMS's default policy."""
     from samtranslator.yaml_helper import yaml_parse

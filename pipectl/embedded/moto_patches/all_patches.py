@@ -18,6 +18,7 @@ from pipectl.embedded.moto_patches import (  # noqa: F401
     log_groups,
     map_runs,
     sizes,
+    stacks,
     version_ids,
 )
 from pipectl.embedded.moto_patches.table import (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
 
@@ -69,6 +70,18 @@ def ended_executions() -> Iterator[tuple[str, str, float]]:
         for execution in list(state_machine.executions):
             if execution.stop_date is not None:
                 yield state_machine.arn, execution.status, execution.stop_date.timestamp()
+
+
+def stop_executions(machine: str) -> None:
+    """Abort the executions of a state machine, given by ARN, that have not ended."""
+    backend: Any = stepfunctions_parser_backends[ACCOUNT][REGION]
+    for state_machine in list(backend.state_machines):
+        for execution in list(state_machine.executions):
+            if state_machine.arn == machine and execution.stop_date is None:
+                execution.stop(datetime.now(UTC), error=None, cause=_STACK_DELETED)
+
+
+_STACK_DELETED = "The stack has been deleted."
 
 
 class QueueArrivals:

@@ -65,9 +65,12 @@ def continue_sequence(last: int) -> None:
 
 @replaces(notifications, "_send_sqs_message", "1c0937c2a626")
 def _send_if_the_queue_allows(original: Callable[..., None], settings: PatchSettings) -> Any:
-    """Send a bucket's events only to queues whose policies allow it."""
+    """Send a bucket's events only to queues whose policies allow it, and that exist."""
 
     def send(account_id: str, event: Any, queue_name: str, region: str) -> None:
+        # The bucket of a deleted stack still has its notifications.
+        if queue_name not in sqs_backends[account_id][region].queues:
+            return
         queue = f"arn:aws:sqs:{region}:{account_id}:{queue_name}"
         if settings.rights.of_service(_S3, "sqs:SendMessage", queue, _bucket_of(event)) is None:
             original(account_id, event, queue_name, region)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -54,16 +54,11 @@ class MachineLogging:
 class LogGroups:
     """Brings moto's log groups up to date. Safe to use from many threads."""
 
-    def __init__(
-        self,
-        folder: Path,
-        groups: Mapping[str, str],
-        machines: Sequence[MachineLogging],
-    ) -> None:
-        """`groups` are the log groups of the functions by name. Older log files are left out."""
+    def __init__(self, folder: Path) -> None:
+        """Older log files in the folder are left out."""
         self._folder = folder
-        self._groups = groups
-        self._machines = machines
+        self._groups: dict[str, str] = {}
+        self._machines: list[MachineLogging] = []
         self._started = time.time()
         self._lock = threading.Lock()
         # How far each file was read, in bytes, and each execution's history, in events.
@@ -76,6 +71,21 @@ class LogGroups:
             gateway.preparations[f"Logs_20140328.{operation}"] = self._prepare
         for operation in ("StartQuery", "StartLiveTail"):
             gateway.operations[f"Logs_20140328.{operation}"] = _refuse
+
+    def add(self, groups: Mapping[str, str], machines: Iterable[MachineLogging]) -> None:
+        """Fill the log groups of functions, by the functions' names, and of state machines."""
+        with self._lock:
+            self._groups |= groups
+            self._machines += machines
+
+    def remove(self, functions: Iterable[str], machines: Iterable[MachineLogging]) -> None:
+        """Fill the log groups of functions and of state machines no longer."""
+        self.update()
+        with self._lock:
+            for function in functions:
+                del self._groups[function]
+            for machine in machines:
+                self._machines.remove(machine)
 
     def update(self) -> None:
         """Add what was logged since the last time."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import boto3
 
@@ -22,6 +22,16 @@ if TYPE_CHECKING:
     from pipectl.embedded.rights.enforcement import Rights
 
 
+class InstalledStacks(Protocol):
+    """What runs of the stacks in this process."""
+
+    def install(self, name: str, text: str, parameters: Mapping[str, str], adopts: bool) -> None:
+        """Create a stack of a SAM template; raises `PipectlError` if that fails."""
+
+    def remove(self, name: str) -> None:
+        """End what runs of a stack, before its resources are deleted."""
+
+
 @dataclass(frozen=True)
 class PatchSettings:
     """What the patches need to know of the stack that is up.
@@ -29,7 +39,8 @@ class PatchSettings:
     `endpoint` gives the address of a service, and `invoke` invokes a function, given by name or
     ARN, asynchronously with a payload. The engine waits on `clock`, and ends with it. `changed` is
     called when an execution has started or ended. `serve` prepares the session with which the
-    engine calls other services, and `rights` says what services may do.
+    engine calls other services, and `rights` says what services may do. `stacks` installs and
+    removes what runs of a stack when CloudFormation creates and deletes it.
     """
 
     endpoint: Callable[[str], str]
@@ -38,6 +49,7 @@ class PatchSettings:
     changed: Callable[[], None]
     serve: Callable[[boto3.Session], None]
     rights: Rights
+    stacks: InstalledStacks
 
 
 MakeReplacement = Callable[[Any, PatchSettings], Any]

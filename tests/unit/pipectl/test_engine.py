@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from moto.stepfunctions.parser.api import HistoryEventType
@@ -40,6 +41,7 @@ SETTINGS = PatchSettings(
     changed=lambda: None,
     serve=lambda _session: None,
     rights=Rights(MotoAccount()),
+    stacks=Mock(),
 )
 ERROR: Any = {"error": "States.Runtime", "cause": "No state may follow."}
 

@@ -28,7 +28,9 @@ def backends() -> Iterator[None]:
 
 @pytest.fixture
 def groups(tmp_path: Path) -> LogGroups:
-    return LogGroups(tmp_path, {"probe": GROUP}, [])
+    groups = LogGroups(tmp_path)
+    groups.add({"probe": GROUP}, [])
+    return groups
 
 
 def events(stream: str) -> list[tuple[int, str]]:
@@ -64,7 +66,8 @@ def test_lines_without_a_time_have_that_of_their_invocation(
 def test_what_an_earlier_stack_logged_is_left_out(tmp_path: Path) -> None:
     file = LogFile.new(tmp_path, "probe")
     file.path.write_text(f"{DONE}\n")
-    groups = LogGroups(tmp_path, {"probe": GROUP}, [])
+    groups = LogGroups(tmp_path)
+    groups.add({"probe": GROUP}, [])
     with file.path.open("a") as log:
         log.write(f"{LATER}\n")
     groups.update()

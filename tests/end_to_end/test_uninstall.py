@@ -1,0 +1,246 @@
+"""The sections Uninstall and Install again of docs/production.md, followed on the embedded AWS.
+
+The commands are those of the page, with two exceptions. `make build` does nothing, because the
+functions run from this folder whatever a package contains. And questions of `sam` are answered with
+yes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipectl.embedded.process import StackProcess
+from tests.end_to_end.pipeline import Pipeline
+from tests.infrastructure.deployed import ROOT
+
+pytestmark = [
+    pytest.mark.long,  # a stack of its own, which is made four times
+    pytest.mark.skipif(shutil.which("aws") is None, reason="needs the AWS CLI"),
+]
+
+PAGE = (ROOT / "docs" / "production.md").read_text(encoding="utf-8")
+COMMANDS = dict(re.findall(r"<!-- run: ([a-z-]+) -->\n```bash\n(.*?)```", PAGE, re.DOTALL))
+OUTPUT = re.findall(
+    r"^output\(\) \{.*?^\}\n", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL | re.M
+)[0]
+CONTRACT = {"schema": {"fields": [{"name": "name", "type": "string"}, {"name": "n"}]}}
+FIRST, SECOND, THIRD = b"name,n\nAda,1\n", b"name,n\nGrace,2\n", b"name,n\nJoan,3\n"
+_MARK = "--- end of the commands, status "
+
+
+class Shell:
+    """A shell in a copy of the project's deployable files, whose AWS is the embedded one."""
+
+    def __init__(self, stack: StackProcess, folder: Path) -> None:
+        for name in ("functions", "layers", "statemachine", "template.yaml", "samconfig.toml"):
+            source = ROOT / name
+            ignored = shutil.ignore_patterns("__pycache__")
+            if source.is_dir():
+                shutil.copytree(source, folder / name, ignore=ignored)
+            else:
+                shutil.copy(source, folder / name)
+        region = stack.deployment.session.region_name
+        self._process = subprocess.Popen(
+            ["bash"],
+            cwd=folder,
+            env=os.environ
+            | {
+                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+                "AWS_ENDPOINT_URL": str(stack.deployment.endpoint),
+                "ENDPOINT": str(stack.deployment.endpoint),
+                "STATE_FILE": str(stack.state_file),
+                "AWS_ACCESS_KEY_ID": "embedded",
+                "AWS_SECRET_ACCESS_KEY": "embedded",
+                "AWS_REGION": region,
+                "AWS_DEFAULT_REGION": region,
+                "NO_PROXY": "127.0.0.1",
+                "SAM_CLI_TELEMETRY": "0",
+            },
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.run(OUTPUT + _WRAPPERS)
+
+    def run(self, commands: str, *, status: int = 0) -> str:
+        """What the commands print; the last one must end with this exit status."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{{ {commands}\n}} </dev/null\necho '{_MARK}'$?\n")
+        self._process.stdin.flush()
+        printed = ""
+        for line in self._process.stdout:
+            if line.startswith(_MARK):
+                assert int(line.removeprefix(_MARK)) == status, printed
+                break
+            printed += line
+        return printed
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+# `aws sqs` of version 1 of the CLI ignores AWS_ENDPOINT_URL.
+_WRAPPERS = """
+aws() { command aws --endpoint-url "$ENDPOINT" "$@"; }
+make() { :; }
+sam() { yes | command sam "$@"; }
+pipectl() { command pipectl "$@" --state-file "$STATE_FILE"; }
+"""
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Iterator[Pipeline]:
+    with StackProcess() as stack:
+        yield Pipeline(stack)
+
+
+@pytest.fixture
+def shell(pipeline: Pipeline, tmp_path: Path) -> Iterator[Shell]:
+    shell = Shell(pipeline.stack, tmp_path)
+    yield shell
+    shell.close()
+
+
+def test_the_sections_can_be_followed(pipeline: Pipeline, shell: Shell) -> None:
+    assert set(COMMANDS) == {
+        *("policies", "delete", "empty", "anew", "beside", "adopt", "catch-up"),
+    }
+    outputs = dict(pipeline.outputs)
+    pipeline.put_contract("people", CONTRACT)
+    old = pipeline.run(FIRST, "old.csv", "people")
+    everything = remaining(pipeline)
+
+    # A stack whose policy somebody has can't be deleted, and says so.
+    iam = client(pipeline, "iam")
+    iam.create_role(RoleName="operators", AssumeRolePolicyDocument='{"Statement": []}')
+    policy = {"RoleName": "operators", "PolicyArn": outputs["OperatorPolicyArn"]}
+    iam.attach_role_policy(**policy)
+    assert f"{outputs['OperatorPolicyArn']} operators" in shell.run(COMMANDS["policies"])
+    shell.run(COMMANDS["delete"], status=1)
+    assert "Cannot delete a policy attached to entities." in shell.run(
+        "aws cloudformation describe-stack-events --stack-name data-pipeline --max-items 5"
+    )
+    iam.detach_role_policy(**policy)
+    iam.delete_role(RoleName="operators")
+    shell.run("sam delete --stack-name data-pipeline")
+
+    # Exactly what the page says is kept.
+    kept = {
+        "buckets": [outputs["InputBucketName"], outputs["OutputBucketName"]],
+        "bucket policies": everything["bucket policies"],
+        "tables": [outputs["MetadataTableName"]],
+    }
+    assert remaining(pipeline) == kept
+    assert everything.keys() > kept.keys()
+
+    # Nothing starts; the name is taken, also for a change set that may adopt, because of the
+    # buckets' policies.
+    pipeline.drop(SECOND, "between.csv", "people")
+    shell.run(COMMANDS["anew"], status=1)
+    shell.run("aws cloudformation delete-stack --stack-name data-pipeline")
+    adoption = COMMANDS["adopt"].replace("aws s3api delete-bucket-policy", ": ")
+    shell.run(adoption, status=255)
+    shell.run("aws cloudformation delete-stack --stack-name data-pipeline")
+    assert remaining(pipeline)["tables"] == kept["tables"]
+
+    # With the old data.
+    shell.run(COMMANDS["adopt"])
+    assert without_sam(remaining(pipeline)) == everything
+    assert dict(pipeline.outputs) == outputs
+    caught_up = shell.run(COMMANDS["catch-up"])
+    assert "raw/people/between.csv" in caught_up
+    assert "old.csv" not in caught_up
+    assert pipeline.run(THIRD, "new.csv", "people").execution.status == "succeeded"
+    processed = "processed/people/"
+    assert pipeline.stack.output(f"{processed}old.csv.jsonl") == old.output(processed, ".jsonl")
+    assert pipeline.item(old.file_id) == old.item
+    assert b"Grace" in pipeline.stack.output(f"{processed}between.csv.jsonl")
+    assert "rejected" in shell.run(f"pipectl rejects {old.file_id}")
+
+    # Beside it: the old stack is not needed for that.
+    shell.run(COMMANDS["delete"])
+    shell.run(COMMANDS["beside"])
+    beside = client(pipeline, "s3")
+    output_bucket = outputs["OutputBucketName"].removesuffix("dev") + "next"
+    names = ("old", "between", "new")
+    for name in names:
+        key = f"{processed}{name}.csv.jsonl"
+        beside.get_waiter("object_exists").wait(
+            Bucket=output_bucket, Key=key, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+        )
+
+    # Without the old data.
+    shell.run(COMMANDS["empty"])
+    left = remaining(pipeline)
+    assert not any(name.endswith("dev") for names in left.values() for name in names)
+    shell.run(COMMANDS["anew"])
+    assert pipeline.run(FIRST, "old.csv", "people").execution.status == "succeeded"
+    assert pipeline.stack.refusals() == []
+
+
+def client(pipeline: Pipeline, service: Any) -> Any:
+    return pipeline.deployment.client(service)
+
+
+def remaining(pipeline: Pipeline) -> dict[str, list[str]]:
+    """The names of all resources in the account, by kind, without the kinds that have none."""
+    listed = {kind: names_of(pipeline, kind) for kind in _LISTS}
+    listed["bucket policies"] = [
+        bucket for bucket in listed["buckets"] if has_policy(pipeline, bucket)
+    ]
+    return {kind: names for kind, names in listed.items() if names}
+
+
+def names_of(pipeline: Pipeline, kind: str) -> list[str]:
+    """Sorted, and without the random ends that CloudFormation gives."""
+    service, call, options, member, name = _LISTS[kind]
+    answer = getattr(client(pipeline, service), call)(**options)
+    names = [str(one[name] if name else one) for one in answer.get(member, [])]
+    return sorted(re.sub(r"-[A-Z0-9]{12}$", "", name) for name in names)
+
+
+def has_policy(pipeline: Pipeline, bucket: str) -> bool:
+    s3 = client(pipeline, "s3")
+    try:
+        return bool(s3.get_bucket_policy(Bucket=bucket)["Policy"])
+    except s3.exceptions.ClientError:
+        return False
+
+
+def without_sam(listed: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Without the bucket for packages, and its stack, that `sam` makes in every account."""
+    return {
+        kind: [name for name in names if not name.startswith("aws-sam-cli-managed")]
+        for kind, names in listed.items()
+    }
+
+
+_LOCAL = {"Scope": "Local"}
+_LISTS: dict[str, tuple[str, str, dict[str, str], str, str]] = {
+    "alarms": ("cloudwatch", "describe_alarms", {}, "MetricAlarms", "AlarmName"),
+    "buckets": ("s3", "list_buckets", {}, "Buckets", "Name"),
+    "dashboards": ("cloudwatch", "list_dashboards", {}, "DashboardEntries", "DashboardName"),
+    "functions": ("lambda", "list_functions", {}, "Functions", "FunctionName"),
+    "layers": ("lambda", "list_layers", {}, "Layers", "LayerName"),
+    "log groups": ("logs", "describe_log_groups", {}, "logGroups", "logGroupName"),
+    "machines": ("stepfunctions", "list_state_machines", {}, "stateMachines", "name"),
+    "policies": ("iam", "list_policies", _LOCAL, "Policies", "PolicyName"),
+    "queues": ("sqs", "list_queues", {}, "QueueUrls", ""),
+    "roles": ("iam", "list_roles", {}, "Roles", "RoleName"),
+    "rules": ("events", "list_rules", {}, "Rules", "Name"),
+    "stacks": ("cloudformation", "describe_stacks", {}, "Stacks", "StackName"),
+    "tables": ("dynamodb", "list_tables", {}, "TableNames", ""),
+    "topics": ("sns", "list_topics", {}, "Topics", "TopicArn"),
+}
