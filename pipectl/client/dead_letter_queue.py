@@ -31,13 +31,17 @@ UNREADABLE = (
     *(RecursionError, TypeError, ValueError),
 )
 
+# What EventBridge says of an event that it could not deliver, in the message's attributes.
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+_UNDELIVERED = ("TARGET_ARN", "ERROR_CODE", "ERROR_MESSAGE")
+
 # The maximum number of messages in one call to SQS.
 _BATCH = 10
 
 
 @dataclass(frozen=True)
 class FailedInvocation:
-    """An event that a function outside the workflow failed to handle, retries included.
+    """An event that a function outside the workflow failed to handle, or that never reached it.
 
     `about` is the subject of the notification or the ARN of the execution in the event.
     """
@@ -81,7 +85,11 @@ def read_dead_letter(message: Mapping[str, Any]) -> DeadLetter:
         sent_at=datetime.fromtimestamp(sent, UTC),
         body=message["Body"],
     )
-    return replace(dead_letter, **_read_body(dead_letter.body))
+    attributes = {
+        name: value.get("StringValue", "")
+        for name, value in message.get("MessageAttributes", {}).items()
+    }
+    return replace(dead_letter, **_read_body(dead_letter.body, attributes))
 
 
 def resolved(
@@ -160,6 +168,7 @@ class DeadLetterQueue:
                 VisibilityTimeout=_HELD_SECONDS,
                 WaitTimeSeconds=self._wait_seconds,
                 AttributeNames=["SentTimestamp"],
+                MessageAttributeNames=_UNDELIVERED,
             )
             received = [read_dead_letter(message) for message in answer.get("Messages", [])]
             new = [dead_letter for dead_letter in received if dead_letter.message_id not in held]
@@ -195,7 +204,7 @@ def _succeeded_after(time: datetime, item: Mapping[str, Any] | None) -> bool:
     )
 
 
-def _read_body(body: str) -> dict[str, Any]:
+def _read_body(body: str, attributes: Mapping[str, str]) -> dict[str, Any]:
     """What a message's body says, read as the starter reads it; empty if it can't be read."""
     try:
         document = json.loads(body)
@@ -206,8 +215,9 @@ def _read_body(body: str) -> dict[str, Any]:
             }
         if document.get("detail-type") == DETAIL_TYPE:
             return {"kind": "scan_result", "sources": (read_scan_result(document).source,)}
-        if "requestContext" in document:
-            return {"kind": "failed_invocation", "invocation": _failed_invocation(document)}
+        if "TARGET_ARN" in attributes or "requestContext" in document:
+            invocation = _failed_invocation(document, attributes)
+            return {"kind": "failed_invocation", "invocation": invocation}
         job = Job.from_document(document)
         if job.source.file_id != job.file_id:
             return {}
@@ -223,7 +233,15 @@ def _read_body(body: str) -> dict[str, Any]:
     }
 
 
-def _failed_invocation(record: Mapping[str, Any]) -> FailedInvocation:
+def _failed_invocation(
+    document: Mapping[str, Any], attributes: Mapping[str, str]
+) -> FailedInvocation:
+    if "TARGET_ARN" in attributes:
+        return _undelivered(document, attributes)
+    return _failed_at_every_attempt(document)
+
+
+def _failed_at_every_attempt(record: Mapping[str, Any]) -> FailedInvocation:
     """What Lambda sends when the last attempt at an event has failed.
 
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
@@ -240,4 +258,14 @@ def _failed_invocation(record: Mapping[str, Any]) -> FailedInvocation:
         code=str(response.get("errorType") or record["requestContext"]["condition"]),
         message=str(response.get("errorMessage") or ""),
         about=str(about or ""),
+    )
+
+
+def _undelivered(event: Mapping[str, Any], attributes: Mapping[str, str]) -> FailedInvocation:
+    """What EventBridge sends when it could not deliver an event to a function."""
+    return FailedInvocation(
+        function=attributes["TARGET_ARN"].split(":")[6],
+        code=attributes.get("ERROR_CODE", ""),
+        message=attributes.get("ERROR_MESSAGE", ""),
+        about=str(event.get("detail", {}).get("executionArn") or ""),
     )

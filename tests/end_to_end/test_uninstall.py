@@ -33,6 +33,7 @@ OUTPUT = re.findall(
     r"^output\(\) \{.*?^\}\n", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL | re.M
 )[0]
 CONTRACT = {"schema": {"fields": [{"name": "name", "type": "string"}, {"name": "n"}]}}
+EVENTS = "aws cloudformation describe-stack-events --stack-name data-pipeline --max-items 5"
 FIRST, SECOND, THIRD = b"name,n\nAda,1\n", b"name,n\nGrace,2\n", b"name,n\nJoan,3\n"
 _MARK = "--- end of the commands, status "
 
@@ -122,19 +123,7 @@ def test_the_sections_can_be_followed(pipeline: Pipeline, shell: Shell) -> None:
     old = pipeline.run(FIRST, "old.csv", "people")
     everything = remaining(pipeline)
 
-    # A stack whose policy somebody has can't be deleted, and says so.
-    iam = client(pipeline, "iam")
-    iam.create_role(RoleName="operators", AssumeRolePolicyDocument='{"Statement": []}')
-    policy = {"RoleName": "operators", "PolicyArn": outputs["OperatorPolicyArn"]}
-    iam.attach_role_policy(**policy)
-    assert f"{outputs['OperatorPolicyArn']} operators" in shell.run(COMMANDS["policies"])
-    shell.run(COMMANDS["delete"], status=1)
-    assert "Cannot delete a policy attached to entities." in shell.run(
-        "aws cloudformation describe-stack-events --stack-name data-pipeline --max-items 5"
-    )
-    iam.detach_role_policy(**policy)
-    iam.delete_role(RoleName="operators")
-    shell.run("sam delete --stack-name data-pipeline")
+    delete_once_nobody_has_a_policy(pipeline, shell)
 
     # Exactly what the page says is kept.
     kept = {
@@ -145,14 +134,9 @@ def test_the_sections_can_be_followed(pipeline: Pipeline, shell: Shell) -> None:
     assert remaining(pipeline) == kept
     assert everything.keys() > kept.keys()
 
-    # Nothing starts; the name is taken, also for a change set that may adopt, because of the
-    # buckets' policies.
+    # Nothing starts.
     pipeline.drop(SECOND, "between.csv", "people")
-    shell.run(COMMANDS["anew"], status=1)
-    shell.run("aws cloudformation delete-stack --stack-name data-pipeline")
-    adoption = COMMANDS["adopt"].replace("aws s3api delete-bucket-policy", ": ")
-    shell.run(adoption, status=255)
-    shell.run("aws cloudformation delete-stack --stack-name data-pipeline")
+    refuse_what_is_taken(shell)
     assert remaining(pipeline)["tables"] == kept["tables"]
 
     # With the old data.
@@ -188,6 +172,29 @@ def test_the_sections_can_be_followed(pipeline: Pipeline, shell: Shell) -> None:
     shell.run(COMMANDS["anew"])
     assert pipeline.run(FIRST, "old.csv", "people").execution.status == "succeeded"
     assert pipeline.stack.refusals() == []
+
+
+def delete_once_nobody_has_a_policy(pipeline: Pipeline, shell: Shell) -> None:
+    """A stack can't be deleted while somebody has one of its policies, and says so."""
+    iam, arn = client(pipeline, "iam"), pipeline.outputs["OperatorPolicyArn"]
+    iam.create_role(RoleName="operators", AssumeRolePolicyDocument='{"Statement": []}')
+    iam.attach_role_policy(RoleName="operators", PolicyArn=arn)
+    assert f"{arn} operators" in shell.run(COMMANDS["policies"])
+    shell.run(COMMANDS["delete"], status=1)
+    assert "Cannot delete a policy attached to entities." in shell.run(EVENTS)
+    iam.detach_role_policy(RoleName="operators", PolicyArn=arn)
+    iam.delete_role(RoleName="operators")
+    shell.run("sam delete --stack-name data-pipeline")
+
+
+def refuse_what_is_taken(shell: Shell) -> None:
+    """The names of what is kept are taken; policies of buckets can't even be adopted."""
+    shell.run(COMMANDS["anew"], status=1)
+    assert "with identifier 'pipeline-metadata-dev' already exists" in shell.run(EVENTS)
+    shell.run("aws cloudformation delete-stack --stack-name data-pipeline")
+    shell.run(COMMANDS["adopt"].replace("aws s3api delete-bucket-policy", ": "), status=255)
+    assert "The bucket policy already exists" in shell.run(EVENTS)
+    shell.run("aws cloudformation delete-stack --stack-name data-pipeline")
 
 
 def client(pipeline: Pipeline, service: Any) -> Any:

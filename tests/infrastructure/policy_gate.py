@@ -81,11 +81,6 @@ SUPPRESSED: dict[str, dict[str, tuple[tuple[str, ...], str]]] = {
             "It has point-in-time recovery. A backup plan is the account's: AWS Backup selects"
             " resources by the stack's tags.",
         ),
-        "EventBusDLQ": (
-            ("FreshnessRule", "UncaughtRule"),
-            "The next check of freshness is 15 minutes later. An event for Uncaught is retried for"
-            " a day, and the alarms about executions count the failure in any case.",
-        ),
         "IAM5": (
             ("*",),
             "The wildcards are keys below a prefix, executions of this state machine, and the few"

@@ -217,7 +217,8 @@ def _send_as_it_is(original: Callable[..., None], settings: PatchSettings) -> An
     """Deliver a rule's events to functions and queues, exactly as they are.
 
     moto delivers to no function. For queues it puts the event into a text template, which changes
-    an event that contains `<time>`, and fails for a time that is not a number.
+    an event that contains `<time>`, and fails for a time that is not a number. What can't be
+    delivered goes to the target's dead-letter queue, without the retries of a day.
     """
 
     def send(rule: Any, event: Any, transform_input: bool = True) -> None:
@@ -231,20 +232,11 @@ def _send_as_it_is(original: Callable[..., None], settings: PatchSettings) -> An
         if isinstance(event["time"], int | float):
             shown = {name: value for name, value in event.items() if name != "ingestion-time"}
             shown["time"] = _iso(event["time"])
-        others = []
         for target in rule.targets:
-            service = target["Arn"].split(":")[2]
-            action, arn = _DELIVERIES.get(service), str(rule.arn)
-            if action and settings.rights.of_service(_EVENTS, action, target["Arn"], arn):
-                continue
-            # A target that doesn't exist: EventBridge drops the event too.
-            with suppress(ServiceError, QueueDoesNotExist):
-                if service == "lambda":
-                    settings.invoke(target["Arn"], _target_input(target, shown).encode())
-                elif service == "sqs":
-                    _send_to_queue(target, _target_input(target, shown))
-                else:
-                    others.append(target)
+            problem = _undelivered(rule, target, shown, settings)
+            if problem is not None:
+                _set_aside(rule, target, shown, problem, settings)
+        others = [one for one in rule.targets if _service(one) not in ("lambda", "sqs")]
         if others:
             original(_WithTargets(rule, others), event, transform_input)
 
@@ -252,6 +244,63 @@ def _send_as_it_is(original: Callable[..., None], settings: PatchSettings) -> An
 
 
 _EVENTS = "events.amazonaws.com"
+
+
+def _service(target: Mapping[str, Any]) -> str:
+    return str(target["Arn"]).split(":")[2]
+
+
+def _undelivered(
+    rule: Any, target: Mapping[str, Any], event: Mapping[str, Any], settings: PatchSettings
+) -> tuple[str, str] | None:
+    """Deliver an event to a function or queue; if that fails, the error's code and message."""
+    service, arn = _service(target), str(rule.arn)
+    action = _DELIVERIES.get(service)
+    refusal = action and settings.rights.of_service(_EVENTS, action, target["Arn"], arn)
+    if refusal:
+        return "NO_PERMISSIONS", refusal.message
+    try:
+        if service == "lambda":
+            settings.invoke(target["Arn"], _target_input(target, event).encode())
+        elif service == "sqs":
+            _send_to_queue(target, _target_input(target, event))
+    except (ServiceError, QueueDoesNotExist) as error:
+        return "NO_RESOURCE", str(error)
+    return None
+
+
+def _set_aside(
+    rule: Any,
+    target: Mapping[str, Any],
+    event: Mapping[str, Any],
+    problem: tuple[str, str],
+    settings: PatchSettings,
+) -> None:
+    """Send an event that can't be delivered to the target's dead-letter queue, if it has one.
+
+    `problem` is code and message. A queue that doesn't exist, or doesn't allow it, gets nothing.
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+    """
+    queue, arn = target.get("DeadLetterConfig", {}).get("Arn"), str(rule.arn)
+    if queue is None or settings.rights.of_service(_EVENTS, "sqs:SendMessage", queue, arn):
+        return
+    attributes = {
+        "RULE_ARN": arn,
+        "TARGET_ARN": target["Arn"],
+        "ERROR_CODE": problem[0],
+        "ERROR_MESSAGE": problem[1],
+        "RETRY_ATTEMPTS": "0",
+    }
+    _, _, _, region, account, name = queue.split(":")
+    with suppress(QueueDoesNotExist):
+        sqs_backends[account][region].send_message(
+            name,
+            json.dumps(event),
+            message_attributes={
+                key: {"DataType": "String", "StringValue": value}
+                for key, value in attributes.items()
+            },
+        )
 
 
 def _send_to_queue(target: Mapping[str, Any], body: str) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
 
 from moto.awslambda.models import LayerVersion, lambda_backends
 from moto.cloudformation.exceptions import ValidationError
 from moto.cloudformation.models import CloudFormationBackend, cloudformation_backends
-from moto.cloudformation.parsing import clean_json
+from moto.cloudformation.parsing import OutputMap, clean_json
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.exceptions import ServiceException
 from moto.dynamodb.models import dynamodb_backends
@@ -87,6 +88,8 @@ def _delete_stack(original: Callable[[Any, str], None], settings: PatchSettings)
             original(backend, stack.stack_id)
         except ServiceException as error:
             _fail(backend, stack, "DELETE_FAILED", error.message)
+        else:
+            _forget_deleted(stack)
         return None
 
     return delete_stack
@@ -152,6 +155,9 @@ def _execute_change_set(original: Callable[..., None], settings: PatchSettings) 
             else:
                 _fill(stack, change_set.template, parameters, adopts=change_set.adopts)
         except PipectlError as error:
+            # What is kept when the stack is deleted is kept here as well.
+            with suppress(ServiceException):
+                stack.resource_map.delete()
             _fail(backend, stack, "ROLLBACK_COMPLETE", error.message)
         return None
 
@@ -278,5 +284,20 @@ def _of_pipeline(response: Any) -> bool:
 def _fail(backend: Any, stack: Any, status: str, reason: str) -> None:
     """Let a stack have failed, for a reason that its events show."""
     backend.stacks[stack.stack_id] = stack
+    _forget_deleted(stack)
     stack.status = status
     stack._add_stack_event(status, resource_status_reason=reason)
+
+
+def _forget_deleted(stack: Any) -> None:
+    """Let a stack have only the resources that still exist, and no outputs.
+
+    moto creates a resource of the template, also one that was deleted, when somebody asks for it.
+    """
+    resources = stack.resource_map
+    resources._resource_json_map = {
+        logical_id: template
+        for logical_id, template in resources._resource_json_map.items()
+        if logical_id in resources._parsed_resources
+    }
+    stack.output_map = OutputMap(resources, {}, stack.stack_id)
