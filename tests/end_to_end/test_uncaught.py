@@ -6,6 +6,9 @@ from dataclasses import asdict, replace
 
 import pytest
 
+from pipectl.client.dead_letter_queue import DeadLetterQueue
+from pipectl.client.stack_choice import Stack
+from pipectl.embedded.template import ACCOUNT
 from shared.executions import attempt_name
 from tests.end_to_end.pipeline import Pipeline
 from tests.end_to_end.samples import orders
@@ -45,6 +48,34 @@ def test_an_end_that_step_functions_does_not_show_yet_is_not_lost(
     assert outcome.item["error"]["code"] == "Aborted"
     assert len(pipeline.dead_letters(source.file_id)) == 1
     assert len(pipeline.notifications(source.file_id)) == 1
+
+
+def test_an_event_that_can_not_be_delivered_is_in_the_dead_letter_queue(
+    pipeline: Pipeline,
+) -> None:
+    functions, name = pipeline.deployment.client("lambda"), "data-pipeline-uncaught-dev"
+    functions.remove_permission(FunctionName=name, StatementId="UncaughtPermission")
+    try:
+        source = pipeline.drop_and_stop(FILE)
+        pipeline.wait_for_dead_letter("detail-type", source.file_id)
+    finally:
+        functions.add_permission(
+            FunctionName=name,
+            StatementId="UncaughtPermission",
+            Action="lambda:InvokeFunction",
+            Principal="events.amazonaws.com",
+            SourceArn=f"arn:aws:events:us-east-1:{ACCOUNT}:rule/data-pipeline-uncaught-dev",
+        )
+
+    letters = DeadLetterQueue(Stack(pipeline.deployment)).peek()
+    [found] = [it.invocation for it in letters if it.invocation and source.file_id in it.body]
+    assert (found.function, found.code) == (name, "NO_PERMISSIONS")
+    assert found.about.endswith(f":{source.file_id}")
+    assert pipeline.item(source.file_id) == {}
+
+    # The next one is reported again.
+    other = pipeline.drop_and_stop(FILE)
+    assert pipeline.wait_for_failure(other.file_id).item["error"]["code"] == "Aborted"
 
 
 @pytest.mark.parametrize("step", ["notify", "archive-source"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -104,19 +105,64 @@ def test_only_the_input_bucket_of_this_account_may_send_events_to_the_queue() ->
 SCANS = {"StartOnScanResult": "true"}
 
 
-@pytest.mark.parametrize("queue", ["ProcessingQueue", "DeadLetterQueue"])
-def test_only_the_rule_of_scan_results_may_send_to_the_queues_if_it_exists(queue: str) -> None:
-    resources = effective.resources(**SCANS)
+RULES = ("FreshnessRule", "ScanResultRule", "UncaughtRule")
+
+
+@pytest.mark.parametrize(
+    ("queue", "parameters", "rules"),
+    [
+        ("ProcessingQueue", {}, set()),
+        ("ProcessingQueue", SCANS, {"ScanResultRule"}),
+        ("DeadLetterQueue", {}, {"FreshnessRule", "UncaughtRule"}),
+        ("DeadLetterQueue", SCANS, {"FreshnessRule", "UncaughtRule", "ScanResultRule"}),
+    ],
+)
+def test_only_rules_of_the_stack_may_send_to_the_queues(
+    queue: str, parameters: dict[str, str], rules: set[str]
+) -> None:
+    resources = effective.resources(**parameters)
     statements = resources[f"{queue}Policy"]["Properties"]["PolicyDocument"]["Statement"]
-    (allowed,) = [it for it in statements if "events.amazonaws.com" in str(it["Principal"])]
-    assert allowed["Action"] == "sqs:SendMessage"
-    assert deployed.text_of(allowed["Resource"]) == f"{queue}.Arn"
-    name = resources["ScanResultRule"]["Properties"]["Name"]["Fn::Sub"]
-    arn = allowed["Condition"]["ArnEquals"]["aws:SourceArn"]
-    rule = f"arn:${{AWS::Partition}}:events:${{AWS::Region}}:${{AWS::AccountId}}:rule/{name}"
-    assert arn in ({"Fn::GetAtt": ["ScanResultRule", "Arn"]}, {"Fn::Sub": rule})
-    without = effective.resources()[f"{queue}Policy"]["Properties"]
-    assert "events.amazonaws.com" not in str(without)
+    allowed = [it for it in statements if "events.amazonaws.com" in str(it["Principal"])]
+    assert {it["Action"] for it in allowed} <= {"sqs:SendMessage"}
+    assert {deployed.text_of(it["Resource"]) for it in allowed} <= {f"{queue}.Arn"}
+    conditions = [it["Condition"] for it in allowed]
+    account = {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    assert all(it["StringEquals"] == account for it in conditions)
+    found = {
+        _rule_of(arn, resources)
+        for condition in conditions
+        for arn in _list(condition["ArnEquals"]["aws:SourceArn"])
+    }
+    assert found == rules
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _rule_of(arn: Mapping[str, Any], resources: Mapping[str, Any]) -> str:
+    """The logical ID of the rule whose ARN this is: by reference, or made of its whole name."""
+    if "Fn::GetAtt" in arn:
+        return str(arn["Fn::GetAtt"][0])
+    prefix = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/"
+    names = {
+        resources[rule]["Properties"]["Name"]["Fn::Sub"]: rule
+        for rule in RULES
+        if rule in resources
+    }
+    return names[arn["Fn::Sub"].removeprefix(prefix)]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_an_event_that_a_rule_can_not_deliver_goes_to_the_dead_letter_queue(rule: str) -> None:
+    (target,) = effective.resources(**SCANS)[rule]["Properties"]["Targets"]
+    assert deployed.text_of(target["DeadLetterConfig"]["Arn"]) == "DeadLetterQueue.Arn"
+
+
+def test_a_check_of_freshness_is_not_retried_beyond_the_next_one() -> None:
+    rule = deployed.properties("FreshnessRule")
+    assert rule["ScheduleExpression"] == "rate(15 minutes)"
+    assert rule["Targets"][0]["RetryPolicy"] == {"MaximumEventAgeInSeconds": 15 * 60}
 
 
 @pytest.mark.parametrize(

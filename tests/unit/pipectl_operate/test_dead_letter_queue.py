@@ -65,6 +65,35 @@ def test_a_failed_invocation_names_its_function_its_error_and_its_event(
 
 
 @pytest.mark.parametrize(
+    ("event", "about"),
+    [
+        ({"source": "aws.states", "detail": {"executionArn": "arn:x"}}, "arn:x"),
+        ({"source": "aws.events", "detail": {}}, ""),
+    ],
+)
+def test_an_event_that_was_not_delivered_names_its_function_and_the_error(
+    event: Any, about: str
+) -> None:
+    attributes = {
+        "TARGET_ARN": FUNCTION.removesuffix(":$LATEST"),
+        "ERROR_CODE": "NO_PERMISSIONS",
+        "ERROR_MESSAGE": "not authorized",
+    }
+    found = read_dead_letter(
+        {
+            "MessageId": "m1",
+            "ReceiptHandle": "r1",
+            "Body": json.dumps(event),
+            "MessageAttributes": {key: {"StringValue": it} for key, it in attributes.items()},
+        }
+    )
+    assert found.kind == "failed_invocation"
+    assert found.invocation == FailedInvocation(
+        "data-pipeline-webhook-dev", "NO_PERMISSIONS", "not authorized", about
+    )
+
+
+@pytest.mark.parametrize(
     "document",
     [
         {"requestContext": {}},
