@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from moto.core.serialize import TimestampSerializer
@@ -31,6 +32,7 @@ SETTINGS = PatchSettings(
     changed=lambda: None,
     serve=lambda _session: None,
     rights=Rights(MotoAccount()),
+    stacks=Mock(),
 )
 DEFINITION = {
     "StartAt": "Map",

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from moto.sqs.models import sqs_backends
@@ -26,6 +27,7 @@ SETTINGS = PatchSettings(
     changed=lambda: None,
     serve=lambda _session: None,
     rights=Rights(MotoAccount()),
+    stacks=Mock(),
 )
 
 
