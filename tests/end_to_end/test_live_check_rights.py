@@ -18,8 +18,8 @@ pytestmark = pytest.mark.long
 # `stop-in-map` too, unless the machine is so fast that the Map has ended first.
 CHECKS = (
     *("file-processed", "redrive-count", "redrive-continues", "redrive-events"),
-    *("map-role", "map-results", "map-failure", "missing-version", "timeout-name"),
-    *("conditional-complete", "unquoted-etags", "conditional-delete"),
+    *("map-role", "map-results", "map-failure", "map-redrive", "missing-version"),
+    *("timeout-name", "conditional-complete", "unquoted-etags", "conditional-delete"),
 )
 
 

@@ -69,6 +69,13 @@ CHECKS = (
         cost="large file",
     ),
     LiveCheck(
+        "map-redrive",
+        "A redriven Map whose failure was caught starts a new Map Run",
+        "1 new Map Run, 0 redriven",
+        workflow_checks.redriven_map_starts_anew,
+        cost="large file",
+    ),
+    LiveCheck(
         "missing-version",
         "S3 answers 404, not 403, for a deleted version to a role that may list the bucket",
         "SourceNotFound",

@@ -10,7 +10,9 @@ from typing import Any
 from pipectl.client.metadata_items import MetadataItem
 from pipectl.client.step_functions import DescribedExecution
 from pipectl.errors import PipectlError
+from pipectl.operate.live_check.endings import NotRunError
 from pipectl.operate.live_check.workspace import Event, SentFile, Workspace
+from shared.steps import CHAIN
 
 NARROW_HEADER, NARROW_RECORD = b"id,amount\n", b"1234567,12.50\n"
 # Long, because the output adds some hundred bytes to each record.
@@ -56,7 +58,7 @@ def redriven_file(bench: Workspace) -> RedrivenFile:
     """A file with too many rejected records, redriven twice: before and after a new contract."""
     dataset = bench.new_dataset(contract(maxRejectCount=0))
     first = sent_and_ended(bench, dataset, _GOOD_AND_BAD)
-    second = _redriven(bench, first, 1)
+    second = redriven(bench, first, 1)
     if second.execution.status != "failed":
         raise PipectlError("the file did not fail again after a redrive that changed nothing")
     dead_letters = bench.wait_until(
@@ -64,13 +66,24 @@ def redriven_file(bench: Workspace) -> RedrivenFile:
         "two dead letters",
     )
     bench.put_contract(dataset, contract(maxRejectCount=1))
-    return RedrivenFile(first, second, dead_letters, _redriven(bench, second, 2))
+    return RedrivenFile(first, second, dead_letters, redriven(bench, second, 2))
 
 
 def split_file(bench: Workspace) -> EndedFile:
     """A file of several splits that succeeds."""
     started = time.time()
     return ended(bench, sent_splits(bench), started)
+
+
+def failed_split_file(bench: Workspace) -> EndedFile:
+    """A file of several splits that is deleted before all of them are read."""
+    started = time.time()
+    file = sent_splits(bench)
+    bench.entered(file, next(step.state for step in CHAIN if step.child))
+    bench.delete_source(file)
+    if bench.ended(file).status == "succeeded":
+        raise NotRunError("all splits were read before the file could be deleted")
+    return ended(bench, file, started)
 
 
 def sent_splits(bench: Workspace) -> SentFile:
@@ -109,7 +122,8 @@ def ended(bench: Workspace, file: SentFile, started: float) -> EndedFile:
     return _outcome(bench, file, started, 0)
 
 
-def _redriven(bench: Workspace, before: EndedFile, redrives: int) -> EndedFile:
+def redriven(bench: Workspace, before: EndedFile, redrives: int) -> EndedFile:
+    """Redrive a file's execution, and wait for the outcome of this redrive by its number."""
     started = time.time()
     bench.executions.redrive(before.execution.arn)
     return _outcome(bench, before.file, started, redrives)

@@ -14,7 +14,9 @@ from pipectl.operate.live_check.endings import NotRunError
 from pipectl.operate.live_check.model import Seen
 from pipectl.operate.live_check.sample_files import (
     contract,
+    failed_split_file,
     processed_file,
+    redriven,
     redriven_file,
     sent_and_ended,
     sent_splits,
@@ -138,10 +140,8 @@ def map_runs_its_children(bench: Workspace) -> Seen:
     found = bench.once(split_file)
     status = found.execution.status
     counts = {}
-    client = bench.stack.client("stepfunctions")
-    for one in client.list_map_runs(executionArn=found.execution.arn)["mapRuns"]:
-        described = client.describe_map_run(mapRunArn=one["mapRunArn"])
-        counts[one["mapRunArn"].rpartition("/")[2]] = described["itemCounts"]["succeeded"]
+    for arn, described in _map_runs(bench, found.execution.arn).items():
+        counts[arn.rpartition("/")[2]] = described["itemCounts"]["succeeded"]
     text = f"{status}, {sum(counts.values())} children in {len(counts)} Map Runs"
     right = status == "succeeded" and len(counts) == len(_MAPS) and min(counts.values()) > 1
     return Seen(text, right, {"succeeded_children": counts, "error": found.execution.error})
@@ -169,16 +169,12 @@ _RESULTS = ("manifest.json", "SUCCEEDED_0.json")
 
 def failed_child_is_found(bench: Workspace) -> Seen:
     """A child's own error is in FAILED_0.json, and becomes the execution's error."""
-    file = sent_splits(bench)
-    bench.entered(file, _MAPS[0])
-    bench.delete_source(file)
-    execution = bench.ended(file)
-    if execution.status == "succeeded":
-        raise NotRunError("all splits were read before the file could be deleted")
+    found = bench.once(failed_split_file)
+    execution = found.execution
     failed = [
         (key, child)
         for state in _MAPS
-        for key, content in _result_files(bench, file, state)
+        for key, content in _result_files(bench, found.file, state)
         if key.endswith("/FAILED_0.json")
         for child in content
     ]
@@ -187,6 +183,27 @@ def failed_child_is_found(bench: Workspace) -> Seen:
     right = execution.error == "SourceNotFound" and "SourceNotFound" in names
     fields = sorted({name for _, child in failed for name in child})
     return Seen(text, right, {"children": names, "fields": fields, "cause": execution.cause})
+
+
+def redriven_map_starts_anew(bench: Workspace) -> Seen:
+    """A Map whose failure was caught runs all its children again after a redrive."""
+    failed = bench.once(failed_split_file)
+    before = _map_runs(bench, failed.execution.arn)
+    again = redriven(bench, failed, 1)
+    runs = _map_runs(bench, again.execution.arn)
+    added = [one for arn, one in runs.items() if arn not in before]
+    continued = [one for one in runs.values() if one.get("redriveCount")]
+    text = f"{len(added)} new Map Run, {len(continued)} redriven"
+    counts = [one["itemCounts"] for one in added]
+    evidence = {"before": len(before), "counts": counts, "error": again.execution.error}
+    return Seen(text, (len(added), len(continued)) == (1, 0), evidence)
+
+
+def _map_runs(bench: Workspace, execution: str) -> dict[str, Mapping[str, Any]]:
+    """The Map Runs of an execution by their ARNs."""
+    client = bench.stack.client("stepfunctions")
+    found = client.list_map_runs(executionArn=execution)["mapRuns"]
+    return {one["mapRunArn"]: client.describe_map_run(mapRunArn=one["mapRunArn"]) for one in found}
 
 
 def stop_in_a_map(bench: Workspace) -> Seen:

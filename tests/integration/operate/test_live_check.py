@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import time
+from functools import partial
 
 import pytest
 
@@ -51,3 +54,34 @@ def test_no_check_differs(command: Command) -> None:
     assert found.keys() == {one.name for one in CHECKS}
     assert found["timeout-name"] == ("ok", "Sandbox.Timedout, 2 attempts")
     assert done.document["not_removed"] == []
+
+
+@pytest.mark.long
+def test_a_setting_is_restored_if_the_user_ends_the_check_that_changes_it(
+    dataset: DatasetFolder, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ending = threading.Event()
+    monkeypatch.setattr("pipectl.signals.ending_signals", lambda: ending)
+    # It would end the process of the tests.
+    monkeypatch.setattr("pipectl.cli._end_interrupted", partial(sys.exit, 130))
+    client = dataset.stack.deployment.client("lambda")
+    transform = {"FunctionName": "data-pipeline-transform-dev"}
+    before = client.get_function_configuration(**transform)["Timeout"]
+    seen: list[int | None] = []
+
+    def end_when_it_is_changed() -> None:
+        deadline = time.monotonic() + 60
+        while not seen and time.monotonic() < deadline:
+            timeout = client.get_function_configuration(**transform)["Timeout"]
+            seen.extend([timeout] if timeout != before else [])
+        ending.set()
+
+    watching = threading.Thread(target=end_when_it_is_changed)
+    watching.start()
+    done = command("live-check", "--json", "--invasive", "--only", "timeout-name")
+    watching.join()
+
+    assert seen == [1]
+    assert client.get_function_configuration(**transform)["Timeout"] == before
+    assert (done.exit_code, done.document["interrupted"]) == (130, True)
+    assert (done.document["checks"], done.document["not_removed"]) == ([], [])

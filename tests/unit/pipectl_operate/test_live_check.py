@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +16,7 @@ import click
 import pytest
 from botocore.exceptions import ClientError
 
+from pipectl import signals
 from pipectl.client.stack_choice import Stack, StackChoice
 from pipectl.commands.live_check import command
 from pipectl.errors import PipectlError
@@ -310,6 +313,57 @@ def test_settings_are_restored_even_if_the_first_attempt_fails(stack: Stack, fai
     assert notes == [
         "the configuration of transform is changed now and restored afterwards; it is Timeout 900"
     ]
+
+
+@pytest.fixture
+def _signals_as_before() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in ENDING}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_ending_signals = signals.ending_signals
+
+
+@pytest.mark.usefixtures("_signals_as_before")
+@pytest.mark.parametrize("number", ENDING)
+def test_a_setting_is_restored_when_a_signal_ends_an_invasive_check(
+    stack: Stack, run: Run, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    monkeypatch.setattr(signals, "ending_signals", _ending_signals)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    function = FakeLambda()
+    stack.deployment._clients["lambda"] = function
+
+    def look(bench: Workspace) -> Seen:
+        with bench.setting("transform", Timeout=1):
+            sending()(bench)
+            # Twice, as somebody does who sees that it has not ended yet.
+            os.kill(os.getpid(), number)
+            os.kill(os.getpid(), number)
+            bench.wait_until(lambda: None, "never")
+        raise AssertionError
+
+    result = run(check(look, invasive=True), check(as_expected, "two"), options="--json --invasive")
+
+    assert (function.timeout, function.changes) == (900, [1, 900])
+    assert result.document["interrupted"] is True
+    assert (result.document["checks"], result.document["not_removed"]) == ([], [])
+    assert result.status == 130
+    assert left(stack) == []
+
+
+@pytest.mark.usefixtures("_signals_as_before")
+def test_under_nohup_the_end_of_the_terminal_stays_ignored() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    ending = _ending_signals()
+    os.kill(os.getpid(), signal.SIGHUP)
+
+    assert not ending.is_set()
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
 def test_a_setting_that_could_not_be_restored_is_listed(stack: Stack) -> None:
