@@ -49,8 +49,8 @@ coverage: $(VENV)/.dev ## Measure branch coverage of the tests that run in one p
 fuzz: $(VENV)/.dev ## Read random files with the engine and an independent reader: MINUTES=5
 	$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED),--minutes $(MINUTES))
 
-truth: $(VENV)/.truth build ## Run the built stack on an emulator that is neither ours nor moto's: ONLY="part of a name"
-	$(BIN)/python -m tests.truth $(VENV)/truth/bin/python --only "$(ONLY)"
+truth: $(VENV)/.truth build ## Run the stack on two other emulators: ENGINE=localstack, ONLY="part of a scenario's name"
+	$(BIN)/python -m tests.truth $(VENV)/truth --engine "$(ENGINE)" --only "$(ONLY)"
 
 lint: $(VENV)/.dev ## Check style, types, the translated template, the state machine and GitHub's workflows
 	$(BIN)/ruff check $(CODE)
@@ -81,9 +81,10 @@ rights: $(VENV)/.dev ## Record the calls of a run, with which the tests prove ev
 retries: $(VENV)/.dev ## Write the retriers of functions/shared/steps.py into the workflow
 	$(BIN)/python -m tests.infrastructure.retries
 
-build: $(VENV)/.dev ## Build what sam deploy uploads, for arm64 and Python 3.13, and check it
+build: $(VENV)/.dev ## Build what sam deploy uploads, for arm64 and Python 3.13, check it, and run every function of it
 	env -u MAKEFLAGS -u MAKELEVEL PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sam build
 	$(BIN)/python -m tests.infrastructure.packages
+	PYTHON313="$(PYTHON313)" $(BIN)/python -m tests.infrastructure.packages_run
 
 dist: $(VENV)/.dev ## Build the wheel of pipectl, and try it in clean environments
 	$(BIN)/python -m tests.infrastructure.distribution
@@ -110,7 +111,8 @@ lock: $(BIN)/uv ## Pin the requirement files after a change of pyproject.toml
 	$(COMPILE) --group functions -c requirements/run.txt $(UPGRADE) -o functions/requirements.txt
 	$(COMPILE) --group engine -c requirements/run.txt $(UPGRADE) -o layers/engine/requirements.txt
 	$(COMPILE) --group policies $(UPGRADE) -o requirements/checkov.txt
-	$(COMPILE) --group truth $(UPGRADE) -o requirements/truth.txt
+	$(COMPILE) --group ministack $(UPGRADE) -o requirements/ministack.txt
+	$(COMPILE) --group localstack $(UPGRADE) -o requirements/localstack.txt
 	$(COMPILE) --group bootstrap $(UPGRADE) -o requirements/uv.txt
 
 upgrade: ## Pin the newest versions that pyproject.toml allows
@@ -167,11 +169,15 @@ $(VENV)/.checkov: $(BIN)/uv requirements/checkov.txt
 	$(BIN)/uv pip install --quiet --python $(VENV)/checkov/bin/python --require-hashes -r requirements/checkov.txt
 	@touch $@
 
-# On Lambda's Python, so that the packages of `make build` run in it. Without one it is not made, and
-# `make truth` says that it is skipped.
-$(VENV)/.truth: $(BIN)/uv requirements/truth.txt
-	@if ! $(PYTHON313) -c "" 2>/dev/null; then rm -rf $(VENV)/truth; else set -e; \
-		$(BIN)/uv venv --quiet --allow-existing --python $(PYTHON313) $(VENV)/truth; \
-		$(BIN)/uv pip install --quiet --python $(VENV)/truth/bin/python --require-hashes -r requirements/truth.txt; \
+# On Lambda's Python, so that the packages of `make build` run in it. Without one, or if an engine's
+# packages can't be had, there is no environment, and `make truth` says that the engine is skipped.
+$(VENV)/.truth: $(BIN)/uv requirements/ministack.txt requirements/localstack.txt
+	rm -rf $(VENV)/truth
+	@if $(PYTHON313) -c "" 2>/dev/null; then \
+		for engine in ministack localstack; do \
+			$(BIN)/uv venv --quiet --python $(PYTHON313) $(VENV)/truth/$$engine && \
+			$(BIN)/uv pip install --quiet --python $(VENV)/truth/$$engine/bin/python \
+				--require-hashes -r requirements/$$engine.txt || rm -rf $(VENV)/truth/$$engine; \
+		done; \
 		touch $@; \
 	fi
