@@ -1,7 +1,8 @@
-"""Runs the scenarios on MiniStack and compares: `make truth`.
+"""Runs the scenarios on engines that are neither ours nor moto's, and compares: `make truth`.
 
-Prints a table of the differences, and of the scenarios that agree. Exit status: 0 if all
-differences are known and still occur, 1 if not, and 0 with the reason where MiniStack can't run.
+Prints a table for each engine with the differences, and the scenarios that agree. Exit status: 0 if
+all differences are known and still occur, and 1 if not. An engine that can't run here is skipped,
+with the reason.
 """
 
 from __future__ import annotations
@@ -11,16 +12,20 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from tests.truth.known import MINISTACK
-from tests.truth.ministack import BUILT, EngineError, MiniStack
+from tests.truth.engine import Engine, EngineError
+from tests.truth.known import LOCALSTACK, MINISTACK
+from tests.truth.localstack import LocalStack
+from tests.truth.ministack import MiniStack
 from tests.truth.runner import Runner
-from tests.truth.scenarios import SPLIT_SIZE_BYTES, scenarios
-from tests.truth.verdicts import ComparedAspect, compare, problems
+from tests.truth.scenarios import SPLIT_SIZE_BYTES, Scenario, scenarios
+from tests.truth.verdicts import ComparedAspect, Known, compare, problems
 
 # So that a file passes every state.
 PARAMETERS = {
@@ -30,50 +35,87 @@ PARAMETERS = {
 }
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """An engine that can be run: its environment's Python, and its known differences."""
+
+    name: str
+    python: Path
+    known: tuple[Known, ...]
+    start: Callable[[Path, Path, Mapping[str, str]], Engine]
+    skipped: str = ""
+    """Why it can't be run, if it can't."""
+
+
 def main() -> int:
-    """Run all scenarios, or those whose name contains `--only`."""
+    """Run all scenarios, or those whose name contains `--only`, on all engines."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("python", type=Path, help="The Python of MiniStack's environment.")
+    parser.add_argument("environments", type=Path, help="The folder of the engines' environments.")
     parser.add_argument("--only", default="", help="Run scenarios whose name contains this.")
+    parser.add_argument("--engine", default="", help="Run only the engine of this name.")
     arguments = parser.parse_args()
-    if not arguments.python.exists():
-        print(f"Skipped: {arguments.python} does not exist; MiniStack runs on Python 3.13.")
-        return 0
-    if not BUILT.is_dir():
-        print("There is no built stack; `make truth` builds it.")
-        return 1
-    if shutil.which("openssl") is None:
-        print("Skipped: MiniStack makes its certificate with openssl, which is not installed.")
-        return 0
     chosen = [one for one in scenarios() if arguments.only in one.name]
     if not chosen:
         print(f"No scenario's name contains {arguments.only!r}.")
         return 1
-    verdicts: list[ComparedAspect] = []
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="truth-") as folder:
-        engine = MiniStack(arguments.python.absolute(), Path(folder), PARAMETERS)
-        with engine:
-            runner = Runner(engine)
-            for scenario in chosen:
-                seen, resumed = runner.run(scenario)
-                known = MINISTACK
-                verdicts += compare(scenario.name, scenario.expected, seen, known)
-                if scenario.resumed is not None and resumed is not None:
-                    name = f"{scenario.name}: resumed"
-                    verdicts += compare(name, scenario.resumed, resumed, known)
-                print(f"{time.monotonic() - started:6.1f} s  {scenario.name}", file=sys.stderr)
-        found = list(problems(verdicts, MINISTACK if not arguments.only else ()))
-        if not engine.repaired.exists():
-            found.append("MiniStack answers ranges of versions now: remove start_ministack.py")
-    _print(verdicts)
+    entries = [
+        one
+        for one in _entries(arguments.environments.absolute())
+        if arguments.engine.lower() in {"", one.name.lower()}
+    ]
+    if not entries:
+        print(f"There is no engine {arguments.engine!r}.")
+        return 1
+    found: list[str] = []
+    for entry in entries:
+        if entry.skipped:
+            print(f"Skipped {entry.name}: {entry.skipped}")
+            continue
+        found += _run(entry, chosen, whole=not arguments.only)
     for problem in found:
         print(problem)
     return 1 if found else 0
 
 
-def _print(verdicts: list[ComparedAspect]) -> None:
-    table = Table(title="MiniStack", title_justify="left")
+def _entries(environments: Path) -> Iterator[_Entry]:
+    ministack = _python(environments / "ministack")
+    localstack = _python(environments / "localstack")
+    openssl = "" if shutil.which("openssl") else "it makes its certificate with openssl."
+    yield _Entry("MiniStack", ministack, MINISTACK, MiniStack, _missing(ministack) or openssl)
+    yield _Entry("LocalStack", localstack, LOCALSTACK, LocalStack, _missing(localstack))
+
+
+def _python(environment: Path) -> Path:
+    return environment / "bin" / "python"
+
+
+def _missing(python: Path) -> str:
+    return "" if python.exists() else f"{python} does not exist; it runs on Python 3.13."
+
+
+def _run(entry: _Entry, chosen: Sequence[Scenario], *, whole: bool) -> list[str]:
+    """Run scenarios on an engine and print how they compare; returns what is wrong."""
+    verdicts: list[ComparedAspect] = []
+    started = time.monotonic()
+    with (
+        tempfile.TemporaryDirectory(prefix="truth-") as folder,
+        entry.start(entry.python, Path(folder), PARAMETERS) as engine,
+    ):
+        runner = Runner(engine)
+        for scenario in chosen:
+            seen, resumed = runner.run(scenario)
+            verdicts += compare(scenario.name, scenario.expected, seen, entry.known)
+            if scenario.resumed is not None and resumed is not None:
+                name = f"{scenario.name}: resumed"
+                verdicts += compare(name, scenario.resumed, resumed, entry.known)
+            print(f"{time.monotonic() - started:6.1f} s  {scenario.name}", file=sys.stderr)
+        found = [*problems(verdicts, entry.known if whole else ()), *engine.problems()]
+    _print(entry.name, verdicts)
+    return [f"{entry.name}: {one}" for one in found]
+
+
+def _print(engine: str, verdicts: list[ComparedAspect]) -> None:
+    table = Table(title=engine, title_justify="left")
     for column in ("scenario", "aspect", "expected", "seen", "verdict"):
         table.add_column(column, overflow="fold")
     names = list(dict.fromkeys(one.scenario for one in verdicts))

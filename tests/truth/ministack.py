@@ -7,12 +7,9 @@ Only the layer is built again, because this machine can't import libraries for a
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import os
-import shutil
-import socket
 import ssl
 import subprocess
 import time
@@ -29,8 +26,11 @@ from botocore.config import Config
 
 from pipectl.embedded.template import ACCOUNT, REGION, translate
 from tests.infrastructure.deployed import ROOT
+from tests.infrastructure.packages import BUILD
+from tests.infrastructure.packages_run import install_layer
+from tests.truth.engine import EngineError, free_port
+from tests.truth.faults import THROTTLE, StepFault, faulty_module
 
-BUILT = ROOT / ".aws-sam" / "build"
 STACK = "data-pipeline-dev"
 # Where the packages are uploaded. The translator writes this name into the template.
 CODE_BUCKET = "embedded"
@@ -51,10 +51,6 @@ _LEFT_OUT = {
 _UNSET_KEYS = {"events:source", "events:detail-type"}
 
 
-class EngineError(Exception):
-    """The engine could not be started, or could not deploy the stack."""
-
-
 class MiniStack:
     """A running MiniStack with the stack on it, as a context manager.
 
@@ -65,8 +61,9 @@ class MiniStack:
         self._python = python
         self._folder = folder
         self._parameters = parameters
-        self._port = _free_port()
+        self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
+        self._functions: dict[str, tuple[str, str]] = {}
         self.outputs: Mapping[str, str] = {}
 
     def __enter__(self) -> MiniStack:
@@ -95,7 +92,7 @@ class MiniStack:
         return self._folder / "ministack-tls" / "server.crt"
 
     @property
-    def repaired(self) -> Path:
+    def _repaired(self) -> Path:
         """A file that exists if the repair of `start_ministack.py` was needed."""
         return self._folder / "repaired"
 
@@ -120,9 +117,47 @@ class MiniStack:
             ),
         )
 
-    def package(self, logical_id: str, more: Mapping[str, str] | None = None) -> bytes:
+    def break_function(self, fault: StepFault) -> None:
+        """Let a function fail at every call from now on."""
+        name, handler = self._function(fault)
+        client = self.client("lambda")
+        if fault.error == THROTTLE:
+            client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+            return
+        package = self._package(fault.function, {"faulty.py": faulty_module(fault, handler)})
+        client.update_function_code(FunctionName=name, ZipFile=package)
+        client.update_function_configuration(FunctionName=name, Handler="faulty.handler")
+
+    def repair_function(self, fault: StepFault) -> None:
+        """Let it work again."""
+        name, handler = self._function(fault)
+        client = self.client("lambda")
+        if fault.error == THROTTLE:
+            client.delete_function_concurrency(FunctionName=name)
+            return
+        client.update_function_code(FunctionName=name, ZipFile=self._package(fault.function))
+        client.update_function_configuration(FunctionName=name, Handler=handler)
+
+    def problems(self) -> list[str]:
+        """What is wrong with the repairs of MiniStack, at the end."""
+        if self._repaired.exists():
+            return []
+        return ["MiniStack answers ranges of versions now: remove start_ministack.py"]
+
+    def _function(self, fault: StepFault) -> tuple[str, str]:
+        """The name and the handler of a fault's function."""
+        if fault.function not in self._functions:
+            resource = self.client("cloudformation").describe_stack_resource(
+                StackName=STACK, LogicalResourceId=fault.function
+            )
+            name = resource["StackResourceDetail"]["PhysicalResourceId"]
+            found = self.client("lambda").get_function_configuration(FunctionName=name)
+            self._functions[fault.function] = (name, found["Handler"])
+        return self._functions[fault.function]
+
+    def _package(self, logical_id: str, more: Mapping[str, str] | None = None) -> bytes:
         """A function's package as `sam build` made it, with more files (name -> text)."""
-        return _zipped(BUILT / logical_id, {"bootstrap": self._bootstrap(), **(more or {})})
+        return _zipped(BUILD / logical_id, {"bootstrap": self._bootstrap(), **(more or {})})
 
     def _bootstrap(self) -> str:
         """Lambda's own client of its runtime API, on Lambda's Python and with the layer.
@@ -150,7 +185,7 @@ class MiniStack:
             "LAMBDA_EXECUTOR": "local",
             "MINISTACK_ACCOUNT_ID": ACCOUNT,
             "MINISTACK_REGION": REGION,
-            "REPAIRED": str(self.repaired),
+            "REPAIRED": str(self._repaired),
             "S3_DATA_DIR": str(self._folder / "s3"),
             # Retries wait for nothing.
             "SFN_WAIT_SCALE": "0",
@@ -198,12 +233,12 @@ class MiniStack:
             self._process.wait()
 
     def _deploy(self) -> None:
-        self._build_layer()
+        install_layer(self._python, self._folder / "layer" / "python")
         s3 = self.client("s3")
         s3.create_bucket(Bucket=CODE_BUCKET)
         template = translate(ROOT / "template.yaml", self._parameters)
         for logical_id in template.code:
-            s3.put_object(Bucket=CODE_BUCKET, Key=logical_id, Body=self.package(logical_id))
+            s3.put_object(Bucket=CODE_BUCKET, Key=logical_id, Body=self._package(logical_id))
         for resource in template.resources("AWS::Lambda::LayerVersion").values():
             key = resource["Properties"]["Content"]["S3Key"]
             # What is in it comes from the search path of the functions; see `_bootstrap`.
@@ -238,19 +273,6 @@ class MiniStack:
             if event["ResourceStatus"].endswith("FAILED")
         ]
         return "; ".join(reasons) or f"see {self.log}"
-
-    def _build_layer(self) -> None:
-        """The layer's requirements for this machine instead of for arm64."""
-        target = self._folder / "layer"
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(target)
-        uv = shutil.which("uv", path=f"{ROOT / '.venv' / 'bin'}:{os.environ.get('PATH', '')}")
-        if uv is None:
-            raise EngineError("uv is not installed, so the layer can't be built.")
-        requirements = ROOT / "layers" / "engine" / "requirements.txt"
-        command = [uv, "pip", "install", "--quiet", "--require-hashes", "-r", str(requirements)]
-        options = ["--only-binary", ":all:", "--python", str(self._python)]
-        subprocess.run([*command, *options, "--target", str(target / "python")], check=True)
 
 
 def adapted(document: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
@@ -331,10 +353,3 @@ def _zipped(folder: Path | None, more: Mapping[str, str]) -> bytes:
         for name, text in more.items():
             package.writestr(name, text)
     return buffer.getvalue()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

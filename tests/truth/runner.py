@@ -1,4 +1,4 @@
-"""Runs the scenarios on MiniStack, as someone who uploads files and presses "Redrive"."""
+"""Runs the scenarios on an engine, as someone who uploads files and presses "Redrive"."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from boto3.dynamodb.types import TypeDeserializer
 from pipectl.embedded.template import ACCOUNT, REGION
 from shared.job import Source
 from tests.end_to_end.samples import expected as read_at_once
-from tests.truth.ministack import STACK, MiniStack
-from tests.truth.scenarios import Scenario, StepFault
+from tests.truth.engine import Engine
+from tests.truth.faults import GONE, StepFault
+from tests.truth.scenarios import Scenario
 from tests.truth.verdicts import Observation
 
 # A busy machine may take long.
@@ -23,36 +24,21 @@ WAIT_SECONDS = 90
 NOTICES = "truth-notices"
 RESUMED = "data-pipeline-resumed"
 
-# The module that a faulty function begins with. It calls the function itself where the fault isn't.
-_FAULTY = """
-import importlib, os
-ERROR, IN_LANE, HANDLER = {error!r}, {in_lane!r}, {handler!r}
-
-def handler(event, context):
-    if (event.get("outcome") == "failed") != IN_LANE:
-        module, name = HANDLER.rsplit(".", 1)
-        return getattr(importlib.import_module(module), name)(event, context)
-    if ERROR == "crash":
-        os._exit(1)
-    raise type(ERROR, (Exception,), {{}})("injected")
-"""
-
 
 class Runner:
     """Runs scenarios on a deployed stack, one after the other."""
 
-    def __init__(self, engine: MiniStack) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._s3 = engine.client("s3")
         self._states = engine.client("stepfunctions")
-        self._lambda = engine.client("lambda")
         self._sqs = engine.client("sqs")
         self._table = engine.client("dynamodb")
         self._notices: dict[str, list[str]] = defaultdict(list)
         self._dead_letters: dict[str, int] = defaultdict(int)
         engine.client("glue").create_database(DatabaseInput={"Name": "analytics"})
         self._queue = self._subscribe()
-        self._handlers = self._handlers_of_functions()
+        self._removed: Mapping[str, str] = {}
 
     def run(self, scenario: Scenario) -> tuple[Observation, Observation | None]:
         """Run a scenario; returns what is left after it, and after its redrive if it has one."""
@@ -90,38 +76,21 @@ class Runner:
         self._engine.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
         return url
 
-    def _handlers_of_functions(self) -> dict[str, tuple[str, str]]:
-        """Each function's name and handler, by its logical ID."""
-        resources = self._engine.client("cloudformation").describe_stack_resources(StackName=STACK)
-        return {
-            one["LogicalResourceId"]: (
-                one["PhysicalResourceId"],
-                self._lambda.get_function_configuration(FunctionName=one["PhysicalResourceId"])[
-                    "Handler"
-                ],
-            )
-            for one in resources["StackResources"]
-            if one["ResourceType"] == "AWS::Lambda::Function"
-        }
-
     def _inject(self, fault: StepFault) -> None:
-        name, handler = self._handlers[fault.function]
-        if fault.error == "throttle":
-            self._lambda.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
-            return
-        module = _FAULTY.format(error=fault.error, in_lane=fault.in_lane, handler=handler)
-        package = self._engine.package(fault.function, {"faulty.py": module})
-        self._lambda.update_function_code(FunctionName=name, ZipFile=package)
-        self._lambda.update_function_configuration(FunctionName=name, Handler="faulty.handler")
+        if fault.error == GONE:
+            self._removed = self._sqs.get_queue_attributes(
+                QueueUrl=self._engine.outputs["DeadLetterQueueUrl"], AttributeNames=["Policy"]
+            )["Attributes"]
+            self._sqs.delete_queue(QueueUrl=self._engine.outputs["DeadLetterQueueUrl"])
+        else:
+            self._engine.break_function(fault)
 
     def _repair(self, fault: StepFault) -> None:
-        name, handler = self._handlers[fault.function]
-        if fault.error == "throttle":
-            self._lambda.delete_function_concurrency(FunctionName=name)
-            return
-        package = self._engine.package(fault.function)
-        self._lambda.update_function_code(FunctionName=name, ZipFile=package)
-        self._lambda.update_function_configuration(FunctionName=name, Handler=handler)
+        if fault.error == GONE:
+            name = self._engine.outputs["DeadLetterQueueUrl"].rpartition("/")[2]
+            self._sqs.create_queue(QueueName=name, Attributes=self._removed)
+        else:
+            self._engine.repair_function(fault)
 
     def _drop(self, scenario: Scenario) -> Source:
         bucket, dataset = self._engine.outputs["InputBucketName"], _dataset(scenario)
@@ -145,8 +114,8 @@ class Runner:
     def _resume(self, execution: Mapping[str, Any], forget: Collection[str]) -> Mapping[str, Any]:
         """Continue a failed execution as a redrive does: at the gate, with the gate's input.
 
-        MiniStack has no RedriveExecution. A copy of the state machine that starts at the gate, and
-        whose gate sees a redrive, is what Step Functions runs then.
+        The engines have no RedriveExecution. A copy of the state machine that starts at the gate,
+        and whose gate sees a redrive, is what Step Functions runs then.
         """
         inputs = [
             json.loads(event["stateEnteredEventDetails"]["input"])

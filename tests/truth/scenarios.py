@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from tests.end_to_end.samples import orders
+from tests.truth.faults import GONE, LOSE_ITEMS, StepFault
 from tests.truth.verdicts import Observation
 
 SMALL = orders(200)
@@ -38,19 +39,6 @@ LANE = (
 
 
 @dataclass(frozen=True)
-class StepFault:
-    """How a function fails at every call: by its logical ID, and with an error of this class.
-
-    `crash` ends its process instead, and `throttle` sets its concurrency to zero. In the failure
-    lane, Notify's and RecordMetadata's functions are called too; a fault is in one of both.
-    """
-
-    function: str
-    error: str
-    in_lane: bool = False
-
-
-@dataclass(frozen=True)
 class Scenario:
     """A file and the faults while it is processed; `resumed` is what must hold after a redrive.
 
@@ -78,6 +66,25 @@ def scenarios() -> Iterator[Scenario]:
         ),
         (StepFault("NumberSplitsFunction", "MisalignedSplits"),),
     )
+    yield Scenario(
+        "PlanOneSplit fails",
+        LARGE,
+        _failed("PlanOneSplit", "SourceChanged", (*SPLITS[:5], "PlanOneSplit", *LANE)),
+        (
+            StepFault("NumberSplitsFunction", "MisalignedSplits"),
+            StepFault("ParseCsvFunction", "SourceChanged", "for one split"),
+        ),
+        _succeeded(
+            (
+                "FailureGate",
+                "ResumeAt",
+                *("IsSuperseded", "HowManySplits", "PlanOneSplit"),
+                *(*ONE_SPLIT[1:], *AFTER),
+            ),
+            dead_letters=1,
+            notified=("failed", "succeeded"),
+        ),
+    )
     for state, function, resume in _STEPS_OF_ONE_SPLIT:
         yield _caught(state, function, resume, SMALL, (*ONE_SPLIT, *AFTER))
     for state, function, resume in _STEPS_OF_SPLITS:
@@ -88,6 +95,8 @@ def scenarios() -> Iterator[Scenario]:
         _succeeded((*ONE_SPLIT, *AFTER)),
         (StepFault("UpdateCatalogueFunction", "SourceChanged"),),
     )
+    yield from _lost_items()
+    yield from _outdated()
     yield from _retried()
     yield from _lane()
     recorded = _caught(
@@ -136,6 +145,37 @@ def _caught(state: str, function: str, resume: str, body: bytes, path: tuple[str
     )
 
 
+def _lost_items() -> Iterator[Scenario]:
+    """Maps that can't read the list of their items, after the retries for that."""
+    for state, function in (
+        ("MeasureSplits", "ParseCsvFunction"),
+        ("TransformSplits", "NumberSplitsFunction"),
+    ):
+        until = SPLITS[: SPLITS.index(state) + 1]
+        yield Scenario(
+            f"{state} finds no list of splits",
+            LARGE,
+            _failed(state, "ItemReaderFailed", (*until, "SplitFailure", *LANE)),
+            (StepFault(function, LOSE_ITEMS),),
+        )
+
+
+def _outdated() -> Iterator[Scenario]:
+    """Steps that find the metadata item changed since it was recorded; it is recorded again."""
+    for state, function in (
+        ("Notify", "NotifyFunction"),
+        ("ArchiveSource", "ArchiveSourceFunction"),
+    ):
+        until = AFTER[: AFTER.index(state) + 1]
+        again = AFTER[AFTER.index("RecordMetadata") :]
+        yield Scenario(
+            f"{state} finds an outdated record",
+            SMALL,
+            _succeeded((*ONE_SPLIT, *until, *again)),
+            (StepFault(function, "RecordOutdated", "before it is outdated"),),
+        )
+
+
 def _retried() -> Iterator[Scenario]:
     """Faults that use up the retries of a state."""
     for error, name in (("crash", "ExitError"), ("throttle", "TooManyRequestsException")):
@@ -166,10 +206,16 @@ def _lane() -> Iterator[Scenario]:
     failing = StepFault("SummarizeFunction", "SourceChanged")
     failed = _failed("Summarize", "SourceChanged", (*until, *LANE))
     yield Scenario(
+        "SendToDeadLetterQueue fails",
+        SMALL,
+        replace(failed, dead_letters=0),
+        (failing, StepFault("DeadLetterQueue", GONE)),
+    )
+    yield Scenario(
         "NotifyFailure fails",
         SMALL,
         replace(failed, notified=()),
-        (failing, StepFault("NotifyFunction", "SourceChanged", in_lane=True)),
+        (failing, StepFault("NotifyFunction", "SourceChanged", when="in the lane")),
     )
     yield Scenario(
         "FailureGate crashes",
@@ -186,17 +232,16 @@ def _lane() -> Iterator[Scenario]:
         "RecordFailure fails",
         SMALL,
         replace(failed, item=()),
-        (failing, StepFault("RecordMetadataFunction", "SourceChanged", in_lane=True)),
+        (failing, StepFault("RecordMetadataFunction", "SourceChanged", when="in the lane")),
     )
     # Only the Map's own error is known then.
-    error = "ExceedToleratedFailureThreshold"
     measured = (*SPLITS[: SPLITS.index("MeasureSplits") + 1], "SplitFailure", *LANE)
     yield Scenario(
         "SplitFailure fails",
         LARGE,
-        _failed("MeasureSplits", error, measured),
+        _failed("MeasureSplits", "ItemReaderFailed", measured),
         (
-            StepFault("MeasureSplitFunction", "SourceChanged"),
+            StepFault("ParseCsvFunction", LOSE_ITEMS),
             StepFault("SplitFailureFunction", "SourceChanged"),
         ),
     )

@@ -27,15 +27,14 @@ class Observation:
 
 @dataclass(frozen=True)
 class Known:
-    """A known difference: an aspect of some scenarios for which an engine shows something else.
+    """A known difference: aspects of some scenarios for which an engine shows something else.
 
-    `seen` is what it shows, by scenario: only exactly this is known. `judgement` says whose fault
-    it is, and why that is certain.
+    `seen` is what it shows, by scenario and aspect: only exactly this is known. `judgement` says
+    whose fault it is, and why that is certain.
     """
 
     name: str
-    aspect: str
-    seen: Mapping[str, Any]
+    seen: Mapping[str, Mapping[str, Any]]
     judgement: str
 
 
@@ -84,7 +83,7 @@ def _name(scenario: str, shown: str, seen: Any, known: Sequence[Known]) -> str:
         (
             one.name
             for one in known
-            if one.aspect == shown and scenario in one.seen and one.seen[scenario] == seen
+            if shown in one.seen.get(scenario, {}) and one.seen[scenario][shown] == seen
         ),
         "",
     )
@@ -98,8 +97,12 @@ def problems(verdicts: Sequence[ComparedAspect], known: Iterable[Known]) -> Iter
                 f"{verdict.scenario}: {verdict.aspect} must be {verdict.expected!r},"
                 f" but is {verdict.seen!r}"
             )
-    occurred = {(one.known, one.scenario) for one in verdicts if one.known}
+    occurred = {(one.known, one.scenario, one.aspect) for one in verdicts if one.known}
     for one in known:
-        for scenario in one.seen:
-            if (one.name, scenario) not in occurred:
-                yield f"{scenario}: the known difference {one.name!r} does not occur any more"
+        for scenario, aspects in one.seen.items():
+            for aspect in aspects:
+                if (one.name, scenario, aspect) not in occurred:
+                    yield (
+                        f"{scenario}: the known difference {one.name!r} of {aspect} does not occur"
+                        " any more"
+                    )
