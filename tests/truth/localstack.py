@@ -21,11 +21,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from pipectl.embedded.apply import CreatedStack
 from pipectl.embedded.gateway import Gateway
 from pipectl.embedded.lambda_service import Answer
 from pipectl.embedded.stack import EmbeddedStack
-from pipectl.embedded.template import ACCOUNT, REGION, Template
+from pipectl.embedded.template import ACCOUNT, REGION
+from tests.infrastructure.deployed import properties
 from tests.truth.engine import EngineError, free_port
 from tests.truth.faults import THROTTLE, StepFault, faulty_module
 
@@ -70,7 +70,7 @@ class LocalStack:
 
     def break_function(self, fault: StepFault) -> None:
         """Let a function fail at every call from now on."""
-        name = self._stack.functions[fault.function]
+        name = self._name(fault)
         if fault.error == THROTTLE:
             self._stack.faults.add(name, THROTTLE, _THROTTLES)
         else:
@@ -79,7 +79,7 @@ class LocalStack:
     def repair_function(self, fault: StepFault) -> None:
         """Let it work again."""
         self._stack.faults.clear()
-        self._stack.repair_function(self._stack.functions[fault.function])
+        self._stack.repair_function(self._name(fault))
 
     def problems(self) -> list[str]:
         """What is wrong with the repair of LocalStack, at the end."""
@@ -88,6 +88,16 @@ class LocalStack:
         return [
             "LocalStack reads a ResultWriter's parameters from the input now: remove the repair"
         ]
+
+    def _name(self, fault: StepFault) -> str:
+        """The name of a fault's function, which is the one with its handler."""
+        handler = properties(fault.function)["Handler"]
+        return next(
+            str(one["FunctionName"])
+            for page in self.client("lambda").get_paginator("list_functions").paginate()
+            for one in page["Functions"]
+            if one["Handler"] == handler
+        )
 
 
 class _Interpreter:
@@ -168,8 +178,6 @@ class _Stack(EmbeddedStack):
         self._created: set[str] = set()
         self._creating = threading.Lock()
         self._broken: dict[str, Any] = {}
-        self.functions: dict[str, str] = {}
-        """The functions' names by logical ID."""
 
     def break_function(self, name: str, fault: StepFault, folder: Path) -> None:
         """Let a function run code that fails as the fault says."""
@@ -194,14 +202,6 @@ class _Stack(EmbeddedStack):
         self._open.callback(self._interpreter.stop)
         super()._start()
         self._interpreter.start(str(self.deployment.endpoint))
-
-    def _create(self, template: Template) -> CreatedStack:
-        created = super()._create(template)
-        self.functions = {
-            logical_id: properties["FunctionName"]
-            for logical_id, properties in created.resources("AWS::Lambda::Function")
-        }
-        return created
 
     def _add_controls(self, gateway: Gateway) -> None:
         super()._add_controls(gateway)
