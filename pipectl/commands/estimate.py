@@ -13,6 +13,7 @@ from pipectl.options import json_option, parameter_option, template_option
 from pipectl.output import echo, echo_json
 
 if TYPE_CHECKING:
+    from pipectl.scale.idle import IdleReport
     from pipectl.scale.report import Report
 
 
@@ -75,11 +76,26 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="JSON file with the prices of your region. Without it, no cost is shown.",
 )
+@click.option(
+    "--idle",
+    is_flag=True,
+    help="Show what AWS bills for the stack without files instead.",
+)
+@click.option(
+    "--datasets",
+    type=click.IntRange(min=0),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="With --idle: datasets whose contracts set `freshness`.",
+)
 @json_option
 @parameter_option
 @template_option
 def command(
     *,
+    idle: bool,
+    datasets: int,
     size_gb: float,
     rows: int | None,
     files_per_day: float,
@@ -99,24 +115,41 @@ def command(
     of us-east-1; those marked with * could not be looked up. docs/scale.md has an example of a
     price file.
     """
-    report = _report(
-        template,
-        parameters,
-        throughput=throughput,
-        concurrency=concurrency,
-        prices=prices,
-        size=round(size_gb * 1e9),
-        rows=rows,
-        rejected=rejected_percent / 100,
-        failed=failed_percent / 100,
-        files_per_day=files_per_day,
-        peak=peak,
+    report = (
+        _idle_report(template, parameters, prices, datasets)
+        if idle
+        else _report(
+            template,
+            parameters,
+            throughput=throughput,
+            concurrency=concurrency,
+            prices=prices,
+            size=round(size_gb * 1e9),
+            rows=rows,
+            rejected=rejected_percent / 100,
+            failed=failed_percent / 100,
+            files_per_day=files_per_day,
+            peak=peak,
+        )
     )
     if as_json:
         echo_json(report.document())
     else:
         for line in report.lines():
             echo(line)
+
+
+def _idle_report(
+    template: Path, parameters: Mapping[str, str], prices: Path | None, datasets: int
+) -> IdleReport:
+    from pipectl.scale.assumptions import Assumptions
+    from pipectl.scale.billing import Prices, read_prices
+    from pipectl.scale.deployed import read_resources
+    from pipectl.scale.idle import idle_report
+
+    unit_prices = Prices() if prices is None else read_prices(prices)
+    resources = read_resources(template, parameters)
+    return idle_report(resources, Assumptions(), unit_prices, datasets=datasets)
 
 
 def _report(

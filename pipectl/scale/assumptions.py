@@ -39,6 +39,13 @@ class Assumptions:
     concurrent_executions: int = 1000
     """The account's concurrent Lambda executions; a new account has 10."""
 
+    # Without files. AWS documents long polling and five batches at the start, not the wait.
+    # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+    pollers: int = 5
+    """Connections with which Lambda polls an empty queue."""
+    poll_seconds: float = 20
+    """Seconds that a poll of an empty queue waits: the longest that SQS allows."""
+
     # These can only be measured on AWS.
     request_seconds: float = 0.03
     """Duration of a request to S3 or DynamoDB with a small answer."""

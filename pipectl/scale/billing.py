@@ -36,6 +36,12 @@ ITEMS: Mapping[str, tuple[str, str]] = {
     "glue": ("Glue Data Catalog: requests", "requests"),
     "logs": ("CloudWatch Logs: ingestion", "GB"),
     "traces": ("X-Ray: traces recorded", "traces"),
+    "log_storage": ("CloudWatch Logs: storage", "GB-months"),
+    "metrics": ("CloudWatch: custom metrics", "metrics"),
+    "alarm_metrics": ("CloudWatch: metrics of alarms", "metrics"),
+    "dashboards": ("CloudWatch: dashboards", "dashboards"),
+    "keys": ("KMS: keys", "keys"),
+    "secrets": ("Secrets Manager: secrets", "secrets"),
 }
 """The billed items by key: name and unit."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -68,6 +68,60 @@ class Deployed:
         placeholder = state["Parameters"].get("FunctionName", "")
         match = re.fullmatch(r"\$\{(\w+)\}", placeholder)
         return self.functions[self.function_of[match[1]]] if match else None
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource of the template: its type, and its properties with the parameters' values."""
+
+    kind: str
+    properties: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Resources:
+    """The resources that are deployed, by logical ID, and the conditions that are true."""
+
+    all: Mapping[str, Resource]
+    conditions: frozenset[str]
+
+    def of(self, kind: str) -> dict[str, Mapping[str, Any]]:
+        """The properties of the resources of a type, by logical ID."""
+        return {name: one.properties for name, one in self.all.items() if one.kind == kind}
+
+    def has(self, condition: str) -> bool:
+        """Whether a condition of the template is true."""
+        return condition in self.conditions
+
+
+def read_resources(template: Path, parameters: Mapping[str, str]) -> Resources:
+    """Read what is deployed with these parameters; raises as `read_deployed` does."""
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)
+    document = translate(template, parameters).document
+    values = _ParameterValues(document, parameters)
+    conditions = frozenset(
+        name for name in _used(document["Resources"].values()) if values.is_true(name)
+    )
+    return Resources(
+        {
+            logical_id: Resource(resource["Type"], values.read(resource.get("Properties", {})))
+            for logical_id, resource in document["Resources"].items()
+            if resource.get("Condition", "") in conditions | {""}
+        },
+        conditions,
+    )
+
+
+def _used(value: Any) -> set[str]:
+    """The conditions that a part of a template depends on."""
+    if isinstance(value, Mapping):
+        own = {value["Condition"]} if isinstance(value.get("Condition"), str) else set()
+        if "Fn::If" in value:
+            own.add(value["Fn::If"][0])
+        return own.union(*map(_used, value.values()))
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return set().union(*map(_used, value))
+    return set()
 
 
 def read_deployed(template: Path, parameters: Mapping[str, str]) -> Deployed:

@@ -159,28 +159,28 @@ class Report:
             ("Lambda GB-seconds", f"{one.lambda_gb_seconds:,.1f}"),
             *((name, f"{count:,}") for name, count in requests),
         ]
-        yield from _table(rows, "<>")
+        yield from table(rows, "<>")
 
     def _billed(self) -> Iterator[str]:
         month = f"{MONTH_DAYS} days"
         priced = bool(self.prices.unit_prices)
         yield "What AWS bills"
         rows = [["", "per file", month, "unit"]]
-        rows += [[one.what, _number(one.file), _number(one.month), one.unit] for one in self.billed]
+        rows += [[one.what, number(one.file), number(one.month), one.unit] for one in self.billed]
         if not priced:
-            yield from _table(rows, "<>><")
+            yield from table(rows, "<>><")
             yield "  For costs, pass the prices of your region: --prices FILE"
             return
         currency = self.prices.currency
         rows[0] += [f"{currency} per file", f"{currency} {month}"]
         for row, one in zip(rows[1:], self.billed, strict=True):
-            row += [_money(self.prices.cost(one, one.file), 6)]
-            row += [_money(self.prices.cost(one, one.month), 2)]
+            row += [money(self.prices.cost(one, one.file), 6)]
+            row += [money(self.prices.cost(one, one.month), 2)]
         for name, without in (("total", None), ("of which processing", STORAGE)):
             file = self.cost(without=without)
             whole = self.cost(of_month=True, without=without)
-            rows.append([name, "", "", "", _money(file, 6), _money(whole, 2)])
-        yield from _table(rows, "<>><>>")
+            rows.append([name, "", "", "", money(file, 6), money(whole, 2)])
+        yield from table(rows, "<>><>>")
         if self.prices.source:
             yield f"  Prices: {self.prices.source}"
         if self.unpriced:
@@ -246,18 +246,18 @@ def _load_lines(loads: Sequence[Load]) -> Iterator[str]:
         (
             f"{load.share:.1%}",
             load.quota.what + ("" if load.quota.verified else " *"),
-            f"{_number(load.load)} of {_number(load.quota.limit)} {load.quota.unit}",
+            f"{number(load.load)} of {number(load.quota.limit)} {load.quota.unit}",
         )
         for load in shown
     ]
-    yield from _table(rows, "><>")
+    yield from table(rows, "><>")
     if shown and shown[0].share >= 1:
         for load in shown:
             if load.share >= 1:
                 yield f"  {load.quota.what}: {load.quota.remedy}"
 
 
-def _table(rows: Sequence[Sequence[str]], sides: str) -> Iterator[str]:
+def table(rows: Sequence[Sequence[str]], sides: str) -> Iterator[str]:
     """Rows of aligned columns; `sides` has < (left) or > (right) for each."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(sides))]
     for row in rows:
@@ -280,11 +280,13 @@ def _seconds(seconds: float) -> str:
     return f"{seconds / 60:,.0f} min"
 
 
-def _money(amount: float | None, digits: int) -> str:
+def money(amount: float | None, digits: int) -> str:
+    """An amount with as many decimals; empty for None."""
     return "" if amount is None else f"{amount:,.{digits}f}"
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """A quantity with separators, or three significant digits."""
     if value >= 1000 or value == int(value):
         return f"{value:,.0f}"
     return f"{value:.3g}"

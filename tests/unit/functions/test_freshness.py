@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import botocore.client
 import pytest
 
 from freshness.app import handler
 from freshness.limits import WatchedDataset, limit_of, stale
+from pipectl.scale import idle
 from shared.errors import TransientError
 from tests.unit.functions.conftest import Fault, Logs, client_error
 from tests.unit.functions.documents import INPUT_BUCKET, OUTPUT_BUCKET
@@ -100,6 +103,29 @@ def test_a_busy_bucket_is_transient(s3: S3Client, logs: Logs, fault: Fault) -> N
     fault("GetObject", client_error("SlowDown", status=503))
     with pytest.raises(TransientError):
         handler({}, None)
+
+
+def test_the_estimate_knows_its_requests_and_metrics(
+    s3: S3Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for dataset in ("one", "two", "three"):
+        put_contract(s3, dataset, 24)
+        put_history(s3, dataset, 1)
+    made: Counter[str] = Counter()
+    client: Any = botocore.client.BaseClient
+    call = client._make_api_call
+
+    def counted(self: Any, operation: str, arguments: Any) -> Any:
+        made[operation] += 1
+        return call(self, operation, arguments)
+
+    monkeypatch.setattr(client, "_make_api_call", counted)
+    handler({}, None)
+
+    metric(capsys)
+    lists = sum(count for name, count in made.items() if name.startswith("List"))
+    assert idle.Check(lists, made.total() - lists, metrics=1) == idle.freshness(3)
+    assert made["GetObject"] == made.total() - lists
 
 
 @pytest.mark.parametrize(

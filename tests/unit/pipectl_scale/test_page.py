@@ -25,7 +25,7 @@ FIELDS = [{"name": "id", "type": "integer"}, {"name": "mail", "type": "string"}]
 
 
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) == 4
+    assert len(EXAMPLES) == 5
 
 
 @pytest.mark.parametrize(("command", "output"), EXAMPLES, ids=[e[0] for e in EXAMPLES])
