@@ -307,12 +307,16 @@ class Workspace:
             del self._restores[what]
 
     def _configure(self, function: str, settings: Mapping[str, Any]) -> None:
-        client = self.stack.client("lambda")
-        client.update_function_configuration(FunctionName=function, **settings)
-        if self.stack.emulated:
-            return
-        # Not by `wait_until`: it is also used when the user has ended the checks.
-        client.get_waiter("function_updated_v2").wait(FunctionName=function)
+        # Lambda refuses a change while another one is under way, such as one that was interrupted.
+        self._wait_until_updated(function)
+        self.stack.client("lambda").update_function_configuration(FunctionName=function, **settings)
+        self._wait_until_updated(function)
+
+    def _wait_until_updated(self, function: str) -> None:
+        if not self.stack.emulated:
+            # Not by `wait_until`: it is also used when the user has ended the checks.
+            waiter = self.stack.client("lambda").get_waiter("function_updated_v2")
+            waiter.wait(FunctionName=function)
 
     # ---- afterwards ----
 

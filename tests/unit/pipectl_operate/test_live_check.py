@@ -272,10 +272,11 @@ def test_what_could_not_be_removed_is_listed(
 
 
 class FakeLambda:
-    """One function, whose settings are recorded at each change."""
+    """One function, whose settings are recorded at each change; while `updating`, it refuses one."""
 
     def __init__(self, *, fails: int = 0) -> None:
         self.timeout = 900
+        self.updating = False
         self.changes: list[int] = []
         self.fails = fails
 
@@ -286,11 +287,16 @@ class FakeLambda:
         if self.changes and self.fails:
             self.fails -= 1
             raise refused("TooManyRequestsException")
+        if self.updating:
+            raise refused("ResourceConflictException")
         self.changes.append(Timeout)
         self.timeout = Timeout
 
     def get_waiter(self, _: str) -> Any:
-        return type("Waiter", (), {"wait": lambda *_, **__: None})()
+        return self
+
+    def wait(self, **_: Any) -> None:
+        self.updating = False
 
 
 @pytest.mark.parametrize("fails", [0, 1])
@@ -313,6 +319,20 @@ def test_settings_are_restored_even_if_the_first_attempt_fails(stack: Stack, fai
     assert notes == [
         "the configuration of transform is changed now and restored afterwards; it is Timeout 900"
     ]
+
+
+def test_a_setting_is_restored_after_a_change_that_is_still_under_way(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Stack, "emulated", False)
+    function = FakeLambda()
+    stack.deployment._clients["lambda"] = function
+    bench = Workspace(stack, time.monotonic() + 60)
+
+    with bench.setting("transform", Timeout=1):
+        function.updating = True  # as if the wait for it had been interrupted
+
+    assert function.changes == [1, 900]
 
 
 @pytest.fixture
