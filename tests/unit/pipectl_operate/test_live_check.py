@@ -272,7 +272,7 @@ def test_what_could_not_be_removed_is_listed(
 
 
 class FakeLambda:
-    """One function, whose settings are recorded at each change; while `updating`, it refuses one."""
+    """One function that records each change; while it is `updating`, it refuses one."""
 
     def __init__(self, *, fails: int = 0) -> None:
         self.timeout = 900
