@@ -1,9 +1,10 @@
-"""Checks the template against the rules of checkov, cdk-nag and cfn-guard, for `make policies`.
+"""Checks the template against the rules of checkov, cdk-nag and cfn-guard, for `make lint`.
 
 The template is checked as it is with every protection that its parameters offer, because these
-tools don't decide conditions. Run as `python -m tests.infrastructure.policy_gate CHECKOV MODULES`:
-the program, and the folder `node_modules` of the packs from npm, which are skipped, with a line
-that says so, if the folder isn't there. Exit status 1 where anything is found.
+tools don't decide conditions. Run as `python -m tests.infrastructure.policy_gate VENV`: the folder
+in which make has installed the tools, each of which is complete once its stamp is there. A tool
+that could not be installed is skipped, with a line that says why. Exit status 1 where anything is
+found, or where one is skipped and the environment has POLICIES=required.
 """
 
 from __future__ import annotations
@@ -16,7 +17,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -142,18 +147,19 @@ Finding = tuple[str, str, str]
 
 def unexplained(tool: str, findings: Iterable[Finding]) -> list[str]:
     """A tool's findings that are not suppressed, and its suppressions that find nothing."""
-    suppressed = SUPPRESSED[tool]
     found = list(findings)
-    lines = []
-    for rule, resource, text in found:
-        resources = suppressed.get(rule, ((), ""))[0]
-        if "*" not in resources and resource not in resources:
-            lines.append(f"{rule} {resource}: {text}")
-    for rule, (resources, _) in suppressed.items():
+    lines = [f"{one[0]} {one[1]}: {one[2]}" for one in found if not _is_suppressed(tool, one)]
+    for rule, (resources, _) in SUPPRESSED[tool].items():
         hit = {resource for name, resource, _ in found if name == rule}
         unused = [it for it in resources if not (hit if it == "*" else {it} & hit)]
         lines += [f"{rule} is suppressed for {it} and finds nothing" for it in unused]
     return lines
+
+
+def _is_suppressed(tool: str, finding: Finding) -> bool:
+    rule, resource, _ = finding
+    resources = SUPPRESSED[tool].get(rule, ((), ""))[0]
+    return "*" in resources or resource in resources
 
 
 def findings_of(report: Any) -> list[Finding]:
@@ -223,32 +229,49 @@ def _resources(value: Any) -> set[str]:
     return set()
 
 
-def _checkov(checkov: Path, document: Mapping[str, Any]) -> tuple[list[Finding], str]:
+@dataclass(frozen=True)
+class Checked:
+    """What a tool has checked, a line for each of its packs, and what it found."""
+
+    packs: list[str]
+    found: list[Finding]
+
+
+def _checkov(program: Path, template: Path) -> Checked:
     key = (ROOT / "key.yaml").read_text(encoding="utf-8")
-    report = _run(checkov, {"template.json": json.dumps(document), "key.yaml": key})
+    templates = {"template.json": template.read_text(encoding="utf-8"), "key.yaml": key}
+    report = _run(program, templates)
     parts = report if isinstance(report, list) else [report]
     passed = sum(part["summary"]["passed"] for part in parts)
-    return findings_of(report), f"{passed} checks passed"
+    resources = sum(part["summary"]["resource_count"] for part in parts)
+    found = findings_of(report)
+    line = f"{passed + len(found)} checks of {resources} resources, {len(found)} findings"
+    return Checked([line], found)
 
 
-def _nag(modules: Path, template: Path) -> tuple[list[Finding], str]:
-    completed = subprocess.run(
-        ["node", str(PACKS / "cdk_nag.js"), str(template), str(template.parent / "cdk")],
-        env={**os.environ, "NODE_PATH": str(modules)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def _nag(modules: Path, template: Path) -> Checked:
+    with tempfile.TemporaryDirectory() as folder:
+        completed = subprocess.run(
+            ["node", str(PACKS / "cdk_nag.js"), str(template), folder],
+            env={**os.environ, "NODE_PATH": str(modules)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     if completed.returncode != 0:
         # Without the minified line of code that Node.js prints first.
         raise ValueError("\n".join(line[:200] for line in completed.stderr.splitlines()[1:]))
     # cdk-nag prints its own annotations first.
     report = json.loads(completed.stdout.splitlines()[-1])
-    packs = ", ".join(f"{pack} {rules}" for pack, rules in report["rules"].items())
-    return nag_findings_of(report), f"rules of packs that apply: {packs}"
+    of_pack = Counter(found["rule"].rpartition("-")[0] for found in report["findings"])
+    packs = [
+        f"{pack}: {rules} rules apply, {of_pack[pack]} findings"
+        for pack, rules in report["rules"].items()
+    ]
+    return Checked(packs, nag_findings_of(report))
 
 
-def _guard(modules: Path, template: Path) -> tuple[list[Finding], str]:
+def _guard(modules: Path, template: Path) -> Checked:
     folder = modules / "@cdklabs" / "cdk-validator-cfnguard"
     machine = {"arm64": "aarch64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
     system = "macos" if sys.platform == "darwin" else "ubuntu"
@@ -268,7 +291,10 @@ def _guard(modules: Path, template: Path) -> tuple[list[Finding], str]:
         raise ValueError(completed.stderr)
     report = json.loads(completed.stdout)
     passed = sum(len(part["compliant"]) for part in report)
-    return guard_findings_of(report), f"{passed} of Control Tower's rules passed"
+    broken = sum(len(part["not_compliant"]) for part in report)
+    found = guard_findings_of(report)
+    line = f"Control Tower: {passed + broken} rules apply, {len(found)} findings"
+    return Checked([line], found)
 
 
 def checked_template() -> dict[str, Any]:
@@ -287,28 +313,68 @@ def checked_template() -> dict[str, Any]:
     }
 
 
+NO_NODE = "Node.js or npm is not installed on this machine"
+# The oldest that aws-cdk-lib supports.
+NODE = 20
+OLD_NODE = f"Node.js on this machine is older than version {NODE}"
+NOT_INSTALLED = "it could not be installed, see above; it needs a package registry"
+REQUIRED = "required"
+
+
+def tools(venv: Path) -> dict[str, Callable[[Path], Checked] | str]:
+    """What each tool does with a template, or why it is skipped."""
+    packs = venv / "packs" / "node_modules"
+    npm = _why_no_node()
+    if npm is None and not (venv / ".packs").exists():
+        npm = NOT_INSTALLED
+    has_checkov = (venv / ".checkov").exists()
+    program = venv / "checkov" / "bin" / "checkov"
+    return {
+        "checkov": partial(_checkov, program) if has_checkov else NOT_INSTALLED,
+        "cdk-nag": npm or partial(_nag, packs.resolve()),
+        "cfn-guard": npm or partial(_guard, packs.resolve()),
+    }
+
+
+def _why_no_node() -> str | None:
+    if not shutil.which("node") or not shutil.which("npm"):
+        return NO_NODE
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True)
+    return OLD_NODE if int(version.stdout.strip("v\n").split(".")[0]) < NODE else None
+
+
+def report_of(tool: str, checked: Checked) -> tuple[list[str], bool]:
+    """What to print about a tool, and whether all its findings have a reason."""
+    lines = [f"{tool}: {pack}" for pack in checked.packs]
+    hits = Counter(one[0] for one in checked.found if _is_suppressed(tool, one))
+    for rule, (_, reason) in SUPPRESSED[tool].items():
+        lines.append(f"  {rule}, {hits[rule]} suppressed: {reason}")
+    left = unexplained(tool, checked.found)
+    lines += [f"  FOUND {line}" for line in left]
+    lines.append(f"  {len(left) or 'no'} findings without a reason")
+    return lines, not left
+
+
 def main() -> int:
-    """Print what each tool checked and every finding; returns the exit status."""
-    checkov, modules = Path(shutil.which(sys.argv[1]) or sys.argv[1]), Path(sys.argv[2])
-    document = checked_template()
-    results = {"checkov": _checkov(checkov, document)}
-    if modules.is_dir() and shutil.which("node"):
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "template.json"
-            path.write_text(json.dumps(document), encoding="utf-8")
-            results["cdk-nag"] = _nag(modules.resolve(), path)
-            results["cfn-guard"] = _guard(modules.resolve(), path)
-    else:
-        print("cdk-nag, cfn-guard: SKIPPED, because Node.js or npm is not installed here.")
-    failed = False
-    for tool, (found, checked) in results.items():
-        lines = unexplained(tool, found)
-        for line in lines:
-            print(f"{tool}: {line}")
-        explained = len(found) - len(lines)
-        print(f"{tool}: {checked}; {len(found)} findings, {max(explained, 0)} with a reason.")
-        failed = failed or bool(lines)
-    return 1 if failed else 0
+    """Print what each tool checked, found and suppressed; returns the exit status."""
+    required = os.environ.get("POLICIES") == REQUIRED
+    passed = True
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor() as pool:
+        template = Path(folder) / "template.json"
+        template.write_text(json.dumps(checked_template()), encoding="utf-8")
+        running = {
+            tool: check if isinstance(check, str) else pool.submit(check, template)
+            for tool, check in tools(Path(sys.argv[1])).items()
+        }
+        for tool, check in running.items():
+            if isinstance(check, str):
+                print(f"{tool}: SKIPPED, because {check}.")
+                passed = passed and not required
+                continue
+            lines, explained = report_of(tool, check.result())
+            print(*lines, sep="\n")
+            passed = passed and explained
+    return 0 if passed else 1
 
 
 if __name__ == "__main__":

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.infrastructure import policy_gate
 from tests.infrastructure.policy_gate import (
     PACKS,
     SUPPRESSED,
@@ -65,6 +70,78 @@ def test_a_suppression_that_finds_nothing_any_more_is_a_finding(tool: str) -> No
 def test_a_report_of_nothing_is_an_error(read: Any, report: Any) -> None:
     with pytest.raises(ValueError, match="checked nothing"):
         read(report)
+
+
+def installed(venv: Path) -> Path:
+    """A folder in which both environments are complete."""
+    (venv / ".checkov").touch()
+    (venv / ".packs").touch()
+    return venv
+
+
+@pytest.mark.parametrize("program", ["node", "npm"])
+def test_without_node_its_packs_are_skipped_and_checkov_is_not(
+    program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def which(name: str) -> str | None:
+        return None if name == program else f"/usr/bin/{name}"
+
+    monkeypatch.setattr(shutil, "which", which)
+    found = policy_gate.tools(installed(tmp_path))
+    assert callable(found["checkov"])
+    assert found["cdk-nag"] == found["cfn-guard"] == policy_gate.NO_NODE
+
+
+def test_what_could_not_be_installed_is_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy_gate, "_why_no_node", lambda: None)
+    assert set(policy_gate.tools(tmp_path).values()) == {policy_gate.NOT_INSTALLED}
+    assert all(callable(check) for check in policy_gate.tools(installed(tmp_path)).values())
+
+
+@pytest.mark.parametrize(
+    ("version", "reason"), [("v12.22.9", policy_gate.OLD_NODE), ("v20.0.0", None)]
+)
+def test_the_packs_need_a_node_that_their_library_supports(
+    version: str, reason: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("node", "npm"):
+        program = tmp_path / name
+        program.write_text(f"#!/bin/sh\necho {version}\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert policy_gate._why_no_node() == reason
+
+
+@pytest.mark.parametrize(("required", "status"), [("", 0), ("required", 1)])
+def test_a_skipped_tool_is_named_and_an_error_where_it_is_required(
+    required: str,
+    status: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("POLICIES", required)
+    monkeypatch.setattr(sys, "argv", ["policy_gate", str(tmp_path)])
+    assert policy_gate.main() == status
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(": SKIPPED, because ")[0] for line in lines] == [*SUPPRESSED]
+
+
+@TOOLS
+def test_each_pack_is_reported_with_what_is_suppressed_and_what_is_left(tool: str) -> None:
+    checked = policy_gate.Checked(["9 checks"], expected(tool))
+    lines, explained = policy_gate.report_of(tool, checked)
+    assert explained
+    assert lines[0] == f"{tool}: 9 checks"
+    assert lines[-1] == "  no findings without a reason"
+    for rule, (names, reason) in SUPPRESSED[tool].items():
+        assert f"  {rule}, {len(names)} suppressed: {reason}" in lines
+    new = ("NEW_1", "InputBucket", "logs")
+    lines, explained = policy_gate.report_of(tool, replace(checked, found=[*checked.found, new]))
+    assert not explained
+    assert lines[-2:] == ["  FOUND NEW_1 InputBucket: logs", "  1 findings without a reason"]
 
 
 def test_cdk_nags_rules_are_named_without_their_pack() -> None:
