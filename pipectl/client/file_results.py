@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipectl.client.history import ExecutionFailure, Run
 from pipectl.client.mirror import Mirror, fetch_outputs
-from pipectl.client.step_functions import DescribedExecution, Executions
+from pipectl.client.step_functions import DescribedExecution
 from pipectl.client.uploads import PlannedUpload
 
 if TYPE_CHECKING:
@@ -85,19 +85,18 @@ class FileResult:
 class Collector:
     """Collects the results of a deployment's files and mirrors their outputs to a folder."""
 
-    def __init__(self, deployment: Deployment, executions: Executions, folder: Path) -> None:
+    def __init__(self, deployment: Deployment, folder: Path) -> None:
         self._deployment = deployment
-        self._executions = executions
         self._mirror = Mirror(deployment, folder)
 
     def finished(
         self,
         upload: PlannedUpload,
         execution: DescribedExecution,
+        run: Run,
         notifications: Iterable[Mapping[str, Any]],
     ) -> FileResult:
-        """The result of an execution that has ended."""
-        run = self._executions.run(execution)
+        """The result of an execution that has ended; `run` is its history."""
         file_id = str(execution.document["file_id"])
         metadata = self.metadata(file_id)
         return FileResult(

@@ -172,9 +172,10 @@ class StackProcess(Started):
 
     def result(self, uploaded: Uploaded, execution: DescribedExecution, folder: Path) -> FileResult:
         """The file's result as of `pipectl run`; outputs are copied to `folder`."""
-        collector = Collector(self.deployment, Executions(Stack(self.deployment)), folder)
+        run = Executions(Stack(self.deployment)).run(execution)
         upload = PlannedUpload(Path(uploaded.key), uploaded.key)
-        return collector.finished(upload, execution, self.notifications())
+        collector = Collector(self.deployment, folder)
+        return collector.finished(upload, execution, run, self.notifications())
 
     def output(self, key: str) -> bytes:
         """An object of the output bucket."""

@@ -89,7 +89,7 @@ def stored_bytes(folder: str, process: int | str) -> int:
 
     It includes deleted files that the process still has open where /proc shows them.
     """
-    files = [*_files(folder), *_open_files(Path(f"/proc/{process}/fd"), folder)]
+    files = [*_files(folder), *_open_files(f"/proc/{process}/fd", folder)]
     return sum({(one.st_dev, one.st_ino): _size(one) for one in files}.values())
 
 
@@ -110,15 +110,16 @@ def _files(folder: str) -> Iterator[os.stat_result]:
         return
 
 
-def _open_files(descriptors: Path, folder: str) -> Iterator[os.stat_result]:
+def _open_files(descriptors: str, folder: str) -> Iterator[os.stat_result]:
     try:
         names = os.listdir(descriptors)
     except OSError:  # there is no /proc, or the process has ended
         return
     for name in names:
         try:
-            path = os.readlink(descriptors / name)
-            found = os.stat(descriptors / name) if _is_below(path, folder) else None
+            descriptor = f"{descriptors}/{name}"
+            path = os.readlink(descriptor)
+            found = os.stat(descriptor) if _is_below(path, folder) else None
         except OSError:  # closed in the meantime
             continue
         if found is not None and stat.S_ISREG(found.st_mode):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 from pipectl.client.file_results import Collector, FileResult, dead_letters
-from pipectl.client.history import ExecutionFailure
+from pipectl.client.history import ExecutionFailure, read_history
 from pipectl.client.stack_choice import Stack
 from pipectl.client.step_functions import Executions
 from pipectl.client.uploads import PlannedUpload, put_contract, put_file
@@ -224,7 +224,7 @@ class _Follower:
         self._uploads = uploads
         self._progress = progress
         self._executions = Executions(Stack(stack.deployment))
-        self._collector = Collector(stack.deployment, self._executions, folder)
+        self._collector = Collector(stack.deployment, folder)
         self._versions: dict[PlannedUpload, str | None] = {}
         self._problems: dict[PlannedUpload, ExecutionFailure] = {}
         self._results: dict[PlannedUpload, FileResult] = {}
@@ -267,8 +267,9 @@ class _Follower:
             if described is None:
                 running[upload] = execution
             else:
+                run = read_history(execution.events, described.status)
                 notifications = self._stack.notifications()
-                self._finish(self._collector.finished(upload, described, notifications))
+                self._finish(self._collector.finished(upload, described, run, notifications))
         waiting = [
             upload
             for upload in list(self._versions)

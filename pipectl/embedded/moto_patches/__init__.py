@@ -5,6 +5,7 @@ replaced while a stack is up; the modules below register them:
 
 - `created`: values of a template,
 - `conditional_writes`: S3's conditional writes,
+- `copies`: copies of JSON documents,
 - `engine`: the Step Functions engine's clients, clock, parser and error names,
 - `map_runs`: Distributed Maps,
 - `log_groups`: CloudWatch Logs, filled from the functions' log files and the executions' histories,

@@ -11,6 +11,7 @@ from pipectl.embedded.moto_patches import (  # noqa: F401
     account,
     answers,
     conditional_writes,
+    copies,
     created,
     engine,
     events,

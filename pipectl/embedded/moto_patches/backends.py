@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -136,6 +136,14 @@ class RunningOrEnded:
     def state(self) -> str | None:
         """Its current state."""
         return _state_of(self._execution)
+
+    @property
+    def events(self) -> list[Mapping[str, Any]]:
+        """Its history so far, as the API has it."""
+        return [
+            {**event, "timestamp": datetime.fromisoformat(event["timestamp"])}
+            for event in self._execution.to_history_output()["events"]
+        ]
 
 
 def executions() -> list[RunningOrEnded]:

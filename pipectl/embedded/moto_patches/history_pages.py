@@ -5,10 +5,12 @@ https://docs.aws.amazon.com/step-functions/latest/apireference/API_GetExecutionH
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
-from moto.core.responses import ActionResult
+from moto.core.responses import ActionContext, ActionResult
 from moto.stepfunctions.exceptions import InvalidToken
 from moto.stepfunctions.parser.api import GetExecutionHistoryOutput
 from moto.stepfunctions.responses import StepFunctionResponse
@@ -33,9 +35,28 @@ def _in_pages(original: Callable[[Any], Any], _settings: PatchSettings) -> Any:
         answer = GetExecutionHistoryOutput(events=page)
         if token is not None:
             answer["nextToken"] = token
-        return ActionResult(answer)
+        return _Page(answer)
 
     return respond
+
+
+class _Page(ActionResult):
+    """A page whose members already have their names and types of the API.
+
+    moto looks for each of the 60 possible members of every event.
+    """
+
+    def execute_result(self, _context: ActionContext) -> Any:
+        """Status, headers and body."""
+        page: Any = self.result
+        events = [{**event, "timestamp": _seconds(event["timestamp"])} for event in page["events"]]
+        body = json.dumps({**page, "events": events}, separators=(",", ":"))
+        return 200, {"Content-Type": "application/x-amz-json-1.0"}, body
+
+
+def _seconds(timestamp: str) -> float:
+    """A time as AWS's JSON has it: seconds since 1970."""
+    return datetime.fromisoformat(timestamp).timestamp()
 
 
 def page_of(
