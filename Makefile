@@ -13,7 +13,7 @@ export SAM_CLI_TELEMETRY := 0
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-313 test-long test-faults test-throttling test-browser coverage fuzz truth lint policies types format docs retries rights build dist release bench bench-shapes bench-infer lock upgrade clean
+.PHONY: help demo test test-313 test-slow test-long test-faults test-throttling test-browser coverage fuzz truth lint policies types format docs retries rights build dist release bench bench-shapes bench-infer lock upgrade clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,9 +29,13 @@ test: $(VENV)/.dev ## Run the quick tests
 test-313: ## Run the quick tests on Lambda's Python: PYTHON313=python3.13
 	$(MAKE) test PYTHON=$(PYTHON313) VENV=.venv-3.13
 
-test-long: $(VENV)/.dev ## Run the tests that take minutes, and draw ten times the examples of properties
+test-slow: $(VENV)/.dev ## Run the tests that take seconds each, and draw three times the examples of properties
+	$(BIN)/pytest -n 2 --dist worksteal -m slow
+	PIPECTL_EXAMPLES_FACTOR=3 $(BIN)/pytest -n 2 --dist worksteal tests/property
+
+test-long: $(VENV)/.dev ## Run the tests that take minutes, and draw 25 times the examples of properties
 	$(BIN)/pytest -n 2 --dist worksteal -m long
-	PIPECTL_EXAMPLES_FACTOR=10 $(BIN)/pytest -n 2 --dist worksteal tests/property
+	PIPECTL_EXAMPLES_FACTOR=25 $(BIN)/pytest -n 2 --dist worksteal tests/property
 
 test-faults: $(VENV)/.dev ## Let every state of the workflow fail in every way, and rerun it
 	$(BIN)/pytest -n 2 --dist worksteal tests/end_to_end/test_fault_matrix.py -m "long or not long"

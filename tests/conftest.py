@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
-from typing import Any
 
-import botocore.loaders
 import pytest
 from hypothesis import settings
 
 from pipectl.embedded.process import StackProcess
+from tests import quick_aws
+
+quick_aws.quicken_boto3()
 
 # How long an example takes says more about the machine's load than about the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
-
-_read = botocore.loaders.JSONFileLoader().load_file
-_read_once = lru_cache(maxsize=None)(_read)
-
-
-def _load_file(path: str) -> Any:
-    # boto3 changes the paths of its copy of S3's model, so each session needs one of its own.
-    return (_read if path.endswith("/s3/2006-03-01/service-2") else _read_once)(path)
-
-
-# Each session of boto3 reads its services' models anew, and each command is a session.
-botocore.loaders.JSONFileLoader.load_file = staticmethod(_load_file)  # type: ignore[assignment]
 
 # Fixtures with a stack of their own, which takes seconds to come up. `make test` runs all tests
 # that use one in the same worker (`--dist loadgroup`).
@@ -49,7 +39,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Leave what is imported by now out of garbage collection, which would go over it again."""
+    """Speed up what is imported by now, and leave it out of garbage collection."""
+    if "moto" in sys.modules:
+        quick_aws.quicken_moto()
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
@@ -69,7 +61,12 @@ def _stack(item: pytest.Item) -> str | None:
 
 
 def _folder(item: pytest.Item) -> str:
-    return item.path.relative_to(Path(__file__).parent).parts[0]
+    return _folder_of(item.path)
+
+
+@cache
+def _folder_of(path: Path) -> str:
+    return path.relative_to(Path(__file__).parent).parts[0]
 
 
 @pytest.fixture(scope="session")

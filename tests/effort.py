@@ -11,6 +11,11 @@ from hypothesis import settings
 _FACTOR = int(os.environ.get("PIPECTL_EXAMPLES_FACTOR", "1"))
 
 
+def thorough() -> bool:
+    """Whether many examples are drawn."""
+    return _FACTOR > 1
+
+
 def examples(count: int, **more: Any) -> Callable[[Any], Any]:
     """Draw this many examples, times `PIPECTL_EXAMPLES_FACTOR`; `more` is for `settings`."""
     return settings(max_examples=count * _FACTOR, **more)

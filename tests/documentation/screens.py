@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 
 from data_report.page import render as render_report
@@ -41,6 +42,10 @@ _ERROR = {
 }
 
 
+PAGES = ("report", "execution", "redrive")
+
+
+@cache
 def pages() -> dict[str, tuple[bytes, int, int]]:
     """The pages by the name of their picture, with its width and height."""
     failure = view_of(failed(), "failed", logs={4: [json.dumps(_ERROR)]})
@@ -102,7 +107,7 @@ def main() -> None:
             " execution, redrive, console and console-file. On Debian: apt-get install chromium\n"
         )
         return
-    taken = pages()
+    taken = dict(pages())
     for name, page in console_screens.console_pages().items():
         taken[name] = (page, *_CONSOLE_SIZE)
     with tempfile.TemporaryDirectory() as folder:

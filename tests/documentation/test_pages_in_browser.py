@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.documentation.screens import SOURCES, digests, find_browser, pages
+from tests.documentation.screens import PAGES, SOURCES, digests, find_browser, pages
 
 BROWSER = find_browser()
-PAGES = {name: page for name, (page, _, _) in pages().items()}
 _POLICY = re.compile(rb'<meta http-equiv="Content-Security-Policy"[^>]*>')
 
 pytestmark = [
@@ -69,7 +68,7 @@ def asked(folder: Path, page: bytes, script: str, fragment: str = "") -> Any:
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_the_browser_refuses_nothing(tmp_path: Path, name: str, dark: bool) -> None:
-    document, console = browse(tmp_path, PAGES[name], dark=dark)
+    document, console = browse(tmp_path, pages()[name][0], dark=dark)
     assert console == ""
     assert "</html>" in document
 
@@ -77,7 +76,7 @@ def test_the_browser_refuses_nothing(tmp_path: Path, name: str, dark: bool) -> N
 @pytest.mark.parametrize("width", [320, 768, 1280])
 @pytest.mark.parametrize("name", PAGES)
 def test_nothing_is_wider_than_the_window(tmp_path: Path, name: str, width: int) -> None:
-    inner = html.escape(_POLICY.sub(b"", PAGES[name]).decode())
+    inner = html.escape(_POLICY.sub(b"", pages()[name][0]).decode())
     frame = f'<iframe width="{width}" height="900" srcdoc="{inner}"></iframe>'
     outer = f"<!doctype html><html><head><title></title></head><body>{frame}</body></html>"
     script = (
@@ -100,8 +99,8 @@ def test_the_details_are_those_of_the_selected_visit(tmp_path: Path) -> None:
         "[...document.querySelectorAll('.panel')]"
         ".filter(one => getComputedStyle(one).display != 'none').map(one => one.id)"
     )
-    assert asked(tmp_path, PAGES["execution"], shown) == ["visit-4"]
-    assert asked(tmp_path, PAGES["execution"], shown, "#visit-0") == ["visit-0"]
+    assert asked(tmp_path, pages()["execution"][0], shown) == ["visit-4"]
+    assert asked(tmp_path, pages()["execution"][0], shown, "#visit-0") == ["visit-0"]
 
 
 def test_the_pictures_show_the_present_pages() -> None:

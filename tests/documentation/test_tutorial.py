@@ -16,6 +16,7 @@ def test_the_tutorial_has_blocks_of_both_kinds() -> None:
     assert all(commands for _, commands in blocks(PAGE))
 
 
+@pytest.mark.slow
 def test_commands_that_need_no_stack_print_what_is_shown() -> None:
     shown = [normal(body) for body in bodies(PAGE, ["local"])]
     assert [normal(body) for body in made(PAGE, ["local"])] == shown, "run `make docs`"

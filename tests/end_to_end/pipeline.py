@@ -106,7 +106,7 @@ class Pipeline:
             execution,
             Executions(Stack(self.deployment)).run(execution),
             item,
-            self._objects(file_id, item),
+            self._objects(file_id, str(execution.source["dataset"]), item),
         )
 
     def wait_for_failure(self, file_id: str) -> FileOutcome:
@@ -260,17 +260,25 @@ class Pipeline:
 
         self._until(is_empty, patience)
 
-    def _objects(self, file_id: str, item: Mapping[str, Any]) -> dict[str, bytes]:
+    def _objects(self, file_id: str, dataset: str, item: Mapping[str, Any]) -> dict[str, bytes]:
+        """What is published of a file, by key; every such key has the dataset's folder in it."""
         s3 = self.deployment.client("s3")
         bucket = self.outputs["OutputBucketName"]
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        folders = s3.list_objects_v2(Bucket=bucket, Delimiter="/").get("CommonPrefixes", [])
+        pages = [
+            page
+            for folder in folders
+            if folder["Prefix"] != "work/"
+            for page in s3.get_paginator("list_objects_v2").paginate(
+                Bucket=bucket, Prefix=f"{folder['Prefix']}{dataset}/"
+            )
+        ]
         named = {item.get("output_key"), item.get("rejected_key")}
         keys = [
             found["Key"]
             for page in pages
             for found in page.get("Contents", [])
-            if (file_id in found["Key"] and not found["Key"].startswith("work/"))
-            or found["Key"] in named
+            if file_id in found["Key"] or found["Key"] in named
         ]
         return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
 

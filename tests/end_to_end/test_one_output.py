@@ -33,6 +33,7 @@ class Reader:
         def loop() -> None:
             while not stop.is_set():
                 self.read()
+                stop.wait(0.02)
 
         thread = threading.Thread(target=loop)
         thread.start()

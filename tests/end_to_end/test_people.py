@@ -10,11 +10,11 @@ from tests.end_to_end.people import PEOPLE, Person
 from tests.end_to_end.pipeline import Pipeline
 from tests.infrastructure.test_policies_for_people import OPERATORS
 
-# The recorded run has what the others do, and `make test` evaluates their policies with it.
+# The recorded run has what they do, and `make test` evaluates their policies with it.
 OTHERS = [pytest.param(it, marks=pytest.mark.long) for it in PEOPLE if it != "Operator"]
 
 
-@pytest.mark.parametrize("policy", ["Operator", *OTHERS])
+@pytest.mark.parametrize("policy", [pytest.param("Operator", marks=pytest.mark.slow), *OTHERS])
 def test_a_person_may_do_what_a_policy_is_for(
     policy: str, pipeline: Pipeline, tmp_path: Path
 ) -> None:

@@ -56,6 +56,7 @@ def throttles(pipeline: Pipeline, arn: str) -> int:
     return [failure.get("error") for failure in failures].count("Lambda.TooManyRequestsException")
 
 
+@pytest.mark.slow  # a stack of its own
 def test_files_wait_for_their_turn_on_a_small_account() -> None:
     with small_account(concurrency=2, time_factor=0.01) as pipeline:
         assert run_at_once(pipeline, files=3, splits=4, patience=120) > 0

@@ -13,7 +13,7 @@ from tests.fuzz.draw import draw
 from tests.fuzz.minimise import minimise
 from tests.fuzz.reader import Rules, read
 
-DRAWN = 60
+DRAWN = 25
 
 
 @pytest.mark.parametrize("path", sorted(CORPUS.glob("*.json")), ids=lambda path: path.stem)
@@ -27,9 +27,15 @@ def test_drawn_cases_are_read_correctly() -> None:
     assert {seed: text for seed, text in found.items() if text} == {}
 
 
-@pytest.mark.long
-def test_many_drawn_cases_are_read_correctly() -> None:
-    found = {seed: problem(draw(Random(seed))) for seed in range(DRAWN, 3000)}
+@pytest.mark.parametrize(
+    "cases",
+    [
+        pytest.param(range(DRAWN, 100), marks=pytest.mark.slow, id="slow"),
+        pytest.param(range(100, 3000), marks=pytest.mark.long, id="long"),
+    ],
+)
+def test_more_drawn_cases_are_read_correctly(cases: range) -> None:
+    found = {seed: problem(draw(Random(seed))) for seed in cases}
     assert {seed: text for seed, text in found.items() if text} == {}
 
 

@@ -15,8 +15,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cfnlint.api import lint
-from cfnlint.config import ManualArgs
 from samtranslator.yaml_helper import yaml_parse
 
 from tests.infrastructure import deployed, workflow
@@ -43,8 +41,7 @@ def findings(document: Mapping[str, Any], partition: str = "aws") -> list[str]:
 
     That is what cfn-lint finds, without what is suppressed, and every ARN of a fixed partition.
     """
-    arguments = ManualArgs(regions=REGIONS[partition], include_checks=["I"])
-    matches = lint(json.dumps(_with_known_arns(document)), config=arguments)
+    matches = list(_matches(json.dumps(_with_known_arns(document)), REGIONS[partition]))
     seen = {match.rule.id for match in matches}
     found = [
         f"{match.rule.id} {'/'.join(map(str, match.path or []))}: {match.message}"
@@ -54,6 +51,14 @@ def findings(document: Mapping[str, Any], partition: str = "aws") -> list[str]:
     unused = [f"{rule} is suppressed and finds nothing" for rule in SUPPRESSED if rule not in seen]
     fixed = [f"{place}: {arn} is of a fixed partition" for place, arn in fixed_arns(document)]
     return found + unused + fixed
+
+
+def _matches(template: str, regions: list[str]) -> Iterator[Any]:
+    """What cfn-lint finds, which takes a second to import: most tests here don't need it."""
+    from cfnlint.api import lint  # noqa: PLC0415
+    from cfnlint.config import ManualArgs  # noqa: PLC0415
+
+    yield from lint(template, config=ManualArgs(regions=regions, include_checks=["I"]))
 
 
 def translated(partition: str) -> dict[str, Any]:
@@ -75,7 +80,7 @@ def key_stack_findings() -> Iterator[str]:
     """The findings in key.yaml, the template of the key's own stack, in any partition."""
     text = (deployed.ROOT / "key.yaml").read_text(encoding="utf-8")
     regions = [region for partition in REGIONS.values() for region in partition]
-    for match in lint(text, config=ManualArgs(regions=regions, include_checks=["I"])):
+    for match in _matches(text, regions):
         yield f"key.yaml: {match.rule.id} {'/'.join(map(str, match.path or []))}: {match.message}"
     yield from (f"key.yaml: {place}: {arn}" for place, arn in fixed_arns(yaml_parse(text)))
 

@@ -57,7 +57,11 @@ def asked(shown: str) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("options", "given"),
     [
-        (["--parameter-overrides", "NotificationEmail=me@example.com"], "me@example.com"),
+        pytest.param(
+            ["--parameter-overrides", "NotificationEmail=me@example.com"],
+            "me@example.com",
+            marks=pytest.mark.slow,
+        ),
         # What the section of samconfig.toml sets is the default of its question.
         pytest.param(["--config-env", "prod"], "", marks=pytest.mark.long),
     ],

@@ -50,6 +50,7 @@ def test_a_fixed_partition_is_found_in_template_and_workflow(partition: str) -> 
     }
 
 
+@pytest.mark.slow
 def test_a_definition_that_is_wrong_is_found_in_the_translated_template() -> None:
     document = _document()
     machine = document["Resources"]["PipelineStateMachine"]["Properties"]

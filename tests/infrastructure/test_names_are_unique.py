@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
+from functools import cache
 
 import pytest
 
@@ -15,10 +16,11 @@ SHARED_NAMES = {
 }
 
 
-def places_of_classes(*folders: str) -> dict[str, set[str]]:
+@cache
+def places_of_classes() -> dict[str, set[str]]:
     """The modules that define each public class; those of test modules are local and left out."""
     found: defaultdict[str, set[str]] = defaultdict(set)
-    for folder in folders:
+    for folder in ("functions", "pipectl", "tests"):
         for path in (ROOT / folder).rglob("*.py"):
             if path.name.startswith("test_"):
                 continue
@@ -28,14 +30,12 @@ def places_of_classes(*folders: str) -> dict[str, set[str]]:
     return dict(found)
 
 
-CLASSES = places_of_classes("functions", "pipectl", "tests")
-
-
 def test_every_class_has_a_name_of_its_own() -> None:
-    several = {name: sorted(places) for name, places in CLASSES.items() if len(places) > 1}
+    places_of = places_of_classes()
+    several = {name: sorted(places) for name, places in places_of.items() if len(places) > 1}
     assert {name: places for name, places in several.items() if name not in SHARED_NAMES} == {}
 
 
 @pytest.mark.parametrize("name", SHARED_NAMES)
 def test_a_shared_name_is_still_shared(name: str) -> None:
-    assert len(CLASSES[name]) > 1
+    assert len(places_of_classes()[name]) > 1

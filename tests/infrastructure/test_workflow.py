@@ -13,7 +13,6 @@ import pytest
 from tests.infrastructure import deployed, lint, workflow
 
 FUNCTIONS = deployed.ROOT / "functions"
-ERRORS = workflow.error_classes(FUNCTIONS)
 LAMBDA = "arn:${Partition}:states:::lambda:invoke"
 
 State = dict[str, Any]
@@ -36,7 +35,7 @@ def _function_of(task: Mapping[str, Any]) -> str:
 
 class TestDefinition:
     def test_it_has_no_defects(self) -> None:
-        assert workflow.defects(deployed.definition(), ERRORS) == []
+        assert workflow.defects(deployed.definition(), workflow.error_classes(FUNCTIONS)) == []
 
     def test_the_template_gives_exactly_what_it_substitutes(self) -> None:
         assert list(lint.workflow_findings()) == []
@@ -87,13 +86,13 @@ class TestRetries:
             for rule in state.get("Retry", [])
             for error in rule["ErrorEquals"]
         }
-        assert retried & ERRORS == {"TransientError"}
+        assert retried & workflow.error_classes(FUNCTIONS) == {"TransientError"}
 
 
 def _seed(change: Callable[[State], object]) -> list[str]:
     definition = copy.deepcopy(deployed.definition())
     change(definition["States"])
-    return workflow.defects(definition, ERRORS)
+    return workflow.defects(definition, workflow.error_classes(FUNCTIONS))
 
 
 class TestSeededDefects:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Collection, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,7 @@ def states(machine: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]
             yield from states(inner)
 
 
+@cache
 def error_classes(folder: Path) -> set[str]:
     """The names of all exception classes that are declared in the Python files of a folder."""
     bases: dict[str, set[str]] = {}

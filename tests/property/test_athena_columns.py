@@ -55,7 +55,7 @@ def is_read(value: Any) -> bool:
 
 
 @given(st.sampled_from(VARIANTS), st.data())
-@examples(25)
+@examples(10)
 def test_no_value_of_json_lines_is_shown_as_null(
     variant: dict[str, Any], data: st.DataObject
 ) -> None:
@@ -78,7 +78,7 @@ def test_no_value_of_json_lines_is_shown_as_null(
 
 
 @given(st.sampled_from(VARIANTS), st.data())
-@examples(10)
+@examples(4)
 def test_no_value_of_parquet_is_shown_as_null(variant: dict[str, Any], data: st.DataObject) -> None:
     texts = data.draw(st.lists(texts_near(SEEDS[variant["type"]]), min_size=1, max_size=8))
     lines = published(variant, texts, {"record": "flat"})

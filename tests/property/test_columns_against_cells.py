@@ -111,7 +111,7 @@ def json_text(field: Field, values: Values, index: int) -> str:
     )
 
 
-@examples(160)
+@examples(64)
 @given(
     fields(),
     st.lists(texts, min_size=1, max_size=12),

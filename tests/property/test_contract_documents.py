@@ -79,7 +79,7 @@ def field_of(properties: dict[str, Any]) -> Field:
 
 
 @pytest.mark.parametrize(("properties", "values"), VALUES, ids=str)
-@examples(10)
+@examples(4)
 @given(data=st.data())
 def test_a_value_that_is_written_as_a_cell_reads_back_the_same(
     properties: dict[str, Any], values: st.SearchStrategy[Any], data: st.DataObject
@@ -94,7 +94,7 @@ def test_a_value_that_is_written_as_a_cell_reads_back_the_same(
 
 
 @pytest.mark.parametrize(("properties", "values"), VALUES, ids=str)
-@examples(5)
+@examples(3)
 @given(data=st.data())
 def test_a_contract_with_any_constraint_values_is_the_same_after_writing_and_reading(
     properties: dict[str, Any], values: st.SearchStrategy[Any], data: st.DataObject
@@ -108,7 +108,7 @@ def test_a_contract_with_any_constraint_values_is_the_same_after_writing_and_rea
     assert from_document(Contract, json.loads(json.dumps(to_document(contract)))) == contract
 
 
-@examples(25)
+@examples(10)
 @given(
     fields=st.lists(st.sampled_from([*VARIANTS, *CONSTRAINED]), min_size=1, max_size=4),
     match=st.sampled_from(["exact", "equal", "subset", "superset", "partial"]),
@@ -175,7 +175,7 @@ FIELDS = st.lists(
 )
 
 
-@examples(120)
+@examples(48)
 @given(
     document=st.one_of(
         ANYTHING,
@@ -203,7 +203,7 @@ def test_any_document_is_a_contract_or_is_refused_with_its_problems(document: An
     assert problems
 
 
-@examples(40)
+@examples(16)
 @given(data=st.one_of(st.binary(max_size=60), st.text('{}[]":,fields1e9 ').map(str.encode)))
 def test_any_bytes_are_refused_with_their_problems(data: bytes) -> None:
     assume(data.strip() != b"{}")  # the rules without a contract, on purpose

@@ -197,7 +197,7 @@ def draw_rows(data: Any, result: TransformResult) -> Any:
     return data.draw(st.sets(st.sampled_from(rejected))) if rejected else set()
 
 
-@examples(10)
+@examples(4)
 @given(st.data())
 def test_an_unchanged_upload_corrects_nothing(data: Any) -> None:
     file = data.draw(files())
@@ -211,7 +211,7 @@ def test_an_unchanged_upload_corrects_nothing(data: Any) -> None:
     assert patches_of(result, data.draw(savings(table))) == []
 
 
-@examples(10)
+@examples(4)
 @given(st.data())
 def test_exactly_the_corrected_rows_are_processed_in_their_places(data: Any) -> None:
     assert_corrected_in_place(data)
@@ -249,7 +249,7 @@ def assert_corrected_in_place(data: Any) -> None:
     assert table_of(after.corrections) == rest
 
 
-@examples(5)
+@examples(3)
 @given(st.data())
 def test_corrections_add_up(data: Any) -> None:
     file = data.draw(files())
@@ -269,7 +269,7 @@ def test_corrections_add_up(data: Any) -> None:
     assert after.rejected == run(file.content, layout=file.layout, patches=at_once).rejected
 
 
-@examples(5)
+@examples(3)
 @given(st.data())
 def test_splits_take_their_own_corrections(data: Any) -> None:
     file = data.draw(files(byte_structured=True))
@@ -293,7 +293,7 @@ def test_splits_take_their_own_corrections(data: Any) -> None:
         assert b"".join(part.outputs[kind] for part in parts) == output
 
 
-@examples(5)
+@examples(3)
 @given(st.data())
 def test_rows_that_stay_wrong_are_rejected_again_with_their_own_text(data: Any) -> None:
     file = data.draw(files())

@@ -37,7 +37,7 @@ def with_line_end(content: bytes) -> bytes:
     return content if content.endswith((b"\n", b"\r")) else content + b"\n"
 
 
-@examples(15)
+@examples(6)
 @given(st.data())
 def test_a_footer_changes_nothing(data: Any) -> None:
     content = with_line_end(data.draw(files(cells)))
@@ -62,7 +62,7 @@ def test_a_footer_changes_nothing(data: Any) -> None:
     assert sum(part.part.record_count for part in parts) == expected.part.record_count
 
 
-@examples(10)
+@examples(4)
 @given(st.integers(0, 19), st.data())
 def test_a_file_that_ends_before_its_footer_is_refused(records: int, data: Any) -> None:
     content = HEADER + b"1,a\n" * records

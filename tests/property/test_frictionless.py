@@ -94,7 +94,7 @@ def judge(properties: dict[str, Any], text: str) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("properties", [*VARIANTS, *CONSTRAINED], ids=str)
-@examples(10)
+@examples(4)
 @given(data=st.data())
 def test_a_cell_gets_the_verdict_of_frictionless(
     properties: dict[str, Any], data: st.DataObject
@@ -113,7 +113,7 @@ def test_a_cell_gets_the_verdict_of_frictionless_in_many_cases(
     judge(properties, data.draw(texts_near(SEEDS[properties["type"]])))
 
 
-@examples(20)
+@examples(8)
 @given(
     schema_missing=st.lists(st.sampled_from(["", "-", "n/a", "0"]), unique=True),
     field_missing=st.lists(st.sampled_from(["", "-", "n/a", "0"]), unique=True),

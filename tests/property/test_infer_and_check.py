@@ -55,7 +55,7 @@ def files(draw: st.DrawFn) -> bytes:
     return "\n".join(rows).encode(draw(st.sampled_from(("utf-8", "cp1252"))), "replace")
 
 
-@examples(25)
+@examples(10)
 @given(files(), st.booleans(), st.booleans())
 def test_the_exceptions_are_the_faults(content: bytes, strict: bool, proposals: bool) -> None:
     options = Options(ReadingOptions(delimiter=";"), strict=strict, proposals=proposals)

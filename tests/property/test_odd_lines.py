@@ -17,7 +17,7 @@ dialects = st.sampled_from(
 )
 
 
-@examples(200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines, dialects, st.sampled_from(["\n", "\r\n", "\r"]), st.booleans())
 def test_the_search_in_all_lines_finds_the_records_that_reading_each_line_finds(
     texts: list[str], dialect: Dialect, line_end: str, complete: bool

@@ -39,7 +39,7 @@ def _written(cells: tuple[str, ...]) -> bytes:
     return line.getvalue().encode()
 
 
-@examples(10)
+@examples(4)
 @given(st.data())
 def test_parts_put_together_are_the_table_of_one_split(data: st.DataObject) -> None:
     contract, lines = data.draw(files())

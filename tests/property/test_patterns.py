@@ -55,7 +55,7 @@ patterns = st.lists(
 ).map(lambda parts: "".join(map("".join, parts)))
 
 
-@examples(240)
+@examples(96)
 @given(patterns)
 def test_a_pattern_matches_what_python_matches(pattern: str) -> None:
     expected, compiled = python_pattern(pattern), our_pattern(pattern)

@@ -52,7 +52,7 @@ def actual_outcome(result: TransformResult) -> Any:
     return rejected, processed, [row[0] for row in table_of(result.corrections)[1:]]
 
 
-@examples(50)
+@examples(20)
 @given(bodies, st.sampled_from([1, 7, 64, 8_000_000]))
 @example(b'a,"b\nc,d\n', 1)
 @example(b'"a\n",b\nc,d\r\n\r\n', 7)
@@ -63,7 +63,7 @@ def test_every_record_has_its_true_place_and_cells(body: bytes, block_bytes: int
 
 
 @pytest.mark.parametrize("most_lines", [1, 2, 3])
-@examples(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(bodies, st.sampled_from([7, 64, 8_000_000]))
 @example(b'a,"b\nc\n\n\nd",e\nf,g\n\nh,i\r', 8_000_000)
 def test_blocks_of_few_lines_change_nothing(

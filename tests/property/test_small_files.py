@@ -31,7 +31,7 @@ ROWS = st.lists(st.lists(CELLS, min_size=0, max_size=4).map(",".join), max_size=
 ENDS = st.sampled_from(["\n", "\r\n", "\r"])
 
 
-@examples(60)
+@examples(24)
 @given(
     st.sampled_from(CONTRACTS), st.sampled_from(["a,b", "b,a", "a,b,"]), ROWS, ENDS, st.booleans()
 )

@@ -72,7 +72,7 @@ def true_boundaries(content: bytes, layout: Layout) -> Any:
     return [record.offset + layout.data_start for record in read_slowly(body)][1:]
 
 
-@examples(15)
+@examples(6)
 @given(st.data())
 def test_any_true_boundaries_give_the_result_of_one_split(data: Any) -> None:
     content = data.draw(files())
@@ -86,7 +86,7 @@ def test_any_true_boundaries_give_the_result_of_one_split(data: Any) -> None:
     assert_same_as_whole(content, layout, splits)
 
 
-@examples(15)
+@examples(6)
 @given(st.data())
 @example(None)
 def test_a_wrong_boundary_is_always_detected(data: Any) -> None:
@@ -101,7 +101,7 @@ def test_a_wrong_boundary_is_always_detected(data: Any) -> None:
         measured(content, layout, splits_at(layout, [wrong]))
 
 
-@examples(15)
+@examples(6)
 @given(files(), st.integers(1, 200))
 def test_a_plan_is_correct_or_detected_as_wrong(content: bytes, split_bytes: int) -> None:
     layout = layout_of(content, CONTRACT)
@@ -121,7 +121,7 @@ def test_a_plan_is_correct_or_detected_as_wrong(content: bytes, split_bytes: int
     assert_same_as_whole(content, layout, numbered)
 
 
-@examples(15)
+@examples(6)
 @given(files(ordinary, most=60), st.integers(100, 400))
 def test_plans_of_ordinary_files_are_correct(content: bytes, split_bytes: int) -> None:
     layout = layout_of(content, CONTRACT)

@@ -72,7 +72,7 @@ def partial_of(field_type: str, blocks: Pieces) -> dict[str, Any]:
 
 @pytest.mark.parametrize("field_type", COLUMNS)
 @given(data=st.data())
-@examples(40)
+@examples(16)
 def test_blocks_splits_and_their_order_change_no_byte(field_type: str, data: st.DataObject) -> None:
     values = data.draw(st.lists(COLUMNS[field_type], max_size=40))
     whole = partial_of(field_type, [(values, "values")])
@@ -85,14 +85,14 @@ def test_blocks_splits_and_their_order_change_no_byte(field_type: str, data: st.
 
 
 @given(values=st.lists(st.decimals(-(10**9), 10**9, places=3), max_size=40))
-@examples(20)
+@examples(8)
 def test_the_sum_is_the_exact_sum_rounded_once(values: list[Decimal]) -> None:
     found = finish(partial_of("number", [(list(map(str, values)), "values")]))["x"]
     assert found["sum"] == float(sum(values))
 
 
 @given(values=st.lists(st.integers(-(10**30), 10**30), max_size=40))
-@examples(20)
+@examples(8)
 def test_sums_and_bounds_of_integers_are_exact(values: list[Any]) -> None:
     found = finish(partial_of("integer", [(list(map(str, values)), "values")]))["x"]
     assert found["sum"] == sum(values)

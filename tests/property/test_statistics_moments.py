@@ -29,7 +29,7 @@ def moments_of(texts: list[str]) -> Moments:
 
 
 @given(st.lists(NUMBERS, max_size=30))
-@examples(120)
+@examples(48)
 @example(["0.1", "0.2", "999999999999999", "-999999999999999"])
 @example(["0.1", "1234567.1234567", "1e-12", "1.5e-13", "123456789012.34"])
 @example(["-122.41941550000001", "1.2345678901234567e-05", "9999999999.9999999999999", "1e22"])
@@ -42,7 +42,7 @@ def test_sum_and_sum_of_squares_are_those_of_the_texts(texts: list[str]) -> None
 
 
 @given(st.lists(NUMBERS, max_size=20), st.integers(1, 50))
-@examples(40)
+@examples(16)
 def test_numbers_that_were_counted_before_add_up_to_the_same(texts: list[str], times: int) -> None:
     series = pl.Series(texts, dtype=pl.String)
     moments = Moments()
@@ -51,14 +51,14 @@ def test_numbers_that_were_counted_before_add_up_to_the_same(texts: list[str], t
 
 
 @given(st.lists(NUMBERS, max_size=20))
-@examples(40)
+@examples(16)
 def test_moments_read_back_what_they_wrote(texts: list[str]) -> None:
     moments = moments_of(texts)
     assert Moments.from_document(moments.to_document()) == moments
 
 
 @given(st.lists(st.integers(-(10**14), 10**14), min_size=2, max_size=30))
-@examples(20)
+@examples(8)
 def test_sums_too_wide_for_64_bits_are_exact(values: list[int]) -> None:
     repeated = [str(value) for value in values] * 5_000
     assert moments_of(repeated).squares == 5_000 * sum(value**2 for value in values)

@@ -46,7 +46,7 @@ def contract_for(width: int, delimiter: str) -> Any:
     return contract_of(*names, missingValues=[], dialect={"delimiter": delimiter})
 
 
-@examples(30)
+@examples(12)
 @given(st.data(), st.sampled_from(DELIMITERS), st.sampled_from([1, 30, 8_000_000]))
 def test_a_table_is_read_back_unchanged(data: Any, delimiter: str, block_bytes: int) -> None:
     table = data.draw(tables)
@@ -97,7 +97,7 @@ FAULTY = [
 ]
 
 
-@examples(25)
+@examples(10)
 @given(
     st.lists(st.one_of(st.just((GOOD, [])), st.sampled_from(FAULTY)), min_size=1, max_size=25),
     st.sampled_from([b"\n", b"\r\n", b"\r"]),
@@ -132,7 +132,7 @@ def test_very_many_tables_are_read_back_unchanged(
     assert [list(row.values()) for row in result.data] == table
 
 
-@examples(25)
+@examples(10)
 @given(st.data(), st.booleans(), st.sampled_from([None, "\\"]))
 def test_dialects_that_are_not_plain_read_plain_texts_the_same(
     data: Any, skip_initial_space: bool, escape: Any

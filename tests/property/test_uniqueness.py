@@ -32,7 +32,7 @@ def repeated(values: list[str]) -> Iterator[tuple[int, str]]:
 
 
 @pytest.mark.parametrize("entries_a_search", [0, 10**9], ids=["searched", "joined"])
-@examples(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(keys, st.sampled_from([1, 30, 300, 8_000_000]))
 def test_repeated_keys_are_found_with_the_row_that_had_them_first(
     monkeypatch: pytest.MonkeyPatch, entries_a_search: int, values: list[str], block_bytes: int

@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from pipectl.client.state_file import RunningStack
 from pipectl.options import PROJECT
 from tests.integration.embedded.conftest import PROBE_TEMPLATE
@@ -27,6 +29,7 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "pipectl", *map(str, arguments)]
 
 
+@pytest.mark.slow
 def test_a_run_prints_one_json_document_and_mirrors_the_outputs(tmp_path: Path) -> None:
     good, twin, empty = (tmp_path / name for name in ("a/x.csv", "b/x.csv", "empty.csv"))
     for path in (good, twin, empty):

@@ -91,6 +91,7 @@ def fill(stack: StackProcess) -> None:
     s3.delete_object(Bucket=bucket, Key="notes/a.txt")
 
 
+@pytest.mark.slow
 def test_contents_are_the_same_after_a_restart(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with StackProcess(parameters=PARAMETERS, time_factor=1, data=data) as stack:

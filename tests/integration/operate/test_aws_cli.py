@@ -16,7 +16,7 @@ from pipectl.embedded.process import StackProcess
 from pipectl.options import PROJECT
 
 
-@pytest.mark.parametrize("shell", ["sh", "bash"])
+@pytest.mark.parametrize("shell", [pytest.param("sh", marks=pytest.mark.slow), "bash"])
 def test_every_line_works_when_pasted(
     embedded: StackProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: str
 ) -> None:

@@ -79,6 +79,11 @@ def in_splits(s3: S3Client) -> Callable[[int], Steps]:
 @pytest.fixture
 def transformed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The splits that the engine transforms, in the order in which it does."""
+    return noted(monkeypatch)
+
+
+def noted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A list to which each split is added that the engine transforms from now on."""
     seen: list[int] = []
 
     def note(chunks: Any, layout: Any, split: Any, **options: Any) -> Any:

@@ -66,10 +66,10 @@ def test_another_engine_transforms_all_splits(
 def test_parts_that_do_not_match_are_found_before_publication_and_made_again(
     steps: Steps, uploaded: UploadedFile, transformed: list[int], found: dict[str, Any]
 ) -> None:
-    expected = outputs_of_a_whole_run(steps, uploaded)
+    before, expected = before_publication(steps, uploaded)
     change(steps, uploaded, 1, "report.json", {"stamp": "another", **found})
     with pytest.raises(MixedParts) as raised:
-        steps.run(uploaded, resume=transformed_run(steps, uploaded), from_state="WriteOutput")
+        steps.run(uploaded, resume=before, from_state="WriteOutput")
     assert "Nothing was published" in str(raised.value)
     assert steps.outputs(uploaded) == {}
     transformed.clear()
@@ -83,11 +83,11 @@ def test_parts_that_do_not_match_are_found_before_publication_and_made_again(
 def test_a_missing_part_is_found_before_publication_and_made_again(
     steps: Steps, uploaded: UploadedFile, transformed: list[int], content: str
 ) -> None:
-    expected = outputs_of_a_whole_run(steps, uploaded)
+    before, expected = before_publication(steps, uploaded)
     key = steps.work(uploaded).part(1, content)
     steps.s3.delete_object(Bucket=steps.bucket, Key=key)
     with pytest.raises(MixedParts, match="1 parts are missing"):
-        steps.run(uploaded, resume=transformed_run(steps, uploaded), from_state="WriteOutput")
+        steps.run(uploaded, resume=before, from_state="WriteOutput")
     assert steps.outputs(uploaded) == {}
     transformed.clear()
     steps.run(uploaded)
@@ -111,20 +111,12 @@ def test_an_update_between_publication_and_summary_is_fixed_by_starting_over(
     assert steps.outputs(uploaded) == expected
 
 
-def outputs_of_a_whole_run(steps: Steps, uploaded: UploadedFile) -> dict[str, bytes]:
-    """What is published of the file; it is removed again."""
-    steps.run(uploaded)
+def before_publication(steps: Steps, uploaded: UploadedFile) -> tuple[StepsRun, dict[str, bytes]]:
+    """A run as WriteOutput gets it, all parts being there, and what will be published of it."""
+    run = steps.run(uploaded)
     outputs = steps.outputs(uploaded)
     for key in outputs:
         steps.s3.delete_object(Bucket=steps.bucket, Key=key)
-    return outputs
-
-
-def transformed_run(steps: Steps, uploaded: UploadedFile) -> StepsRun:
-    """The document as WriteOutput gets it, all parts being there."""
-    bucket = "splits-output-other"
-    steps.s3.create_bucket(Bucket=bucket)
-    run = Steps(steps.s3, bucket, steps.split_size).run(uploaded)
     for result in ("output", "summary"):
         del run.document[result]
-    return run
+    return run, outputs

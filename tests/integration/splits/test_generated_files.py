@@ -114,7 +114,7 @@ _PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 _CHECKS = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large)
 
 
-@examples(5, phases=_PHASES, suppress_health_check=_CHECKS)
+@examples(3, phases=_PHASES, suppress_health_check=_CHECKS)
 @given(file=files(cells=ANY, most=60), size=st.sampled_from([KIB, 1700, 3 * KIB]))
 def test_any_file(
     s3: S3Client, whole: Steps, in_splits: InSplits, file: GeneratedFile, size: int

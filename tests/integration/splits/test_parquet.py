@@ -23,7 +23,7 @@ from tests.unit.tabular.parquet_readers import read_by_all
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-CONTENT = table(cut.PLAIN + cut.MULTI_LINE, 400)
+CONTENT = table(cut.PLAIN + cut.MULTI_LINE, 240)
 
 
 @pytest.fixture

@@ -70,6 +70,8 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
         stack = Stack(deployment)
         for bucket, key in NEIGHBOURS:
             s3.put_object(Bucket=bucket, Key=key, Body=b"others")
+        # Its empty queue is not polled for a second each time.
+        monkeypatch.setattr(Stack, "emulated", True)
         monkeypatch.setattr(StackChoice, "open", lambda *_: stack)
         monkeypatch.setattr(StackChoice, "open_to_change", lambda *_: stack)
         yield stack

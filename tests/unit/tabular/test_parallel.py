@@ -72,7 +72,7 @@ def test_two_processes_give_the_bytes_of_one(outputs_of: Any) -> None:
 
 @pytest.mark.usefixtures("shared_work")
 def test_three_processes_give_the_bytes_of_one(outputs_of: Any) -> None:
-    assert outputs_of(3, 64) == outputs_of(1, 64)
+    assert outputs_of(3, 250) == outputs_of(1, 250)
 
 
 @pytest.mark.usefixtures("shared_work")
