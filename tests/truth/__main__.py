@@ -25,7 +25,7 @@ from tests.truth.localstack import LocalStack
 from tests.truth.ministack import MiniStack
 from tests.truth.runner import Runner
 from tests.truth.scenarios import SPLIT_SIZE_BYTES, Scenario, scenarios
-from tests.truth.verdicts import ComparedAspect, Known, compare, problems
+from tests.truth.verdicts import ComparedAspect, Known, compare, problems, summary
 
 # So that a file passes every state.
 PARAMETERS = {
@@ -78,19 +78,20 @@ def main() -> int:
 
 
 def _entries(environments: Path) -> Iterator[_Entry]:
-    ministack = _python(environments / "ministack")
-    localstack = _python(environments / "localstack")
     openssl = "" if shutil.which("openssl") else "it makes its certificate with openssl."
-    yield _Entry("MiniStack", ministack, MINISTACK, MiniStack, _missing(ministack) or openssl)
-    yield _Entry("LocalStack", localstack, LOCALSTACK, LocalStack, _missing(localstack))
+    for name, known, start, lacking in (
+        ("MiniStack", MINISTACK, MiniStack, openssl),
+        ("LocalStack", LOCALSTACK, LocalStack, ""),
+    ):
+        python = environments / name.lower() / "bin" / "python"
+        skipped = lacking if python.exists() else _NO_ENVIRONMENT.format(name.lower())
+        yield _Entry(name, python, known, start, skipped)
 
 
-def _python(environment: Path) -> Path:
-    return environment / "bin" / "python"
-
-
-def _missing(python: Path) -> str:
-    return "" if python.exists() else f"{python} does not exist; it runs on Python 3.13."
+_NO_ENVIRONMENT = (
+    "it has no environment. It needs Python 3.13, which PYTHON313 names, and the packages of"
+    " requirements/{}.txt."
+)
 
 
 def _run(entry: _Entry, chosen: Sequence[Scenario], *, whole: bool) -> list[str]:
@@ -113,6 +114,7 @@ def _run(entry: _Entry, chosen: Sequence[Scenario], *, whole: bool) -> list[str]
         # Some scenarios need no repair.
         found += engine.problems() if whole else []
     _print(entry.name, verdicts)
+    print(f"{entry.name}: {summary(verdicts)}, after {time.monotonic() - started:.0f} s")
     return [f"{entry.name}: {one}" for one in found]
 
 

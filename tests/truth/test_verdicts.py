@@ -11,7 +11,7 @@ from tests.truth.known import LOCALSTACK, MINISTACK
 from tests.truth.ministack import adapted
 from tests.truth.runner import resumed
 from tests.truth.scenarios import scenarios
-from tests.truth.verdicts import ComparedAspect, Known, Observation, compare, problems
+from tests.truth.verdicts import ComparedAspect, Known, Observation, compare, problems, summary
 
 ENGINES = (*MINISTACK, *LOCALSTACK)
 RIGHT = Observation("SUCCEEDED", "", ("ParseCsv",), ("succeeded",), 0, ("succeeded",), "complete")
@@ -58,6 +58,14 @@ def test_a_known_difference_that_is_gone_is_a_problem() -> None:
     assert list(problems(verdicts, [KNOWN])) == [
         "a file: the known difference 'no names' of error does not occur any more"
     ]
+
+
+def test_the_summary_counts_each_scenario_once() -> None:
+    seen = {"a file": replace(RIGHT, error="Unknown"), "b file": RIGHT}
+    seen["c file"] = replace(RIGHT, error="Other", dead_letters=1)
+    verdicts = [one for name in seen for one in compare(name, RIGHT, seen[name], [KNOWN])]
+
+    assert summary(verdicts) == "1 of 3 agree, 1 differ as known, 1 newly"
 
 
 def test_scenarios_have_names_of_their_own_and_known_differences_name_one() -> None:

@@ -89,6 +89,15 @@ def _name(scenario: str, shown: str, seen: Any, known: Sequence[Known]) -> str:
     )
 
 
+def summary(verdicts: Sequence[ComparedAspect]) -> str:
+    """How many scenarios agree; a redrive after one counts as a scenario of its own."""
+    scenarios = {one.scenario for one in verdicts}
+    new = {one.scenario for one in verdicts if not one.agrees and not one.known}
+    known = {one.scenario for one in verdicts if one.known} - new
+    agree = len(scenarios) - len(new) - len(known)
+    return f"{agree} of {len(scenarios)} agree, {len(known)} differ as known, {len(new)} newly"
+
+
 def problems(verdicts: Sequence[ComparedAspect], known: Iterable[Known]) -> Iterator[str]:
     """Why the target fails: new differences, and known ones that do not occur any more."""
     for verdict in verdicts:
