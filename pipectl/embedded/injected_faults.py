@@ -46,10 +46,13 @@ HOLD = "hold"
 
 BY_FUNCTIONS = "@functions"
 
+# The target of faults that throttle an execution's transitions. The execution waits and goes on.
+TRANSITION = "states:transition"
+
 
 @dataclass(frozen=True)
 class InjectedFault:
-    """`target` is a function's name, or `<service>:<action>` such as `sqs:SendMessage`.
+    """`target` is a function's name, `TRANSITION`, or `<service>:<action>` as in `sqs:SendMessage`.
 
     Services have boto3's names; the action of S3 is the HTTP method, as in `s3:GET`. With the
     suffix `@functions`, only calls of the stack's functions match.
@@ -121,6 +124,10 @@ class InjectedFaults:
         call = f"{service}:{action}"
         of_functions = self._next(f"{call}{BY_FUNCTIONS}") if by_function else None
         return of_functions or self._next(call)
+
+    def for_transition(self) -> InjectedFault | None:
+        """Take the next fault of a transition from one state to the next, if there is one."""
+        return self._next(TRANSITION)
 
     def _next(self, target: str) -> InjectedFault | None:
         with self._lock:

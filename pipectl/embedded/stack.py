@@ -218,6 +218,7 @@ class EmbeddedStack(Started):
             serve=direct.serve,
             rights=self._rights,
             stacks=self,
+            throttled=self._throttled,
         )
         self._open.enter_context(applied(settings))
         self.deployment = Deployment.embedded(server.endpoint, REGION, STACK_NAME)
@@ -242,6 +243,13 @@ class EmbeddedStack(Started):
         self._stacks.start()
         if folder is not None:
             self._keep(folder, gate)
+
+    def _throttled(self, machine: str) -> bool:
+        """Whether a test has asked for the next transition of a state machine to be throttled."""
+        if self.faults.for_transition() is None:
+            return False
+        self._lambda.metrics.count("AWS/States", "ExecutionThrottled", StateMachineArn=machine)
+        return True
 
     def _changed(self, gate: Gate) -> None:
         """Note that an execution has started or ended."""

@@ -14,6 +14,7 @@ import boto3
 from antlr4 import RuleContext
 from botocore.client import BaseClient
 from botocore.config import Config
+from moto.stepfunctions.parser.api import HistoryEventType
 from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import (
     CustomErrorName,
 )
@@ -36,6 +37,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
     StateTaskServiceLambda,
 )
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task import StateTask
+from moto.stepfunctions.parser.asl.component.state.state import CommonStateField
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
@@ -76,6 +78,39 @@ def _shared_clients(_original: Any, settings: PatchSettings) -> Any:
 def _retry_clock(_original: Any, settings: PatchSettings) -> Any:
     """Let the engine wait between a state's attempts on the stack's clock."""
     return settings.clock
+
+
+# How long an execution waits before it tries a throttled transition again. AWS doesn't say.
+_THROTTLED_SECONDS = 1.0
+
+
+@replaces(CommonStateField, "_eval_body", "1cbf722078ff")
+def _transitions_can_be_throttled(original: Any, settings: PatchSettings) -> Any:
+    """Let an execution wait before a state for as long as its transition is throttled."""
+
+    def evaluate(state: Any, env: Any) -> None:
+        context = env.states.context_object.context_object_data
+        while settings.throttled(str(context["StateMachine"]["Id"])):
+            settings.clock.sleep(_THROTTLED_SECONDS)
+        original(state, env)
+
+    return evaluate
+
+
+@replaces(Environment, "set_timed_out", "1012ddfe7b57")
+def _time_out_at_once(original: Any, _settings: PatchSettings) -> Any:
+    """End the history when the execution times out, not when its last state returns."""
+
+    def set_timed_out(environment: Any) -> None:
+        original(environment)
+        if not environment.is_frame():
+            environment.event_manager.add_event(
+                context=environment.event_history_context,
+                event_type=HistoryEventType.ExecutionTimedOut,
+                event_details={"executionTimedOutEventDetails": {}},
+            )
+
+    return set_timed_out
 
 
 @replaces(ExecutionWorker, "start", "58995c2c72ea")

@@ -233,11 +233,21 @@ _ENDS = frozenset(
 )
 
 
+_REDRIVEN = HistoryEventType.ExecutionRedriven
+
+
 @replaces(EventManager, "add_event", "7f427a32e99e")
 def _histories_end(original: Callable[..., int], _settings: PatchSettings) -> Any:
-    """Fail an execution whose history has room for its end only."""
+    """Fail an execution whose history has room for its end only.
+
+    What a state that is still running does after the execution has timed out is not in the history.
+    """
 
     def add_event(manager: Any, context: Any, event_type: Any, *args: Any, **more: Any) -> int:
+        history = manager._history_event_list
+        last: Any = history[-1] if history else {}
+        if last.get("type") == HistoryEventType.ExecutionTimedOut and event_type != _REDRIVEN:
+            return int(last["id"])
         # Branches that run at once may add a few too many.
         if event_type not in _ENDS and len(manager._history_event_list) >= limits.HISTORY.most - 1:
             raise HistoryFullError

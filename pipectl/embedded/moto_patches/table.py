@@ -40,7 +40,8 @@ class PatchSettings:
     ARN, asynchronously with a payload. The engine waits on `clock`, and ends with it. `changed` is
     called when an execution has started or ended. `serve` prepares the session with which the
     engine calls other services, and `rights` says what services may do. `stacks` installs and
-    removes what runs of a stack when CloudFormation creates and deletes it.
+    removes what runs of a stack when CloudFormation creates and deletes it. `throttled` says
+    whether Step Functions throttles the next transition of a state machine, given by ARN.
     """
 
     endpoint: Callable[[str], str]
@@ -50,6 +51,7 @@ class PatchSettings:
     serve: Callable[[boto3.Session], None]
     rights: Rights
     stacks: InstalledStacks
+    throttled: Callable[[str], bool] = lambda _machine: False
 
 
 MakeReplacement = Callable[[Any, PatchSettings], Any]

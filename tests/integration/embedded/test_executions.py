@@ -169,6 +169,35 @@ def test_an_execution_that_outlives_its_caller_can_be_stopped_and_redriven(
     assert names[:3] == ["Before", "Act", "Act"]
 
 
+def test_a_history_ends_when_the_execution_times_out(probe: StackProcess, waiting: Waiting) -> None:
+    sfn = probe.client("stepfunctions")
+    of_probe = sfn.describe_state_machine(stateMachineArn=probe.outputs["StateMachineArn"])
+    act = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": "probe-actor", "Payload.$": "$"},
+        "End": True,
+    }
+    definition = json.dumps({"StartAt": "Act", "TimeoutSeconds": 1, "States": {"Act": act}})
+    machine = sfn.create_state_machine(
+        name="probe-timeout", definition=definition, roleArn=of_probe["roleArn"]
+    )["stateMachineArn"]
+    arn = sfn.start_execution(stateMachineArn=machine, input=json.dumps(waiting.event))[
+        "executionArn"
+    ]
+
+    def events() -> list[str]:
+        found = sfn.get_execution_history(executionArn=arn)["events"]
+        return [event["type"] for event in found]
+
+    assert description(probe, arn)["status"] == "TIMED_OUT"
+    before = events()
+    assert before[-1] == "ExecutionTimedOut"
+    # What the function still does is no longer in the history.
+    waiting.release()
+    assert events() == before
+
+
 def test_an_item_that_fails_a_map_stops_the_others(probe: StackProcess, waiting: Waiting) -> None:
     sfn, bucket = probe.client("stepfunctions"), probe.outputs["OutputBucketName"]
     role = sfn.describe_state_machine(stateMachineArn=probe.outputs["StateMachineArn"])["roleArn"]
