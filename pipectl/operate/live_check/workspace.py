@@ -59,7 +59,7 @@ class SentFile:
 class Workspace:
     """The stack under check, and everything that the checks make in it.
 
-    `sleep` waits for so many seconds, and returns whether the user wants to end. `remove_all`
+    `sleep` waits for a number of seconds, and returns whether the user wants to end. `remove_all`
     belongs after the last check, whatever has happened.
     """
 
