@@ -71,7 +71,10 @@ def main() -> int:
         if entry.skipped:
             print(f"Skipped {entry.name}: {entry.skipped}")
             continue
-        found += _run(entry, chosen, whole=not arguments.only)
+        try:
+            found += _run(entry, chosen, whole=not arguments.only)
+        except EngineError as error:
+            found.append(f"{entry.name}: {error}")
     for problem in found:
         print(problem)
     return 1 if found else 0
@@ -137,7 +140,4 @@ def _text(value: object) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except EngineError as error:
-        sys.exit(str(error))
+    sys.exit(main())
