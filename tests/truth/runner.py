@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
@@ -159,6 +160,7 @@ class Runner:
             dead_letters=self._dead_letters[source.file_id],
             notified=tuple(sorted(self._notices[source.file_id])),
             output=self._output(source, scenario),
+            not_done=not_done(str(execution.get("cause", ""))),
         )
 
     def _item(self, file_id: str) -> Mapping[str, Any]:
@@ -200,6 +202,12 @@ class Runner:
 
     def _dead_letter(self, body: Mapping[str, Any]) -> None:
         self._dead_letters[str(body.get("file_id"))] += 1
+
+
+def not_done(cause: str) -> tuple[str, ...]:
+    """The parts of the failure lane that failed, in the cause that the gate gives."""
+    listed = re.search(r"Parts of the failure lane that failed: ([a-z_, ]+)\.", cause)
+    return tuple(listed[1].split(", ")) if listed else ()
 
 
 def resumed(definition: Mapping[str, Any], execution: Mapping[str, Any]) -> dict[str, Any]:

@@ -208,13 +208,13 @@ def _lane() -> Iterator[Scenario]:
     yield Scenario(
         "SendToDeadLetterQueue fails",
         SMALL,
-        replace(failed, dead_letters=0),
+        replace(failed, dead_letters=0, not_done=("dead_letter",)),
         (failing, StepFault("DeadLetterQueue", GONE)),
     )
     yield Scenario(
         "NotifyFailure fails",
         SMALL,
-        replace(failed, notified=()),
+        replace(failed, notified=(), not_done=("notification",)),
         (failing, StepFault("NotifyFunction", "SourceChanged", when="in the lane")),
     )
     yield Scenario(
@@ -231,7 +231,7 @@ def _lane() -> Iterator[Scenario]:
     yield Scenario(
         "RecordFailure fails",
         SMALL,
-        replace(failed, item=()),
+        replace(failed, item=(), not_done=("record",)),
         (failing, StepFault("RecordMetadataFunction", "SourceChanged", when="in the lane")),
     )
     # Only the Map's own error is known then.

@@ -6,10 +6,12 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+from failure_gate.gate import error_to_raise
+from shared.job import Failure
 from tests.infrastructure.deployed import ROOT, template
 from tests.truth.known import LOCALSTACK, MINISTACK
-from tests.truth.ministack import adapted
-from tests.truth.runner import resumed
+from tests.truth.ministack import UNCAUGHT_RULE, adapted
+from tests.truth.runner import not_done, resumed
 from tests.truth.scenarios import scenarios
 from tests.truth.verdicts import ComparedAspect, Known, Observation, compare, problems, summary
 
@@ -118,6 +120,14 @@ def test_every_catch_has_a_scenario() -> None:
     assert catches - reached == set()
 
 
+def test_the_parts_of_the_lane_that_failed_are_those_of_the_gates_cause() -> None:
+    failure = Failure("Bad", "no", "Summarize", 0, not_done=("dead_letter", "record"))
+    gate = error_to_raise(failure)
+
+    assert not_done(json.dumps({"errorMessage": str(gate)})) == ("dead_letter", "record")
+    assert not_done("") == ()
+
+
 def _definition() -> dict[str, Any]:
     path = ROOT / "statemachine" / "pipeline.asl.json"
     definition: dict[str, Any] = json.loads(path.read_text())
@@ -132,6 +142,12 @@ def test_the_template_that_is_deployed_has_no_numbers_and_no_conditions_on_unset
     assert "events:source" not in json.dumps(document["Resources"])
     # The permission itself is still there.
     assert "events:PutEvents" in json.dumps(document["Resources"])
+
+
+def test_the_rule_that_is_disabled_is_the_one_of_the_template() -> None:
+    rule = template().document["Resources"]["UncaughtRule"]["Properties"]["Name"]
+
+    assert rule == {"Fn::Sub": UNCAUGHT_RULE.replace("-dev", "-${Environment}")}
 
 
 def test_a_resumed_execution_begins_at_a_gate_that_sees_one_redrive() -> None:

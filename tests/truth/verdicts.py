@@ -14,6 +14,7 @@ class Observation:
     `error` and `states` are the execution's; `item` is the metadata item's status, and the state
     that it names as the failed one, if any. `output` is `complete` if the published records are
     byte for byte those of the engine alone, `none` if there are none, and otherwise `different`.
+    `not_done` are the parts of the failure lane that failed, as the execution's cause says.
     """
 
     status: str
@@ -23,6 +24,7 @@ class Observation:
     dead_letters: int
     notified: tuple[str, ...]
     output: str
+    not_done: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
