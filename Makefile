@@ -4,6 +4,7 @@
 PYTHON ?= python3
 PYTHON313 ?= python3.13
 MINUTES ?= 5
+WORKERS ?= 4
 VENV := .venv
 BIN := $(VENV)/bin
 CODE := functions pipectl tests
@@ -23,8 +24,8 @@ demo: $(VENV)/.run ## Run the pipeline on the sample files in events/, on this m
 		--dataset orders --contract events/orders.contract.json --out out
 
 # Four processes on two cores: those of tests on a stack mostly wait for it.
-test: $(VENV)/.dev ## Run the quick tests
-	$(BIN)/pytest -n 4 --dist loadgroup --no-loadscope-reorder
+test: $(VENV)/.dev ## Run the quick tests: WORKERS=4
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 test-313: ## Run the quick tests on Lambda's Python: PYTHON313=python3.13
 	$(MAKE) test PYTHON=$(PYTHON313) VENV=.venv-3.13

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -29,13 +30,27 @@ STACKS = ("pipeline", "embedded", "probe")
 FOLDERS = ("end_to_end", "integration", "documentation", "infrastructure", "property", "unit")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Sort the tests by duration, and group those that share a fixture."""
     items.sort(key=_place)
+    # xdist sets it in its workers.
+    if not getattr(config.option, "loadgroup", False):
+        return
     for item in items:
-        group = _stack(item) or (None if _folder(item) == "property" else str(item.path))
+        group = _stack(item) or (None if _folder(item) == "property" else item.location[0])
         if group is not None:
-            item.add_marker(pytest.mark.xdist_group(group))
+            _put_into_group(item, group)
+
+
+def _put_into_group(item: Any, group: str) -> None:
+    """Let the same worker run all tests of a group.
+
+    xdist 3.8 finds a test's group in its node ID. Where it writes that of the mark `xdist_group`,
+    pytest 9.2 no longer reads it, and silently each worker started every stack:
+    https://github.com/pytest-dev/pytest-xdist/issues/1386
+    """
+    item._id = type(item._id).parse(f"{item.nodeid}@{group}")
+    assert item.nodeid.endswith(f"@{group}")
 
 
 def pytest_collection_finish() -> None:

@@ -14,10 +14,11 @@ import marshal
 import threading
 from collections.abc import Iterator
 from functools import cache
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
+import botocore.hooks
 import botocore.loaders
 import botocore.useragent
 
@@ -54,6 +55,33 @@ def quicken_boto3() -> None:
     loaders.Loader.list_available_services = list_available_services
     about: Any = botocore.useragent
     about.sanitize_user_agent_string_component = cache(about.sanitize_user_agent_string_component)
+    _quicken_events()
+
+
+def _quicken_events() -> None:
+    """Look once at what each handler accepts, and at each event's name.
+
+    A session registers a hundred handlers, and a client has a copy of its session's.
+    """
+    hooks: Any = botocore.hooks
+    look = hooks.accepts_kwargs
+    look_once = cache(look)
+
+    def accepts_kwargs(handler: Any) -> Any:
+        function = getattr(handler, "__func__", handler)
+        return look_once(function) if isinstance(function, FunctionType) else look(handler)
+
+    hooks.accepts_kwargs = accepts_kwargs
+    aliaser = hooks.EventAliaser
+    make = aliaser.__init__
+    names: dict[str, str] = {}
+
+    def __init__(self: Any, event_emitter: Any, event_aliases: Any = None) -> None:  # noqa: N807
+        make(self, event_emitter, event_aliases)
+        if event_aliases is None or event_aliases == hooks.EVENT_ALIASES:
+            self._alias_name_cache = names
+
+    aliaser.__init__ = __init__
 
 
 @cache

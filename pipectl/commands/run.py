@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +16,7 @@ from pipectl.signals import ending_signals
 if TYPE_CHECKING:
     from pipectl.client.file_results import FileResult
     from pipectl.embedded.rights.enforcement import Refusal
+    from pipectl.local.local_run import RunSettings
     from tabular.file_names import IgnoredNames
 
 # The exit status if no file failed, but every record of a file was rejected.
@@ -93,7 +94,7 @@ def command(
 
     from pipectl.client.uploads import dataset_for, plan_uploads
     from pipectl.local.display import RunProgress, show_table
-    from pipectl.local.local_run import run_files
+    from pipectl.local.local_run import RunSettings, run_files
 
     if split_size is not None:
         parameters = {**parameters, "SplitSizeBytes": str(split_size)}
@@ -104,29 +105,24 @@ def command(
         )
     dataset = dataset_for(dataset, contract)
     ignored = _ignored_names(parameters)
-    settings: dict[str, Any] = {
-        "contract": (contract, dataset) if contract and dataset else None,
-        "folder": folder,
-        "parameters": parameters,
-        "template": template,
-        "concurrency": concurrency,
-    }
+    settings = RunSettings(
+        contract=(contract, dataset) if contract and dataset else None,
+        folder=folder,
+        parameters=parameters,
+        template=template,
+        concurrency=concurrency,
+    )
     if watch is not None:
         if files or as_json:
             raise UsageError("--watch can't be used together with FILES or --json.")
-        _watch(
-            watch,
-            dataset,
-            ignored,
-            **settings,
-        )
+        _watch(watch, dataset, ignored, settings)
         return
     if not files:
         raise UsageError("Name at least one file, or a folder with --watch.")
     uploads = plan_uploads(files, dataset, ignored)
     progress = RunProgress(Console(stderr=True), total=len(uploads))
     with progress.shown():
-        finished = run_files(uploads, progress=progress, **settings)
+        finished = run_files(uploads, settings, progress)
     if as_json:
         document = {
             "files": [result.document() for result in finished.results],
@@ -167,7 +163,9 @@ def _open(results: Sequence[FileResult]) -> None:
         echo(f"The first {_OPENED} of {len(reports)} reports are open.", err=True)
 
 
-def _watch(watched: Path, dataset: str | None, ignored: IgnoredNames, **settings: Any) -> None:
+def _watch(
+    watched: Path, dataset: str | None, ignored: IgnoredNames, settings: RunSettings
+) -> None:
     """Process the files of a folder until Ctrl-C."""
     from rich.console import Console
 
@@ -178,10 +176,7 @@ def _watch(watched: Path, dataset: str | None, ignored: IgnoredNames, **settings
     progress = WatchedFolder(Console(), total=0)
     with progress.as_lines():
         finished = watch_folder(
-            WatchedFiles(watched, dataset, ignored),
-            progress=progress,
-            ended=ending_signals(),
-            **settings,
+            WatchedFiles(watched, dataset, ignored), settings, progress, ended=ending_signals()
         )
     _end(finished.refusals, finished.logs, all_rejected=finished.all_rejected)
 

@@ -73,24 +73,28 @@ class WatchedRun:
     logs: Path | None
 
 
-def run_files(
-    uploads: Sequence[PlannedUpload],
-    *,
-    contract: tuple[Path, str] | None,
-    folder: Path,
-    parameters: Mapping[str, str],
-    template: Path,
-    concurrency: int | None,
-    progress: RunProgress,
-) -> LocalRun:
-    """Start the stack, process the files and copy their outputs to `folder`.
+@dataclass(frozen=True)
+class RunSettings:
+    """How the stack of a run is started, and the folder that the outputs are copied to.
 
     `contract` is the contract's file and its dataset. `concurrency` is the limit of concurrent
     Lambda executions, None for none.
     """
-    with _started(contract, parameters, template, concurrency) as (stack, logs):
+
+    contract: tuple[Path, str] | None
+    folder: Path
+    parameters: Mapping[str, str]
+    template: Path
+    concurrency: int | None
+
+
+def run_files(
+    uploads: Sequence[PlannedUpload], settings: RunSettings, progress: RunProgress
+) -> LocalRun:
+    """Start the stack, process the files and copy their outputs."""
+    with _started(settings) as (stack, logs):
         progress.phase = "Running"
-        results = _process(stack, uploads, folder, progress)
+        results = _process(stack, uploads, settings.folder, progress)
         letters = dead_letters(stack.deployment)
         refusals = stack.refusals()
         logs.needed = bool(refusals) or not all(result.succeeded for result in results)
@@ -98,25 +102,14 @@ def run_files(
 
 
 def watch_folder(
-    watched: WatchedFiles,
-    *,
-    contract: tuple[Path, str] | None,
-    folder: Path,
-    parameters: Mapping[str, str],
-    template: Path,
-    concurrency: int | None,
-    progress: RunProgress,
-    ended: threading.Event,
+    watched: WatchedFiles, settings: RunSettings, progress: RunProgress, *, ended: threading.Event
 ) -> WatchedRun:
-    """Start the stack, and process files whenever they appear in a folder, until `ended` is set.
-
-    The other arguments are those of `run_files`.
-    """
+    """Start the stack, and process files whenever they appear in a folder, until `ended` is set."""
     all_rejected = False
-    with _started(contract, parameters, template, concurrency) as (stack, logs):
+    with _started(settings) as (stack, logs):
         while not ended.is_set():
             uploads = watched.new()
-            results = _process(stack, uploads, folder, progress) if uploads else []
+            results = _process(stack, uploads, settings.folder, progress) if uploads else []
             logs.needed = logs.needed or not all(result.succeeded for result in results)
             all_rejected = all_rejected or any(result.all_rejected for result in results)
             ended.wait(LOOK_SECONDS)
@@ -126,21 +119,19 @@ def watch_folder(
 
 
 @contextmanager
-def _started(
-    contract: tuple[Path, str] | None,
-    parameters: Mapping[str, str],
-    template: Path,
-    concurrency: int | None,
-) -> Iterator[tuple[EmbeddedStack, _Logs]]:
+def _started(settings: RunSettings) -> Iterator[tuple[EmbeddedStack, _Logs]]:
     """A running stack with the contract, and the folder of its functions' logs."""
     with (
         _kept_where_needed() as logs,
         EmbeddedStack(
-            template, parameters, concurrency=concurrency, log_folder=logs.folder
+            settings.template,
+            settings.parameters,
+            concurrency=settings.concurrency,
+            log_folder=logs.folder,
         ) as stack,
     ):
-        if contract is not None:
-            put_contract(stack.deployment, *contract)
+        if settings.contract is not None:
+            put_contract(stack.deployment, *settings.contract)
         yield stack, logs
 
 

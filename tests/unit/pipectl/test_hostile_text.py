@@ -397,7 +397,7 @@ def run(place: Place) -> Lines:
     name = EVIL.replace("/", "")
     path = place.file(f"a{name}.csv", "a\n1\n")
 
-    def run_files(uploads: Any, *, progress: Any, **_: Any) -> Any:
+    def run_files(uploads: Any, _: Any, progress: Any) -> Any:
         failure = ExecutionFailure(f"Code{EVIL}", f"Message{EVIL}", f"State{EVIL}")
         outputs = dict.fromkeys(("processed", "rejected", "summary", "report"), place.folder / name)
         results = [
