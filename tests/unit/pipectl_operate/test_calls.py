@@ -156,6 +156,7 @@ RECEIVE = {
     "VisibilityTimeout": 120,
     "WaitTimeSeconds": 1,
     "AttributeNames": ["SentTimestamp"],
+    "MessageAttributeNames": ("TARGET_ARN", "ERROR_CODE", "ERROR_MESSAGE"),
 }
 
 
