@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.truth.engine import Engine, EngineError
+from tests.truth.engine import Emulator, EngineError
 from tests.truth.known import LOCALSTACK, MINISTACK
 from tests.truth.localstack import LocalStack
 from tests.truth.ministack import MiniStack
@@ -42,7 +42,7 @@ class _Entry:
     name: str
     python: Path
     known: tuple[Known, ...]
-    start: Callable[[Path, Path, Mapping[str, str]], Engine]
+    start: Callable[[Path, Path, Mapping[str, str]], Emulator]
     skipped: str = ""
     """Why it can't be run, if it can't."""
 

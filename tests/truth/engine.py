@@ -14,13 +14,13 @@ class EngineError(Exception):
     """The engine could not be started, or could not deploy the stack."""
 
 
-class Engine(Protocol):
+class Emulator(Protocol):
     """A running stack, as a context manager."""
 
     outputs: Mapping[str, str]
     """The stack's outputs."""
 
-    def __enter__(self) -> Engine: ...
+    def __enter__(self) -> Emulator: ...
 
     def __exit__(
         self,

@@ -15,7 +15,7 @@ from boto3.dynamodb.types import TypeDeserializer
 from pipectl.embedded.template import ACCOUNT, REGION
 from shared.job import Source
 from tests.end_to_end.samples import expected as read_at_once
-from tests.truth.engine import Engine
+from tests.truth.engine import Emulator
 from tests.truth.faults import GONE, StepFault
 from tests.truth.scenarios import Scenario
 from tests.truth.verdicts import Observation
@@ -29,7 +29,7 @@ RESUMED = "data-pipeline-resumed"
 class Runner:
     """Runs scenarios on a deployed stack, one after the other."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Emulator) -> None:
         self._engine = engine
         self._s3 = engine.client("s3")
         self._states = engine.client("stepfunctions")
