@@ -79,7 +79,7 @@ class Resource:
 
 
 @dataclass(frozen=True)
-class Resources:
+class DeployedResources:
     """The resources that are deployed, by logical ID, and the conditions that are true."""
 
     all: Mapping[str, Resource]
@@ -94,7 +94,7 @@ class Resources:
         return condition in self.conditions
 
 
-def read_resources(template: Path, parameters: Mapping[str, str]) -> Resources:
+def read_resources(template: Path, parameters: Mapping[str, str]) -> DeployedResources:
     """Read what is deployed with these parameters; raises as `read_deployed` does."""
     logging.getLogger("samtranslator").setLevel(logging.ERROR)
     document = translate(template, parameters).document
@@ -102,7 +102,7 @@ def read_resources(template: Path, parameters: Mapping[str, str]) -> Resources:
     conditions = frozenset(
         name for name in _used(document["Resources"].values()) if values.is_true(name)
     )
-    return Resources(
+    return DeployedResources(
         {
             logical_id: Resource(resource["Type"], values.read(resource.get("Properties", {})))
             for logical_id, resource in document["Resources"].items()

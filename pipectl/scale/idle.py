@@ -10,12 +10,12 @@ from typing import Any
 from pipectl.errors import PipectlError
 from pipectl.scale.assumptions import Assumptions
 from pipectl.scale.billing import Prices, Quantity
-from pipectl.scale.deployed import Resources
+from pipectl.scale.deployed import DeployedResources
 from pipectl.scale.report import MONTH_DAYS, money, number, table
 
 _MINUTES = {"minute": 1, "hour": 60, "day": 24 * 60}
 
-# Resources that cost nothing without files, each with the reason.
+# DeployedResources that cost nothing without files, each with the reason.
 FREE: Mapping[str, str] = {
     "AWS::DynamoDB::Table": "on demand: requests, storage and backups of what is in it",
     "AWS::IAM::ManagedPolicy": "free",
@@ -142,7 +142,7 @@ class IdleReport:
 
 
 def idle_report(
-    resources: Resources, assumptions: Assumptions, prices: Prices, *, datasets: int
+    resources: DeployedResources, assumptions: Assumptions, prices: Prices, *, datasets: int
 ) -> IdleReport:
     """The report for a stack with as many datasets whose contracts set `freshness`."""
     counted = [
@@ -172,7 +172,7 @@ _Counted = Iterator[tuple[str, float, str]]
 """Key, quantity of 30 days, and what it is made of."""
 
 
-def _monitoring(resources: Resources) -> _Counted:
+def _monitoring(resources: DeployedResources) -> _Counted:
     alarms = resources.of("AWS::CloudWatch::Alarm").values()
     # An alarm is billed by the metrics that it evaluates.
     # https://aws.amazon.com/cloudwatch/pricing/
@@ -185,7 +185,7 @@ def _monitoring(resources: Resources) -> _Counted:
     yield "dashboards", len(dashboards), ", ".join(dashboards)
 
 
-def _polling(resources: Resources, assumptions: Assumptions) -> _Counted:
+def _polling(resources: DeployedResources, assumptions: Assumptions) -> _Counted:
     """The long polls of empty queues."""
     mappings = len(resources.of("AWS::Lambda::EventSourceMapping"))
     polls = MONTH_DAYS * 86400 / assumptions.poll_seconds
@@ -193,7 +193,7 @@ def _polling(resources: Resources, assumptions: Assumptions) -> _Counted:
     yield "sqs", mappings * assumptions.pollers * polls, made_of
 
 
-def _schedules(resources: Resources, assumptions: Assumptions, datasets: int) -> _Counted:
+def _schedules(resources: DeployedResources, assumptions: Assumptions, datasets: int) -> _Counted:
     """The functions that rules start by the clock."""
     for logical_id, minutes in _scheduled(resources):
         function = resources.all[logical_id].properties
@@ -215,7 +215,7 @@ def _schedules(resources: Resources, assumptions: Assumptions, datasets: int) ->
             yield "traces", runs, "each run"
 
 
-def _scheduled(resources: Resources) -> Iterator[tuple[str, float]]:
+def _scheduled(resources: DeployedResources) -> Iterator[tuple[str, float]]:
     """The logical IDs of functions that rules start, and the minutes between two runs."""
     for rule in resources.of("AWS::Events::Rule").values():
         schedule = rule.get("ScheduleExpression")
@@ -230,11 +230,11 @@ def _scheduled(resources: Resources) -> Iterator[tuple[str, float]]:
             yield target["Arn"]["Fn::GetAtt"][0], int(found[1]) * _MINUTES[found[2]]
 
 
-def _log_group(resources: Resources, function: Mapping[str, Any]) -> Mapping[str, Any]:
+def _log_group(resources: DeployedResources, function: Mapping[str, Any]) -> Mapping[str, Any]:
     return resources.all[function["LoggingConfig"]["LogGroup"]["Ref"]].properties
 
 
-def _keys(resources: Resources) -> _Counted:
+def _keys(resources: DeployedResources) -> _Counted:
     if resources.has("HasKmsKey"):
         yield "keys", 1, "KmsKeyArn; each rotation adds one, at most two"
     if resources.has("HasWebhook"):

@@ -1,17 +1,12 @@
 """The sections Uninstall and Install again of docs/production.md, followed on the embedded AWS.
 
-The commands are those of the page, with two exceptions. `make build` does nothing, because the
-functions run from this folder whatever a package contains. And questions of `sam` are answered with
-yes.
+`documented_shell` says how the commands are run.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +14,7 @@ from typing import Any
 import pytest
 
 from pipectl.embedded.process import StackProcess
+from tests.end_to_end.documented_shell import Shell
 from tests.end_to_end.pipeline import Pipeline
 from tests.infrastructure.deployed import ROOT
 
@@ -29,76 +25,9 @@ pytestmark = [
 
 PAGE = (ROOT / "docs" / "production.md").read_text(encoding="utf-8")
 COMMANDS = dict(re.findall(r"<!-- run: ([a-z-]+) -->\n```bash\n(.*?)```", PAGE, re.DOTALL))
-OUTPUT = re.findall(
-    r"^output\(\) \{.*?^\}\n", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL | re.M
-)[0]
 CONTRACT = {"schema": {"fields": [{"name": "name", "type": "string"}, {"name": "n"}]}}
 EVENTS = "aws cloudformation describe-stack-events --stack-name data-pipeline --max-items 5"
 FIRST, SECOND, THIRD = b"name,n\nAda,1\n", b"name,n\nGrace,2\n", b"name,n\nJoan,3\n"
-_MARK = "--- end of the commands, status "
-
-
-class Shell:
-    """A shell in a copy of the project's deployable files, whose AWS is the embedded one."""
-
-    def __init__(self, stack: StackProcess, folder: Path) -> None:
-        for name in ("functions", "layers", "statemachine", "template.yaml", "samconfig.toml"):
-            source = ROOT / name
-            ignored = shutil.ignore_patterns("__pycache__")
-            if source.is_dir():
-                shutil.copytree(source, folder / name, ignore=ignored)
-            else:
-                shutil.copy(source, folder / name)
-        region = stack.deployment.session.region_name
-        self._process = subprocess.Popen(
-            ["bash"],
-            cwd=folder,
-            env=os.environ
-            | {
-                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-                "AWS_ENDPOINT_URL": str(stack.deployment.endpoint),
-                "ENDPOINT": str(stack.deployment.endpoint),
-                "STATE_FILE": str(stack.state_file),
-                "AWS_ACCESS_KEY_ID": "embedded",
-                "AWS_SECRET_ACCESS_KEY": "embedded",
-                "AWS_REGION": region,
-                "AWS_DEFAULT_REGION": region,
-                "NO_PROXY": "127.0.0.1",
-                "SAM_CLI_TELEMETRY": "0",
-            },
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self.run(OUTPUT + _WRAPPERS)
-
-    def run(self, commands: str, *, status: int = 0) -> str:
-        """What the commands print; the last one must end with this exit status."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{{ {commands}\n}} </dev/null\necho '{_MARK}'$?\n")
-        self._process.stdin.flush()
-        printed = ""
-        for line in self._process.stdout:
-            if line.startswith(_MARK):
-                assert int(line.removeprefix(_MARK)) == status, printed
-                break
-            printed += line
-        return printed
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.communicate()
-
-
-# `aws sqs` of version 1 of the CLI ignores AWS_ENDPOINT_URL.
-_WRAPPERS = """
-aws() { command aws --endpoint-url "$ENDPOINT" "$@"; }
-make() { :; }
-sam() { yes | command sam "$@"; }
-pipectl() { command pipectl "$@" --state-file "$STATE_FILE"; }
-"""
 
 
 @pytest.fixture(scope="module")

@@ -17,15 +17,10 @@ from typing import Any
 
 from samtranslator.yaml_helper import yaml_parse
 
-from tests.infrastructure import deployed, workflow
+from tests.infrastructure import deployed, suppressions, workflow
 
-# Rule -> why its findings are right to be ignored. One that finds nothing any more is a finding.
-SUPPRESSED = {
-    "I3011": "Buckets and table hold the only copy of something. They have deletion policies, and "
-    "a test says so. Queues and log groups go with their stack.",
-    "W1020": "SAM puts a parameter's default into the layer's name while it translates, and leaves "
-    "a Sub behind that has nothing to substitute.",
-}
+# The rules that are ignored.
+SUPPRESSED = suppressions.SUPPRESSED["cfn-lint"]
 # Resource types and limits differ between regions: one of the oldest and one of the newer ones, and
 # those of the partitions for China and the US government. The template is translated for each
 # partition, for the translator writes some ARNs itself.

@@ -27,6 +27,7 @@ from typing import Any
 
 from tests.infrastructure import effective
 from tests.infrastructure.deployed import ROOT, template
+from tests.infrastructure.suppressions import SUPPRESSED
 
 PROTECTED = {
     "AccessLogBucket": "access-logs",
@@ -36,108 +37,6 @@ PROTECTED = {
     "StartOnScanResult": "true",
     "TableDeletionProtection": "true",
     "WebhookSecret": "chat",
-}
-_NO_VERSIONS = (
-    "Everything in the output bucket is made again from the input bucket, which has versions."
-    " Versions would keep what was erased."
-)
-_NO_RESERVATIONS = (
-    "Only the functions of splits run in large numbers, and these have a limit by parameter."
-    " A reservation for each function would take the account's concurrency from others."
-)
-_SYNCHRONOUS = (
-    "Steps are invoked synchronously: the state machine retries and sends to the dead-letter"
-    " queue. Those with asynchronous invocations have a failure destination."
-)
-_NO_NETWORK = (
-    "The functions call nothing but AWS's APIs and the webhook. A VPC would add endpoints and"
-    " a NAT gateway, and protect nothing: there is no network to reach."
-)
-# Tool -> rule -> resources, `*` for all, and why its findings are right to be ignored. A rule of
-# cdk-nag is named without its pack, because several packs share it. A suppression that finds
-# nothing any more is a finding.
-SUPPRESSED: dict[str, dict[str, tuple[tuple[str, ...], str]]] = {
-    "checkov": {
-        "CKV_AWS_21": (
-            ("OutputBucket",),
-            _NO_VERSIONS,
-        ),
-        "CKV_AWS_115": (
-            ("*",),
-            _NO_RESERVATIONS,
-        ),
-        "CKV_AWS_116": (
-            ("*",),
-            _SYNCHRONOUS,
-        ),
-        "CKV_AWS_117": (
-            ("*",),
-            _NO_NETWORK,
-        ),
-        "CKV_AWS_173": (
-            ("*",),
-            "Environment variables have names of resources and settings. Lambda encrypts them with"
-            " a key of its own; secrets are in Secrets Manager.",
-        ),
-    },
-    "cdk-nag": {
-        "DynamoDBInBackupPlan": (
-            ("MetadataTable",),
-            "It has point-in-time recovery. A backup plan is the account's: AWS Backup selects"
-            " resources by the stack's tags.",
-        ),
-        "IAM5": (
-            ("*",),
-            "The wildcards are keys below a prefix, executions of this state machine, and the few"
-            " actions without resource types, which test_policies.py lists.",
-        ),
-        "IAMNoInlinePolicy": (
-            ("*",),
-            "Each role has one policy that belongs to it alone and is deleted with it.",
-        ),
-        "L1": (
-            ("*",),
-            "Lambda's newest Python is used once the locked packages have wheels for it and the"
-            " tests run on it.",
-        ),
-        "LambdaConcurrency": (("*",), _NO_RESERVATIONS),
-        "LambdaDLQ": (("*",), _SYNCHRONOUS),
-        "LambdaEventSourceMappingDestination": (
-            ("StarterFunctionQueue",),
-            "Lambda offers no destination for SQS as source. The queue has a redrive policy.",
-        ),
-        "LambdaInsideVPC": (("*",), _NO_NETWORK),
-        "LambdaLatestVersion": (("*",), "As L1."),
-        "S3BucketReplicationEnabled": (
-            ("InputBucket", "OutputBucket"),
-            "The other region is the operator's choice: docs/production.md has the commands.",
-        ),
-        "S3BucketVersioningEnabled": (("OutputBucket",), _NO_VERSIONS),
-        "SNSRedrivePolicy": (
-            ("WebhookSubscription",),
-            "SNS invokes the function asynchronously; what the function can't deliver goes to the"
-            " dead-letter queue.",
-        ),
-        "SQSRedrivePolicy": (("DeadLetterQueue",), "It is the dead-letter queue."),
-    },
-    "cfn-guard": {
-        "lambda_inside_vpc_check": (("*",), _NO_NETWORK),
-        "s3_bucket_object_lock_enabled_check": (
-            ("InputBucket", "OutputBucket"),
-            "Files have to be erased when a person asks for it.",
-        ),
-        "s3_bucket_policy_ssl_requests_only_check": (
-            ("InputBucketPolicy", "OutputBucketPolicy"),
-            "Both deny requests without TLS, which test_policies.py proves. The rule doesn't follow"
-            " references to the bucket.",
-        ),
-        "s3_bucket_versioning_enabled_check": (("OutputBucket",), _NO_VERSIONS),
-        "s3_event_notifications_enabled_check": (
-            ("OutputBucket",),
-            "The workflow publishes one event for each file, after the last object is written.",
-        ),
-        "sqs_dlq_check": (("DeadLetterQueue",), "It is the dead-letter queue."),
-    },
 }
 PACKS = Path(__file__).parent / "policies"
 
@@ -230,14 +129,14 @@ def _resources(value: Any) -> set[str]:
 
 
 @dataclass(frozen=True)
-class Checked:
+class ToolResult:
     """What a tool has checked, a line for each of its packs, and what it found."""
 
     packs: list[str]
     found: list[Finding]
 
 
-def _checkov(program: Path, template: Path) -> Checked:
+def _checkov(program: Path, template: Path) -> ToolResult:
     key = (ROOT / "key.yaml").read_text(encoding="utf-8")
     templates = {"template.json": template.read_text(encoding="utf-8"), "key.yaml": key}
     report = _run(program, templates)
@@ -246,10 +145,10 @@ def _checkov(program: Path, template: Path) -> Checked:
     resources = sum(part["summary"]["resource_count"] for part in parts)
     found = findings_of(report)
     line = f"{passed + len(found)} checks of {resources} resources, {len(found)} findings"
-    return Checked([line], found)
+    return ToolResult([line], found)
 
 
-def _nag(modules: Path, template: Path) -> Checked:
+def _nag(modules: Path, template: Path) -> ToolResult:
     with tempfile.TemporaryDirectory() as folder:
         completed = subprocess.run(
             ["node", str(PACKS / "cdk_nag.js"), str(template), folder],
@@ -268,10 +167,10 @@ def _nag(modules: Path, template: Path) -> Checked:
         f"{pack}: {rules} rules apply, {of_pack[pack]} findings"
         for pack, rules in report["rules"].items()
     ]
-    return Checked(packs, nag_findings_of(report))
+    return ToolResult(packs, nag_findings_of(report))
 
 
-def _guard(modules: Path, template: Path) -> Checked:
+def _guard(modules: Path, template: Path) -> ToolResult:
     folder = modules / "@cdklabs" / "cdk-validator-cfnguard"
     machine = {"arm64": "aarch64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
     system = "macos" if sys.platform == "darwin" else "ubuntu"
@@ -294,7 +193,7 @@ def _guard(modules: Path, template: Path) -> Checked:
     broken = sum(len(part["not_compliant"]) for part in report)
     found = guard_findings_of(report)
     line = f"Control Tower: {passed + broken} rules apply, {len(found)} findings"
-    return Checked([line], found)
+    return ToolResult([line], found)
 
 
 def checked_template() -> dict[str, Any]:
@@ -321,7 +220,7 @@ NOT_INSTALLED = "it could not be installed, see above; it needs a package regist
 REQUIRED = "required"
 
 
-def tools(venv: Path) -> dict[str, Callable[[Path], Checked] | str]:
+def tools(venv: Path) -> dict[str, Callable[[Path], ToolResult] | str]:
     """What each tool does with a template, or why it is skipped."""
     packs = venv / "packs" / "node_modules"
     npm = _why_no_node()
@@ -343,7 +242,7 @@ def _why_no_node() -> str | None:
     return OLD_NODE if int(version.stdout.strip("v\n").split(".")[0]) < NODE else None
 
 
-def report_of(tool: str, checked: Checked) -> tuple[list[str], bool]:
+def report_of(tool: str, checked: ToolResult) -> tuple[list[str], bool]:
     """What to print about a tool, and whether all its findings have a reason."""
     lines = [f"{tool}: {pack}" for pack in checked.packs]
     hits = Counter(one[0] for one in checked.found if _is_suppressed(tool, one))

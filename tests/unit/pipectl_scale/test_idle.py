@@ -14,7 +14,7 @@ from pipectl.errors import PipectlError
 from pipectl.scale import idle
 from pipectl.scale.assumptions import Assumptions
 from pipectl.scale.billing import Prices
-from pipectl.scale.deployed import Resource, Resources, read_resources
+from pipectl.scale.deployed import DeployedResources, Resource, read_resources
 
 PROJECT = Path(__file__).parents[3]
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000"
@@ -39,11 +39,11 @@ ALARM = """
 """
 
 
-def report(resources: Resources, prices: Prices | None = None) -> idle.IdleReport:
+def report(resources: DeployedResources, prices: Prices | None = None) -> idle.IdleReport:
     return idle.idle_report(resources, Assumptions(), prices or Prices(), datasets=10)
 
 
-def months(resources: Resources) -> dict[str, float]:
+def months(resources: DeployedResources) -> dict[str, float]:
     """The quantities of 30 days by key, those of several schedules together."""
     found: Counter[str] = Counter()
     for one in report(resources).quantities:
@@ -52,29 +52,29 @@ def months(resources: Resources) -> dict[str, float]:
 
 
 @pytest.fixture(scope="module")
-def resources() -> Resources:
+def resources() -> DeployedResources:
     return read_resources(PROJECT / "template.yaml", {})
 
 
 @pytest.fixture(scope="module")
-def protected() -> Resources:
+def protected() -> DeployedResources:
     parameters = {"KmsKeyArn": KEY, "WebhookSecret": "chat", "LogRetentionDays": "90"}
     return read_resources(PROJECT / "template.yaml", parameters)
 
 
 def test_every_type_of_the_template_is_counted_or_free(
-    resources: Resources, protected: Resources
+    resources: DeployedResources, protected: DeployedResources
 ) -> None:
     assert report(resources).unknown == report(protected).unknown == []
 
 
-def test_every_metric_of_every_alarm_counts(resources: Resources) -> None:
+def test_every_metric_of_every_alarm_counts(resources: DeployedResources) -> None:
     alarms = resources.of("AWS::CloudWatch::Alarm").values()
     dimensions = str(list(alarms)).count("'MetricName'")
     assert months(resources)["alarm_metrics"] == dimensions > len(alarms)
 
 
-def test_the_queue_is_polled_and_freshness_checked_all_month(resources: Resources) -> None:
+def test_the_queue_is_polled_and_freshness_checked_all_month(resources: DeployedResources) -> None:
     month = months(resources)
     assert month["sqs"] == 5 * 30 * 24 * 3600 / 20
     assert month["invocations"] == month["traces"] == 30 * 24 * 4
@@ -83,7 +83,7 @@ def test_the_queue_is_polled_and_freshness_checked_all_month(resources: Resource
     assert "keys" not in month
 
 
-def test_parameters_add_to_it(resources: Resources, protected: Resources) -> None:
+def test_parameters_add_to_it(resources: DeployedResources, protected: DeployedResources) -> None:
     before, after = months(resources), months(protected)
     assert (after["keys"], after["secrets"]) == (1, 1)
     assert after["alarm_metrics"] == before["alarm_metrics"] + 1
@@ -91,7 +91,7 @@ def test_parameters_add_to_it(resources: Resources, protected: Resources) -> Non
 
 
 def test_what_is_new_in_the_template_counts_or_is_named(
-    resources: Resources, tmp_path: Path
+    resources: DeployedResources, tmp_path: Path
 ) -> None:
     text = (PROJECT / "template.yaml").read_text(encoding="utf-8")
     assert text.count("\nOutputs:\n") == 1
@@ -124,4 +124,4 @@ def test_the_command_sums_up_the_prices(tmp_path: Path) -> None:
 def test_a_schedule_that_is_no_rate_is_refused() -> None:
     rule = Resource("AWS::Events::Rule", {"ScheduleExpression": "cron(0 12 * * ? *)"})
     with pytest.raises(PipectlError, match="is not a rate"):
-        report(Resources({"Rule": rule}, frozenset()))
+        report(DeployedResources({"Rule": rule}, frozenset()))
