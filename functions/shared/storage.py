@@ -26,6 +26,7 @@ from shared.errors import (
 )
 from shared.job import Location
 from shared.observability import logger
+from shared.part_buffer import PartBuffer
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import (
@@ -506,7 +507,7 @@ class ObjectWriter:
         self._key = key
         self._condition = condition or {}
         self._properties = properties or Properties(ContentType=content_type(key))
-        self._buffer = bytearray()
+        self._buffer = PartBuffer(PART_BYTES)
         self._upload_id: str | None = None
         self._parts: list[CompletedPartTypeDef] = []
         self._uploads = ThreadPoolExecutor(max_workers=1)
@@ -515,11 +516,9 @@ class ObjectWriter:
 
     def write(self, data: bytes | memoryview, /) -> int:
         """Append bytes to the object; returns their number."""
-        self._buffer += data
         self.size += len(data)
-        while len(self._buffer) >= PART_BYTES:
-            self._send(bytes(self._buffer[:PART_BYTES]))
-            del self._buffer[:PART_BYTES]
+        for part in self._buffer.add(data):
+            self._send(part)
         return len(data)
 
     def __enter__(self) -> Self:
@@ -547,7 +546,7 @@ class ObjectWriter:
 
     def _finish(self) -> None:
         if self._upload_id is None:
-            put(self._bucket, self._key, bytes(self._buffer), self._properties, self._condition)
+            put(self._bucket, self._key, self._buffer.rest(), self._properties, self._condition)
         else:
             self._complete(self._upload_id)
 
@@ -580,8 +579,8 @@ class ObjectWriter:
             self._parts.append({"ETag": etag, "PartNumber": len(self._parts) + 1})
 
     def _complete(self, upload_id: str) -> None:
-        if self._buffer:
-            self._send(bytes(self._buffer))
+        if rest := self._buffer.rest():
+            self._send(rest)
         self._wait_for_upload()
         # Only number and ETag: S3 answers InvalidPart to a part's checksum if the upload was
         # created without a checksum algorithm, as here, although boto3 sends one with each part.

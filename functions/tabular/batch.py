@@ -9,6 +9,8 @@ import polars as pl
 from tabular.reading.record_faults import RecordFaults
 from tabular.uniqueness import Uniqueness
 from tabular.values.columns import ColumnReader, Values
+from tabular.values.gathering import gathered
+from tabular.values.json_line import Buffers
 from tabular.writing.rejects import Rejects
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ class BatchReader:
         ]
         self._record_faults = RecordFaults(layout)
         self._uniqueness = Uniqueness(layout) if layout.has_uniqueness else None
+        self._buffers = Buffers()
 
     def read(self, records: Records, first_row: int) -> Batch:
         """Read a block whose first record has the number `first_row`."""
@@ -61,13 +64,15 @@ class BatchReader:
         for column in faults:
             rejected = rejected.scatter(column.places, True)
         if faults:
-            keep = ~rejected.gather(accepted)
+            keep = ~gathered(rejected, accepted)
             accepted = accepted.filter(keep)
             values = [column.filter(keep) for column in values]
         if escapable is not None and len(accepted) < len(records):
-            escapable = escapable.gather(accepted)
+            escapable = gathered(escapable, accepted)
         rows = accepted.cast(pl.UInt64) + first_row
-        rejects = Rejects(records, self._layout, first_row, rejected.arg_true(), faults)
+        rejects = Rejects(
+            records, self._layout, first_row, rejected.arg_true(), faults, self._buffers
+        )
         return Batch(len(records), rows, values, escapable, rejects)
 
     def _read_cells(self, parsed: Parsed) -> list[Values]:

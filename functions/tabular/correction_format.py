@@ -19,6 +19,7 @@ import polars as pl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from io import BytesIO
 
 BOM = "\ufeff".encode()
 LINE_END = "\r\n"
@@ -40,6 +41,8 @@ _CUT = f"… [the first {SHOWN_CHARACTERS:,} of "
 _FORMULA_START = "[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
 """OWASP's list (CSV Injection), and the full-width forms, which spreadsheets read as the others."""
 _FORMULA = f"^'*{_FORMULA_START}"
+FORMULA_BYTES = (b"=", b"+", b"-", b"@", b"\t", b"\xef\xbc")
+"""One of these is in every text with a formula's beginning, unless that is a line end."""
 _NEUTRALISED = f"^'+{_FORMULA_START}"
 _NEGATIVE_NUMBER = r"^-[0-9][0-9.,]*$"
 """The one formula that is harmless. With an apostrophe, spreadsheets would take it for text."""
@@ -71,7 +74,22 @@ def head(labels: Sequence[str]) -> bytes:
 
 def written(cells: pl.DataFrame) -> pl.DataFrame:
     """Cells as they are in the file: harmless to spreadsheets, quoted where RFC 4180 wants it."""
-    return _changed(cells, f"{_QUOTED}|{_FORMULA}", lambda texts: _quoted(neutralised(texts)))
+    return _changed(harmless(cells), _QUOTED, _quoted)
+
+
+def harmless(cells: pl.DataFrame) -> pl.DataFrame:
+    """Cells as they are in the file, but for quotes."""
+    return _changed(cells, _FORMULA, neutralised)
+
+
+def write_rows(rows: pl.DataFrame, buffer: BytesIO) -> None:
+    """Write rows of harmless cells, quoted where RFC 4180 wants it.
+
+    It takes a third of the time of `written`. Polars would quote empty texts, but not nulls.
+    """
+    texts = pl.col(pl.String)
+    rows = rows.with_columns(pl.when(texts != "").then(texts).name.keep())
+    rows.write_csv(buffer, include_header=False, line_terminator=LINE_END)
 
 
 def restored(cells: pl.DataFrame) -> pl.DataFrame:

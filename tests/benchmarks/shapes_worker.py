@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import shared.clients  # noqa: F401  which the functions have in memory, too
+from shared.part_buffer import PartBuffer
 from tabular.contract.descriptor import read_contract
 from tabular.reading.layout import read_layout
 from tabular.reading.split import Split
@@ -178,14 +179,12 @@ class _FakeUpload:
     """Keeps a part of an upload and the one before it in memory, and sends nothing."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._buffer = PartBuffer(_CHUNK_BYTES)
         self._sent = b""
 
     def write(self, data: bytes | memoryview, /) -> None:
-        self._buffer += data
-        while len(self._buffer) >= _CHUNK_BYTES:
-            self._sent = bytes(self._buffer[:_CHUNK_BYTES])
-            del self._buffer[:_CHUNK_BYTES]
+        for part in self._buffer.add(data):
+            self._sent = part
 
 
 def main() -> None:

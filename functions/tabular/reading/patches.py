@@ -202,6 +202,15 @@ class PatchedRecords(Records):
         """None: any cell of a corrected record may contain characters that JSON escapes."""
         return None
 
+    @cached_property
+    def may_have_formulas(self) -> bool:
+        """True: any cell of a corrected record may begin like a formula."""
+        return True
+
+    def begins(self, indexes: pl.Series) -> pl.Series:
+        """As of Records: a corrected record is where it was."""
+        return self._original.begins(indexes)
+
     def places(self, indexes: pl.Series) -> tuple[pl.Series, pl.Series]:
         """As of Records: a corrected record is where it was."""
         return self._original.places(indexes)

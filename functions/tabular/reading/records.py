@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
+from tabular.correction_format import FORMULA_BYTES
 from tabular.reading.csv_reader import read_rows, schema_of
 from tabular.reading.grammar import MAX_RECORD_BYTES
 from tabular.reading.line_ends import strip_line_end
 from tabular.reading.lines import Lines
+from tabular.values.gathering import gathered
 
 if TYPE_CHECKING:
     from tabular.reading.blocks import Block
@@ -111,6 +113,44 @@ class Records:
         if self.block.spans.marks.translate(None, b"\r\n" + quote):
             return None
         return self._none if self._quoted is None else self._quoted
+
+    @cached_property
+    def has_only_quotes(self) -> bool:
+        """Whether JSON escapes no other characters than quotes in the block's records.
+
+        It is false where that is not known.
+        """
+        quote = self._layout.dialect.quote_char
+        return self.escapable is not None and quote in (None, '"') and not self.block.spans.multi
+
+    @cached_property
+    def may_have_formulas(self) -> bool:
+        """Whether a cell may begin with what a spreadsheet takes for a formula."""
+        return bool(self.block.spans.multi) or any(start in self._text for start in FORMULA_BYTES)
+
+    @cached_property
+    def longest(self) -> int:
+        """The number of bytes of the longest record's text in UTF-8, at least."""
+        longest = self.texts.str.len_bytes().max()
+        return longest if isinstance(longest, int) else 0
+
+    @cached_property
+    def unsaid(self) -> pl.Series | None:
+        """Which records have text that their cells do not show (Boolean); None: none has any."""
+        parsed = self.parsed
+        found = None
+        if parsed.widths is not None:
+            found = self._none.scatter(parsed.indexes, parsed.widths != self._layout.width)
+        if len(parsed.indexes) < len(self):
+            unparsed = pl.Series([True]).new_from_index(0, len(self))
+            unparsed = unparsed.scatter(parsed.indexes, False)
+            found = unparsed if found is None else found | unparsed
+        for damaged in (self.undecodable, self.with_nul):
+            if len(damaged):
+                found = (self._none if found is None else found).scatter(damaged, True)
+        if found is not None and self.patched is not None:
+            found = found.scatter(self.patched, False)  # their text is not what they contain
+        return found
 
     @cached_property
     def undecodable(self) -> pl.Series:
@@ -282,11 +322,15 @@ class Records:
             texts = texts.str.replace_all(f"{quote}[^{quote}]*{quote}", "")
         return texts.str.count_matches(self._layout.dialect.delimiter, literal=True)
 
+    def begins(self, indexes: pl.Series) -> pl.Series:
+        """Where these records (ascending) begin in the block's bytes (UInt64)."""
+        return gathered(self._starts, gathered(self.lines, indexes))
+
     def places(self, indexes: pl.Series) -> tuple[pl.Series, pl.Series]:
         """Where these records begin and end in the block's bytes, line ends included (UInt64)."""
         # The line after a record is not always the next one's: lines are skipped.
-        starts, lines = self._starts, self._last_lines.gather(indexes)
-        return starts.gather(self.lines.gather(indexes)), starts.gather(lines + 1)
+        ends = gathered(self._starts, gathered(self._last_lines, indexes) + 1)
+        return self.begins(indexes), ends
 
     @cached_property
     def _last_lines(self) -> pl.Series:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
-from tabular.correction_format import LOST, SHOWN_BYTES, cut
+from tabular.correction_format import LOST, SHOWN_BYTES, SHOWN_CHARACTERS, cut
+from tabular.values.gathering import gathered, run_start
 
 if TYPE_CHECKING:
     from tabular.reading.records import Records
@@ -26,33 +27,41 @@ class ShownRows(NamedTuple):
 
 def shown_rows(records: Records, indexes: pl.Series) -> ShownRows:
     """The records with these indexes (UInt32, ascending) in the block."""
-    parsed = records.parsed
     cells = _cells(records, indexes)
-    large = _is_large(cells)
-    if large.any():
-        cells = cells.with_columns(pl.when(large).then(pl.lit("")).otherwise(pl.all()).name.keep())
-    unsaid = large
-    for damaged in (records.undecodable, records.with_nul, _unparsed(records)):
-        if len(damaged):
-            unsaid |= indexes.is_in(damaged.implode())
-    if parsed.widths is not None:
-        other = parsed.indexes.filter(parsed.widths != parsed.cells.width)
-        unsaid |= indexes.is_in(other.implode())
-    if records.patched is not None:  # whose text is no longer what they contain
-        unsaid &= ~indexes.is_in(records.patched.implode())
+    unsaid = None if records.unsaid is None else gathered(records.unsaid, indexes)
+    if records.patched is not None or records.longest > SHOWN_BYTES:
+        large = _is_large(cells)
+        empty = pl.when(large).then(pl.lit("")).otherwise(pl.all()).name.keep()
+        cells = cells.with_columns(empty) if large.any() else cells
+        if records.patched is not None:
+            large &= ~indexes.is_in(records.patched.implode())
+        unsaid = large if unsaid is None else unsaid | large
     raw = pl.Series("raw", [""]).new_from_index(0, len(indexes))
-    if unsaid.any():
-        texts = _shown(records.texts.gather(indexes.filter(unsaid)).to_frame(), records)
-        raw = raw.scatter(unsaid.arg_true(), texts.to_series())
+    if unsaid is not None and unsaid.any():
+        texts = gathered(records.texts, indexes)
+        if unsaid.all():
+            raw = _shown(texts.to_frame("raw"), records).to_series()
+        else:
+            texts = _shown(texts.filter(unsaid).to_frame("raw"), records).to_series()
+            raw = raw.scatter(unsaid.arg_true(), texts)
     return ShownRows(cells, raw)
 
 
 def _cells(records: Records, indexes: pl.Series) -> pl.DataFrame:
     parsed = records.parsed
-    known = indexes.is_in(parsed.indexes.implode())
-    cells = parsed.cells[parsed.indexes.search_sorted(indexes.filter(known))]
-    if not known.all():
-        place = (known.cum_sum() - 1).set(~known, None)
+    if len(parsed.indexes) == len(records):
+        first = run_start(indexes)
+        cells = (
+            parsed.cells[indexes] if first is None else parsed.cells[first : first + len(indexes)]
+        )
+        return _shown(cells, records)
+    is_known = indexes.is_in(parsed.indexes.implode())
+    if not is_known.any():
+        nothing = pl.Series([""]).new_from_index(0, len(indexes))
+        return pl.DataFrame(dict.fromkeys(parsed.cells.columns, nothing))
+    cells = parsed.cells[parsed.indexes.search_sorted(indexes.filter(is_known))]
+    if not is_known.all():
+        place = (is_known.cum_sum() - 1).set(~is_known, None)
         cells = cells.select(pl.all().gather(place).fill_null(""))
     return _shown(cells, records)
 
@@ -61,18 +70,11 @@ def _shown(cells: pl.DataFrame, records: Records) -> pl.DataFrame:
     """The cells, cut to what a spreadsheet can hold, with a visible character for NUL."""
     if len(records.with_nul):
         cells = cells.select(pl.all().str.replace_all("\0", LOST, literal=True))
+    if records.patched is None and records.longest <= SHOWN_CHARACTERS:
+        return cells
     return cut(cells)
 
 
 def _is_large(cells: pl.DataFrame) -> pl.Series:
     """Which rows have more text than can be shown (Boolean)."""
     return cells.select(pl.sum_horizontal(pl.all().str.len_bytes()) > SHOWN_BYTES).to_series()
-
-
-def _unparsed(records: Records) -> pl.Series:
-    """The indexes (UInt32) of records that are not cut into cells."""
-    parsed = records.parsed
-    if len(parsed.indexes) == len(records):
-        return pl.Series(dtype=pl.UInt32)
-    others = pl.Series([True]).new_from_index(0, len(records))
-    return others.scatter(parsed.indexes, False).arg_true()

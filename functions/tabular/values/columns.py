@@ -61,7 +61,9 @@ class Values(NamedTuple):
     def filter(self, keep: pl.Series) -> Values:
         """Without the rows for which `keep` (Boolean) is false, and without faults."""
         counts = self.counts
-        if counts is not None:
+        if not keep.any():
+            counts = None if counts is None else {}
+        elif counts is not None:
             counts = counts.copy()
             gone = self.texts.filter(~keep).alias("text").value_counts()
             for text, times in zip(gone["text"].to_list(), gone["count"].to_list(), strict=True):
@@ -188,7 +190,7 @@ class ColumnReader:
             if kind:
                 if number == REQUIRED:
                     plain = plain.scatter(indexes, None)
-                faults = FaultColumn(indexes, [kind], None, shown_texts(some))
+                faults = FaultColumn(indexes, [kind], None, shown_texts(some), verbatim=True)
                 return Values(plain, None, faults, self._fast_is_escape_free)
         templates = [self._template(some, classes, number) for number in classes.unique().to_list()]
         known = {number: kind for number, kind in templates if kind}
@@ -202,6 +204,7 @@ class ColumnReader:
             list(known.values()),
             kinds.filter(faulty),
             shown_texts(some.filter(faulty)),
+            verbatim=True,
         )
         # Missing values are null, even if the field is required.
         if REQUIRED in known:
@@ -289,7 +292,7 @@ class ColumnReader:
         texts = some.filter(where)
         found = texts.replace_strict(faulty, of_texts, return_dtype=pl.UInt32)
         shown = texts.replace_strict(faulty, values, return_dtype=pl.String)
-        return FaultColumn(indexes.filter(where), templates, found, shown)
+        return FaultColumn(indexes.filter(where), templates, found, shown, verbatim=True)
 
     def _readings(self, texts: list[str]) -> dict[str, Cell]:
         """Read distinct texts one by one; only their pattern is matched for all of them at once."""

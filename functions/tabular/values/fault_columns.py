@@ -20,6 +20,7 @@ import orjson
 import polars as pl
 
 from tabular.faults import SHOWN_CHARACTERS, RuleCount
+from tabular.values.gathering import gathered
 from tabular.values.json_texts import escaped
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ class FaultColumn:
     `places` (UInt32, ascending) are the records' indexes. `kinds` (UInt32; None: all 0) says which
     of the `templates` each one has: one fault or several. With `values` (String, null for none),
     that text is the value of all of a record's faults; without, the templates have their own. With
-    `details` (String), that text takes DETAIL's place in the messages.
+    `details` (String), that text takes DETAIL's place in the messages. `verbatim` says that the
+    values are in the records' text as they are, so that JSON escapes no more in them than in it.
     """
 
     places: pl.Series
@@ -48,6 +50,7 @@ class FaultColumn:
     kinds: pl.Series | None = None
     values: pl.Series | None = None
     details: pl.Series | None = None
+    verbatim: bool = False
 
     def __len__(self) -> int:
         return len(self.places)
@@ -62,7 +65,7 @@ class FaultColumn:
 
     def moved(self, indexes: pl.Series) -> FaultColumn:
         """The same faults where place `n` is the record `indexes[n]` (ascending)."""
-        return replace(self, places=indexes.gather(self.places))
+        return replace(self, places=gathered(indexes, self.places))
 
     def merged(self, other: FaultColumn) -> FaultColumn:
         """These faults and another column's; both have kinds and values, and no common place."""
@@ -74,7 +77,10 @@ class FaultColumn:
             for part, kinds in ((self, self.kinds), (other, moved))
         ).sort("place")
         templates = [*self.templates, *other.templates]
-        return FaultColumn(frame["place"], templates, frame["kind"], frame["value"])
+        verbatim = self.verbatim and other.verbatim
+        return FaultColumn(
+            frame["place"], templates, frame["kind"], frame["value"], verbatim=verbatim
+        )
 
     def between(self, first: int, last: int) -> FaultColumn:
         """The faults of the records from `first` to `last`."""
@@ -167,8 +173,11 @@ class FaultColumn:
         kind = self.only_kind if self.details is None else None
         return None if kind is None else _sentence(kind)
 
-    def jsons(self) -> pl.Series:
-        """The faults of each record (String): JSON objects separated by commas."""
+    def jsons(self, *, escape_free: bool) -> pl.Series:
+        """The faults of each record (String): JSON objects separated by commas.
+
+        `escape_free` says that JSON escapes nothing in the text of these records.
+        """
         if self.values is None and self.details is None:
             texts = pl.Series([_json(kind) for kind in self.templates], dtype=pl.String)
             if self.kinds is None:
@@ -177,7 +186,9 @@ class FaultColumn:
         frame = pl.DataFrame({"place": self.places.cast(pl.UInt32)})
         if self.values is not None:
             quoted = pl.concat_str(pl.lit('"'), pl.col("value"), pl.lit('"')).fill_null("null")
-            frame = frame.with_columns(value=escaped(self.values)).with_columns(value=quoted)
+            clean = escape_free and self.verbatim
+            values = self.values if clean else escaped(self.values)
+            frame = frame.with_columns(value=values).with_columns(value=quoted)
         if self.details is not None:
             frame = frame.with_columns(detail=escaped(self.details))
         if self.kinds is None:
@@ -245,7 +256,8 @@ class FaultColumn:
             None if column is None else change(column)
             for column in (self.kinds, self.values, self.details)
         )
-        return FaultColumn(change(self.places), self.templates, kinds, values, details)
+        places = change(self.places)
+        return FaultColumn(places, self.templates, kinds, values, details, self.verbatim)
 
 
 def shown_texts(texts: pl.Series) -> pl.Series:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tabular.correction_format import LINE_END, head, written
+from tabular.correction_format import harmless, head, write_rows
 from tabular.reading.shown_rows import shown_rows
+from tabular.values.json_line import written_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ def correction_pieces(rejects: Rejects) -> Iterator[memoryview]:
     """A block's rejected records as lines of the CSV, a bounded number at a time.
 
     A line has the record's number, its faults in words, its cells, and the record's text if the
-    cells do not show everything in it.
+    cells do not show everything in it. The memory of a piece is reused once no view of it is left.
     """
     width = rejects.layout.width + len(rejects.faults)
     rows = max(1, min(_ROWS_A_PIECE, _CELLS_A_PIECE // width))
@@ -41,26 +41,21 @@ def correction_pieces(rejects: Rejects) -> Iterator[memoryview]:
 
 def _lines(rejects: Rejects, indexes: pl.Series) -> memoryview:
     cells, raw = shown_rows(rejects.records, indexes)
-    errors = written(_shortened(rejects.sentences(indexes)).to_frame()).to_series()
+    errors = harmless(_shortened(rejects.sentences(indexes)).to_frame()).to_series()
     if len(errors) < len(indexes):  # they are the same for all
         errors = errors.new_from_index(0, len(indexes))
-    shown = written(
-        pl.DataFrame({**{f"cell {column.name}": column for column in cells}, "raw": raw})
-    )
-    lines = pl.DataFrame(
-        {
-            "row": indexes.cast(pl.UInt64) + rejects.first_row,
-            "errors": errors,
-            **shown.to_dict(),
-        }
-    )
-    buffer = BytesIO()
-    lines.write_csv(buffer, include_header=False, quote_style="never", line_terminator=LINE_END)
-    return buffer.getbuffer()
+    shown = pl.DataFrame({**{f"cell {column.name}": column for column in cells}, "raw": raw})
+    if rejects.records.may_have_formulas:
+        shown = harmless(shown)
+    rows = {"row": indexes.cast(pl.UInt64) + rejects.first_row, "errors": errors, **shown.to_dict()}
+    buffer = rejects.buffers.free()
+    write_rows(pl.DataFrame(rows), buffer)
+    return written_part(buffer)
 
 
 def _shortened(texts: pl.Series) -> pl.Series:
+    long = texts.str.len_bytes() > _ERROR_CHARACTERS
+    if not long.any():
+        return texts
     long = texts.str.len_chars() > _ERROR_CHARACTERS
-    return (
-        texts.zip_with(~long, texts.str.slice(0, _ERROR_CHARACTERS) + "…") if long.any() else texts
-    )
+    return texts.zip_with(~long, texts.str.slice(0, _ERROR_CHARACTERS) + "…")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tabular.values.columns import QUOTED_TYPES, Values
-from tabular.values.json_line import JsonLine
+from tabular.values.json_line import Buffers, JsonLine, written_part
 from tabular.values.json_texts import escaped
 from tabular.writing.output_format import (
     FileFacts,
@@ -39,7 +38,7 @@ class RecordLines:
         self._tail = (
             "}" if self._flat else f'}},"processed_at":{encode_basestring(facts.processed_at)}}}'
         )
-        self._buffers: list[BytesIO] = []
+        self._buffers = Buffers()
 
     def lines(
         self, rows: pl.Series, columns: Sequence[Values], escapable: pl.Series | None = None
@@ -59,7 +58,9 @@ class RecordLines:
             _add_json(line, field, values, places)
             separator = ","
         line.add(("" if columns or self._flat else separator) + self._tail)
-        return self._written(line)
+        buffer = self._buffers.free()
+        line.write(buffer)
+        return written_part(buffer)
 
     def _add_origin(self, line: JsonLine, numbers: pl.Series) -> str:
         """Add the text before the fields, without the separator between it and the first field."""
@@ -72,23 +73,6 @@ class RecordLines:
         line.add('","original_row":')
         line.add(numbers)
         return ',"data":{'
-
-    def _written(self, line: JsonLine) -> memoryview:
-        buffer = self._free_buffer()
-        buffer.seek(0)
-        line.write(buffer)
-        return buffer.getbuffer()[: buffer.tell()]
-
-    def _free_buffer(self) -> BytesIO:
-        """A buffer that no view uses. Reusing memory is faster than allocating it."""
-        for buffer in self._buffers:
-            try:
-                buffer.write(b"")
-            except BufferError:
-                continue
-            return buffer
-        self._buffers.append(BytesIO())
-        return self._buffers[-1]
 
 
 def _add_json(line: JsonLine, field: Field, values: Values, places: pl.Series | None) -> None:

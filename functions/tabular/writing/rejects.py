@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from io import BytesIO
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -11,7 +11,8 @@ import polars as pl
 from tabular.faults import RuleCount
 from tabular.statistics.reject_examples import EXAMPLES_A_RULE, RAW_CHARACTERS, Example
 from tabular.values.fault_columns import FaultColumn
-from tabular.values.json_line import JsonLine
+from tabular.values.gathering import gathered
+from tabular.values.json_line import Buffers, JsonLine, written_part
 from tabular.values.json_texts import escaped, escaped_columns
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Rejects:
 
     `indexes` (UInt32, ascending) are their indexes among the block's records, the first of which
     has the row number `first_row`. `faults` are columns of their faults, in the order in which a
-    record's faults are listed.
+    record's faults are listed. `buffers` are what the pieces are written into.
     """
 
     records: Records
@@ -41,6 +42,7 @@ class Rejects:
     first_row: int
     indexes: pl.Series
     faults: Sequence[FaultColumn]
+    buffers: Buffers = field(default_factory=Buffers)
 
     def __len__(self) -> int:
         return len(self.indexes)
@@ -79,7 +81,8 @@ class Rejects:
 
         A line has `row`, the record's 1-based number among the data records, `line`, the 1-based
         physical line on which it starts, `byte_offset`, where it starts in the decompressed file,
-        `errors`, its faults, and `raw`, its decoded text without the line end.
+        `errors`, its faults, and `raw`, its decoded text without the line end. The memory of a
+        piece is reused once no view of it is left.
         """
         rows = max(1, min(_ROWS_A_PIECE, _CELLS_A_PIECE // max(1, len(self.faults))))
         for start in range(0, len(self), rows):
@@ -97,41 +100,44 @@ class Rejects:
         return self._joined(indexes, columns, FaultColumn.sentences, "; ")
 
     def _lines(self, indexes: pl.Series) -> memoryview:
-        block = self.records.block
+        records = self.records
+        escapable = None if records.escapable is None else gathered(records.escapable, indexes)
+        places = None if escapable is None else escapable.arg_true()
         line = JsonLine()
         line.add('{"row":')
         line.add(indexes.cast(pl.UInt64) + self.first_row)
         line.add(',"line":')
-        line.add(self.records.lines.gather(indexes).cast(pl.UInt64) + block.first_line)
+        line.add(gathered(records.lines, indexes).cast(pl.UInt64) + records.block.first_line)
         line.add(',"byte_offset":')
-        line.add(self.records.places(indexes)[0] + block.offset)
+        line.add(records.begins(indexes) + records.block.offset)
         line.add(',"errors":[')
-        self._add_errors(line, indexes)
+        self._add_errors(line, indexes, escape_free=places is not None and not len(places))
         line.add('],"raw":')
-        line.add_quoted(escaped(self.records.texts.gather(indexes)))
+        texts = gathered(records.texts, indexes)
+        line.add_quoted(escaped(texts, places, only_quotes=records.has_only_quotes))
         line.add("}")
-        buffer = BytesIO()
+        buffer = self.buffers.free()
         line.write(buffer)
-        return buffer.getbuffer()
+        return written_part(buffer)
 
-    def _add_errors(self, line: JsonLine, indexes: pl.Series) -> None:
+    def _add_errors(self, line: JsonLine, indexes: pl.Series, *, escape_free: bool) -> None:
+        """Add the faults; `escape_free` says that JSON escapes nothing in the records' text."""
         columns = self._faults_of(indexes)
         if any(column.only_kind is None or len(column) < len(indexes) for column in columns):
-            line.add(self._joined(indexes, columns, FaultColumn.jsons, ","))
+            jsons = partial(FaultColumn.jsons, escape_free=escape_free)
+            line.add(self._joined(indexes, columns, jsons, ","))
             return
         # All records have the same faults, so only the values differ.
-        values = escaped_columns(
-            pl.DataFrame(
-                {
-                    str(number): column.values
-                    for number, column in enumerate(columns)
-                    if column.values is not None
-                }
-            )
-        )
+        values = {n: column.values for n, column in enumerate(columns) if column.values is not None}
+        unclean = {
+            str(number): texts
+            for number, texts in values.items()
+            if not (escape_free and columns[number].verbatim)
+        }
+        values |= {int(column.name): column for column in escaped_columns(pl.DataFrame(unclean))}
         for number, column in enumerate(columns):
             line.add("," if number else "")
-            column.add_to(line, values[str(number)] if column.values is not None else None)
+            column.add_to(line, values.get(number))
 
     def _faults_of(self, indexes: pl.Series) -> list[FaultColumn]:
         """The columns with faults of some of these records, without those of others."""
