@@ -41,8 +41,8 @@ _CUT = f"… [the first {SHOWN_CHARACTERS:,} of "
 _FORMULA_START = "[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
 """OWASP's list (CSV Injection), and the full-width forms, which spreadsheets read as the others."""
 _FORMULA = f"^'*{_FORMULA_START}"
-FORMULA_BYTES = (b"=", b"+", b"-", b"@", b"\t", b"\xef\xbc")
-"""One of these is in every text with a formula's beginning, unless that is a line end."""
+FORMULA_STARTS = tuple("=+-@\t\uff1d\uff0b\uff0d\uff20")
+"""The characters of _FORMULA_START that are no line ends."""
 _NEUTRALISED = f"^'+{_FORMULA_START}"
 _NEGATIVE_NUMBER = r"^-[0-9][0-9.,]*$"
 """The one formula that is harmless. With an apostrophe, spreadsheets would take it for text."""

@@ -11,6 +11,7 @@ import codecs
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from tabular.errors import UnsupportedEncoding
 
@@ -28,6 +29,18 @@ _BYTE_ORDER_UNKNOWN = {"utf-16", "utf-32"}
 _STATEFUL = re.compile(r"utf-7|hz|iso2022.*|iso-2022.*", re.IGNORECASE)
 _LOST = "\ufffd".encode()
 _STRUCTURE = '\r\n,;\t|"'
+
+
+class Decoded(NamedTuple):
+    """Whole physical lines in UTF-8; what could not be decoded is U+FFFD, and lines stay lines.
+
+    `bad_lines` are the indexes of those with bytes that cannot be decoded. If `is_marked`, they are
+    not listed: they are the lines with U+FFFD.
+    """
+
+    text: bytes
+    bad_lines: tuple[int, ...] = ()
+    is_marked: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,31 +69,39 @@ class Encoding:
 
     def structure(self, original: bytes) -> bytes:
         """The bytes in which the structure of these whole lines is searched; never raises."""
-        return original if self.byte_structured else self.to_utf8(original)[0]
+        return original if self.byte_structured else self.decoded(original).text
 
     def to_utf8(self, original: bytes) -> tuple[bytes, tuple[int, ...]]:
         """Decode whole physical lines; give them in UTF-8, and the indexes of undecodable ones.
 
         What cannot be decoded becomes U+FFFD, and lines stay lines.
         """
+        text, bad_lines, is_marked = self.decoded(original)
+        if is_marked:
+            lines = enumerate(text.splitlines(keepends=True))
+            bad_lines = tuple(number for number, line in lines if _LOST in line)
+        return text, bad_lines
+
+    def decoded(self, original: bytes) -> Decoded:
+        """Decode whole physical lines."""
         if self.unit == 1 and original.isascii():
-            return original, ()
+            return Decoded(original)
         try:
             text = original.decode(self.name)
         except UnicodeDecodeError:
-            return self._repair(original)
+            return self._repaired(original)
         # Lone surrogates are refused by Python's decoders, so this cannot fail.
-        return (original if self.name == "utf-8" else text.encode()), ()
+        return Decoded(original if self.name == "utf-8" else text.encode())
 
-    def _repair(self, original: bytes) -> tuple[bytes, tuple[int, ...]]:
-        lines = self.split_lines(original)
+    def _repaired(self, original: bytes) -> Decoded:
         if self.byte_structured:
             # Damage never extends beyond a line end, which is a separate byte.
             text = original.decode(self.name, "replace").encode()
-            pairs = zip(lines, text.splitlines(keepends=True), strict=True)
-            if self.name == "utf-8":
-                return text, tuple(n for n, (old, new) in enumerate(pairs) if old != new)
-            return text, tuple(n for n, (_, new) in enumerate(pairs) if _LOST in new)
+            if self.name != "utf-8" or _LOST not in original:
+                return Decoded(text, is_marked=True)
+            pairs = zip(self.split_lines(original), text.splitlines(keepends=True), strict=True)
+            return Decoded(text, tuple(n for n, (old, new) in enumerate(pairs) if old != new))
+        lines = self.split_lines(original)
         bad = []
         for number, line in enumerate(lines):
             try:
@@ -88,7 +109,7 @@ class Encoding:
             except UnicodeDecodeError:
                 bad.append(number)
                 lines[number] = self._repair_line(line)
-        return b"".join(lines), tuple(bad)
+        return Decoded(b"".join(lines), tuple(bad))
 
     def _repair_line(self, line: bytes) -> bytes:
         """Decode the line's content without its end, so that damage cannot swallow the end."""

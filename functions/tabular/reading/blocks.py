@@ -29,6 +29,9 @@ _MOST_CELLS = 1024 * 1024
 MAX_LINE_BYTES = 64 * 1024 * 1024
 """Lines beyond MAX_RECORD_BYTES are rejected one by one; if there is no line end in this many
 bytes, the file is not a CSV, and reading on would only fill the memory."""
+_COUNTED_AT_ONCE = 64 * 1024
+_PIECE_BYTES = 1024 * 1024
+"""Chunks are cut into pieces, because what is left of one is copied for each block."""
 _LINE_END_BYTES = 2
 _LINE_ENDS = (b"\n", b"\r")
 
@@ -93,7 +96,7 @@ def read_blocks(
     Raises MisalignedSplits if `end` is not the end of a record, and UnreadableFile if there is no
     line end in MAX_LINE_BYTES or the file ends before `end`.
     """
-    buffer = _Buffer(without_end_marks(chunks, encoding))
+    buffer = _Buffer(_pieces(without_end_marks(chunks, encoding)))
     offset, line, wanted, longer = start, first_line, block_bytes, False
     while True:
         limit = None if end is None else end - offset
@@ -128,25 +131,37 @@ def read_blocks(
             return
         buffer.data = buffer.data[taken:]
         offset, line = offset + taken, line + block.spans.lines
-        wanted, longer = block_bytes, False
+        # No more is read than a block of as short lines needs.
+        wanted, longer = block_bytes if size >= wanted else min(block_bytes, 2 * size), False
 
 
 def _with_most_lines(data: bytes, size: int, most: int) -> int:
     """`size`, or less if `data[:size]` has more than `most` line ends; at least 1.
 
-    The place is found by bisection, which counts only the bytes between two sizes that it has
-    tried. So the data is read about twice, whatever it contains. Example: three lines of one
-    character each have at most two line ends up to byte 5, since the third is byte 6.
+    The line ends are counted in pieces, up to the one with too many, in which the place is found by
+    bisection. Example: three lines of one character each have at most two line ends up to byte 5,
+    since the third is byte 6.
     """
-    if max(data.count(end, 0, size) for end in _LINE_ENDS) <= most:
+    last = min(size, len(data))
+    if last <= most:
         return size
-    fits, before = 0, [0 for _ in _LINE_ENDS]
-    too_large = min(size, len(data))
+    ends = [end for end in _LINE_ENDS if data.find(end, 0, last) >= 0]
+    fits, before, too_large = 0, [0 for _ in ends], 0
+    while fits < last:
+        too_large = min(fits + _COUNTED_AT_ONCE, last)
+        found = [
+            known + data.count(end, fits, too_large)
+            for end, known in zip(ends, before, strict=True)
+        ]
+        if max(found, default=0) > most:
+            break
+        fits, before = too_large, found
+    else:
+        return size
     while too_large - fits > 1:
         middle = (fits + too_large) // 2
         found = [
-            known + data.count(end, fits, middle)
-            for end, known in zip(_LINE_ENDS, before, strict=True)
+            known + data.count(end, fits, middle) for end, known in zip(ends, before, strict=True)
         ]
         if max(found) <= most:
             fits, before = middle, found
@@ -229,6 +244,12 @@ def _last_block(
             multi=spans.multi + moved, lines=spans.lines + rest.lines, size=limit
         )
     return Block(original, offset, line, spans)
+
+
+def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        for start in range(0, len(chunk), _PIECE_BYTES):
+            yield chunk[start : start + _PIECE_BYTES]
 
 
 class _Buffer:

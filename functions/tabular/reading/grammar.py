@@ -243,7 +243,7 @@ class Grammar:
         marks = self.marks(text)
         odd = self._odd_lines(text, marks)
         if not odd:
-            lines = count_lines(text[:within] if limit else text)
+            lines = count_lines(text[:within]) if limit else _line_count(text, marks)
             return Spans([], lines, within, None, marks)
         physical = Lines(text)
         if len(odd) > _MANY_ODD_LINES:
@@ -382,3 +382,10 @@ class Grammar:
             ),
             re.DOTALL,
         )
+
+
+def _line_count(text: bytes, marks: bytes) -> int:
+    """`count_lines` of a text whose marks are known, which are fewer bytes to look at."""
+    if b"\r" in marks:
+        return count_lines(text)
+    return marks.count(b"\n") + (bool(text) and not text.endswith(b"\n"))

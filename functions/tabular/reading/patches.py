@@ -207,6 +207,15 @@ class PatchedRecords(Records):
         """True: any cell of a corrected record may begin like a formula."""
         return True
 
+    def has(self, text: str) -> bool:
+        """As of Records: of the block's text, not of the corrected cells."""
+        return self._original.has(text)
+
+    @cached_property
+    def quoted(self) -> pl.Series | None:
+        """As of Records: of the block's text, not of the corrected cells."""
+        return self._original.quoted
+
     def begins(self, indexes: pl.Series) -> pl.Series:
         """As of Records: a corrected record is where it was."""
         return self._original.begins(indexes)

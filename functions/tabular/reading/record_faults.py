@@ -14,6 +14,7 @@ from tabular.faults import Fault, shown
 from tabular.reading.grammar import MAX_RECORD_BYTES, Grammar
 from tabular.reading.header import as_fields
 from tabular.values.fault_columns import DETAIL, FaultColumn, shown_texts
+from tabular.values.gathering import gathered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -135,9 +136,12 @@ class RecordFaults:
             (_source_error(message, "quoteChar"),),
             (_source_error(message + hint, "quoteChar"),),
         ]
-        texts, dialect = records.texts.gather(unparsed), self._layout.dialect
+        texts, dialect = gathered(records.texts, unparsed), self._layout.dialect
         spaced = Grammar(replace(dialect, skip_initial_space=True))
-        hinted = texts.str.contains(f" {dialect.quote_char}", literal=True).arg_true()
+        before = f" {dialect.quote_char}"
+        hinted = pl.Series(dtype=pl.UInt32)
+        if records.has(before):
+            hinted = texts.str.contains(before, literal=True).arg_true()
         readable = [
             cells is not None and len(cells) == self._layout.width
             for cells in (spaced.cells(text.encode()) for text in texts.gather(hinted))
@@ -229,19 +233,26 @@ class RecordFaults:
         long = (widths > width).arg_true()
         if not len(long):
             return []
-        texts = records.texts.gather(parsed.indexes.gather(long))
+        texts = gathered(records.texts, gathered(parsed.indexes, long))
         single = widths.gather(long) == width + 1
         if not self._layout.grammar_utf8.is_plain:
             single &= False
-        elif quote is not None:
+        elif quote is not None and records.quoted is not None:
             single &= ~texts.str.contains(quote, literal=True)
         message = self._extra_message(width + 1, width + 1)
-        values = texts.filter(single).str.split(self._layout.dialect.delimiter).list.last()
+        places = long.filter(single)
+        # What comes after the header's cells and their delimiters.
+        cells = parsed.cells.select(pl.sum_horizontal(pl.all().str.len_chars())).to_series()
+        frame = pl.DataFrame(
+            {"text": texts.filter(single), "start": gathered(cells, places) + width}
+        )
+        values = frame.select(pl.col("text").str.slice(pl.col("start"))).to_series()
         found = [
             FaultColumn(
-                long.filter(single),
+                places,
                 [(Fault(None, "extra-cell", None, message, None),)],
                 values=shown_texts(values),
+                verbatim=True,
             )
         ]
         others, other_texts = long.filter(~single), texts.filter(~single)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
-from tabular.correction_format import FORMULA_BYTES
+from tabular.correction_format import FORMULA_STARTS, LOST
 from tabular.reading.csv_reader import read_rows, schema_of
 from tabular.reading.grammar import MAX_RECORD_BYTES
 from tabular.reading.line_ends import strip_line_end
@@ -56,7 +56,7 @@ class Records:
     def __init__(self, block: Block, layout: Layout) -> None:
         self.block = block
         self._layout = layout
-        self._text, self._bad_lines = layout.codec.to_utf8(block.original)
+        self._text, self._bad_lines, self._marks_bad = layout.codec.decoded(block.original)
         physical = block.spans.physical
         if physical is None or physical.text != self._text:
             physical = Lines(self._text)
@@ -112,7 +112,7 @@ class Records:
         quote = (layout.dialect.quote_char or "").encode()
         if self.block.spans.marks.translate(None, b"\r\n" + quote):
             return None
-        return self._none if self._quoted is None else self._quoted
+        return self._none if self.quoted is None else self.quoted
 
     @cached_property
     def has_only_quotes(self) -> bool:
@@ -126,7 +126,11 @@ class Records:
     @cached_property
     def may_have_formulas(self) -> bool:
         """Whether a cell may begin with what a spreadsheet takes for a formula."""
-        return bool(self.block.spans.multi) or any(start in self._text for start in FORMULA_BYTES)
+        return bool(self.block.spans.multi) or any(map(self.has, FORMULA_STARTS))
+
+    def has(self, text: str) -> bool:
+        """Whether a text is anywhere in the block."""
+        return text.encode() in self._text
 
     @cached_property
     def longest(self) -> int:
@@ -155,6 +159,8 @@ class Records:
     @cached_property
     def undecodable(self) -> pl.Series:
         """The indexes (UInt32) of records with bytes that cannot be decoded."""
+        if self._marks_bad:
+            return self.texts.str.contains(LOST, literal=True).arg_true()
         if not self._bad_lines:
             return pl.Series(dtype=pl.UInt32)
         bad = pl.DataFrame({"line": self._bad_lines}, schema={"line": pl.UInt32})
@@ -223,7 +229,7 @@ class Records:
         the record's. None if it turns out to read differently from the dialect.
         """
         width, delimiter = self._layout.width, self._layout.dialect.delimiter
-        texts, quoted = self.texts, self._quoted
+        texts, quoted = self.texts, self.quoted
         readable = None
         if quoted is not None:
             indexes = quoted.arg_true()
@@ -243,11 +249,12 @@ class Records:
             frame = self._parse(texts, as_read=len(texts) == self._record_count)
         if frame.height != len(texts):
             return None
-        fits = self._fits(texts, frame, quoted)
+        doubled = self._doubled(texts, quoted)
+        fits = self._fits(texts, frame, quoted).scatter(doubled, False)
         if fits.all():
             widths = None
         else:
-            widths = self._widths(texts, fits, quoted)
+            widths = self._widths(texts, fits, doubled)
             if widths is None:
                 return None
             if (widths == width).all():
@@ -260,7 +267,7 @@ class Records:
         )
 
     @cached_property
-    def _quoted(self) -> pl.Series | None:
+    def quoted(self) -> pl.Series | None:
         """Which records contain quotes (Boolean); None: none do, or there is no quote character."""
         quote = self._layout.dialect.quote_char
         if quote is None or quote.encode() not in self._text:
@@ -280,7 +287,7 @@ class Records:
 
         A record is as long as its cells, its delimiters and its quotes. The part that was cut off a
         long record has at least one delimiter, and for a short record more delimiters are counted
-        than it has. Records with doubled quotes are not decided here.
+        than it has. What is found for records with doubled quotes means nothing.
         """
         delimiters = self._layout.width - 1
         lengths = frame.select(pl.sum_horizontal(pl.all().str.len_bytes())).to_series() + delimiters
@@ -289,7 +296,7 @@ class Records:
             indexes = quoted.arg_true()
             quotes = texts.gather(indexes).str.count_matches(quote, literal=True)
             lengths = lengths.scatter(indexes, lengths.gather(indexes) + quotes)
-        return (lengths == texts.str.len_bytes()).scatter(self._doubled(texts, quoted), False)
+        return lengths == texts.str.len_bytes()
 
     def _doubled(self, texts: pl.Series, quoted: pl.Series | None) -> pl.Series:
         """The indexes (UInt32) of records with doubled quotes."""
@@ -299,26 +306,26 @@ class Records:
         doubled = str(self._layout.dialect.quote_char) * 2
         return indexes.filter(texts.gather(indexes).str.contains(doubled, literal=True))
 
-    def _widths(
-        self, texts: pl.Series, fits: pl.Series, quoted: pl.Series | None
-    ) -> pl.Series | None:
+    def _widths(self, texts: pl.Series, fits: pl.Series, doubled: pl.Series) -> pl.Series | None:
         """How many cells well-formed records have (UInt32); None: the frame is wrong.
 
         It is if a record is as wide as the header, has no doubled quotes and yet did not fit.
         """
         width = self._layout.width
         others = (~fits).arg_true()
-        counts = self._delimiters(texts.gather(others)) + 1
+        counts = self._delimiters(gathered(texts, others)) + 1
         odd = others.filter(counts == width)
-        if not odd.is_in(self._doubled(texts, quoted).implode()).all():
+        if len(odd) and not odd.is_in(doubled.implode()).all():
             return None
+        if len(others) == len(texts):
+            return counts
         widths = pl.Series([width], dtype=pl.UInt32).new_from_index(0, len(texts))
         return widths.scatter(others, counts)
 
     def _delimiters(self, texts: pl.Series) -> pl.Series:
         """How many delimiters well-formed records have outside of quotes."""
-        if self._layout.dialect.quote_char is not None:
-            quote = re.escape(self._layout.dialect.quote_char)
+        if self.quoted is not None:
+            quote = re.escape(self._layout.dialect.quote_char or "")
             texts = texts.str.replace_all(f"{quote}[^{quote}]*{quote}", "")
         return texts.str.count_matches(self._layout.dialect.delimiter, literal=True)
 

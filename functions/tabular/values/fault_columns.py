@@ -262,6 +262,8 @@ class FaultColumn:
 
 def shown_texts(texts: pl.Series) -> pl.Series:
     """The part of each of these texts that faults repeat: `faults.shown`."""
+    if not (texts.str.len_bytes() > SHOWN_CHARACTERS).any():  # much faster than characters
+        return texts
     long = texts.str.len_chars() > SHOWN_CHARACTERS
     if not long.any():
         return texts
