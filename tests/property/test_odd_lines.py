@@ -24,12 +24,13 @@ def test_the_search_in_all_lines_finds_the_records_that_reading_each_line_finds(
 ) -> None:
     text = "".join(line + line_end for line in texts).encode()
     found = []
-    for many in (0, len(texts)):
+    for many, malformed in ((0, True), (0, False), (len(texts), False)):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(grammar, "_MANY_ODD_LINES", many)
+            patch.setattr(Grammar, "_are_mostly_malformed", lambda *_, found=malformed, **__: found)
             spans = Grammar(dialect).spans(text, complete=complete)
         found.append((spans.multi, spans.lines, spans.size))
-    assert found[0] == found[1]
+    assert found[0] == found[1] == found[2]
 
 
 def test_a_file_of_misplaced_quotes_is_not_read_line_by_line(
@@ -38,3 +39,20 @@ def test_a_file_of_misplaced_quotes_is_not_read_line_by_line(
     monkeypatch.setattr(Grammar, "record_end", None)
     text = b'x,y"\n' * (grammar._MANY_ODD_LINES + 1)
     assert Grammar(Dialect()).spans(text, complete=True).multi == []
+
+
+@pytest.mark.parametrize("line", [b'x,"y\n', b'x,"y\nz""z\n', b'x,"y\nz","z\nz"z\n'])
+def test_a_file_of_open_quotes_is_not_read_line_by_line(
+    line: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    record_end = Grammar.record_end
+
+    def counted(self: Grammar, text: bytes, start: int, *, complete: bool) -> int:
+        read.append(start)
+        return record_end(self, text, start, complete=complete)
+
+    monkeypatch.setattr(Grammar, "record_end", counted)
+    text = line * (10 * grammar._MANY_ODD_LINES)
+    assert Grammar(Dialect()).spans(text, complete=True).multi == []
+    assert len(read) <= 2 * grammar._TRIED_LINES

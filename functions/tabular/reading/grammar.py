@@ -42,6 +42,7 @@ split's end for a closing quote."""
 
 _MANY_ODD_LINES = 1_000
 """From this number on, one search in all of them takes less time than reading each."""
+_TRIED_LINES = 50
 _ESCAPED_IN_JSON = {*range(0x20), *b'"\\'}
 
 
@@ -248,6 +249,8 @@ class Grammar:
         physical = Lines(text)
         if len(odd) > _MANY_ODD_LINES:
             odd = self._opening_lines(physical, odd)
+            if self._are_mostly_malformed(text, physical, odd, complete=complete):
+                odd = self._without_broken(physical, odd)
         multi: list[tuple[int, int]] = []
         free = 0
         for line, start in zip(odd, physical.starts.gather(odd).to_list(), strict=True):
@@ -260,11 +263,7 @@ class Grammar:
                 return Spans(multi, line, start, physical, marks)
             if end == NoRecordEnd.MALFORMED:
                 continue
-            if end > within:
-                raise MisalignedSplits(
-                    f"The split should end at its byte {within}, within a record of several lines "
-                    f"that begins at its byte {start}."
-                )
+            _check_within(start, end, within)
             free = line + count_lines(text[start:end])
             if free - line > 1:
                 multi.append((line, free - 1))
@@ -314,6 +313,48 @@ class Grammar:
         except pl.exceptions.ComputeError:
             return odd  # not UTF-8
         return pl.Series(odd).filter(lines.str.contains(opening)).to_list()
+
+    def _are_mostly_malformed(
+        self, text: bytes, physical: Lines, opening: list[int], *, complete: bool
+    ) -> bool:
+        """Whether most of some of these lines, from all over the text, begin no record."""
+        some = opening[:: len(opening) // _TRIED_LINES + 1]
+        starts = physical.starts.gather(some).to_list()
+        ends = [self.record_end(text, start, complete=complete) for start in starts]
+        return 2 * ends.count(NoRecordEnd.MALFORMED) > len(ends)
+
+    def _without_broken(self, physical: Lines, opening: list[int]) -> list[int]:
+        """The opening lines without those whose quoted cell certainly ends in a wrong way.
+
+        A line that begins within a quoted cell leaves it open, or opens another one after it, or
+        closes it and is well-formed from there on, or none of these, which is certain damage. What
+        counts is the first line that does not leave a cell open.
+
+        Example: in the lines `1,"x`, `2,"y` and `3,"z"`, the first quote of the second line is
+        followed by `y`. So the first line begins no record. Neither does the second.
+        """
+        import polars as pl  # noqa: PLC0415 which heads of files do without
+
+        if not self.is_plain or not self.quote or not physical.regular:
+            return opening
+        quote, delimiter = (re.escape(c.decode()) for c in (self.quote, self.delimiter))
+        inner = f"[^{quote}]*(?:{quote}{quote}[^{quote}]*)*"
+        cell = f"(?:{quote}{inner}{quote}|[^{quote}{delimiter}]*)"
+        closed = f"^{inner}{quote}(?:{delimiter}{cell})*"
+        line = pl.col("line")
+        stays = line.str.contains(f"^{inner}$") | line.str.contains(
+            f"{closed}{delimiter}{quote}{inner}$"
+        )
+        breaks = pl.when(~stays).then(~line.str.contains(f"{closed}$"))
+        outcomes = (
+            physical.contents.to_frame("line")
+            .with_row_index("number")
+            .filter(line.str.contains(quote))
+            .select("number", breaks=breaks.backward_fill().shift(-1).fill_null(value=False))
+        )
+        broken = outcomes.filter("breaks")["number"]
+        lines = pl.Series(opening, dtype=pl.UInt32)
+        return lines.filter(~lines.is_in(broken.implode())).to_list()
 
     @cached_property
     def _unmarked(self) -> bytes:
@@ -389,3 +430,12 @@ def _line_count(text: bytes, marks: bytes) -> int:
     if b"\r" in marks:
         return count_lines(text)
     return marks.count(b"\n") + (bool(text) and not text.endswith(b"\n"))
+
+
+def _check_within(start: int, end: int, limit: int) -> None:
+    """Raise MisalignedSplits if a record of several lines passes the limit."""
+    if end > limit:
+        raise MisalignedSplits(
+            f"The split should end at its byte {limit}, within a record of several lines that "
+            f"begins at its byte {start}."
+        )

@@ -13,11 +13,12 @@ import polars as pl
 from tabular.faults import Fault, shown
 from tabular.reading.grammar import MAX_RECORD_BYTES, Grammar
 from tabular.reading.header import as_fields
+from tabular.reading.record_syntax import delimiters, well_formed
 from tabular.values.fault_columns import DETAIL, FaultColumn, shown_texts
 from tabular.values.gathering import gathered
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from tabular.faults import FaultCode
     from tabular.reading.layout import Layout
@@ -137,18 +138,27 @@ class RecordFaults:
             (_source_error(message + hint, "quoteChar"),),
         ]
         texts, dialect = gathered(records.texts, unparsed), self._layout.dialect
-        spaced = Grammar(replace(dialect, skip_initial_space=True))
         before = f" {dialect.quote_char}"
         hinted = pl.Series(dtype=pl.UInt32)
         if records.has(before):
             hinted = texts.str.contains(before, literal=True).arg_true()
-        readable = [
-            cells is not None and len(cells) == self._layout.width
-            for cells in (spaced.cells(text.encode()) for text in texts.gather(hinted))
-        ]
+        if not len(hinted):
+            return FaultColumn(unparsed, templates)
+        readable = self._readable_if_spaced(gathered(texts, hinted))
         kinds = pl.Series([0], dtype=pl.UInt32).new_from_index(0, len(unparsed))
-        kinds = kinds.scatter(hinted.filter(pl.Series(readable, dtype=pl.Boolean)), 1)
+        kinds = kinds.scatter(hinted.filter(readable), 1)
         return FaultColumn(unparsed, templates, kinds)
+
+    def _readable_if_spaced(self, texts: pl.Series) -> pl.Series:
+        """Which records could be read if spaces after a delimiter were ignored (Boolean)."""
+        dialect, width = self._layout.dialect, self._layout.width
+        if self._layout.grammar_utf8.is_plain and dialect.delimiter != " ":
+            cells = delimiters(texts, dialect, quoted=True) + 1
+            return well_formed(texts, dialect, spaced=True) & (cells == width)
+        spaced = Grammar(replace(dialect, skip_initial_space=True))
+        found = (spaced.cells(text.encode()) for text in texts)
+        readable = [cells is not None and len(cells) == width for cells in found]
+        return pl.Series(readable, dtype=pl.Boolean)
 
     def _blank(
         self,
@@ -256,7 +266,14 @@ class RecordFaults:
             )
         ]
         others, other_texts = long.filter(~single), texts.filter(~single)
-        if len(others):
+        counts = gathered(widths, long).filter(~single)
+        if not len(others):
+            return found
+        longest = min(counts.max(), width + MOST_LISTED_CELLS)  # type: ignore[type-var]
+        extra = records.cells_of(other_texts, longest)  # type: ignore[arg-type]
+        if extra is not None:
+            found += self._listed(others, counts, extra)
+        else:
             distinct = pl.DataFrame({"text": other_texts, "place": others}).unique("text")
             templates = [
                 self._extra_cells(records, int(parsed.indexes[place]), int(widths[place]))
@@ -268,6 +285,33 @@ class RecordFaults:
             found.append(FaultColumn(others, templates, kinds))
         return found
 
+    def _listed(
+        self, places: pl.Series, counts: pl.Series, cells: pl.DataFrame
+    ) -> Iterator[FaultColumn]:
+        """The extra cells of long records, each position in a column of its own.
+
+        `counts` are how many cells each record has, of which `cells` are the first.
+        """
+        width, same = self._layout.width, counts.min() == counts.max()
+        texts = counts.cast(pl.String)
+        named = str(texts[0]) if same else DETAIL
+        for number in range(width + 1, cells.width + 1):
+            has = counts >= number
+            yield FaultColumn(
+                places.filter(has),
+                [(Fault(None, "extra-cell", None, self._extra_message(named, number), None),)],
+                values=shown_texts(cells.to_series(number - 1).filter(has)),
+                details=None if same else texts.filter(has),
+                verbatim=True,
+            )
+        more = (counts > width + MOST_LISTED_CELLS).arg_true()
+        distinct = counts.gather(more).unique().sort()
+        faults = [(self._more_extra(count, MOST_LISTED_CELLS),) for count in distinct.to_list()]
+        kinds = counts.gather(more).replace_strict(
+            distinct, range(len(distinct)), return_dtype=pl.UInt32
+        )
+        yield FaultColumn(places.gather(more), faults, kinds)
+
     def _extra_cells(self, records: Records, index: int, count: int) -> tuple[Fault, ...]:
         width = self._layout.width
         listed = records.extra_cells(index, MOST_LISTED_CELLS)
@@ -275,13 +319,17 @@ class RecordFaults:
             Fault(None, "extra-cell", None, self._extra_message(count, number), shown(cell))
             for number, cell in enumerate(listed, width + 1)
         ]
-        more = count - width - len(listed)
-        if more:
-            message = f"the row has {count} cells, the header {width}: {more} more cells are extra"
-            faults.append(Fault(None, "extra-cell", None, message, None))
+        if count > width + len(listed):
+            faults.append(self._more_extra(count, len(listed)))
         return tuple(faults)
 
-    def _extra_message(self, count: int, number: int) -> str:
+    def _more_extra(self, count: int, listed: int) -> Fault:
+        width = self._layout.width
+        more = count - width - listed
+        message = f"the row has {count} cells, the header {width}: {more} more cells are extra"
+        return Fault(None, "extra-cell", None, message, None)
+
+    def _extra_message(self, count: int | str, number: int) -> str:
         width = self._layout.width
         return f"the row has {count} cells, the header {width}: cell {number} is extra"
 

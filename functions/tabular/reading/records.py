@@ -6,7 +6,6 @@ cannot be decoded, and no more than MAX_RECORD_BYTES.
 
 from __future__ import annotations
 
-import re
 from functools import cached_property
 from io import BytesIO
 from itertools import accumulate
@@ -19,6 +18,7 @@ from tabular.reading.csv_reader import read_rows, schema_of
 from tabular.reading.grammar import MAX_RECORD_BYTES
 from tabular.reading.line_ends import strip_line_end
 from tabular.reading.lines import Lines
+from tabular.reading.record_syntax import delimiters, well_formed
 from tabular.values.gathering import gathered
 
 if TYPE_CHECKING:
@@ -178,6 +178,16 @@ class Records:
         cells = layout.grammar_utf8.cells(text.encode()) or []
         return cells[layout.width : wanted]
 
+    def cells_of(self, texts: pl.Series, width: int) -> pl.DataFrame | None:
+        """The first `width` cells of well-formed records, null for missing ones.
+
+        None if these records cannot be read a whole column at a time.
+        """
+        if not self._layout.grammar_utf8.is_plain:
+            return None
+        frame = self._parse(texts, as_read=False, width=width)
+        return frame if frame.height == len(texts) else None
+
     @property
     def _none(self) -> pl.Series:
         """False for each record."""
@@ -233,7 +243,7 @@ class Records:
         readable = None
         if quoted is not None:
             indexes = quoted.arg_true()
-            malformed = indexes.filter(~self._well_formed(texts.gather(indexes)))
+            malformed = indexes.filter(~well_formed(gathered(texts, indexes), self._layout.dialect))
             if len(malformed):
                 readable = (~self._none).scatter(malformed, False)
         if len(self.too_long):
@@ -274,14 +284,6 @@ class Records:
             return None
         return self.texts.str.contains(quote, literal=True)
 
-    def _well_formed(self, texts: pl.Series) -> pl.Series:
-        """Which records have quotes only where RFC 4180 allows them, in a plain dialect."""
-        quote = re.escape(self._layout.dialect.quote_char or "")
-        delimiter = re.escape(self._layout.dialect.delimiter)
-        inner = f"[^{quote}]*"
-        cell = f"(?:{quote}{inner}(?:{quote}{quote}{inner})*{quote}|[^{quote}{delimiter}]*)"
-        return texts.str.contains(f"^{cell}(?:{delimiter}{cell})*$")
-
     def _fits(self, texts: pl.Series, frame: pl.DataFrame, quoted: pl.Series | None) -> pl.Series:
         """Which well-formed records certainly have as many cells as the header (Boolean).
 
@@ -313,7 +315,8 @@ class Records:
         """
         width = self._layout.width
         others = (~fits).arg_true()
-        counts = self._delimiters(gathered(texts, others)) + 1
+        dialect, quoted = self._layout.dialect, self.quoted is not None
+        counts = delimiters(gathered(texts, others), dialect, quoted=quoted) + 1
         odd = others.filter(counts == width)
         if len(odd) and not odd.is_in(doubled.implode()).all():
             return None
@@ -321,13 +324,6 @@ class Records:
             return counts
         widths = pl.Series([width], dtype=pl.UInt32).new_from_index(0, len(texts))
         return widths.scatter(others, counts)
-
-    def _delimiters(self, texts: pl.Series) -> pl.Series:
-        """How many delimiters well-formed records have outside of quotes."""
-        if self.quoted is not None:
-            quote = re.escape(self._layout.dialect.quote_char or "")
-            texts = texts.str.replace_all(f"{quote}[^{quote}]*{quote}", "")
-        return texts.str.count_matches(self._layout.dialect.delimiter, literal=True)
 
     def begins(self, indexes: pl.Series) -> pl.Series:
         """Where these records (ascending) begin in the block's bytes (UInt64)."""
@@ -386,7 +382,7 @@ class Records:
             self.lines = self.lines.filter(~skipped)
             self.texts = self.texts.filter(~skipped)
 
-    def _parse(self, texts: pl.Series, *, as_read: bool) -> pl.DataFrame:
+    def _parse(self, texts: pl.Series, *, as_read: bool, width: int | None = None) -> pl.DataFrame:
         """Read records, which are all of the block's text if `as_read`."""
         dialect = self._layout.dialect
         if as_read and self._physical.regular:
@@ -397,7 +393,7 @@ class Records:
             source = buffer.getbuffer()
         return read_rows(
             source,
-            width=self._layout.width,
+            width=self._layout.width if width is None else width,
             separator=dialect.delimiter,
             quote=dialect.quote_char,
         )

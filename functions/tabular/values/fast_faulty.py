@@ -26,31 +26,46 @@ if TYPE_CHECKING:
 
     from tabular.model import Field
 
+_SPACE = r"[\s\x1c-\x1f]*"
+"""What `str.strip` removes."""
 _DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_CLOCK = r"[0-9]{2}:[0-9]{2}:[0-9]{2}"
+_CLOCK = (
+    r"(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?|24:00:00(?:\.0+)?)"
+    r"(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)?"
+)
+_YEAR = "-?(?:[0-9]{4}|[1-9][0-9]{4,8})"
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u{a1}-\u{10ffff}-]+"
+_LETTER = r"A-Za-z0-9\u{a1}-\u{10ffff}"
 _NECESSARY = {
     ("date", "default"): f"^{_DAY}$",
-    ("datetime", "default"): f"^{_DAY}T{_CLOCK}",
-    ("time", "default"): f"^{_CLOCK}",
-    ("year", "default"): "^-?[0-9]{4,9}$",
-    ("yearmonth", "default"): "^-?[0-9]{4,9}-[0-9]{2}$",
+    ("datetime", "default"): f"^{_DAY}T{_CLOCK}$",
+    ("time", "default"): f"^{_CLOCK}$",
+    ("year", "default"): f"^{_YEAR}$",
+    ("yearmonth", "default"): f"^{_YEAR}-(?:0[1-9]|1[0-2])$",
     ("duration", "default"): "^-?P",
-    ("string", "email"): "@",
+    ("string", "email"): (
+        rf"^{_ATOM}(?:\.{_ATOM})*@(?:[{_LETTER}](?:[{_LETTER}-]*[{_LETTER}])?\.)+"
+        rf"[{_LETTER}][{_LETTER}-]*[A-Za-z\u{{a1}}-\u{{10ffff}}]$"
+    ),
     ("string", "uri"): ":",
-    ("string", "uuid"): "^[0-9a-fA-F]{8}-",
+    ("string", "uuid"): "^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
     ("object", "default"): r"^\s*\{",
     ("array", "default"): r"^\s*\[",
 }
 """Patterns that every text of the type matches; a text that does not match is not of the type."""
-_FOREIGN = {
-    # NaN and INF are numbers, in any case.
-    "number": r"[!-~&&[^0-9+\-.eEaAnNiIfF]]",
-    "integer": r"[!-~&&[^0-9+\-]]",
+_NUMERALS = {
+    # Texts in upper case are compared with NAN and INF, and that of a dotless i is I.
+    "number": (
+        rf"^{_SPACE}(?:[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?0*[0-9]{{1,4}})?"
+        rf"|[nN][aA][nN]|-?[iI\u{{131}}][nN][fF]){_SPACE}$"
+    ),
+    "integer": rf"^{_SPACE}[+-]?[0-9]+{_SPACE}$",
 }
-"""Patterns that occur in no text of the type, in the default notation of numbers."""
+"""The same for types of numbers, in their default notation."""
 _TYPE, REQUIRED = 1, 2
 _FIRST_RULE = 4
 _EXACT = 2**53
+_ISO_DATE = len("2024-01-31")
 _PYTHON_SPACE = "[\x1c-\x1f]"
 """Characters that `str.strip` removes and Polars does not."""
 
@@ -99,13 +114,24 @@ def _wrong_type(field: Field, text: pl.Expr) -> pl.Expr | None:
     """Whether a text is certainly not of the field's type; None if that can't be decided here."""
     necessary = _NECESSARY.get((field.type, field.format))
     if necessary is not None:
-        return ~text.str.contains(necessary)
+        wrong = ~text.str.contains(necessary)
+        return wrong | _no_such_day(text) if field.type in ("date", "datetime") else wrong
     if field.type == "boolean":
         return ~text.is_in([*field.true_values, *field.false_values])
-    foreign = _FOREIGN.get(field.type)
-    if foreign is None or not field.bare_number or field.group_char or field.decimal_char != ".":
+    numeral = _NUMERALS.get(field.type)
+    if numeral is None or not field.bare_number or field.group_char or field.decimal_char != ".":
         return None
-    return text.str.contains(foreign)
+    wrong = ~text.str.contains(numeral)
+    if field.type == "integer":
+        return wrong
+    # A number that no double can represent; INF itself is one that it can.
+    infinite = text.cast(pl.Float64, strict=False).is_infinite() & text.str.contains("[0-9]")
+    return wrong | infinite.fill_null(value=False)
+
+
+def _no_such_day(text: pl.Expr) -> pl.Expr:
+    """Whether a text that begins like a date names a day that does not exist."""
+    return text.str.slice(0, _ISO_DATE).str.to_date("%Y-%m-%d", strict=False).is_null()
 
 
 def _broken_rules(field: Field, text: pl.Expr, is_of_type: pl.Expr | None) -> pl.Expr | None:
@@ -119,15 +145,17 @@ def _broken_rules(field: Field, text: pl.Expr, is_of_type: pl.Expr | None) -> pl
         for rule in fields(Constraints)
         if rule.name not in ("required", "unique") and getattr(rules, rule.name) is not None
     ]
-    is_text = field.type in ("string", "any") and field.format == "default"
-    if is_text:
+    is_text = field.type in ("string", "any")
+    if is_text and field.format == "default":
         is_of_type = pl.lit(value=True)
     if not names or is_of_type is None:
         return None
     bits: pl.Expr = pl.lit(0, dtype=pl.UInt32)
     for number, name in enumerate(names):
         bound = getattr(rules, name)
-        test = _TEXT_TESTS.get(name) if is_text else None
+        # The text of a date that is certainly one is that of the value, too.
+        is_plain = is_text or (field.type == "date" and name == "enum")
+        test = _TEXT_TESTS.get(name) if is_plain else None
         is_broken = test(text, bound) if test else _beyond(field, text, name, bound)
         if is_broken is None:
             return None

@@ -111,7 +111,8 @@ def of_type(field: Field) -> pl.Expr | None:
     if pattern is None or field.decimal_char != "." or field.group_char:
         return None
     text = pl.col("text")
-    return text.str.contains(pattern) & (text.str.len_bytes() <= _FAST_NUMBER_LENGTH)
+    longest = _FAST_EMAIL_LENGTH if field.format == "email" else _FAST_NUMBER_LENGTH
+    return text.str.contains(pattern) & (text.str.len_bytes() <= longest)
 
 
 def conditions(field: Field, *, neutralise_formulas: bool) -> list[pl.Expr] | None:
