@@ -28,19 +28,23 @@ _BYTE_ORDER_UNKNOWN = {"utf-16", "utf-32"}
 # A state that escape sequences set could reach over the line's end.
 _STATEFUL = re.compile(r"utf-7|hz|iso2022.*|iso-2022.*", re.IGNORECASE)
 _LOST = "\ufffd".encode()
+_TWO_BYTES = frozenset(("shift_jis", "cp932", "euc_kr", "cp949", "big5", "cp950", "gbk", "gb2312"))
+"""Encodings with characters of at most two bytes. Python replaces damage in them byte by byte, so
+it is the same in a whole text as in each of its lines."""
 _STRUCTURE = '\r\n,;\t|"'
 
 
 class Decoded(NamedTuple):
     """Whole physical lines in UTF-8; what could not be decoded is U+FFFD, and lines stay lines.
 
-    `bad_lines` are the indexes of those with bytes that cannot be decoded. If `is_marked`, they are
-    not listed: they are the lines with U+FFFD.
+    `bad_lines` are the indexes of those with bytes that cannot be decoded. With `marked`, they are
+    not listed: they are the lines with U+FFFD in it, which is the text itself unless that character
+    is in the original.
     """
 
     text: bytes
     bad_lines: tuple[int, ...] = ()
-    is_marked: bool = False
+    marked: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -76,9 +80,9 @@ class Encoding:
 
         What cannot be decoded becomes U+FFFD, and lines stay lines.
         """
-        text, bad_lines, is_marked = self.decoded(original)
-        if is_marked:
-            lines = enumerate(text.splitlines(keepends=True))
+        text, bad_lines, marked = self.decoded(original)
+        if marked is not None:
+            lines = enumerate(marked.splitlines(keepends=True))
             bad_lines = tuple(number for number, line in lines if _LOST in line)
         return text, bad_lines
 
@@ -94,13 +98,14 @@ class Encoding:
         return Decoded(original if self.name == "utf-8" else text.encode())
 
     def _repaired(self, original: bytes) -> Decoded:
-        if self.byte_structured:
-            # Damage never extends beyond a line end, which is a separate byte.
+        if self.byte_structured or self.unit > 1 or self.name in _TWO_BYTES:
+            # Damage never extends beyond a line end, which is a separate byte or unit.
             text = original.decode(self.name, "replace").encode()
-            if self.name != "utf-8" or _LOST not in original:
-                return Decoded(text, is_marked=True)
-            pairs = zip(self.split_lines(original), text.splitlines(keepends=True), strict=True)
-            return Decoded(text, tuple(n for n, (old, new) in enumerate(pairs) if old != new))
+            if self.name == "utf-8" and _LOST in original:
+                marked = original.replace(_LOST, b"?").decode(self.name, "replace").encode()
+                return Decoded(text, marked=marked)
+            if not self._has_lost(original):
+                return Decoded(text, marked=text)
         lines = self.split_lines(original)
         bad = []
         for number, line in enumerate(lines):
@@ -110,6 +115,13 @@ class Encoding:
                 bad.append(number)
                 lines[number] = self._repair_line(line)
         return Decoded(b"".join(lines), tuple(bad))
+
+    def _has_lost(self, original: bytes) -> bool:
+        """Whether U+FFFD may be in the original."""
+        try:
+            return "\ufffd".encode(self.name) in original
+        except UnicodeEncodeError:
+            return False
 
     def _repair_line(self, line: bytes) -> bytes:
         """Decode the line's content without its end, so that damage cannot swallow the end."""

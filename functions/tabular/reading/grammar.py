@@ -33,6 +33,8 @@ from tabular.reading.line_ends import count_lines, has_regular_line_ends, line_e
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import polars as pl
+
     from tabular.model import Dialect
     from tabular.reading.lines import Lines
 
@@ -300,19 +302,32 @@ class Grammar:
         The others begin no record of several lines: their quotes are misplaced. All of them are
         returned where a regular expression on whole lines can't decide that.
         """
-        if not self.is_plain or not self.quote or not physical.regular:
+        contents = self._contents(physical)
+        if contents is None:
             return odd
         import polars as pl  # noqa: PLC0415 which heads of files do without
 
-        quote, delimiter = (re.escape(c.decode()) for c in (self.quote, self.delimiter))
-        inner = f"[^{quote}]*(?:{quote}{quote}[^{quote}]*)*"
-        cell = f"(?:{quote}{inner}{quote}|[^{quote}{delimiter}]*)"
+        quote, delimiter, inner, cell = self._patterns
         opening = f"^(?:{cell}{delimiter})*{quote}{inner}$"
-        try:
-            lines = physical.contents.gather(odd)
-        except pl.exceptions.ComputeError:
-            return odd  # not UTF-8
-        return pl.Series(odd).filter(lines.str.contains(opening)).to_list()
+        return pl.Series(odd).filter(contents.gather(odd).str.contains(opening)).to_list()
+
+    @property
+    def _patterns(self) -> tuple[str, str, str, str]:
+        """Patterns for Polars: the quote, the delimiter, a quoted cell's inner text, any cell."""
+        quote, delimiter = (re.escape(c.decode()) for c in (self.quote or b"", self.delimiter))
+        inner = f"[^{quote}]*(?:{quote}{quote}[^{quote}]*)*"
+        return quote, delimiter, inner, f"(?:{quote}{inner}{quote}|[^{quote}{delimiter}]*)"
+
+    def _contents(self, physical: Lines) -> pl.Series | None:
+        """The lines, with other characters for bytes that are no UTF-8.
+
+        None if records can't be searched in them as in bytes.
+        """
+        if not self.is_plain or not self.quote or not physical.regular:
+            return None
+        if self.encoding == "utf-8" and physical.is_utf8:
+            return physical.contents
+        return physical.as_latin1 if self.quote.isascii() and self.delimiter.isascii() else None
 
     def _are_mostly_malformed(
         self, text: bytes, physical: Lines, opening: list[int], *, complete: bool
@@ -335,11 +350,10 @@ class Grammar:
         """
         import polars as pl  # noqa: PLC0415 which heads of files do without
 
-        if not self.is_plain or not self.quote or not physical.regular:
+        contents = self._contents(physical)
+        if contents is None:
             return opening
-        quote, delimiter = (re.escape(c.decode()) for c in (self.quote, self.delimiter))
-        inner = f"[^{quote}]*(?:{quote}{quote}[^{quote}]*)*"
-        cell = f"(?:{quote}{inner}{quote}|[^{quote}{delimiter}]*)"
+        quote, delimiter, inner, cell = self._patterns
         closed = f"^{inner}{quote}(?:{delimiter}{cell})*"
         line = pl.col("line")
         stays = line.str.contains(f"^{inner}$") | line.str.contains(
@@ -347,7 +361,7 @@ class Grammar:
         )
         breaks = pl.when(~stays).then(~line.str.contains(f"{closed}$"))
         outcomes = (
-            physical.contents.to_frame("line")
+            contents.to_frame("line")
             .with_row_index("number")
             .filter(line.str.contains(quote))
             .select("number", breaks=breaks.backward_fill().shift(-1).fill_null(value=False))

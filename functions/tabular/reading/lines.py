@@ -35,15 +35,30 @@ class Lines:
         return read_rows(self.text, width=1, separator=separator, quote=None).to_series()
 
     @cached_property
+    def is_utf8(self) -> bool:
+        """Whether the text is UTF-8."""
+        if self.text.isascii():
+            return True
+        try:
+            self.text.decode()
+        except UnicodeDecodeError:
+            return False
+        return True
+
+    @cached_property
+    def as_latin1(self) -> pl.Series:
+        """`contents` as if each byte were a character; bytes of ASCII are what they are."""
+        return Lines(self.text.decode("latin-1").encode()).contents
+
+    @cached_property
     def starts(self) -> pl.Series:
         """Where each line begins in the text, and where the last one ends (UInt64)."""
         if self.regular:
-            try:
-                lengths = self.contents.str.len_bytes().cast(pl.UInt64)
-            except pl.exceptions.ComputeError:
-                pass  # not UTF-8
+            if self.is_utf8:
+                lengths = self.contents.str.len_bytes()
             else:
-                ends = (lengths + (2 if b"\r" in self.text else 1)).cum_sum()
-                return pl.concat([pl.Series([0], dtype=pl.UInt64), ends])
+                lengths = self.as_latin1.str.len_chars()
+            ends = (lengths.cast(pl.UInt64) + (2 if b"\r" in self.text else 1)).cum_sum()
+            return pl.concat([pl.Series([0], dtype=pl.UInt64), ends])
         lines = self.text.splitlines(keepends=True)
         return pl.Series(list(accumulate(map(len, lines), initial=0)), dtype=pl.UInt64)

@@ -196,10 +196,16 @@ class RecordFaults:
         places = blank.arg_true()
         if parsed.widths is None:
             return places
-        long = places.filter(parsed.widths.gather(places) > self._layout.width)
-        texts = records.texts.gather(parsed.indexes.gather(long))
-        empty = {text: self._has_empty_extras(text) for text in texts.unique().to_list()}
-        full = long.filter(pl.Series([not empty[text] for text in texts], dtype=pl.Boolean))
+        long = places.filter(gathered(parsed.widths, places) > self._layout.width)
+        if not len(long):
+            return places
+        texts = gathered(records.texts, gathered(parsed.indexes, long))
+        # The text before an empty last cell ends with a delimiter; the cell is a pair of quotes,
+        # ignored spaces, or nothing.
+        ends = list(self._layout.dialect.blank_characters)
+        candidates = texts.filter(texts.str.slice(-1).is_in(ends)).unique()
+        empty = [text for text in candidates if self._has_empty_extras(text)]
+        full = long.filter(~texts.is_in(empty)) if empty else long
         return places.filter(~places.is_in(full.implode()))
 
     def _has_empty_extras(self, text: str) -> bool:
@@ -303,6 +309,7 @@ class RecordFaults:
                 values=shown_texts(cells.to_series(number - 1).filter(has)),
                 details=None if same else texts.filter(has),
                 verbatim=True,
+                continued=number > width + 1,
             )
         more = (counts > width + MOST_LISTED_CELLS).arg_true()
         distinct = counts.gather(more).unique().sort()
@@ -310,7 +317,7 @@ class RecordFaults:
         kinds = counts.gather(more).replace_strict(
             distinct, range(len(distinct)), return_dtype=pl.UInt32
         )
-        yield FaultColumn(places.gather(more), faults, kinds)
+        yield FaultColumn(places.gather(more), faults, kinds, continued=True)
 
     def _extra_cells(self, records: Records, index: int, count: int) -> tuple[Fault, ...]:
         width = self._layout.width

@@ -56,10 +56,12 @@ class Records:
     def __init__(self, block: Block, layout: Layout) -> None:
         self.block = block
         self._layout = layout
-        self._text, self._bad_lines, self._marks_bad = layout.codec.decoded(block.original)
+        self._text, bad_lines, marked = layout.codec.decoded(block.original)
+        self._bad_lines, self._marked = pl.Series("line", bad_lines, dtype=pl.UInt32), marked
         physical = block.spans.physical
         if physical is None or physical.text != self._text:
             physical = Lines(self._text)
+            physical.is_utf8 = True
         self._physical = physical
         self.lines, self.texts = self._joined(self._physical.contents.clone())
         self._record_count = len(self.texts)
@@ -159,11 +161,15 @@ class Records:
     @cached_property
     def undecodable(self) -> pl.Series:
         """The indexes (UInt32) of records with bytes that cannot be decoded."""
-        if self._marks_bad:
+        if self._marked is self._text:
             return self.texts.str.contains(LOST, literal=True).arg_true()
-        if not self._bad_lines:
+        bad_lines = self._bad_lines
+        if self._marked is not None:
+            lines = Lines(self._marked).contents.alias("line")
+            bad_lines = lines.str.contains(LOST, literal=True).arg_true()
+        if not len(bad_lines):
             return pl.Series(dtype=pl.UInt32)
-        bad = pl.DataFrame({"line": self._bad_lines}, schema={"line": pl.UInt32})
+        bad = bad_lines.to_frame()
         # A line that belongs to no record was skipped.
         records = pl.DataFrame({"line": self.lines, "last": self._last_lines}).with_row_index()
         found = bad.join_asof(records, on="line", strategy="backward")
@@ -349,6 +355,8 @@ class Records:
         """Where the physical lines begin in the original bytes (UInt64), and where they end."""
         if self._text is self.block.original:
             return self._physical.starts
+        if self._layout.codec.unit == 1:
+            return Lines(self.block.original).starts
         lines = self._layout.codec.split_lines(self.block.original)
         return pl.Series(list(accumulate(map(len, lines), initial=0)), dtype=pl.UInt64)
 

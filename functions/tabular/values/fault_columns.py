@@ -11,6 +11,7 @@ Example: in the records 3 and 7, `Total` is -3 and -1.5, and its minimum is 0. T
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -24,7 +25,7 @@ from tabular.values.gathering import gathered
 from tabular.values.json_texts import escaped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tabular.faults import Fault, RuleKey
     from tabular.values.json_line import JsonLine
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 DETAIL = "\ue000detail\ue000"
 """Placeholder for the record's own detail in a template's message."""
 _VALUE = "\ue000value\ue000"
+_GAPS = {_VALUE: f'"{_VALUE}"', DETAIL: DETAIL}
+_NO_TEXTS = pl.Series(dtype=pl.String)
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class FaultColumn:
     that text is the value of all of a record's faults; without, the templates have their own. With
     `details` (String), that text takes DETAIL's place in the messages. `verbatim` says that the
     values are in the records' text as they are, so that JSON escapes no more in them than in it.
+    `continued` says that another column has faults of the same records and rule, and counts them.
     """
 
     places: pl.Series
@@ -51,6 +55,7 @@ class FaultColumn:
     values: pl.Series | None = None
     details: pl.Series | None = None
     verbatim: bool = False
+    continued: bool = False
 
     def __len__(self) -> int:
         return len(self.places)
@@ -119,7 +124,7 @@ class FaultColumn:
             for key in keys:
                 faults[key] += times
             for key in set(keys):
-                records[key] += times
+                records[key] += 0 if self.continued else times
         return {key: RuleCount(times, records[key]) for key, times in faults.items()}
 
     def firsts(self, wanted: Callable[[RuleKey], bool], most: int) -> Iterator[tuple[int, Fault]]:
@@ -178,44 +183,20 @@ class FaultColumn:
 
         `escape_free` says that JSON escapes nothing in the text of these records.
         """
-        if self.values is None and self.details is None:
-            texts = pl.Series([_json(kind) for kind in self.templates], dtype=pl.String)
-            if self.kinds is None:
-                return texts.new_from_index(0, len(self))
-            return texts.gather(self.kinds)
-        frame = pl.DataFrame({"place": self.places.cast(pl.UInt32)})
+        columns = {}
         if self.values is not None:
-            quoted = pl.concat_str(pl.lit('"'), pl.col("value"), pl.lit('"')).fill_null("null")
             clean = escape_free and self.verbatim
-            values = self.values if clean else escaped(self.values)
-            frame = frame.with_columns(value=values).with_columns(value=quoted)
+            values = (self.values if clean else escaped(self.values)).to_frame("value")
+            quoted = pl.concat_str(pl.lit('"'), pl.col("value"), pl.lit('"')).fill_null("null")
+            columns[_VALUE] = values.select(quoted).to_series()
         if self.details is not None:
-            frame = frame.with_columns(detail=escaped(self.details))
-        if self.kinds is None:
-            return frame.select(self._written(0)).to_series()
-        found = pl.Series([None], dtype=pl.String).new_from_index(0, len(self))
-        for kind, _ in self._kind_counts():
-            rows = (self.kinds == kind).arg_true()
-            found = found.scatter(rows, frame[rows].select(self._written(kind)).to_series())
-        return found
+            columns[DETAIL] = escaped(self.details)
+        return self._filled([_json(self._to_fill(kind)) for kind in self.templates], columns)
 
     def sentences(self) -> pl.Series:
         """The faults of each record (String) in words, without the values."""
-        texts = [_sentence(kind) for kind in self.templates]
-        if self.details is None:
-            series = pl.Series(texts, dtype=pl.String)
-            if self.kinds is None:
-                return series.new_from_index(0, len(self))
-            return series.gather(self.kinds)
-        frame = pl.DataFrame({"detail": self.details})
-        whole = [pl.concat_str(_with_details(text)) for text in texts]
-        if self.kinds is None:
-            return frame.select(whole[0]).to_series()
-        found = pl.Series([None], dtype=pl.String).new_from_index(0, len(self))
-        for kind, _ in self._kind_counts():
-            rows = (self.kinds == kind).arg_true()
-            found = found.scatter(rows, frame[rows].select(whole[kind]).to_series())
-        return found
+        columns = {} if self.details is None else {DETAIL: self.details}
+        return self._filled([_sentence(kind) for kind in self.templates], columns)
 
     def to_dict(self) -> dict[int, tuple[Fault, ...]]:
         """The faults one by one, by place."""
@@ -230,20 +211,36 @@ class FaultColumn:
             found[place] = kind
         return found
 
-    def _written(self, kind: int) -> pl.Expr:
-        parts: list[pl.Expr] = []
-        # The value's quotes are in its column, for it may be null.
-        for number, text in enumerate(self._texts(self.templates[kind])):
-            if number:
-                parts.append(pl.col("value"))
-            parts += _with_details(text)
-        return pl.concat_str(parts)
+    def _filled(self, texts: Sequence[str], columns: Mapping[str, pl.Series]) -> pl.Series:
+        """For each record the text of its template, with its own texts in the placeholders."""
+        gaps = "|".join(_GAPS[name] for name in columns)
+        templates = [re.split(f"({gaps})", text) if gaps else [text] for text in texts]
+        # Templates with the same gaps, of which there are mostly many, are filled at once.
+        alike: dict[tuple[str, ...], list[int]] = {}
+        for kind, template in enumerate(templates):
+            alike.setdefault(tuple(template[1::2]), []).append(kind)
+        if len(alike) == 1 or self.kinds is None:
+            return _written(templates, self.kinds, columns, len(self))
+        found, places = [], []
+        for kinds in alike.values():
+            rows = self.kinds.is_in(kinds).arg_true()
+            if len(rows):
+                some = {name: column.gather(rows) for name, column in columns.items()}
+                numbers = {kind: number for number, kind in enumerate(kinds)}
+                own = self.kinds.gather(rows).replace_strict(numbers, return_dtype=pl.UInt32)
+                found.append(_written([templates[kind] for kind in kinds], own, some, len(rows)))
+                places.append(rows)
+        return pl.concat(found).gather(pl.concat(places).arg_sort()) if found else _NO_TEXTS
 
     def _texts(self, faults: tuple[Fault, ...]) -> list[str]:
         """The faults as JSON, cut where the record's value belongs, with its quotes."""
-        if self.values is not None:
-            faults = tuple(fault._replace(value=_VALUE) for fault in faults)
-        return _json(faults).split(f'"{_VALUE}"')
+        return _json(self._to_fill(faults)).split(f'"{_VALUE}"')
+
+    def _to_fill(self, faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
+        """The faults, with a placeholder for the values if these are the records' own."""
+        if self.values is None:
+            return faults
+        return tuple(fault._replace(value=_VALUE) for fault in faults)
 
     def _kind_counts(self) -> list[tuple[int, int]]:
         if self.kinds is None:
@@ -257,7 +254,7 @@ class FaultColumn:
             for column in (self.kinds, self.values, self.details)
         )
         places = change(self.places)
-        return FaultColumn(places, self.templates, kinds, values, details, self.verbatim)
+        return replace(self, places=places, kinds=kinds, values=values, details=details)
 
 
 def shown_texts(texts: pl.Series) -> pl.Series:
@@ -270,14 +267,29 @@ def shown_texts(texts: pl.Series) -> pl.Series:
     return texts.zip_with(~long, texts.str.slice(0, SHOWN_CHARACTERS - 1) + "…")
 
 
-def _with_details(text: str) -> list[pl.Expr]:
-    """A template's text in parts, with the column `detail` where it has DETAIL."""
-    parts: list[pl.Expr] = []
-    for number, piece in enumerate(text.split(DETAIL)):
-        if number:
-            parts.append(pl.col("detail"))
-        parts.append(pl.lit(piece))
-    return parts
+def _written(
+    templates: Sequence[Sequence[str]],
+    kinds: pl.Series | None,
+    columns: Mapping[str, pl.Series],
+    rows: int,
+) -> pl.Series:
+    """Texts of templates that have the same gaps: constant pieces at even places, gaps between.
+
+    `kinds` says which template each row has; None: the first one.
+    """
+    pieces: list[pl.Series] = []
+    for place in range(len(templates[0])):
+        if place % 2:
+            gap = templates[0][place]
+            pieces.append(columns[_VALUE if _VALUE in gap else DETAIL])
+            continue
+        texts = pl.Series([template[place] for template in templates], dtype=pl.String)
+        same = kinds is None or len(texts) == 1
+        pieces.append(texts.new_from_index(0, rows) if same else texts.gather(kinds))
+    if len(pieces) == 1:
+        return pieces[0]
+    frame = pl.DataFrame({str(number): piece for number, piece in enumerate(pieces)})
+    return frame.select(pl.concat_str(pl.all())).to_series()
 
 
 def _sentence(faults: Sequence[Fault]) -> str:
