@@ -102,6 +102,11 @@ def one_line_end(cells: pl.DataFrame) -> pl.DataFrame:
     return _changed(cells, "\r", lambda texts: texts.str.replace_all("\r\n?", "\n"))
 
 
+def without_nul(cells: pl.DataFrame) -> pl.DataFrame:
+    """The cells with a visible character for each NUL."""
+    return _changed(cells, "\0", lambda texts: texts.str.replace_all("\0", LOST, literal=True))
+
+
 def cut(cells: pl.DataFrame) -> pl.DataFrame:
     """The cells; of those beyond SHOWN_CHARACTERS, the first part and a note of the length."""
     return _changed_columns(cells, pl.all().str.len_bytes() > SHOWN_CHARACTERS, _cut)

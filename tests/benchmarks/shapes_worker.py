@@ -68,6 +68,9 @@ def _numbers(count: int, most: int, *, last: str = "") -> Callable[[int], str]:
 
 
 _TWO_TEXTS = _fields("string", "a", "b")
+_DATED = [*_fields("string", "a"), *_fields("date", "b")]
+_NUMBERED = [*_fields("string", "a"), *_fields("integer", "b")]
+_ALL_KINDS = ("x{}", "x{},y,z", "x{},\udcff", "x{},\0", 'x{},y"', " ,x,{}")
 
 SHAPES: dict[str, Shape] = {
     "narrow": Shape(_TWO_TEXTS, lambda n: f"x{n},y"),
@@ -78,6 +81,17 @@ SHAPES: dict[str, Shape] = {
     "narrow, cells extra": Shape(_fields("string", "a"), lambda n: f"x{n},y", good="narrow"),
     "narrow, bad bytes": Shape(_TWO_TEXTS, lambda n: f"x{n},\udcff", good="narrow"),
     "narrow, stray quotes": Shape(_TWO_TEXTS, lambda n: f'x{n},y"', good="narrow"),
+    "narrow, quoted": Shape(_TWO_TEXTS, lambda n: f'x{n},"y"'),
+    "narrow, open quotes": Shape(_TWO_TEXTS, lambda n: f'x{n},"yz', good="narrow, quoted"),
+    "narrow, NUL": Shape(_TWO_TEXTS, lambda n: f"x{n},\0", good="narrow"),
+    "narrow, all kinds": Shape(_TWO_TEXTS, lambda n: _ALL_KINDS[n % 6].format(n), good="narrow"),
+    "narrow, many cells extra": Shape(
+        _TWO_TEXTS, lambda n: f"x{n}{',y' * (2 + n % 3)}", good="narrow"
+    ),
+    "dates": Shape(_DATED, lambda n: f"x{n},{1000 + n % 9000}-02-28"),
+    "dates, no such day": Shape(_DATED, lambda n: f"x{n},{1000 + n % 9000}-02-30", good="dates"),
+    "integers": Shape(_NUMBERED, lambda n: f"x,11{n}"),
+    "integers, hyphens": Shape(_NUMBERED, lambda n: f"x,1-{n}", good="integers"),
     "narrow, unique": Shape(_TWO_TEXTS, lambda n: f"x{n},y", {"uniqueKeys": [["a"]]}),
     "narrow, repeated keys": Shape(
         _TWO_TEXTS, lambda n: f"x{n},y", {"uniqueKeys": [["b"]]}, good="narrow, unique"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
-from tabular.correction_format import LOST, SHOWN_BYTES, SHOWN_CHARACTERS, cut
+from tabular.correction_format import SHOWN_BYTES, SHOWN_CHARACTERS, cut, without_nul
 from tabular.values.gathering import gathered, run_start
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _cells(records: Records, indexes: pl.Series) -> pl.DataFrame:
 def _shown(cells: pl.DataFrame, records: Records) -> pl.DataFrame:
     """The cells, cut to what a spreadsheet can hold, with a visible character for NUL."""
     if len(records.with_nul):
-        cells = cells.select(pl.all().str.replace_all("\0", LOST, literal=True))
+        cells = without_nul(cells)
     if records.patched is None and records.longest <= SHOWN_CHARACTERS:
         return cells
     return cut(cells)

@@ -10,6 +10,7 @@ import polars as pl
 ESCAPED = re.compile(r'["\\\x00-\x1f]')
 """A character that JSON escapes in a string."""
 _CONTROLS = "[\\x00-\\x1f]"
+_CONTROL = re.compile(_CONTROLS)
 
 
 def escaped(
@@ -55,11 +56,16 @@ def _contents(texts: pl.Series) -> pl.Series:
     if texts.str.contains("\\", literal=True).any():
         contents = texts.str.replace_all("\\", "\\\\", literal=True)
     contents = _with_quotes_escaped(contents)
-    places = texts.str.contains(_CONTROLS).arg_true()
-    if not len(places):
-        return contents
-    others = [encode_basestring(text)[1:-1] for text in texts.gather(places).to_list()]
-    return contents.scatter(places, pl.Series(others, dtype=pl.String))
+    return _with_controls_escaped(contents)
+
+
+def _with_controls_escaped(texts: pl.Series) -> pl.Series:
+    """The texts with control characters escaped, one kind after the other: mostly there is one."""
+    while len(places := texts.str.contains(_CONTROLS).arg_true()):
+        for character in set(_CONTROL.findall(texts[int(places[0])])):
+            escape = encode_basestring(character)[1:-1]
+            texts = texts.str.replace_all(character, escape, literal=True)
+    return texts
 
 
 def _with_quotes_escaped(texts: pl.Series) -> pl.Series:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tabular.reading.layout import Layout
     from tabular.writing.rejects import Rejects
 
-_ROWS_A_PIECE = 16_384
+_ROWS_A_PIECE = 32_768
 _CELLS_A_PIECE = 1 << 18
 _ERROR_CHARACTERS = 1000
 """A record of 50,000 columns may have as many faults. All of them are in the JSON Lines."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tabular.reading.layout import Layout
     from tabular.reading.records import Records
 
-_ROWS_A_PIECE = 16_384
+_ROWS_A_PIECE = 32_768
 _CELLS_A_PIECE = 1 << 18
 """A piece has fewer rows if many columns have faults: it has a text of some hundred bytes for each
 row and column."""
