@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
@@ -32,9 +33,14 @@ class FileOutcome:
 
     file_id: str
     execution: DescribedExecution
-    run: Run
     item: Mapping[str, Any]
     objects: Mapping[str, bytes]
+    executions: Executions
+
+    @cached_property
+    def run(self) -> Run:
+        """The execution's history, read when a test first asks for it: look before a redrive."""
+        return self.executions.run(self.execution)
 
     @property
     def states(self) -> list[str]:
@@ -104,9 +110,9 @@ class Pipeline:
         return FileOutcome(
             file_id,
             execution,
-            Executions(Stack(self.deployment)).run(execution),
             item,
             self._objects(file_id, str(execution.source["dataset"]), item),
+            Executions(Stack(self.deployment)),
         )
 
     def wait_for_failure(self, file_id: str) -> FileOutcome:
