@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,6 +18,7 @@ from pipectl.client.metadata_items import plain
 from pipectl.client.stack_choice import Stack
 from pipectl.client.step_functions import DescribedExecution, Executions
 from pipectl.embedded.process import StackProcess
+from pipectl.embedded.template import ACCOUNT, REGION
 from shared.executions import attempt_name, execution_arn
 from shared.job import Location, Source
 from tests.documentation.outcome_examples import OUTCOME
@@ -154,6 +156,22 @@ class Pipeline:
         )
         self.stack.release(function)
         return source
+
+    @contextmanager
+    def without_reports_of_ends(self) -> Iterator[None]:
+        """Inside the block, EventBridge may not invoke the function that reports such ends."""
+        functions, name = self.deployment.client("lambda"), "data-pipeline-uncaught-dev"
+        functions.remove_permission(FunctionName=name, StatementId="UncaughtPermission")
+        try:
+            yield
+        finally:
+            functions.add_permission(
+                FunctionName=name,
+                StatementId="UncaughtPermission",
+                Action="lambda:InvokeFunction",
+                Principal="events.amazonaws.com",
+                SourceArn=f"arn:aws:events:{REGION}:{ACCOUNT}:rule/data-pipeline-uncaught-dev",
+            )
 
     def names(self) -> list[str]:
         """The names of all executions so far."""

@@ -95,6 +95,10 @@ def run(pipeline: Pipeline) -> None:
     _continue_without_objects(pipeline)
     aborted = pipeline.drop_and_stop(FILE)
     pipeline.wait_for_failure(aborted.file_id)
+    # An event that EventBridge can't deliver is set aside.
+    with pipeline.without_reports_of_ends():
+        unreported = pipeline.drop_and_stop(FILE)
+        pipeline.wait_for_dead_letter("detail-type", unreported.file_id)
     # A message that the starter can't handle is set aside, and an alarm says that it is there.
     pipeline.send({"nothing": "of ours"})
     pipeline.wait_for_dead_letter("nothing")

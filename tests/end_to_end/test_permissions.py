@@ -18,7 +18,10 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
 
 
 def test_nothing_is_refused_but_processed_records_to_operators(recorded: Recorded) -> None:
-    remedies = [refusal.remedy for refusal in recorded[1]]
+    # The run takes the permission to report an ended execution away once.
+    refused = [it for it in recorded[1] if "lambda:InvokeFunction" not in it.message]
+    assert len(refused) == len(recorded[1]) - 1
+    remedies = [refusal.remedy for refusal in refused]
     assert [it for it in remedies if "Operator" not in it or "/processed/" not in it] == []
 
 

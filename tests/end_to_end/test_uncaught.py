@@ -8,7 +8,6 @@ import pytest
 
 from pipectl.client.dead_letter_queue import DeadLetterQueue
 from pipectl.client.stack_choice import Stack
-from pipectl.embedded.template import ACCOUNT
 from shared.executions import attempt_name
 from tests.end_to_end.pipeline import Pipeline
 from tests.end_to_end.samples import orders
@@ -53,23 +52,13 @@ def test_an_end_that_step_functions_does_not_show_yet_is_not_lost(
 def test_an_event_that_can_not_be_delivered_is_in_the_dead_letter_queue(
     pipeline: Pipeline,
 ) -> None:
-    functions, name = pipeline.deployment.client("lambda"), "data-pipeline-uncaught-dev"
-    functions.remove_permission(FunctionName=name, StatementId="UncaughtPermission")
-    try:
+    with pipeline.without_reports_of_ends():
         source = pipeline.drop_and_stop(FILE)
         pipeline.wait_for_dead_letter("detail-type", source.file_id)
-    finally:
-        functions.add_permission(
-            FunctionName=name,
-            StatementId="UncaughtPermission",
-            Action="lambda:InvokeFunction",
-            Principal="events.amazonaws.com",
-            SourceArn=f"arn:aws:events:us-east-1:{ACCOUNT}:rule/data-pipeline-uncaught-dev",
-        )
 
     letters = DeadLetterQueue(Stack(pipeline.deployment)).peek()
     [found] = [it.invocation for it in letters if it.invocation and source.file_id in it.body]
-    assert (found.function, found.code) == (name, "NO_PERMISSIONS")
+    assert (found.function, found.code) == ("data-pipeline-uncaught-dev", "NO_PERMISSIONS")
     assert found.about.endswith(f":{source.file_id}")
     assert pipeline.item(source.file_id) == {}
 

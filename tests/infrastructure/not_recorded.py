@@ -7,7 +7,6 @@ NO_LOGS = "CloudWatch Logs stores nothing here: logs are files"
 ABORTED_UPLOAD = "an error in the middle of a large object aborts its upload"
 RESULTS_IN_PARTS = "Step Functions itself writes large results of a Map in parts"
 ONLY_READS = "whoever has it only reads here; all share one policy for the key"
-UNDELIVERED = "in the recorded run EventBridge can deliver every event"
 SPLITS_OF_A_MAP = "the embedded AWS keeps no executions of a Map Run that could be read"
 
 # The statements, and actions of others, that no recorded call needs. A name without a place is that
@@ -16,8 +15,7 @@ NOT_RECORDED = {
     "Trace": NO_X_RAY,
     "a function's policy, statement FreshnessPermission": "scheduled rules don't run here",
     "the key's policy, statement AllowLogs": NO_LOGS,
-    "AllowUndeliveredEvents": UNDELIVERED,
-    "AllowUndeliveredScanResults": UNDELIVERED,
+    "AllowUndeliveredScanResults": "in the recorded run EventBridge can deliver every result",
     "PipelineStateMachineRole, statement DeliverLogs": NO_LOGS,
     "PipelineStateMachineRole, statement RedriveSplits": "a Map whose failure was caught runs anew",
     **{
