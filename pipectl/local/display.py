@@ -94,17 +94,20 @@ class RunProgress:
 
     def how_far(self) -> str | None:
         """The progress as a line: the phase and some of the running files with their states."""
-        parts = [self.phase]
+        phase = f"{self.phase}, {time.monotonic() - self._started:.0f} s"
         if self.done:
-            parts[0] += f", {len(self.done)}/{self.total} files done"
+            phase += f", {len(self.done)}/{self.total} files done"
             failed = sum(not result.succeeded for result in self.done)
             if failed:
-                parts[0] += f", {failed} failed"
+                phase += f", {failed} failed"
+        return "; ".join([phase, *self._states()])
+
+    def _states(self) -> list[str]:
         first = list(self.running.items())[:NAMED_RUNNING]
-        parts += [f"{upload.path.name}: {state}" for upload, state in first]
+        states = [f"{upload.path.name}: {state}" for upload, state in first]
         if len(self.running) > NAMED_RUNNING:
-            parts.append(f"and {len(self.running) - NAMED_RUNNING} more")
-        return "; ".join(parts)
+            states.append(f"and {len(self.running) - NAMED_RUNNING} more")
+        return states
 
     def _speak(self, ended: threading.Event) -> None:
         while not ended.wait(max(0.0, self._silent_until() - time.monotonic())):
@@ -143,7 +146,7 @@ class WatchedFolder(RunProgress):
 
     def how_far(self) -> str | None:
         """The progress as a line; None between files, when nobody waits."""
-        return super().how_far() if self.running else None
+        return "; ".join([self.phase, *self._states()]) if self.running else None
 
     def finish(self, result: FileResult) -> None:
         """Print the outcome of a file. It is not kept: the folder may be watched for months."""

@@ -38,7 +38,7 @@ _VARYING = (
 )
 # How far a command is, printed if it is silent for a while; a terminal shows that in another way.
 _PROGRESS = re.compile(
-    r"^(Starting the embedded AWS|Running([,;] .*)?|(Checking|Reading) .*: .* of .*)\n",
+    r"^((Starting the embedded AWS|Running), .*|(Checking|Reading) .*: .* of .*)\n",
     re.MULTILINE,
 )
 # `pipectl` looks for this stack instead of the developer's own, and waits for uploads to end.

@@ -209,7 +209,7 @@ def test_without_a_terminal_a_silent_run_says_how_far_it_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     progress = RunProgress(Console(file=io.StringIO()), total=6)
-    assert lines_of(progress, monkeypatch, 2) == ["Starting the embedded AWS"] * 2
+    assert lines_of(progress, monkeypatch, 2) == ["Starting the embedded AWS, 0 s"] * 2
     progress.phase = "Running"
     progress.done = [succeeded("a.csv"), failed("b.csv")]
     progress.running = {
@@ -222,7 +222,7 @@ def test_without_a_terminal_a_silent_run_says_how_far_it_is(
         }.items()
     }
     assert lines_of(progress, monkeypatch, 1) == [
-        "Running, 2/6 files done, 1 failed; c\\x1b[31m.csv: TransformSplits, 1 of 4 splits, 25%,"
+        "Running, 0 s, 2/6 files done, 1 failed; c\\x1b[31m.csv: TransformSplits, 1 of 4 splits, 25%,"
         " 9 records/s; d.csv: Transform; e.csv: ParseCsv; and 1 more"
     ]
 
