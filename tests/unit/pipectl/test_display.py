@@ -222,8 +222,8 @@ def test_without_a_terminal_a_silent_run_says_how_far_it_is(
         }.items()
     }
     assert lines_of(progress, monkeypatch, 1) == [
-        "Running, 0 s, 2/6 files done, 1 failed; c\\x1b[31m.csv: TransformSplits, 1 of 4 splits, 25%,"
-        " 9 records/s; d.csv: Transform; e.csv: ParseCsv; and 1 more"
+        "Running, 0 s, 2/6 files done, 1 failed; c\\x1b[31m.csv: TransformSplits, 1 of 4 splits,"
+        " 25%, 9 records/s; d.csv: Transform; e.csv: ParseCsv; and 1 more"
     ]
 
 
