@@ -9,8 +9,6 @@ with. All that is half of such a test's time.
 
 from __future__ import annotations
 
-import json
-import marshal
 import threading
 from collections.abc import Iterator
 from functools import cache
@@ -22,25 +20,14 @@ import botocore.hooks
 import botocore.loaders
 import botocore.useragent
 
-_S3 = "/s3/2006-03-01/service-2"
-
+_files = botocore.loaders.JSONFileLoader()
+_read_file = _files.load_file
 _request = threading.local()
 
 
 def quicken_boto3() -> None:
     """Let all sessions share what they read and compose."""
     loaders: Any = botocore.loaders
-    read_file = loaders.JSONFileLoader().load_file
-    read = cache(read_file)
-
-    @cache
-    def packed_s3(path: str) -> bytes:
-        return marshal.dumps(json.loads(json.dumps(read_file(path))))
-
-    def load_file(path: str) -> Any:
-        # boto3 changes the paths of its copy of S3's model, so each session needs one of its own.
-        return marshal.loads(packed_s3(path)) if path.endswith(_S3) else read(path)
-
     find_services = loaders.Loader.list_available_services
 
     @cache
@@ -51,7 +38,7 @@ def quicken_boto3() -> None:
     def list_available_services(loader: Any, type_name: str) -> Any:
         return services(type_name, tuple(loader.search_paths))
 
-    loaders.JSONFileLoader.load_file = staticmethod(load_file)
+    loaders.JSONFileLoader.load_file = staticmethod(cache(_read_file))
     loaders.Loader.list_available_services = list_available_services
     about: Any = botocore.useragent
     about.sanitize_user_agent_string_component = cache(about.sanitize_user_agent_string_component)
@@ -87,9 +74,10 @@ def _quicken_events() -> None:
 @cache
 def quicken_moto() -> None:
     """Let moto find a request's service and handler once for each address."""
-    from moto.core import base_backend, botocore_stubber, models, responses  # noqa: PLC0415
+    from moto.core import base_backend, botocore_stubber, models, responses, utils  # noqa: PLC0415
     from moto.s3.models import S3Backend  # noqa: PLC0415
 
+    _keep_s3s_model(utils)
     backend: Any = base_backend.BaseBackend
     find_urls = backend.urls.fget
     known_urls: dict[type[Any], Any] = {}
@@ -118,6 +106,20 @@ def quicken_moto() -> None:
     methods.method_names_from_class = cache(methods.method_names_from_class)
     # The methods of requests to AWS that are made with the library `requests`.
     models.RESPONSES_METHODS.clear()
+
+
+def _keep_s3s_model(utils: Any) -> None:
+    """Let moto read S3's model apart from boto3, whose clients change the paths in it."""
+    load = utils._load_service_model
+
+    def load_service_model(service: str, kind: str) -> Any:
+        if (service, kind) != ("s3", "service-2"):
+            return load(service, kind)
+        files: Any = SimpleNamespace(load_file=_read_file, exists=_files.exists)
+        return botocore.loaders.Loader(file_loader=files).load_service_model(service, kind)
+
+    utils._load_service_model = load_service_model
+    utils.get_service_model.cache_clear()
 
 
 @cache
