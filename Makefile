@@ -31,7 +31,7 @@ test-313: ## Run the quick tests on Lambda's Python: PYTHON313=python3.13
 	$(MAKE) test PYTHON=$(PYTHON313) VENV=.venv-3.13
 
 test-slow: $(VENV)/.dev ## Run the tests that take seconds each, and draw three times the examples of properties
-	$(BIN)/pytest -n 2 --dist worksteal -m slow
+	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder -m slow
 	PIPECTL_EXAMPLES_FACTOR=3 $(BIN)/pytest -n 2 --dist worksteal tests/property
 
 test-long: $(VENV)/.dev ## Run the tests that take minutes, and draw 25 times the examples of properties

@@ -57,7 +57,8 @@ QUICK = {
     ("Notify", "error500", 7),
     ("RecordMetadata", "SourceChanged", 1),
 }
-QUICK_STATES = {"TransformSplits", "WriteOutput", "ArchiveSource"}
+QUICK_STATES = {"TransformSplits"}
+SLOW_STATES = {"WriteOutput", "ArchiveSource"}
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,9 @@ def _sampled(value: str, quick: Collection[str]) -> object:
 
 def _marks(value: object, quick: Collection[object]) -> list[pytest.MarkDecorator]:
     """All but those of the quick sample take too long for the quick tests."""
-    return [] if value in quick else [pytest.mark.long]
+    if value in quick:
+        return []
+    return [pytest.mark.slow if value in SLOW_STATES else pytest.mark.long]
 
 
 @pytest.fixture(autouse=True)
