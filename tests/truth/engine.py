@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
 from tests.truth.faults import StepFault
+
+# For imports and the first answer, on a machine that does other things too.
+_START_SECONDS = 120
 
 
 class EngineError(Exception):
@@ -48,3 +54,29 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def started(
+    script: str, python: Path, environment: Mapping[str, str], log: Path, is_up: Callable[[], bool]
+) -> subprocess.Popen[bytes]:
+    """The process of a script in this folder, once its engine is up.
+
+    It runs in the log's folder. Raises `EngineError` if it ends, or is not up in time.
+    """
+    # -P: not with this folder on the search path, where modules have the names of theirs.
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [str(python), "-P", str(Path(__file__).with_name(script))],
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env=dict(environment),
+            cwd=log.parent,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + _START_SECONDS
+    while not is_up():
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            raise EngineError(f"{script} did not start: {log.read_text()[-2000:]}")
+        time.sleep(0.2)
+    return process

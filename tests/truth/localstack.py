@@ -14,7 +14,6 @@ import os
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,11 +25,9 @@ from pipectl.embedded.lambda_service import Answer
 from pipectl.embedded.stack import EmbeddedStack
 from pipectl.embedded.template import ACCOUNT, REGION
 from tests.infrastructure.deployed import properties
-from tests.truth.engine import EngineError, free_port
+from tests.truth.engine import free_port, started
 from tests.truth.faults import THROTTLE, StepFault, faulty_module
 
-# LocalStack's imports take half of it on a machine that does nothing else.
-START_SECONDS = 120
 ANSWER_SECONDS = 60
 
 # More than a state has retries.
@@ -125,22 +122,13 @@ class _Interpreter:
             "REGION": REGION,
             "REPAIRED": str(self._repaired),
         }
-        log = self._folder / "localstack.log"
-        # -P: not with this folder on the search path, where a module has the name of theirs.
-        with log.open("wb") as file:
-            self._process = subprocess.Popen(
-                [str(self._python), "-P", str(Path(__file__).with_name("start_localstack.py"))],
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                cwd=self._folder,
-                start_new_session=True,
-            )
-        deadline = time.monotonic() + START_SECONDS
-        while not self._listens():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise EngineError(f"LocalStack did not start: {log.read_text()[-2000:]}")
-            time.sleep(0.2)
+        self._process = started(
+            "start_localstack.py",
+            self._python,
+            environment,
+            self._folder / "localstack.log",
+            self._listens,
+        )
 
     def stop(self) -> None:
         """End it."""

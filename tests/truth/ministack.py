@@ -28,7 +28,7 @@ from pipectl.embedded.template import ACCOUNT, REGION, translate
 from tests.infrastructure.deployed import ROOT
 from tests.infrastructure.packages import BUILD
 from tests.infrastructure.packages_run import install_layer
-from tests.truth.engine import EngineError, free_port
+from tests.truth.engine import EngineError, free_port, started
 from tests.truth.faults import THROTTLE, StepFault, faulty_module
 
 STACK = "data-pipeline-dev"
@@ -36,8 +36,7 @@ UNCAUGHT_RULE = "data-pipeline-uncaught-dev"
 # Where the packages are uploaded. The translator writes this name into the template.
 CODE_BUCKET = "embedded"
 
-# What MiniStack needs to start and to deploy the stack, on a machine that does other things too.
-START_SECONDS = 120
+# What MiniStack needs to deploy the stack, on a machine that does other things too.
 DEPLOY_SECONDS = 300
 
 
@@ -196,21 +195,9 @@ class MiniStack:
             "TMPDIR": str(self._folder),
             "USE_SSL": "1",
         }
-        # -P: not with this folder on the search path, where this module has the name of theirs.
-        with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [str(self._python), "-P", str(Path(__file__).with_name("start_ministack.py"))],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                cwd=self._folder,
-                start_new_session=True,
-            )
-        deadline = time.monotonic() + START_SECONDS
-        while not self._is_healthy():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise EngineError(f"MiniStack did not start: {self.log.read_text()[-2000:]}")
-            time.sleep(0.2)
+        self._process = started(
+            "start_ministack.py", self._python, environment, self.log, self._is_healthy
+        )
 
     def _is_healthy(self) -> bool:
         if not self._certificate.exists():
