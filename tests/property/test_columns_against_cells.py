@@ -43,6 +43,12 @@ texts = st.one_of(
     st.sampled_from(
         ["2024-02-29", "2023-02-29", "0000-01-01", "24:00:00", "12:00:00", "-0", "1e400"]
     ),
+    st.from_regex(
+        r"(2024-02-(28|30)T)?2[3-5]:[05][09]:[0-6]0(\.0?1?)?(Z|[+-]1[345]:[03]0)?", fullmatch=True
+    ),
+    st.sampled_from(
+        ["1-2", "1.2.3", "1e", "\u0131nf", "nan", " 5\x1f", "\u0663", "a@b", "a@b.c", "9" * 310]
+    ),
     st.sampled_from(
         ["\x1ca\x1f", "a\nb", 'say "hi"', "back\\slash", "\u2028", "é", "-0.0", "@x", "\tx"]
     ),
@@ -82,6 +88,7 @@ def fields(draw: st.DrawFn) -> Any:
     if kind == "date" and field["format"] == "default" and draw(st.booleans()):
         constraints["minimum"] = "2000-06-15"
         constraints["exclusiveMaximum"] = "2024-02-29"
+        constraints |= draw(st.sampled_from([{}, {"enum": ["2024-02-28", "2000-06-15"]}]))
     if kind == "string" and field["format"] == "default" and draw(st.booleans()):
         constraints["enum"] = ["", "NA", "a", "é", 'say "hi"', "5"]
     if constraints:

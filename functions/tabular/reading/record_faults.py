@@ -258,10 +258,9 @@ class RecordFaults:
         message = self._extra_message(width + 1, width + 1)
         places = long.filter(single)
         # What comes after the header's cells and their delimiters.
-        cells = parsed.cells.select(pl.sum_horizontal(pl.all().str.len_chars())).to_series()
-        frame = pl.DataFrame(
-            {"text": texts.filter(single), "start": gathered(cells, places) + width}
-        )
+        cells = pl.DataFrame(gathered(column, places) for column in parsed.cells)
+        start = cells.select(start=pl.sum_horizontal(pl.all().str.len_chars()) + width)
+        frame = start.with_columns(text=texts.filter(single))
         values = frame.select(pl.col("text").str.slice(pl.col("start"))).to_series()
         found = [
             FaultColumn(

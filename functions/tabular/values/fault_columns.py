@@ -92,6 +92,8 @@ class FaultColumn:
         if not len(self.places):
             return self
         lowest, highest = self.places[0], self.places[-1]
+        if first <= lowest and highest <= last:
+            return self
         if highest - lowest + 1 == len(self.places):  # without gaps, and without a search
             start = max(0, first - lowest)
             length = max(0, min(last, highest) - lowest + 1 - start)

@@ -159,3 +159,35 @@ def test_a_column_of_another_type_reads_each_distinct_text_once(
     for _ in range(3):
         assert column.read(pl.Series([examples[kind]] * 1000)).faults is None
     assert slow == [examples[kind]]
+
+
+NO_TYPES: list[Any] = [
+    ({"type": "integer"}, "1-{}"),
+    ({"type": "number"}, "1.2.{}"),
+    ({"type": "number"}, "{}e999"),
+    ({"type": "date"}, "1{:03}-02-30"),
+    ({"type": "datetime"}, "2024-02-30T00:00:00.{}"),
+    ({"type": "datetime"}, "2024-02-28T00:60:00.{}"),
+    ({"type": "time"}, "25:00:00.{}"),
+    ({"type": "time"}, "24:00:00.1{}"),
+    ({"type": "yearmonth"}, "1{:03}-13"),
+    ({"type": "string", "format": "email"}, "user{}@localhost"),
+    ({"type": "string", "format": "uuid"}, "{:08x}-0000-4000-8000-00000000000g"),
+    ({"type": "date", "constraints": {"enum": ["2024-01-01"]}}, "1{:03}-02-28"),
+    (
+        {"type": "string", "format": "email", "constraints": {"maxLength": 5}},
+        "user{}@mail.example.org",
+    ),
+]
+"""Texts of which thousands have the same fault, each with another number in it."""
+
+
+@pytest.mark.parametrize(("descriptor", "template"), NO_TYPES)
+def test_of_faulty_texts_of_a_kind_one_is_read(
+    monkeypatch: pytest.MonkeyPatch, descriptor: Descriptor, template: str
+) -> None:
+    column, slow = reader_of(monkeypatch, **descriptor)
+    texts = [template.format(number) for number in range(1, 1000)]
+    faults = column.read(pl.Series(texts)).faults
+    assert faults is not None
+    assert (len(faults), len(slow)) == (len(texts), 1)

@@ -75,6 +75,29 @@ def test_three_extra_cells_are_three_faults_of_one_record() -> None:
     assert (example.row, example.value) == (1, "3")
 
 
+def test_the_extra_cells_of_many_records_are_those_of_each() -> None:
+    content = b'a,b\n1,2,3,4\n5,6,7\n"8",9,"x,y","z""w"\n1,2' + b",z" * 22 + b"\n"
+    rejects = run(content).rejects
+    assert [[fault["value"] for fault in reject["errors"]] for reject in rejects] == [
+        ["3", "4"],
+        ["7"],
+        ["x,y", 'z"w'],
+        ["z"] * 20 + [None],
+    ]
+    assert [reject["errors"][-1]["message"] for reject in rejects] == [
+        "the row has 4 cells, the header 2: cell 4 is extra",
+        "the row has 3 cells, the header 2: cell 3 is extra",
+        "the row has 4 cells, the header 2: cell 4 is extra",
+        "the row has 24 cells, the header 2: 2 more cells are extra",
+    ]
+
+
+def test_only_rows_that_are_readable_without_spaces_get_that_hint() -> None:
+    rejects = run(b'a,b\nx, "y"\nx, "y"z\nx, "y", "z"\nx, "y,""z"\n').rejects
+    hinted = ["skipInitialSpace" in reject["errors"][0]["message"] for reject in rejects]
+    assert hinted == [True, False, False, True]
+
+
 def test_without_examples_no_cell_is_kept() -> None:
     result = run(ROWS.encode(), contract(reportExamples="none"))
     examples = [one for found in reject_examples(result.part.statistics).values() for one in found]
