@@ -104,7 +104,10 @@ def one_line_end(cells: pl.DataFrame) -> pl.DataFrame:
 
 def without_nul(cells: pl.DataFrame) -> pl.DataFrame:
     """The cells with a visible character for each NUL."""
-    return _changed(cells, "\0", lambda texts: texts.str.replace_all("\0", LOST, literal=True))
+    found = pl.all().str.contains("\0", literal=True)
+    return _changed_columns(
+        cells, found, lambda texts: texts.str.replace_all("\0", LOST, literal=True)
+    )
 
 
 def cut(cells: pl.DataFrame) -> pl.DataFrame:

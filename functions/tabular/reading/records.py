@@ -141,6 +141,14 @@ class Records:
         return longest if isinstance(longest, int) else 0
 
     @cached_property
+    def rows_of_cells(self) -> pl.Series:
+        """The row of each record among the parsed cells (UInt32), null if it is not parsed."""
+        indexes = self.parsed.indexes
+        rows = pl.int_range(len(indexes), dtype=pl.UInt32, eager=True)
+        nothing = pl.Series([None], dtype=pl.UInt32).new_from_index(0, len(self))
+        return nothing.scatter(indexes, rows)
+
+    @cached_property
     def unsaid(self) -> pl.Series | None:
         """Which records have text that their cells do not show (Boolean); None: none has any."""
         parsed = self.parsed

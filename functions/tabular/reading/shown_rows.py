@@ -55,14 +55,11 @@ def _cells(records: Records, indexes: pl.Series) -> pl.DataFrame:
             parsed.cells[indexes] if first is None else parsed.cells[first : first + len(indexes)]
         )
         return _shown(cells, records)
-    is_known = indexes.is_in(parsed.indexes.implode())
-    if not is_known.any():
+    places = gathered(records.rows_of_cells, indexes)
+    if places.null_count() == len(places):
         nothing = pl.Series([""]).new_from_index(0, len(indexes))
         return pl.DataFrame(dict.fromkeys(parsed.cells.columns, nothing))
-    cells = parsed.cells[parsed.indexes.search_sorted(indexes.filter(is_known))]
-    if not is_known.all():
-        place = (is_known.cum_sum() - 1).set(~is_known, None)
-        cells = cells.select(pl.all().gather(place).fill_null(""))
+    cells = parsed.cells.select(pl.all().gather(places).fill_null(""))
     return _shown(cells, records)
 
 

@@ -158,13 +158,17 @@ class Rejects:
         start, length = int(indexes[0]), int(indexes[-1]) - int(indexes[0]) + 1
         # Looking the rows up takes less time than a search for each of them.
         rows = nothing.new_from_index(0, length).scatter(indexes - start, numbers)
+        own = [rows.gather(column.places - start) for column in columns]
+        if sum(map(len, columns)) == len(indexes):  # no record is in two columns
+            found = pl.concat(map(render, columns))
+            return found.gather(nothing.scatter(pl.concat(own), numbers))
         texts = {}
-        for number, column in enumerate(columns):
+        for number, (column, places) in enumerate(zip(columns, own, strict=True)):
             found = render(column)
             if len(column) < len(indexes):
                 # Putting numbers in their places takes much less time than texts.
-                own = rows.gather(column.places - start)
-                found = found.gather(nothing.clone().scatter(own, numbers.head(len(column))))
+                of_rows = nothing.clone().scatter(places, numbers.head(len(column)))
+                found = found.gather(of_rows)
             texts[str(number)] = found
         if len(texts) == 1:
             return texts["0"]
