@@ -4,7 +4,7 @@
 PYTHON ?= python3
 PYTHON313 ?= python3.13
 MINUTES ?= 5
-WORKERS ?= 4
+WORKERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 CODE := functions pipectl tests
@@ -23,8 +23,8 @@ demo: $(VENV)/.run ## Run the pipeline on the sample files in events/, on this m
 	$(BIN)/pipectl run events/orders-2026-02.csv events/orders-2026-03.csv \
 		--dataset orders --contract events/orders.contract.json --out out
 
-# Four processes on two cores: those of tests on a stack mostly wait for it.
-test: $(VENV)/.dev ## Run the quick tests: WORKERS=4
+# Three processes on two cores: those of tests on a stack, of which there are three, often wait for it.
+test: $(VENV)/.dev ## Run the quick tests: WORKERS=3
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 test-313: ## Run the quick tests on Lambda's Python: PYTHON313=python3.13

@@ -28,14 +28,14 @@ def line_by_line(name: str, original: bytes) -> tuple[bytes, tuple[int, ...]]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@examples(150)
+@examples(60)
 @given(original=st.lists(pieces, min_size=1, max_size=14).map(b"".join))
 def test_bytes(name: str, original: bytes) -> None:
     assert find_encoding(name).to_utf8(original) == line_by_line(name, original)
 
 
 @pytest.mark.parametrize("name", WIDE_NAMES)
-@examples(150)
+@examples(60)
 @given(text=characters, half=st.sampled_from([b"", b"\0"]))
 def test_code_units(name: str, text: str, half: bytes) -> None:
     original = text.encode(name, "surrogatepass") + half
