@@ -107,8 +107,10 @@ class Records:
         Where a block's only such characters are quotes and line ends, they are in quoted cells.
         """
         layout = self._layout
-        if layout.codec.byte_structured and self._text is not self.block.original:
-            return None  # the marks are those of other bytes
+        # The marks are those of the original: in UTF-8 they are what they are, damaged or not.
+        other_bytes = layout.codec.byte_structured and layout.codec.name != "utf-8"
+        if other_bytes and self._text is not self.block.original:
+            return None
         if not layout.grammar_utf8.is_plain_in(self._text):
             return None
         quote = (layout.dialect.quote_char or "").encode()

@@ -31,6 +31,8 @@ def escaped(
     needing = some.str.contains(ESCAPED.pattern).fill_null(value=False).arg_true()
     if not len(needing):
         return texts
+    if len(needing) == len(texts):
+        return _contents(texts)
     indexes = needing if places is None else places.gather(needing)
     return texts.clone().scatter(indexes, _contents(some.gather(needing)))
 
@@ -69,4 +71,6 @@ def _with_controls_escaped(texts: pl.Series) -> pl.Series:
 
 
 def _with_quotes_escaped(texts: pl.Series) -> pl.Series:
+    if not texts.str.contains('"', literal=True).any():
+        return texts
     return texts.str.replace_all('"', '\\"', literal=True)
