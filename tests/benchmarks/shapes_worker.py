@@ -38,13 +38,15 @@ class Shape(NamedTuple):
     """A kind of file: its fields, its `n`-th row, and the rules of its contract beside the fields.
 
     `good` names the shape that a file is compared with of which every record is rejected: as many
-    bytes in as many records and cells, all good.
+    bytes in as many records and cells, all good. `times` is how much of its processor time it may
+    take.
     """
 
     fields: list[dict[str, Any]]
     row: Callable[[int], str]
     rules: Mapping[str, Any] = {}
     good: str | None = None
+    times: float = 3
 
 
 def _fields(kind: str, *names: str) -> list[dict[str, Any]]:
@@ -70,6 +72,9 @@ def _numbers(count: int, most: int, *, last: str = "") -> Callable[[int], str]:
 _TWO_TEXTS = _fields("string", "a", "b")
 _DATED = [*_fields("string", "a"), *_fields("date", "b")]
 _NUMBERED = [*_fields("string", "a"), *_fields("integer", "b")]
+_SEVERAL_FAULTS = 4.5
+"""Times of shapes with faults of many kinds, or many faults in a record: each kind is a column of
+its own, and 30 bytes and more are written for each byte that is read."""
 _ALL_KINDS = ("x{}", "x{},y,z", "x{},\udcff", "x{},\0", 'x{},y"', " ,x,{}")
 
 SHAPES: dict[str, Shape] = {
@@ -84,9 +89,17 @@ SHAPES: dict[str, Shape] = {
     "narrow, quoted": Shape(_TWO_TEXTS, lambda n: f'x{n},"y"'),
     "narrow, open quotes": Shape(_TWO_TEXTS, lambda n: f'x{n},"yz', good="narrow, quoted"),
     "narrow, NUL": Shape(_TWO_TEXTS, lambda n: f"x{n},\0", good="narrow"),
-    "narrow, all kinds": Shape(_TWO_TEXTS, lambda n: _ALL_KINDS[n % 6].format(n), good="narrow"),
+    "narrow, all kinds": Shape(
+        _TWO_TEXTS,
+        lambda n: _ALL_KINDS[n % 6].format(n),
+        good="narrow",
+        times=_SEVERAL_FAULTS,
+    ),
     "narrow, many cells extra": Shape(
-        _TWO_TEXTS, lambda n: f"x{n}{',y' * (2 + n % 3)}", good="narrow"
+        _TWO_TEXTS,
+        lambda n: f"x{n}{',y' * (2 + n % 3)}",
+        good="narrow",
+        times=_SEVERAL_FAULTS,
     ),
     "dates": Shape(_DATED, lambda n: f"x{n},{1000 + n % 9000}-02-28"),
     "dates, no such day": Shape(_DATED, lambda n: f"x{n},{1000 + n % 9000}-02-30", good="dates"),
@@ -127,7 +140,7 @@ def make(folder: Path, shape: str, megabytes: float) -> None:
         orders.path.rename(folder / "data.csv")
         orders.contract_path.rename(folder / "contract.json")
         return
-    fields, row, rules, _ = SHAPES[shape]
+    fields, row, rules, *_ = SHAPES[shape]
     contract = {"schema": {"fields": fields, **rules}, "dialect": {"delimiter": ","}}
     (folder / "contract.json").write_text(json.dumps(contract))
     left, at_once = megabytes * 1e6, min(1_000, -(-_CELLS_AT_ONCE // len(fields)))

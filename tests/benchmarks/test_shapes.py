@@ -31,7 +31,7 @@ def test_the_limits_are_those_of_the_template() -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("shape", [name for name, shape in SHAPES.items() if shape.good])
-def test_a_file_all_rejected_takes_twice_the_memory_and_three_times_the_time(
+def test_a_file_all_rejected_takes_a_bounded_multiple_of_memory_and_time(
     tmp_path: Path, shape: str
 ) -> None:
     good, bad = run(tmp_path, str(SHAPES[shape].good), 6), run(tmp_path, shape, 6)
@@ -40,4 +40,5 @@ def test_a_file_all_rejected_takes_twice_the_memory_and_three_times_the_time(
     assert bad.found["rejected"] >= bad.found["records"] - 1
     assert bad.peak_mb <= 2 * good.peak_mb
     # Processor time of so short a run varies by a fifth.
-    assert bad.found["cpu_seconds"] <= 3 * 1.2 * good.found["cpu_seconds"]
+    times = SHAPES[shape].times
+    assert bad.found["cpu_seconds"] <= times * 1.2 * good.found["cpu_seconds"]
