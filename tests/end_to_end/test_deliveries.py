@@ -30,6 +30,8 @@ def test_a_message_that_is_delivered_again_after_its_start_starts_nothing(
     assert len(pipeline.notifications(outcome.file_id)) == 1
 
 
+# The queue hands it out a hundred times first.
+@pytest.mark.slow
 def test_an_unreadable_message_moves_to_the_dead_letter_queue_alone(
     pipeline: Pipeline,
 ) -> None:

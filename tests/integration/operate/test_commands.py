@@ -313,6 +313,7 @@ def test_backfill_runs_what_never_succeeded_and_lists_ignored_objects(
     assert (left["objects"], len(left["ignored"]), left["succeeded"]) == ([], 1, 2)
 
 
+@pytest.mark.slow
 def test_backfill_leaves_a_failed_version_alone_if_a_later_one_was_archived(
     embedded: StackProcess, dataset: DatasetFolder, command: Command
 ) -> None:
