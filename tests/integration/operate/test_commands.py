@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from pipectl.embedded.process import StackProcess
 from tests.integration.operate.conftest import Command, DatasetFolder
 from tests.unit.tabular.correcting import table_of
