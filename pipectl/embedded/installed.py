@@ -55,6 +55,7 @@ class Stacks:
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        # Requests change it while other threads look through it, so these go through a copy.
         self._running: dict[str, _Running] = {}
 
     def create(self, template: Template) -> None:
@@ -92,23 +93,23 @@ class Stacks:
 
     def start(self) -> None:
         """Start the pollers."""
-        for running in self._running.values():
+        for running in list(self._running.values()):
             running.start()
 
     def request_stop(self) -> None:
         """Let the pollers take no further messages; this doesn't wait."""
-        for running in self._running.values():
+        for running in list(self._running.values()):
             running.request_stop()
 
     def stop(self) -> None:
         """Stop the pollers."""
-        for running in self._running.values():
+        for running in list(self._running.values()):
             running.stop()
 
     def evaluate_alarms(self, now: float) -> dict[str, str]:
         """The states of all alarms at a time, by name; a new ALARM is published."""
         states: dict[str, str] = {}
-        for running in self._running.values():
+        for running in list(self._running.values()):
             states |= running.watch.evaluate(now)
         return states
 
@@ -116,7 +117,7 @@ class Stacks:
         """Messages that a function did not accept: body, and code and message of the error."""
         return [
             asdict(failure)
-            for running in self._running.values()
+            for running in list(self._running.values())
             for poller in running.pollers
             for failure in list(poller.failures)
         ]
