@@ -257,7 +257,7 @@ def _send(stack: EmbeddedStack, dataset: str, body: bytes) -> None:
 
 
 def _wait(stack: EmbeddedStack, count: int) -> None:
-    """Wait until so many executions have ended."""
+    """Wait until this number of executions has ended."""
     deadline = time.monotonic() + FILE_SECONDS
     while time.monotonic() < deadline:
         if sum(one.status != "RUNNING" for one in stack.executions()) == count:

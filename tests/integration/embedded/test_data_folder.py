@@ -69,7 +69,7 @@ def version_of(version: Mapping[str, Any]) -> dict[str, str]:
 
 
 def wait_for_executions(stack: StackProcess, number: int) -> None:
-    """Wait until so many executions have started."""
+    """Wait until this number of executions has started."""
     seen, machine = 0, stack.outputs["StateMachineArn"]
     states = stack.client("stepfunctions")
     while len(states.list_executions(stateMachineArn=machine)["executions"]) < number:

@@ -189,7 +189,7 @@ def test_the_log_of_a_ci_job_is_plain_even_if_it_is_a_terminal(
 
 
 def lines_of(progress: RunProgress, monkeypatch: pytest.MonkeyPatch, most: int) -> list[str]:
-    """What is printed of a run in which nothing happens, up to so many lines."""
+    """The first lines, `most` at most, that are printed of a run in which nothing happens."""
     lines: list[str] = []
     printed = threading.Event()
 
