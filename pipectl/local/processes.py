@@ -27,6 +27,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipectl.local.garbage import quick_imports
 from pipectl.local.process_channels import Channels, Progress, ReadToken, TransformJob, WriteToken
 from tabular import errors
 from tabular.reading.blocks import BLOCK_BYTES
@@ -84,7 +85,8 @@ def transform_file(
         or layout.size < WORTHWHILE_BYTES
     )
     if one or processes == 1:
-        from pipectl.local.worker import work_alone
+        with quick_imports():
+            from pipectl.local.worker import work_alone
 
         return work_alone(job, progress)
     return _together(job, processes, progress)
@@ -102,17 +104,18 @@ def _together(job: TransformJob, processes: int, progress: Progress | None) -> P
         with _interrupts_held_back():
             for _ in range(processes - 1):
                 helpers.append(_start_helper(job, channels))  # noqa: PERF401  # each at once
-        from pipectl.local.worker import merged, work, write_head
+        with quick_imports():
+            from pipectl.local.worker import merged, work, write_head
 
         channels.give_write(WriteToken(0, 0, 0, write_head(job)))
         parts = [work(job, channels, lambda: _check_helpers(helpers), progress)]
         parts += [_result_of(helper) for helper in helpers]
+        return merged(parts)
     finally:
         for helper in helpers:
             helper.kill()
             helper.wait()
         channels.close()
-    return merged(parts)
 
 
 @contextmanager
@@ -142,7 +145,7 @@ def _interrupts_held_back() -> Iterator[None]:
 def _start_helper(job: TransformJob, channels: Channels) -> subprocess.Popen[bytes]:
     """Start a process that works on the same job."""
     helper = subprocess.Popen(
-        [sys.executable, "-m", "pipectl.local.worker"],
+        [sys.executable, "-m", "pipectl.local.helper"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         pass_fds=channels.descriptors,
@@ -166,15 +169,15 @@ def _check_helpers(helpers: list[subprocess.Popen[bytes]]) -> None:
 
 
 def _result_of(helper: subprocess.Popen[bytes]) -> Part:
-    output = helper.stdout.read() if helper.stdout else b""
-    if helper.wait() or not output:
-        failure = json.loads(output) if output else {}
-        kind = getattr(errors, failure.get("error", ""), None)
-        if kind is not None:
-            raise kind(failure["message"])
-        raise WorkerDied(
-            failure.get("message", f"A worker process ended with {helper.returncode}.")
-        )
+    """Wait for the end of a helper's output; raise its error, or WorkerDied."""
     from tabular.transform import Part
 
-    return Part(**json.loads(output))
+    output = helper.stdout.read() if helper.stdout else b""
+    try:
+        result = json.loads(output)
+    except ValueError:
+        raise WorkerDied(f"A worker process ended with {helper.wait()}.") from None
+    if "message" not in result:
+        return Part(**result)
+    kind = getattr(errors, result.get("error", ""), WorkerDied)
+    raise kind(result["message"])

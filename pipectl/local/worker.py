@@ -1,29 +1,21 @@
-"""The work of each process: take blocks of a file, transform them and write the outputs.
-
-`processes.transform_file` starts further processes as `python -m pipectl.local.worker`.
-"""
+"""The work of each process: take blocks of a file, transform them and write the outputs."""
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipectl.local.process_channels import (
     END,
-    Channels,
     Progress,
     ReadToken,
     TransformJob,
     WriteToken,
 )
-from tabular import errors
 from tabular.batch import BatchReader
 from tabular.reading.blocks import lines_a_block, read_blocks
-from tabular.reading.layout import Layout
 from tabular.reading.records import Records
 from tabular.reading.split import Split
 from tabular.statistics.accumulator import merge
@@ -35,6 +27,7 @@ from tabular.writing.output_format import FileFacts
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from pipectl.local.process_channels import Channels
     from tabular.batch import Batch
     from tabular.reading.blocks import Block
 
@@ -221,36 +214,3 @@ def _write_all(descriptor: int, data: bytes | memoryview, offset: int) -> None:
     while view:
         written = os.pwrite(descriptor, view, offset)
         view, offset = view[written:], offset + written
-
-
-def _help() -> int:
-    """Run as a helper: read the job from stdin, write the result to stdout."""
-    try:
-        document = json.load(sys.stdin)
-    except ValueError:
-        # The process that started this one was interrupted before it had sent the whole job.
-        return 1
-    layout = Layout.from_document(document["job"].pop("layout"))
-    job = TransformJob(layout=layout, **document["job"])
-    channels = Channels(
-        tuple(document["channels"]["reading"]), tuple(map(tuple, document["channels"]["writing"]))
-    )
-    parent = os.getppid()
-
-    def look_around() -> None:
-        if os.getppid() != parent:
-            sys.exit(1)
-
-    try:
-        result: dict[str, Any] = work(job, channels, look_around).to_document()
-        status = 0
-    except errors.TabularError as error:
-        result, status = {"error": type(error).__name__, "message": str(error)}, 1
-    except Exception as error:  # noqa: BLE001 reported by type only: messages may contain values
-        result, status = {"message": f"A worker process failed with {type(error).__name__}."}, 1
-    json.dump(result, sys.stdout)
-    return status
-
-
-if __name__ == "__main__":
-    sys.exit(_help())

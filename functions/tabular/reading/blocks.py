@@ -8,7 +8,6 @@ from tabular.errors import MisalignedSplits, UnreadableFile
 from tabular.reading.compression import gunzip
 from tabular.reading.end_mark import without_end_marks
 from tabular.reading.grammar import MAX_RECORD_BYTES, Spans
-from tabular.reading.lines import Lines
 from tabular.reading.zip_archive import unzip
 
 if TYPE_CHECKING:
@@ -178,6 +177,8 @@ def _first_lines(block: Block, grammar: Grammar, encoding: Encoding, most: int) 
     """
     if block.spans.lines <= 2 * most:
         return block
+    from tabular.reading.lines import Lines  # noqa: PLC0415 Polars, which plans of splits do without
+
     multi: list[tuple[int, int]] = []
     for first, last in block.spans.multi:
         if first >= most:

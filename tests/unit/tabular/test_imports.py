@@ -37,3 +37,15 @@ for output_format in FORMATS.values():
 
 def test_parts_are_put_together_without_the_engine_which_write_output_does_not_have() -> None:
     subprocess.run([sys.executable, "-c", PARTS_WITHOUT_THE_ENGINE], check=True)
+
+
+STARTED_WITHOUT_POLARS = f"""
+import sys
+sys.path[:0] = {sys.path!r}
+sys.modules["polars"] = None  # importing it fails
+import pipectl.local.processes
+"""
+
+
+def test_further_processes_are_started_before_polars_is_imported() -> None:
+    subprocess.run([sys.executable, "-c", STARTED_WITHOUT_POLARS], check=True)

@@ -1,0 +1,59 @@
+"""A further process that works on a file: `python -m pipectl.local.helper`.
+
+`processes.transform_file` starts it. It reads the job from stdin, and writes its part of the result
+to stdout.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import suppress
+from typing import Any
+
+from pipectl.local.garbage import quick_imports
+
+
+def main() -> None:
+    """Work on the job, and end with status 0, or 1 after an error."""
+    try:
+        document = json.load(sys.stdin)
+    except ValueError:
+        # The process that started this one was interrupted before it had sent the whole job.
+        sys.exit(1)
+    result = _result(document["job"], document["channels"])
+    # The first process continues when the output ends: before this one is cleaned up.
+    with suppress(BrokenPipeError):
+        sys.stdout.write(json.dumps(result))
+        sys.stdout.close()
+    os._exit("message" in result)
+
+
+def _result(job: dict[str, Any], channels: dict[str, Any]) -> dict[str, Any]:
+    """The part of the result, or the message of an error and, if it is known, its class."""
+    with quick_imports():
+        from pipectl.local.process_channels import Channels, TransformJob
+        from pipectl.local.worker import work
+        from tabular.errors import TabularError
+        from tabular.reading.layout import Layout
+    parent = os.getppid()
+
+    def look_around() -> None:
+        if os.getppid() != parent:
+            sys.exit(1)
+
+    try:
+        return work(
+            TransformJob(**job | {"layout": Layout.from_document(job["layout"])}),
+            Channels(tuple(channels["reading"]), tuple(map(tuple, channels["writing"]))),
+            look_around,
+        ).to_document()
+    except TabularError as error:
+        return {"error": type(error).__name__, "message": str(error)}
+    except Exception as error:  # noqa: BLE001 reported by type only: messages may contain values
+        return {"message": f"A worker process failed with {type(error).__name__}."}
+
+
+if __name__ == "__main__":
+    main()
