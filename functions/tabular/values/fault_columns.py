@@ -286,8 +286,10 @@ def _written(
             pieces.append(columns[_VALUE if _VALUE in gap else DETAIL])
             continue
         texts = pl.Series([template[place] for template in templates], dtype=pl.String)
-        same = kinds is None or len(texts) == 1
-        pieces.append(texts.new_from_index(0, rows) if same else texts.gather(kinds))
+        if kinds is None or len(texts) == 1:
+            pieces.append(texts.new_from_index(0, rows))
+        else:
+            pieces.append(texts.gather(kinds))
     if len(pieces) == 1:
         return pieces[0]
     frame = pl.DataFrame({str(number): piece for number, piece in enumerate(pieces)})

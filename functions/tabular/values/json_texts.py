@@ -26,8 +26,10 @@ def escaped(
     some = texts if places is None else texts.gather(places)
     if only_quotes:
         changed = _with_quotes_escaped(some)
+        if places is None or len(some) == len(texts):
+            return changed
         # A copy, which costs nothing before it is changed: `scatter` works in place.
-        return changed if len(some) == len(texts) else texts.clone().scatter(places, changed)
+        return texts.clone().scatter(places, changed)
     needing = some.str.contains(ESCAPED.pattern).fill_null(value=False).arg_true()
     if not len(needing):
         return texts
