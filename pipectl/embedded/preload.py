@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import gc
 import importlib
+from functools import cache
+from typing import Any
 
 import boto3
+import botocore.useragent
 
 _LIBRARIES = (
     "aws_lambda_powertools",
@@ -22,6 +25,10 @@ _SERVICES = ("s3", "sns", "sqs", "stepfunctions")
 
 for _library in _LIBRARIES:
     importlib.import_module(_library)
+
+# Each request composes botocore's description of itself, character by character.
+_about: Any = botocore.useragent
+_about.sanitize_user_agent_string_component = cache(_about.sanitize_user_agent_string_component)
 
 # Only botocore's caches remain of these clients. Workers make their own, with their own settings.
 _SETTINGS = {

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
+from werkzeug.datastructures import Headers
 from werkzeug.serving import make_server
 
 from pipectl.embedded.gateway import Application, StartResponse
@@ -72,11 +73,41 @@ class _RequestHandler(RequestHandler):
     """
 
     protocol_version = "HTTP/1.1"
+    headers: Any  # a part of the interface of Python's own
 
     # Head and body are sent together. Sent separately on an open connection, the body would wait 40
     # ms for the acknowledgement of the head.
     wbufsize = 64 * 1024
     disable_nagle_algorithm = True
+
+    def parse_request(self) -> bool:
+        """Read the head of a request; returns whether the request can be answered.
+
+        Python's own method reads headers as those of an e-mail, which takes longer than some
+        answers. This one refuses what HTTP/1.1 doesn't allow, such as a header over several lines.
+        """
+        self.close_connection = True
+        self.requestline = self.raw_requestline.decode("latin-1").rstrip("\r\n")
+        if not self.requestline:
+            return False
+        line = _REQUEST_LINE.fullmatch(self.requestline)
+        if line is None:
+            # The answer to a request without a version would have no head.
+            self.command, self.request_version = "", self.protocol_version
+            self.send_error(HTTPStatus.BAD_REQUEST, "The request line is not one of HTTP/1.")
+            return False
+        self.command, path, self.request_version = line.groups()
+        # Two slashes at the beginning would be read as the beginning of a host's name.
+        self.path = f"/{path.lstrip('/')}" if path.startswith("//") else path
+        try:
+            self.headers = _read_headers(self.rfile)
+        except ValueError as error:
+            self.send_error(HTTPStatus.BAD_REQUEST, str(error))
+            return False
+        wish = self.headers.get("Connection", "").lower()
+        by_default = self.request_version == self.protocol_version
+        self.close_connection = wish == "close" or not (by_default or wish == "keep-alive")
+        return True
 
     def run_wsgi(self) -> None:
         """Answer one request with the server's application."""
@@ -146,6 +177,33 @@ class _RequestHandler(RequestHandler):
 def _internal_failure(_environ: Any, start_response: StartResponse) -> list[bytes]:
     start_response("500 Internal Server Error", [("Content-Type", "application/json")])
     return [b'{"__type": "InternalFailure", "message": "The embedded AWS could not answer."}']
+
+
+# https://www.rfc-editor.org/rfc/rfc9112#name-request-line
+_REQUEST_LINE = re.compile(r"([A-Z]+) (\S+) (HTTP/1\.[01])")
+_HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_LONGEST_LINE = 65_536
+_MOST_HEADERS = 100
+
+
+def _read_headers(stream: Any) -> Headers:
+    """The headers of a request up to the empty line; raises `ValueError` if they can't be used.
+
+    https://www.rfc-editor.org/rfc/rfc9112#name-field-syntax
+    """
+    found: list[tuple[str, str]] = []
+    while True:
+        line: bytes = stream.readline(_LONGEST_LINE + 1)
+        if len(line) > _LONGEST_LINE:
+            raise ValueError("A header is too long.")
+        if line in (b"\r\n", b"\n", b""):
+            return Headers(found)
+        name, _, value = line.partition(b":")
+        if not _HEADER_NAME.fullmatch(name):
+            raise ValueError("A header has no name, or one with other characters than allowed.")
+        if len(found) == _MOST_HEADERS:
+            raise ValueError("There are too many headers.")
+        found.append((name.decode(), value.strip(b" \t\r\n").decode("latin-1")))
 
 
 # Digits only: `int` would also accept signs, spaces and other scripts' digits.

@@ -9,8 +9,11 @@ from __future__ import annotations
 import string
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache, lru_cache
 from typing import Any
 
+from botocore import useragent
+from moto.core import responses
 from moto.core.base_backend import BackendDict
 from moto.core.serialize import (
     AttributePicker,
@@ -21,9 +24,23 @@ from moto.core.serialize import (
 )
 from moto.moto_api._internal.moto_random import MotoRandom
 from moto.s3.models import FakeTableStorageBucket, S3Backend
+from moto.s3.responses import S3Response
 from moto.s3.utils import _VersionedKeyStore
+from moto.sqs import models as sqs_models
 
 from pipectl.embedded.moto_patches.table import PatchSettings, replaces
+
+
+def _for_bytes(characters: str) -> bytes:
+    """A character for each of the 256 bytes, all about as often."""
+    return bytes(ord(characters[byte % len(characters)]) for byte in range(256))
+
+
+_LETTERS = _for_bytes(string.ascii_letters)
+_WITH_DIGITS = _for_bytes(string.ascii_letters + string.digits)
+
+# How many answers of a function are kept where requests, and so strangers, choose its arguments.
+_KEPT = 1000
 
 # Others may choose the names by the value itself.
 _PICKERS = (AttributePicker, XFormedAttributePicker)
@@ -69,6 +86,45 @@ def _backends_found_quickly(original: Callable[..., None], _settings: PatchSetti
     return create
 
 
+_SANITIZE = "sanitize_user_agent_string_component"
+
+
+@replaces(useragent, _SANITIZE, f"botocore.useragent.{_SANITIZE}")
+def _user_agents_composed_quickly(original: Callable[..., str], _settings: PatchSettings) -> Any:
+    """Clean each part of botocore's description of itself once; each request has them all."""
+    return lru_cache(_KEPT)(original)
+
+
+@replaces(responses, "method_names_from_class", "7632eba0f5cb")
+def _operations_listed_once(original: Callable[..., Any], _settings: PatchSettings) -> Any:
+    return cache(original)
+
+
+def _converted_once(original: Callable[..., str], _settings: PatchSettings) -> Any:
+    """Keep a name's other spelling; those of a queue's attributes are needed for each message."""
+    return lru_cache(_KEPT)(original)
+
+
+for _module in (responses, sqs_models):
+    replaces(_module, "camelcase_to_underscores", "8cb1b23cbb35")(_converted_once)
+
+
+@replaces(S3Response, "subdomain_based_buckets", "3fd3c7404133")
+def _hosts_read_once(original: Callable[[Any], bool], _settings: PatchSettings) -> Any:
+    """Look once whether a host's name contains a bucket, and not six times in each request."""
+    known: dict[str, bool] = {}
+
+    def subdomain_based_buckets(request: Any) -> bool:
+        host = request.headers.get("host", "")
+        if host not in known:
+            if len(known) == _KEPT:
+                known.clear()
+            known[host] = original(request)
+        return known[host]
+
+    return staticmethod(subdomain_based_buckets)
+
+
 @replaces(TimestampSerializer, "_convert_timestamp_to_str", "47ac5d36a01b")
 def _times_read_quickly(original: Callable[..., Any], _settings: PatchSettings) -> Any:
     """Read ISO times with Python's own parser, which is fifty times as fast as dateutil's."""
@@ -93,8 +149,8 @@ def _random_texts_made_quickly(_original: Callable[..., str], _settings: PatchSe
     def draw(
         random: Any, length: int = 20, include_digits: bool = True, lower_case: bool = False
     ) -> str:
-        pool = string.ascii_letters + (string.digits if include_digits else "")
-        drawn = "".join(random.choices(pool, k=length))
+        characters = _WITH_DIGITS if include_digits else _LETTERS
+        drawn = str(random.randbytes(length).translate(characters).decode())
         return drawn.lower() if lower_case else drawn
 
     return draw

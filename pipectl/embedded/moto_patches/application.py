@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Iterable, Iterator
+from functools import cache, cached_property, lru_cache
 from http import HTTPStatus
 from typing import Any
 
 from botocore.exceptions import ClientError
-from moto.core.request import Request
+from moto.core.request import EnvironHeaders, Request, environ_key_for_header
 from moto.moto_server.werkzeug_app import (
     DomainDispatcherApplication,
     MotoRequestHandler,
@@ -60,7 +60,41 @@ class _Services:
 
 
 class _ServedRequest(Request):
+    """moto's request, which works out its URL and the names of its headers once.
+
+    moto asks for both several times while it answers.
+    """
+
     from_wsgi_server = True
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        super().__init__(environ)
+        self.headers = _HeadersReadOnce(environ)
+
+    @cached_property
+    def raw_path(self) -> str:
+        return Request.raw_path.fget(self)  # type: ignore[attr-defined,no-any-return]
+
+    @cached_property
+    def raw_url(self) -> str:
+        return Request.raw_url.fget(self)  # type: ignore[attr-defined,no-any-return]
+
+
+class _HeadersReadOnce(EnvironHeaders):
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._items)
+
+    @cached_property
+    def _items(self) -> list[tuple[str, str]]:
+        return list(super().__iter__())
+
+    def _get_key(self, key: str) -> str:
+        value: str = self.environ[_environ_key(key)]
+        return value
+
+
+# moto asks for some fifty headers, but a stranger may name others.
+_environ_key = lru_cache(maxsize=500)(environ_key_for_header)
 
 
 class _HtmlResponse(Response):
