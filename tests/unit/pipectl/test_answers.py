@@ -14,6 +14,7 @@ import pytest
 from moto.core.serialize import TimestampSerializer
 from moto.moto_api._internal import mock_random
 from moto.s3.models import s3_backends
+from moto.s3.responses import S3Response
 from moto.s3.utils import _VersionedKeyStore
 
 from pipectl.embedded.clock import StackClock
@@ -243,3 +244,19 @@ def test_a_random_text_has_the_length_and_the_characters(
     assert text.isalnum()
     assert any(map(str.isdigit, text)) == include_digits
     assert any(map(str.isupper, text)) != lower_case
+
+
+@pytest.mark.parametrize(
+    ("host", "in_name"),
+    [
+        ("127.0.0.1:4566", False),
+        ("localhost", False),
+        ("bucket.localhost:4566", True),
+        ("bucket.s3.amazonaws.com", True),
+        ("s3.eu-central-1.amazonaws.com", False),
+    ],
+)
+def test_a_bucket_in_a_hosts_name_is_found_every_time(api: Api, host: str, in_name: bool) -> None:
+    request = Mock(headers={"host": host})
+    for _ in range(2):
+        assert S3Response.subdomain_based_buckets(request) is in_name
