@@ -114,10 +114,15 @@ def test_a_column_name_of_a_megabyte_is_processed(pipeline: Pipeline) -> None:
 
 
 @pytest.mark.long
-def test_twenty_thousand_columns_with_a_header_of_a_megabyte_are_processed(
-    pipeline: Pipeline,
+@pytest.mark.parametrize(
+    ("columns", "characters"),
+    [(20_000, 50), (50_000, 10)],
+    ids=["a header of a megabyte", "as many columns as are allowed"],
+)
+def test_tens_of_thousands_of_columns_are_processed(
+    pipeline: Pipeline, columns: int, characters: int
 ) -> None:
-    names = [f"c{number:05d}".ljust(50, "x") for number in range(20_000)]
+    names = [f"c{number:05d}".ljust(characters, "x") for number in range(columns)]
     fields = [{"name": name, "type": "integer"} for name in names]
     pipeline.put_contract(
         "wide",
