@@ -12,7 +12,7 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-from pipectl.local.garbage import quick_imports
+from pipectl.local.process_memory import quick_imports
 
 
 def main() -> None:

@@ -27,8 +27,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipectl.local.garbage import quick_imports
 from pipectl.local.process_channels import Channels, Progress, ReadToken, TransformJob, WriteToken
+from pipectl.local.process_memory import quick_imports
 from tabular import errors
 from tabular.reading.blocks import BLOCK_BYTES
 from tabular.reading.split import Split

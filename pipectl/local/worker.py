@@ -14,6 +14,7 @@ from pipectl.local.process_channels import (
     TransformJob,
     WriteToken,
 )
+from pipectl.local.process_memory import reuse_large_buffers
 from tabular.batch import BatchReader
 from tabular.reading.blocks import lines_a_block, read_blocks
 from tabular.reading.records import Records
@@ -41,6 +42,7 @@ def work(
     progress: Progress | None = None,
 ) -> Part:
     """Process blocks until none is left; `progress` gets the number of bytes that all have read."""
+    reuse_large_buffers()
     reader = BatchReader(job.layout, WRITER if job.processed else contract_writer(job.layout))
     layout = job.layout
     lines = RecordLines(
@@ -79,6 +81,7 @@ def work(
 
 def work_alone(job: TransformJob, progress: Progress | None = None) -> Part:
     """Transform the whole file; `progress` gets the number of bytes read."""
+    reuse_large_buffers()
     split = Split.whole(job.layout)
     with ExitStack() as stack:
         sinks = [

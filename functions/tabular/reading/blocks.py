@@ -247,23 +247,28 @@ def _last_block(
     return Block(original, offset, line, spans)
 
 
-def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes | memoryview]:
     for chunk in chunks:
+        if len(chunk) <= _PIECE_BYTES:
+            yield chunk
+            continue
+        view = memoryview(chunk)
         for start in range(0, len(chunk), _PIECE_BYTES):
-            yield chunk[start : start + _PIECE_BYTES]
+            yield view[start : start + _PIECE_BYTES]
 
 
 class _Buffer:
     """Bytes read and not yet used, and whether there are more."""
 
-    def __init__(self, chunks: Iterable[bytes]) -> None:
+    def __init__(self, chunks: Iterable[bytes | memoryview]) -> None:
         self.data = b""
         self.complete = False
         self._chunks = iter(chunks)
 
     def fill(self, size: int) -> None:
         """Read until `size` bytes are there, or the chunks end."""
-        pieces, there = [self.data], len(self.data)
+        pieces: list[bytes | memoryview] = [self.data]
+        there = len(self.data)
         while there < size and not self.complete:
             chunk = next(self._chunks, None)
             if chunk is None:
