@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
-from werkzeug.datastructures import Headers
 from werkzeug.serving import make_server
 
 from pipectl.embedded.gateway import Application, StartResponse
@@ -186,7 +185,27 @@ _LONGEST_LINE = 65_536
 _MOST_HEADERS = 100
 
 
-def _read_headers(stream: Any) -> Headers:
+class _Headers:
+    """The headers of a request in their order; of those with one name, `get` finds the first."""
+
+    def __init__(self, found: list[tuple[str, str]]) -> None:
+        self._found = found
+        self._values = {name.lower(): value for name, value in reversed(found)}
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        """A header's value; its name may be in any case."""
+        return self._values.get(name.lower(), default)
+
+    def items(self) -> list[tuple[str, str]]:
+        """Names and values."""
+        return self._found
+
+    def keys(self) -> list[str]:
+        """Names as they were sent."""
+        return [name for name, _ in self._found]
+
+
+def _read_headers(stream: Any) -> _Headers:
     """The headers of a request up to the empty line; raises `ValueError` if they can't be used.
 
     https://www.rfc-editor.org/rfc/rfc9112#name-field-syntax
@@ -197,7 +216,7 @@ def _read_headers(stream: Any) -> Headers:
         if len(line) > _LONGEST_LINE:
             raise ValueError("A header is too long.")
         if line in (b"\r\n", b"\n", b""):
-            return Headers(found)
+            return _Headers(found)
         name, _, value = line.partition(b":")
         if not _HEADER_NAME.fullmatch(name):
             raise ValueError("A header has no name, or one with other characters than allowed.")

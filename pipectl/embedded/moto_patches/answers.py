@@ -22,11 +22,13 @@ from moto.core.serialize import (
     TimestampSerializer,
     XFormedAttributePicker,
 )
+from moto.core.utils import unix_time
 from moto.moto_api._internal.moto_random import MotoRandom
 from moto.s3.models import FakeTableStorageBucket, S3Backend
 from moto.s3.responses import S3Response
 from moto.s3.utils import _VersionedKeyStore
 from moto.sqs import models as sqs_models
+from moto.sqs.models import SQSBackend
 
 from pipectl.embedded.moto_patches.table import PatchSettings, replaces
 
@@ -123,6 +125,20 @@ def _hosts_read_once(original: Callable[[Any], bool], _settings: PatchSettings) 
         return known[host]
 
     return staticmethod(subdomain_based_buckets)
+
+
+@replaces(SQSBackend, "is_message_valid_based_on_retention_period", "719ea74eda00")
+def _retention_read_alone(_original: Callable[..., bool], _settings: PatchSettings) -> Any:
+    """Read one attribute of a queue for each message that is received, and not all attributes.
+
+    Three of the others count all messages of the queue.
+    """
+
+    def is_valid(backend: Any, queue_name: str, message: Any) -> bool:
+        kept_seconds = backend.get_queue(queue_name).message_retention_period
+        return bool(message.sent_timestamp / 1000 + kept_seconds > unix_time())
+
+    return is_valid
 
 
 @replaces(TimestampSerializer, "_convert_timestamp_to_str", "47ac5d36a01b")

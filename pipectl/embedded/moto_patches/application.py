@@ -15,6 +15,7 @@ from moto.moto_server.werkzeug_app import (
     create_backend_app,
 )
 from werkzeug.exceptions import HTTPException
+from werkzeug.sansio.utils import get_current_url
 from werkzeug.wrappers import Response
 
 from pipectl.embedded.gateway import Application
@@ -72,12 +73,22 @@ class _ServedRequest(Request):
         self.headers = _HeadersReadOnce(environ)
 
     @cached_property
+    def root_url(self) -> str:
+        return _root_url(self.scheme, self.host)
+
+    @cached_property
     def raw_path(self) -> str:
         return Request.raw_path.fget(self)  # type: ignore[attr-defined,no-any-return]
 
     @cached_property
     def raw_url(self) -> str:
         return Request.raw_url.fget(self)  # type: ignore[attr-defined,no-any-return]
+
+
+# A stranger may name as many hosts as requests.
+@lru_cache(maxsize=500)
+def _root_url(scheme: str, host: str) -> str:
+    return get_current_url(scheme, host, "/")
 
 
 class _HeadersReadOnce(EnvironHeaders):

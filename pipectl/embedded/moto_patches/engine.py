@@ -24,6 +24,7 @@ from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
     FailureEvent,
 )
+from moto.stepfunctions.parser.asl.component.common.path import result_path
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader.eval.resource_eval_s3 import (  # noqa: E501  # a module's name
@@ -222,6 +223,7 @@ def _errors_not_written_out(_original: Any, _settings: PatchSettings) -> Any:
     return lambda _component, exception: None  # noqa: ARG005  # moto's own name
 
 
+@replaces(result_path, "parse", "jsonpath_ng.parser.parse")
 @replaces(json_path, "parse", "jsonpath_ng.ext.parser.parse")
 def _paths_parsed_once(original: Any, _settings: PatchSettings) -> Any:
     return lru_cache(1000)(original)

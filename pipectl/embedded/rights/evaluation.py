@@ -155,7 +155,9 @@ def _allowing(statements: list[Statement], context: Context) -> Iterator[Stateme
 
 
 def _covering(policy: Policy | None, access: Access, context: Context) -> list[Statement]:
-    return [one for one in policy.statements if one.covers(access, context)] if policy else []
+    if policy is None:
+        return []
+    return [one for one in policy.about(access.action) if one.covers(access.resource, context)]
 
 
 def _of(principal: Principal) -> dict[str, tuple[str, ...]]:

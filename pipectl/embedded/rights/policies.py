@@ -120,11 +120,9 @@ class Statement:
     conditions: tuple[PolicyCondition, ...]
     unknown_element: str | None
 
-    def covers(self, access: Access, context: Context) -> bool:
-        """Whether action and resource match, whatever the conditions say."""
-        return self.is_about(access.action) and any(
-            matches_pattern(one, access.resource, context) for one in self.resources
-        )
+    def covers(self, resource: str, context: Context) -> bool:
+        """Whether a resource matches, whatever the action and the conditions."""
+        return any(matches_pattern(one, resource, context) for one in self.resources)
 
     def is_about(self, action: str) -> bool:
         """Whether it has an action, whatever the resource."""
@@ -148,6 +146,15 @@ class Policy:
     """A policy's statements."""
 
     statements: tuple[Statement, ...]
+    _about: dict[str, tuple[Statement, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def about(self, action: str) -> tuple[Statement, ...]:
+        """The statements that have an action, whatever the resource."""
+        if action not in self._about:
+            self._about[action] = tuple(one for one in self.statements if one.is_about(action))
+        return self._about[action]
 
 
 @lru_cache(maxsize=2000)
