@@ -83,7 +83,7 @@ def _marks(task: Task, settings: Settings, status: Status, notification_id: str)
     file_id = task.job.file_id
     if status == "failed":
         return StoredMarks.read(settings.output_bucket, task.work.notified(notification_id))
-    item = read_success(settings.metadata_table, file_id)
-    return ItemMarks(
-        settings.metadata_table, file_id, task.execution, notification_id, item.get("notified", {})
-    )
+    notified = None
+    if not (task.is_first_run and task.job.results["record"].get("is_new")):
+        notified = read_success(settings.metadata_table, file_id).get("notified", {})
+    return ItemMarks(settings.metadata_table, file_id, task.execution, notification_id, notified)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 from shared import storage
+from shared.errors import RecordOutdated
 from shared.job import Execution
-from shared.metadata import mark_item
+from shared.metadata import mark_item, read_success
 
 CHANNEL_IDS = ("message_id", "event_id")
 """The names under which the IDs of SNS and EventBridge are marked."""
@@ -29,7 +30,8 @@ class Marks(Protocol):
 class ItemMarks:
     """Marks in the metadata item of a file that succeeded or was superseded.
 
-    `notified` are the item's marks. Each execution has its own, so that the outcome of another one
+    `notified` are the item's marks; None if they were not read, because the item had none when it
+    was recorded a moment ago. Each execution has its own, so that the outcome of another one
     doesn't cause a repetition. `add` raises `RecordOutdated` if the item now records a failure.
     """
 
@@ -37,20 +39,29 @@ class ItemMarks:
     file_id: str
     execution: Execution
     notification_id: str
-    notified: Mapping[str, Any]
+    notified: Mapping[str, Any] | None
 
     @property
     def sent(self) -> Mapping[str, str]:
         """See `Marks`."""
-        mark = self.notified.get(self.execution.name, {})
+        mark = (self.notified or {}).get(self.execution.name, {})
         if not self._same.items() <= mark.items():
             return {}
         return {name: mark[name] for name in CHANNEL_IDS if name in mark}
 
     def add(self, sent: Mapping[str, str]) -> None:
         """See `Marks`."""
-        marks = {**self.notified, self.execution.name: {**self._same, **sent}}
-        mark_item(self.table, self.file_id, "notified", marks)
+        own = {self.execution.name: {**self._same, **sent}}
+        others = self.notified
+        if others is None:
+            try:
+                mark_item(self.table, self.file_id, "notified", own, is_new=True)
+            except RecordOutdated:
+                # Another execution's mark has come in the meantime, or the item records a failure.
+                others = read_success(self.table, self.file_id).get("notified", {})
+            else:
+                return
+        mark_item(self.table, self.file_id, "notified", {**others, **own})
 
     @property
     def _same(self) -> dict[str, str]:

@@ -49,7 +49,9 @@ class Settings:
 def handler(task: Task) -> dict[str, Any]:
     """Read the file's head and the dataset's contract; write the plan and the splits to `work/`.
 
-    Returns the keys of both, the file's location, and what was found out about the file. If a later
+    Returns the keys of both, the file's location, and what was found out about the file. The splits
+    are written only if there are several. `is_new` says that no output is published in the
+    dataset's format. If a later
     version of the file or a later attempt has published its output in the dataset's format, there
     is nothing to read: the result then has only `output_path` and `superseded_by`. Raises
     `InvalidDatasetName`, `KeyTooLong`, `ContractMissing`, the `Source...` errors of `shared`, and
@@ -63,12 +65,13 @@ def handler(task: Task) -> dict[str, Any]:
     required = settings.require_contract == "true"
     contract = read_contract(settings.input_bucket, job.source.dataset, required=required)
     path = _output_path(job, contract.terms)
-    higher = _higher_rank(task, path, contract.terms, settings)
-    if higher:
+    published = _published(job, path, contract.terms, settings)
+    rank = Rank.of(job.source, task.execution)
+    if published and published.rank and published.rank.is_above(rank):
         found = {
             "version": DOCUMENT_VERSION,
             "output_path": path,
-            "superseded_by": higher.to_document(),
+            "superseded_by": published.rank.to_document(),
         }
         return dict.fromkeys(RESULTS) | found
     location, head = locate(job, HEAD_BYTES)
@@ -79,9 +82,10 @@ def handler(task: Task) -> dict[str, Any]:
 
     plan = {"layout": layout.to_document(), "split": asdict(splits[0])}
     storage.write_document(settings.output_bucket, task.work.plan, plan)
-    storage.write_document(
-        settings.output_bucket, task.work.splits, [asdict(one) for one in splits]
-    )
+    if len(splits) > 1:
+        storage.write_document(
+            settings.output_bucket, task.work.splits, [asdict(one) for one in splits]
+        )
     return {
         "version": DOCUMENT_VERSION,
         "plan_key": task.work.plan,
@@ -96,6 +100,7 @@ def handler(task: Task) -> dict[str, Any]:
         "contract_key": contract.key,
         "contract_version": contract.version,
         "output_path": path,
+        "is_new": published is None,
         "corrections": asdict(corrections) if corrections else None,
         "superseded_by": None,
     }
@@ -115,6 +120,7 @@ RESULTS = (
     "contract_key",
     "contract_version",
     "output_path",
+    "is_new",
     "corrections",
     "superseded_by",
 )
@@ -127,15 +133,16 @@ def _output_path(job: Job, terms: Contract | None) -> str:
     return keys.path_of_version(path, job.file_id) if terms and terms.versions == "all" else path
 
 
-def _higher_rank(task: Task, path: str, terms: Contract | None, settings: Settings) -> Rank | None:
-    """The rank of the output that is published in the dataset's format, if it is higher than ours.
+def _published(
+    job: Job, path: str, terms: Contract | None, settings: Settings
+) -> publication.Published | None:
+    """The output that is published in the dataset's format, or None.
 
-    This only saves work: WriteOutput looks at all formats before it publishes anything.
+    This only saves work and requests: WriteOutput publishes nothing over a higher rank.
     """
     output_format = FORMATS[(terms and terms.output_format) or settings.output_format]
-    key = keys.processed_key(task.job.source.dataset, path, output_format.suffix)
-    rank = Rank.of(task.job.source, task.execution)
-    return publication.higher_rank(settings.output_bucket, [key], rank)
+    key = keys.processed_key(job.source.dataset, path, output_format.suffix)
+    return publication.look(settings.output_bucket, key)
 
 
 def _read_layout(

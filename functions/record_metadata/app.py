@@ -10,9 +10,9 @@ from typing import Any
 from record_metadata.item import RunOutcome, Status, has_outcome, next_item, outcome_of
 from shared import keys, publication
 from shared.contracts import present_contracts
-from shared.errors import PipelineError
+from shared.errors import PipelineError, TransientError
 from shared.job import Job
-from shared.metadata import read_item, write_item
+from shared.metadata import Item, read_item, write_item
 from shared.observability import logger, metrics
 from shared.settings import from_environment
 from shared.step import Task, step
@@ -38,7 +38,8 @@ def handler(task: Task) -> dict[str, Any]:
     The payload's `outcome` is `succeeded` or `failed`; a success whose output is not the published
     one, because that of a later version or attempt is, is recorded as `superseded`. The item keeps
     the outcome of another execution if that one takes precedence (see `next_item`). Returns the
-    status, the time of recording, and what superseded the file. Raises `TransientError` if someone
+    status, the time of recording, whether nothing was recorded before, and what superseded the
+    file. Raises `TransientError` if someone
     else writes the item at the same time.
     """
     settings = from_environment(Settings)
@@ -56,15 +57,39 @@ def handler(task: Task) -> dict[str, Any]:
     )
     # Determined before the item is written: after that, only the counting itself may fail.
     dataset = _metric_dataset(task.job)
-    before = read_item(settings.metadata_table, outcome.file_id)
-    after = next_item(before, outcome)
-    write_item(settings.metadata_table, after, replaces=before)
+    before, after = _record(settings.metadata_table, outcome, is_first=_is_first_run(task))
     if after["execution_arn"] != outcome.execution_arn:
         logger().info("kept another execution's outcome; only the history was extended")
     if not has_outcome(before, outcome):
         _count(outcome, dataset)
     recorded = {"status": outcome.status, "recorded_at": outcome.recorded_at}
-    return recorded if status == "failed" else {**recorded, "superseded_by": superseded_by}
+    if status == "failed":
+        return recorded
+    return {**recorded, "is_new": before is None, "superseded_by": superseded_by}
+
+
+def _is_first_run(task: Task) -> bool:
+    """Whether nothing is recorded of the file yet, as far as the task shows."""
+    job, execution = task.job, task.execution
+    is_own = execution.name == job.execution_name
+    is_again = execution.redrive_count > 0 or "record" in job.results
+    return is_own and job.attempt == 1 and not is_again
+
+
+def _record(table: str, outcome: RunOutcome, *, is_first: bool) -> tuple[Item | None, Item]:
+    """Write the item that follows from the present one and the outcome; returns both.
+
+    A first outcome is written without reading: that fails if there is an item after all.
+    """
+    if is_first:
+        item = next_item(None, outcome)
+        if write_item(table, item, replaces=None):
+            return None, item
+    before = read_item(table, outcome.file_id)
+    item = next_item(before, outcome)
+    if not write_item(table, item, replaces=before):
+        raise TransientError("The metadata item changed between reading and writing. Retry later.")
+    return before, item
 
 
 def _published_since(task: Task, output_bucket: str) -> Mapping[str, str] | None:

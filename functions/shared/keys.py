@@ -108,6 +108,14 @@ class Work:
         return f"{self.prefix}map/{state}"
 
 
+def part_contents(suffix: str) -> tuple[str, ...]:
+    """A part's objects beside its report; `suffix` is that of its processed records.
+
+    The report of a file's only part lists those that there are.
+    """
+    return (suffix, "rejected.jsonl", "corrections.csv", "statistics.json")
+
+
 def key_id(bucket: str, key: str) -> str:
     """32 hex digits that identify a key, and all versions of it."""
     return hashlib.sha256(f"{bucket}\0{key}".encode()).hexdigest()[:32]
@@ -163,6 +171,11 @@ def corrections_key(dataset: str, file_id: str) -> str:
     The former is in the output bucket, the latter in the input bucket.
     """
     return f"{CORRECTIONS_PREFIX}{dataset}/{file_id}.csv"
+
+
+def corrections_prefix(dataset: str, file_id: str) -> str:
+    """The prefix of a file's keys below `corrections/`, and of no other's."""
+    return f"{CORRECTIONS_PREFIX}{dataset}/{file_id}."
 
 
 def applied_key(dataset: str, file_id: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any, cast
 from botocore.exceptions import ClientError
 
 from shared.clients import table
-from shared.errors import RecordOutdated, TransientError, aws_errors, error_code
+from shared.errors import RecordOutdated, aws_errors, error_code
 
 Item = dict[str, Any]
 
@@ -31,11 +31,11 @@ def read_item(table_name: str, file_id: str) -> Item | None:
     return cast("Item | None", stored.get("Item"))
 
 
-def write_item(table_name: str, item: Item, *, replaces: Item | None) -> None:
-    """Write a whole item in place of the one that was read, `replaces`.
+def write_item(table_name: str, item: Item, *, replaces: Item | None) -> bool:
+    """Write a whole item in place of the one that was read, `replaces`, or None.
 
-    Raises `TransientError` if the item was written by someone else in between: read it again and
-    decide again.
+    Returns whether it was written. It isn't if there is another item: read it again and decide
+    again.
     """
     with aws_errors(_PLACE):
         try:
@@ -46,10 +46,9 @@ def write_item(table_name: str, item: Item, *, replaces: Item | None) -> None:
             )
         except ClientError as error:
             if error_code(error) == _CONDITION_FAILED:
-                raise TransientError(
-                    "The metadata item changed between reading and writing. Retry later."
-                ) from None
+                return False
             raise
+    return True
 
 
 def read_success(table_name: str, file_id: str) -> Item:
@@ -66,17 +65,21 @@ def read_success(table_name: str, file_id: str) -> Item:
     return item
 
 
-def mark_item(table_name: str, file_id: str, name: str, value: Item) -> None:
+def mark_item(
+    table_name: str, file_id: str, name: str, value: Item, *, is_new: bool = False
+) -> None:
     """Set one attribute, such as `notified`, of the item of a file that `read_success` returns.
 
-    Raises `RecordOutdated` as `read_success` does.
+    Raises `RecordOutdated` as `read_success` does, and with `is_new` also if the item has the
+    attribute already.
     """
     with aws_errors(_PLACE):
         try:
             table(table_name).update_item(
                 Key={"file_id": file_id},
                 UpdateExpression="SET #name = :value, revision = revision + :one",
-                ConditionExpression="#status IN (:succeeded, :superseded)",
+                ConditionExpression="#status IN (:succeeded, :superseded)"
+                + (" AND attribute_not_exists(#name)" if is_new else ""),
                 ExpressionAttributeNames={"#name": name, "#status": "status"},
                 ExpressionAttributeValues={
                     ":value": value,

@@ -55,21 +55,32 @@ def highest_rank(bucket: str, keys: Iterable[str]) -> Rank | None:
     return highest
 
 
-def replace(bucket: str, key: str, rank: Rank, write: Callable[[Condition], None]) -> Rank | None:
+def replace(
+    bucket: str,
+    key: str,
+    rank: Rank,
+    write: Callable[[Condition], None],
+    *,
+    is_new: bool = False,
+) -> Rank | None:
     """Publish an object, unless one of a higher rank is there; returns the rank of that one.
 
     `write` writes the object, with `rank.to_metadata()`, under the condition that it is given, and
-    raises `ObjectChanged` if that isn't met. Raises `TransientError` if others keep publishing.
+    raises `ObjectChanged` if that isn't met. With `is_new`, nothing is expected at the key: it is
+    looked at only if something is there after all, which costs a second write. Raises
+    `TransientError` if others keep publishing.
     """
 
     def attempt(there: Published | None) -> None:
         # An object that the pipeline didn't write is replaced too: the key is the pipeline's.
         write({"IfMatch": there.location.etag} if there else {"IfNoneMatch": "*"})
 
-    return _unless_higher(bucket, key, rank, attempt)
+    return _unless_higher(bucket, key, rank, attempt, is_new=is_new)
 
 
-def replace_small(bucket: str, key: str, rank: Rank, body: bytes) -> Rank | None:
+def replace_small(
+    bucket: str, key: str, rank: Rank, body: bytes, *, is_new: bool = False
+) -> Rank | None:
     """Publish an object from memory with one request, as `replace` does.
 
     Its media type follows from its key.
@@ -81,7 +92,7 @@ def replace_small(bucket: str, key: str, rank: Rank, body: bytes) -> Rank | None
     def write(condition: Condition) -> None:
         storage.put(bucket, key, body, properties, condition)
 
-    return replace(bucket, key, rank, write)
+    return replace(bucket, key, rank, write, is_new=is_new)
 
 
 def remove(bucket: str, key: str, rank: Rank) -> Rank | None:
@@ -105,10 +116,15 @@ def remove_below(bucket: str, key: str, rank: Rank | None) -> None:
 
 
 def _unless_higher(
-    bucket: str, key: str, rank: Rank, attempt: Callable[[Published | None], None]
+    bucket: str,
+    key: str,
+    rank: Rank,
+    attempt: Callable[[Published | None], None],
+    *,
+    is_new: bool = False,
 ) -> Rank | None:
-    for _ in range(_TRIES):
-        there = look(bucket, key)
+    for number in range(_TRIES):
+        there = None if is_new and number == 0 else look(bucket, key)
         if there and there.rank and there.rank.is_above(rank):
             return there.rank
         try:

@@ -35,6 +35,14 @@ class Task:
         """The keys of the execution's own objects."""
         return Work(self.job.file_id, self.execution.name)
 
+    @property
+    def is_first_run(self) -> bool:
+        """Whether the state runs for the first time in the execution.
+
+        False if the workflow doesn't send `retry_count`, as those of earlier releases.
+        """
+        return self.payload.get("retry_count") == 0 and self.execution.redrive_count == 0
+
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> Self:
         """Read the payload that the workflow's states send: `job`, `execution` and others."""

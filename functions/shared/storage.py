@@ -160,6 +160,16 @@ def stream(source: Location, start: int = 0, end: int | None = None) -> Iterator
     `read_range`.
     """
     stop = source.size if end is None else min(end, source.size)
+    if stop - start <= RANGE_BYTES:  # nothing to read ahead
+        if stop > start:
+            yield read_range(source, start, stop - start)
+    else:
+        yield from _stream_ahead(source, start, stop)
+    for offset in range(stop, source.size, LOOKAHEAD_BYTES):
+        yield read_range(source, offset, LOOKAHEAD_BYTES)
+
+
+def _stream_ahead(source: Location, start: int, stop: int) -> Iterator[bytes]:
     with ThreadPoolExecutor(max_workers=1) as ahead:
         coming: deque[Future[bytes]] = deque()
         for offset in range(start, stop, RANGE_BYTES):
@@ -169,8 +179,6 @@ def stream(source: Location, start: int = 0, end: int | None = None) -> Iterator
                 yield coming.popleft().result()
         while coming:
             yield coming.popleft().result()
-    for offset in range(stop, source.size, LOOKAHEAD_BYTES):
-        yield read_range(source, offset, LOOKAHEAD_BYTES)
 
 
 def stream_lines(source: Location) -> Iterator[bytes]:
@@ -197,6 +205,9 @@ def read_documents(bucket: str, keys: Sequence[str]) -> Iterator[Any]:
     of a split can have a hundred megabytes. The rest of a longer document is read when its turn
     comes.
     """
+    if len(keys) == 1:  # no threads for it
+        yield json.loads(_read_rest(_read_head(bucket, keys[0])))
+        return
     with ThreadPoolExecutor(max_workers=SMALL_READS) as pool:
         coming: deque[Future[_Head]] = deque()
         for key in keys:
@@ -262,25 +273,39 @@ def write_document(bucket: str, key: str, document: Any, *, indent: int | None =
     put(bucket, key, body, Properties(ContentType="application/json"))
 
 
-def update_document(bucket: str, key: str, change: Callable[[Any], Any]) -> bool:
+class ReadDocument(NamedTuple):
+    """A JSON document, None if there is none, and the condition that it is still the same."""
+
+    content: Any
+    unchanged: Condition
+
+
+def read_to_update(bucket: str, key: str) -> ReadDocument:
+    """Read a JSON document that `update_document` will replace."""
+    with _reading(bucket, key):
+        try:
+            response = s3().get_object(Bucket=bucket, Key=key)
+            return ReadDocument(json.loads(response["Body"].read()), {"IfMatch": response["ETag"]})
+        except ClientError as error:
+            if not is_missing(error):
+                raise
+            return ReadDocument(None, {"IfNoneMatch": "*"})
+
+
+def update_document(
+    bucket: str, key: str, change: Callable[[Any], Any], *, read: ReadDocument | None = None
+) -> bool:
     """Replace a JSON document by the result of `change`, which gets None if there is none.
 
-    Returns whether it was written. If others change it at the same time, it is tried a few times,
-    and then left as it is: only for documents that may lack an update.
+    `read` is the document if it was read a moment before. Returns whether it was written. If others
+    change it at the same time, it is tried a few times, and then left as it is: only for documents
+    that may lack an update.
     """
     for _ in range(_UPDATE_ATTEMPTS):
-        with _reading(bucket, key):
-            try:
-                response = s3().get_object(Bucket=bucket, Key=key)
-                before = json.loads(response["Body"].read())
-                condition: Condition = {"IfMatch": response["ETag"]}
-            except ClientError as error:
-                if not is_missing(error):
-                    raise
-                before, condition = None, {"IfNoneMatch": "*"}
-        body = json.dumps(change(before), ensure_ascii=False).encode()
+        before, read = read or read_to_update(bucket, key), None
+        body = json.dumps(change(before.content), ensure_ascii=False).encode()
         try:
-            put(bucket, key, body, Properties(ContentType="application/json"), condition)
+            put(bucket, key, body, Properties(ContentType="application/json"), before.unchanged)
         except ObjectChanged:
             continue
         return True
@@ -296,6 +321,13 @@ def list_objects(bucket: str, prefix: str) -> list[Location]:
             for page in pages
             for item in page.get("Contents", [])
         ]
+
+
+def list_few(bucket: str, prefix: str, *, most: int) -> list[str] | None:
+    """The keys under a prefix, in order, with one request; None if there are more than `most`."""
+    with aws_errors(f"s3://{bucket}/{prefix}"):
+        page = s3().list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=most)
+    return None if page["IsTruncated"] else [item["Key"] for item in page.get("Contents", [])]
 
 
 def list_modified(bucket: str, prefix: str) -> dict[str, datetime]:
@@ -512,6 +544,7 @@ class ObjectWriter:
         self._parts: list[CompletedPartTypeDef] = []
         self._uploads = ThreadPoolExecutor(max_workers=1)
         self._under_way: Future[str] | None = None
+        self._discarded = False
         self.size = 0
 
     def write(self, data: bytes | memoryview, /) -> int:
@@ -520,6 +553,10 @@ class ObjectWriter:
         for part in self._buffer.add(data):
             self._send(part)
         return len(data)
+
+    def discard(self) -> None:
+        """Let no object appear at the end of the block."""
+        self._discarded = True
 
     def __enter__(self) -> Self:
         return self
@@ -531,7 +568,7 @@ class ObjectWriter:
         trace: TracebackType | None,
     ) -> None:
         with self._uploads:
-            if kind is not None:
+            if kind is not None or self._discarded:
                 self._abort()
                 return
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -44,25 +44,25 @@ def handler(task: Task) -> dict[str, Any]:
     settings = from_environment(Settings)
     job = task.job
     bucket = settings.output_bucket
-    statistics = _merged(task, bucket)
+    report = storage.read_document(bucket, task.work.part(0, "report.json"))
+    statistics = _merged(task, bucket, report)
     plan = storage.read_document(bucket, job.results["parse"]["plan_key"])
     layout = Layout.from_document(plan["layout"])
-    summary = _summary(task, settings, statistics, layout)
+    summary = _summary(task, settings, statistics, layout, engine=report["engine"])
     key = keys.summary_key(job.source.dataset, job.file_id)
     entry = dataset_history.entry_of(summary)
-    summary["usual"] = _usual(bucket, key, job.source.dataset, entry)
+    # For a file whose output is its first, an earlier run of this step alone can have written one.
+    is_first = task.is_first_run and job.results["parse"].get("is_new")
+    stored = None if is_first else storage.read_optional_document(bucket, key)
+    summary["usual"] = _compare(bucket, job.source.dataset, entry, stored)
     report_key = keys.report_key(job.source.dataset, job.file_id)
     # A later attempt, which may have published its output since WriteOutput, keeps its reports.
     rank = Rank.of(job.source, task.execution)
     body = json.dumps(summary, indent=2, ensure_ascii=False).encode()
-    publication.replace_small(bucket, key, rank, body)
+    is_new = stored is None
+    publication.replace_small(bucket, key, rank, body, is_new=is_new)
     page = render(summary, reject_examples(statistics))
-    publication.replace_small(bucket, report_key, rank, page)
-    storage.update_document(
-        bucket,
-        keys.history_key(job.source.dataset),
-        lambda document: {"files": dataset_history.with_entry(_files(document), entry)},
-    )
+    publication.replace_small(bucket, report_key, rank, page, is_new=is_new)
     return {
         "summary_key": key,
         "report_key": report_key,
@@ -72,16 +72,15 @@ def handler(task: Task) -> dict[str, Any]:
     }
 
 
-def _merged(task: Task, bucket: str) -> dict[str, Any]:
-    """The statistics of all parts as one."""
-    job = task.job
-    parts = storage.read_documents(
-        bucket,
-        [
-            task.work.part(split, "statistics.json")
-            for split in range(job.results["parse"]["splits"])
-        ],
-    )
+def _merged(task: Task, bucket: str, report: Mapping[str, Any]) -> dict[str, Any]:
+    """The statistics of all parts as one. An only part's `report` has them if they are small."""
+    splits = range(task.job.results["parse"]["splits"])
+    parts: Iterable[Any]
+    if "statistics" in report:
+        parts = [report["statistics"]]
+    else:
+        contents = [task.work.part(split, "statistics.json") for split in splits]
+        parts = storage.read_documents(bucket, contents)
     try:
         return merge(parts)
     except UnlikePartials:
@@ -93,12 +92,16 @@ def _merged(task: Task, bucket: str) -> dict[str, Any]:
 
 
 def _summary(
-    task: Task, settings: Settings, statistics: Mapping[str, Any], layout: Layout
+    task: Task,
+    settings: Settings,
+    statistics: Mapping[str, Any],
+    layout: Layout,
+    *,
+    engine: Mapping[str, str],
 ) -> dict[str, Any]:
     """The summary, all but the comparison with earlier files."""
-    job, bucket = task.job, settings.output_bucket
+    job = task.job
     parse, output = job.results["parse"], job.results["output"]
-    part = storage.read_document(bucket, task.work.part(0, "report.json"))
     contract = layout.contract
     percent, most = contract.max_reject_percent, contract.max_reject_count
     most = settings.max_reject_count if most is None else most
@@ -130,18 +133,29 @@ def _summary(
         "columns": compare_columns(layout.labels, contract),
         "correction_key": keys.corrections_key(job.source.dataset, job.file_id),
         "execution": {"arn": task.execution.arn, "name": task.execution.name},
-        "engine": part["engine"],
+        "engine": engine,
     }
 
 
-def _usual(bucket: str, key: str, dataset: str, entry: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The comparison with earlier files, as it was when this execution first made it."""
-    before = storage.read_optional_document(bucket, key)
-    if before and before["generated_at"] == entry["generated_at"] and "usual" in before:
-        found: dict[str, Any] | None = before["usual"]
+def _compare(
+    bucket: str, dataset: str, entry: Mapping[str, Any], stored: Mapping[str, Any] | None
+) -> dict[str, Any] | None:
+    """Compare the file with earlier ones, and add it to the dataset's history.
+
+    The comparison stays as this execution first made it: `stored` is the file's summary, if any.
+    """
+    key = keys.history_key(dataset)
+    history = storage.read_to_update(bucket, key)
+    storage.update_document(
+        bucket,
+        key,
+        lambda document: {"files": dataset_history.with_entry(_files(document), entry)},
+        read=history,
+    )
+    if stored and stored["generated_at"] == entry["generated_at"] and "usual" in stored:
+        found: dict[str, Any] | None = stored["usual"]
         return found
-    stored = storage.read_optional_document(bucket, keys.history_key(dataset))
-    return dataset_history.usual(_files(stored), entry)
+    return dataset_history.usual(_files(history.content), entry)
 
 
 def _files(document: Any) -> list[dataset_history.Entry]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared import storage
+from shared import keys, storage
 from shared.job import Location
 from shared.observability import logger
 from shared.settings import from_environment
@@ -20,6 +21,9 @@ from tabular.transform import Progress, transform
 from tabular.writing.output_format import OutputFormat
 from tabular.writing.output_formats import FORMATS
 from transform.stamp import engine, stamp_of
+
+# WriteOutput reads the report, too. The statistics of most files have some 20 KB.
+SMALL_REPORT_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -48,29 +52,45 @@ def handler(task: Task) -> dict[str, Any]:
     stamp = stamp_of(
         task, plan["layout"], split, output_format.name, patches.etag if patches else None
     )
-    report_key = task.work.part(split.index, "report.json")
-    report = storage.read_optional_document(settings.output_bucket, report_key)
-    if report and report["stamp"] == stamp and _is_whole(task, settings, split, output_format):
+    report = None
+    if not task.is_first_run:
+        report_key = task.work.part(split.index, "report.json")
+        report = storage.read_optional_document(settings.output_bucket, report_key)
+    if report and report["stamp"] == stamp and _is_whole(task, settings, split, report):
         logger().info("the part exists already", extra={"split": split.index})
     else:
         report = _transform(task, settings, layout, split, output_format, patches=patches)
         report["stamp"] = stamp
-        # Written last: a part without a report is incomplete.
-        storage.write_document(settings.output_bucket, report_key, report)
+        _write_report(task, settings, split, report)
     return {name: report[name] for name in ("record_count", "processed_count", "error_count")}
 
 
-def _is_whole(task: Task, settings: Settings, split: Split, output_format: OutputFormat) -> bool:
+def _is_whole(task: Task, settings: Settings, split: Split, report: dict[str, Any]) -> bool:
     """Whether all objects of the split's part exist, not only its report."""
+    contents = report.get("contents") or keys.part_contents(FORMATS[report["format"]].suffix)
     return all(
         storage.find(settings.output_bucket, task.work.part(split.index, content))
-        for content in (
-            output_format.suffix,
-            "rejected.jsonl",
-            "corrections.csv",
-            "statistics.json",
-        )
+        for content in contents
     )
+
+
+def _write_report(task: Task, settings: Settings, split: Split, report: dict[str, Any]) -> None:
+    """Write the part's report and statistics: small ones of a file's only split as one object."""
+
+    def part(content: str) -> str:
+        return task.work.part(split.index, content)
+
+    small = {name: of for name, of in report.items() if name != "statistics"}
+    if "split" not in task.payload:
+        body = json.dumps(report, ensure_ascii=False).encode()
+        if len(body) <= SMALL_REPORT_BYTES:
+            properties = storage.Properties(ContentType="application/json")
+            storage.put(settings.output_bucket, part("report.json"), body, properties)
+            return
+    storage.write_document(settings.output_bucket, part("statistics.json"), report["statistics"])
+    small["contents"] = [*report["contents"], "statistics.json"]
+    # Written last: a part without a report is incomplete.
+    storage.write_document(settings.output_bucket, part("report.json"), small)
 
 
 def _patches_of(task: Task, settings: Settings) -> Location | None:
@@ -90,7 +110,11 @@ def _transform(
     *,
     patches: Location | None,
 ) -> dict[str, Any]:
-    """Write the split's part; returns its report, whose size doesn't depend on the split's."""
+    """Write the split's records and rejects; returns its report, with statistics.
+
+    `contents` are the objects that it has written. The rejects of an only split are left out if
+    there are none.
+    """
     job = task.job
 
     def part(content: str) -> str:
@@ -136,12 +160,17 @@ def _transform(
             output_format=output_format.name,
             check=check,
         ).to_document()
+        contents = [output_format.suffix, "rejected.jsonl", "corrections.csv"]
+        # Later runs write empty objects, too: they replace what an earlier one has left.
+        if not result["error_count"] and patches is None and task.is_first_run:
+            rejected.discard()
+            corrections.discard()
+            contents = [output_format.suffix]
     if stopped:
         raise stopped[0]
-    statistics = result.pop("statistics")
-    storage.write_document(settings.output_bucket, part("statistics.json"), statistics)
     return {
         **result,
+        "contents": contents,
         "processed_at": task.execution.start_time,
         "processed_bytes": processed.size,
         "format": output_format.name,

@@ -44,7 +44,6 @@ def handler(task: Task) -> dict[str, Any]:
         clean_up(publication)
         return dict.fromkeys(RESULTS) | {"superseded_by": job.superseded_by}
     parse = job.results["parse"]
-    plan = storage.read_document(settings.output_bucket, parse["plan_key"])
     reports = storage.read_documents(
         settings.output_bucket,
         [task.work.part(split, "report.json") for split in range(parse["splits"])],
@@ -54,7 +53,9 @@ def handler(task: Task) -> dict[str, Any]:
         processed_at=task.execution.start_time,
         expected_records=_measured_records(job.results),
     )
-    _check_limits(whole, Layout.from_document(plan["layout"]).contract, settings, task)
+    if whole.error_count:
+        plan = storage.read_document(settings.output_bucket, parse["plan_key"])
+        _check_limits(whole, Layout.from_document(plan["layout"]).contract, settings, task)
     published: dict[str, Any] = dict.fromkeys(RESULTS)
     try:
         published |= publish(publication, whole)
@@ -92,6 +93,8 @@ def _publication(task: Task, output_bucket: str) -> Publication:
         work=task.work,
         splits=parse["splits"] or 0,
         rank=Rank.of(task.job.source, task.execution),
+        # Missing if an older version of this pipeline began the execution.
+        is_new=bool(parse.get("is_new")),
         corrections=AppliedCorrections.of(parse["corrections"], output_bucket),
     )
 

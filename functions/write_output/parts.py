@@ -17,6 +17,9 @@ class WholeFile:
     processed_count: int
     error_count: int
     output_format: str
+    processed_bytes: int = 0
+    contents: tuple[str, ...] | None = None
+    """The objects of the only part, as its report lists them. None if every part has all."""
 
 
 def add_up(
@@ -31,7 +34,8 @@ def add_up(
     started at `processed_at`; making them again helps. Raises `InternalError` if the counts don't
     agree with each other or with `expected_records`: publishing would mix attempts or lose records.
     """
-    records = processed = errors = 0
+    records = processed = errors = size = count = 0
+    contents = None
     formats = set()
     starts = set()
     engines: list[Mapping[str, str]] = []
@@ -39,6 +43,10 @@ def add_up(
         records += report["record_count"]
         processed += report["processed_count"]
         errors += report["error_count"]
+        size += report.get("processed_bytes", 0)
+        # Older versions of this pipeline wrote reports without them.
+        contents = report.get("contents")
+        count += 1
         formats.add(str(report["format"]))
         starts.add(str(report["processed_at"]))
         # Older versions of this pipeline wrote reports without it.
@@ -53,7 +61,8 @@ def add_up(
             f"{records} records were read ({expected_records} expected), but {processed} processed "
             f"and {errors} rejected. Nothing was published. Start a new execution."
         )
-    return WholeFile(records, processed, errors, formats.pop())
+    only = tuple(contents) if contents and count == 1 else None
+    return WholeFile(records, processed, errors, formats.pop(), size, only)
 
 
 _REMEDY = "Nothing was published. Redrive the execution: it makes the parts again."

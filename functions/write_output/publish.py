@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from shared import keys, publication, storage
-from shared.compose import compose
+from shared.compose import MIN_PIECE, compose
 from shared.errors import MixedParts, TransientError
 from shared.job import Location
 from shared.storage import Condition, ObjectChanged, Properties
@@ -63,6 +63,8 @@ class Publication:
     splits: int
     rank: Rank
     corrections: AppliedCorrections | None = None
+    is_new: bool = False
+    """Whether no output was published when the execution began. It may be wrong by now."""
 
     @property
     def corrections_key(self) -> str:
@@ -99,16 +101,22 @@ def publish(file: Publication, whole: WholeFile) -> dict[str, Any]:
     `TransientError` while a higher rank has published only its rejected records.
     What `assemble` raises comes before anything is published, too.
     """
-    prefix = file.work.parts
-    parts = {part.key: part for part in storage.list_objects(file.bucket, prefix)}
     output_format = FORMATS[whole.output_format]
+    parts: dict[str, Location] = {}
+    sources: Sequence[Location | bytes]
     # Everything that is published, and that Summarize reads afterwards, must exist before that.
-    for content in (output_format.suffix, "rejected.jsonl", "corrections.csv", "statistics.json"):
-        _in_order(file, parts, content)
-    _check(publication.higher_rank(file.bucket, _looked_at_first(file, whole), file.rank))
-    sources = assemble(_in_order(file, parts, output_format.suffix), output_format)
-    rejected_key, corrections_key = _publish_rejected(file, whole, parts)
-    processed_key = _publish_processed(file, output_format, sources)
+    if _is_one_small_object(file, whole, output_format):
+        sources = [_read_only_part(file, whole, output_format)]
+        is_new = _look_first(file, whole, output_format)
+    else:
+        listed = storage.list_objects(file.bucket, file.work.parts)
+        parts = {part.key: part for part in listed}
+        for content in whole.contents or keys.part_contents(output_format.suffix):
+            _in_order(file, parts, content)
+        is_new = _look_first(file, whole, output_format)
+        sources = assemble(_in_order(file, parts, output_format.suffix), output_format)
+    rejected_key, corrections_key = _publish_rejected(file, whole, parts, is_new=is_new)
+    processed_key = _publish_processed(file, output_format, sources, is_new=is_new)
     size = sum(len(one) if isinstance(one, bytes) else one.size for one in sources)
     return {
         "processed_key": processed_key,
@@ -119,15 +127,38 @@ def publish(file: Publication, whole: WholeFile) -> dict[str, Any]:
     }
 
 
-def _looked_at_first(file: Publication, whole: WholeFile) -> list[str]:
-    """The keys whose objects decide, before anything is published, whether anything is.
+def _is_one_small_object(file: Publication, whole: WholeFile, output_format: OutputFormat) -> bool:
+    """Whether the part has only processed records, and so few that S3 doesn't copy them itself."""
+    is_alone = whole.contents == (output_format.suffix,) and file.corrections is None
+    return is_alone and whole.processed_bytes < MIN_PIECE
+
+
+def _read_only_part(file: Publication, whole: WholeFile, output_format: OutputFormat) -> bytes:
+    """The processed records of a file's only part; raises `MixedParts` if they are not there."""
+    key = file.work.part(0, output_format.suffix)
+    found = storage.read_optional(file.bucket, key)
+    if found is None or len(found[0]) != whole.processed_bytes:
+        raise _missing([key])
+    return found[0]
+
+
+def _look_first(file: Publication, whole: WholeFile, output_format: OutputFormat) -> bool:
+    """Look at the objects that decide, before anything is published, whether anything is.
+
+    Returns whether nothing is expected at the keys of the outputs. Raises `HigherRank`.
 
     Without rejected records and corrections, nothing is published before the processed records, and
-    the object at their key is looked at right before they replace it: one look is enough.
+    the object at their key is compared when they replace it: no look is needed before.
     """
-    if whole.error_count or file.corrections:
-        return file.processed_keys
-    return [file.processed_key(other) for other in _others(FORMATS[whole.output_format])]
+    looked = [file.processed_key(other) for other in _others(output_format)]
+    if not (whole.error_count or file.corrections):
+        _check(publication.higher_rank(file.bucket, looked, file.rank))
+        return file.is_new
+    there = publication.look(file.bucket, file.processed_key(output_format))
+    if there and there.rank and there.rank.is_above(file.rank):
+        raise HigherRank(there.rank)
+    _check(publication.higher_rank(file.bucket, looked, file.rank))
+    return there is None
 
 
 def clean_up(file: Publication) -> None:
@@ -142,18 +173,19 @@ def clean_up(file: Publication) -> None:
 
 
 def _publish_rejected(
-    file: Publication, whole: WholeFile, parts: dict[str, Location]
+    file: Publication, whole: WholeFile, parts: dict[str, Location], *, is_new: bool
 ) -> tuple[str | None, str | None]:
     """Publish the rejected records, and the same to correct; returns their keys."""
     contents = {file.rejected_key: "rejected.jsonl", file.corrections_key: "corrections.csv"}
+    present = _present_corrections(file)
     try:
         # First, so that no correction is lost once its row is no longer among the rejected ones.
-        _publish_applied(file)
+        _publish_applied(file, is_present=file.applied_key in present)
         for key, content in contents.items():
             if whole.error_count:
                 sources = _in_order(file, parts, content)
-                _replace(file, key, sources, storage.content_type(key))
-            else:
+                _replace(file, key, sources, storage.content_type(key), is_new=is_new)
+            elif key == file.rejected_key or key in present:
                 # An earlier version, or an attempt with another contract, may have published some.
                 _check(publication.remove(file.bucket, key, file.rank))
     except HigherRank as found:
@@ -168,12 +200,19 @@ def _publish_rejected(
     return file.rejected_key, file.corrections_key
 
 
-def _publish_applied(file: Publication) -> None:
+def _present_corrections(file: Publication) -> Sequence[str]:
+    """The keys below `corrections/` that the file has objects at, found with one request."""
+    prefix = keys.corrections_prefix(file.dataset, file.work.file_id)
+    found = storage.list_few(file.bucket, prefix, most=10)
+    return [file.applied_key, file.corrections_key] if found is None else found
+
+
+def _publish_applied(file: Publication, *, is_present: bool) -> None:
     """Publish the corrected records; they replace exactly those that they include.
 
     Raises `InvalidCorrections` if others are there, and `HigherRank` if a later attempt's are.
     """
-    there = publication.look(file.bucket, file.applied_key)
+    there = publication.look(file.bucket, file.applied_key) if is_present else None
     corrections = file.corrections
     if there and there.rank and there.rank.is_above(file.rank):
         raise HigherRank(there.rank)
@@ -201,10 +240,14 @@ _OTHER_CORRECTIONS = (
 
 
 def _publish_processed(
-    file: Publication, output_format: OutputFormat, sources: Sequence[Location | bytes]
+    file: Publication,
+    output_format: OutputFormat,
+    sources: Sequence[Location | bytes],
+    *,
+    is_new: bool,
 ) -> str:
     key = file.processed_key(output_format)
-    _replace(file, key, sources, output_format.media_type)
+    _replace(file, key, sources, output_format.media_type, is_new=is_new)
     for other in _others(output_format):
         # The dataset's output format has changed. For a moment there are both.
         _check(publication.remove(file.bucket, file.processed_key(other), file.rank))
@@ -212,14 +255,19 @@ def _publish_processed(
 
 
 def _replace(
-    file: Publication, key: str, sources: Sequence[Location | bytes], media_type: str
+    file: Publication,
+    key: str,
+    sources: Sequence[Location | bytes],
+    media_type: str,
+    *,
+    is_new: bool,
 ) -> None:
     properties = Properties(ContentType=media_type, Metadata=file.rank.to_metadata())
 
     def write(condition: Condition) -> None:
         compose(sources, file.bucket, key, properties, condition)
 
-    _check(publication.replace(file.bucket, key, file.rank, write))
+    _check(publication.replace(file.bucket, key, file.rank, write, is_new=is_new))
 
 
 def _check(higher: Rank | None) -> None:
@@ -236,8 +284,12 @@ def _in_order(file: Publication, parts: dict[str, Location], content: str) -> li
     wanted = [file.work.part(split, content) for split in range(file.splits)]
     missing = [key for key in wanted if key not in parts]
     if missing:
-        raise MixedParts(
-            f"{len(missing)} parts are missing; the first is {missing[0]}. Nothing was published. "
-            "Redrive the execution: it makes the parts again."
-        )
+        raise _missing(missing)
     return [parts[key] for key in wanted]
+
+
+def _missing(missing: Sequence[str]) -> MixedParts:
+    return MixedParts(
+        f"{len(missing)} parts are missing; the first is {missing[0]}. Nothing was published. "
+        "Redrive the execution: it makes the parts again."
+    )

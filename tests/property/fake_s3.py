@@ -89,6 +89,12 @@ class FakeS3:
         self.objects.pop(request["Key"], None)
         return {}
 
+    def list_objects_v2(self, **request: Any) -> dict[str, Any]:
+        """The objects under a prefix, which are few."""
+        self.before_each()
+        [page] = self.paginate(**request)
+        return {**page, "IsTruncated": False}
+
     def get_paginator(self, _operation: str) -> Any:
         """Lists in one page."""
         self.before_each()

@@ -40,6 +40,7 @@ PARSE: dict[str, Any] = {
     "contract_key": "contracts/orders.json",
     "contract_version": "v7",
     "output_path": "orders 2026-03.csv",
+    "is_new": False,
     "corrections": None,
     "superseded_by": None,
 }

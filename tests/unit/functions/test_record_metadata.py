@@ -325,7 +325,9 @@ def test_the_outcome_is_written(environment: None, logs: Logs) -> None:
     assert item is not None
     assert item["status"] == "succeeded"
     expected = {"status": "succeeded", "recorded_at": item["recorded_at"], "superseded_by": None}
-    assert result == expected
+    assert result == {**expected, "is_new": True}
+    again = record(documents.finished(), "succeeded")
+    assert again == {**expected, "recorded_at": again["recorded_at"], "is_new": False}
 
 
 def test_a_failure_after_a_success_of_another_attempt_is_added_to_the_history_only(
@@ -356,8 +358,8 @@ def test_a_call_to_a_busy_table_is_retried(
 ) -> None:
     fault(operation, client_error("ThrottlingException", operation))
     with pytest.raises(TransientError):
-        record(documents.finished(), "succeeded")
-    record(documents.finished(), "succeeded")
+        record(documents.finished(2), "succeeded")
+    record(documents.finished(2), "succeeded")
 
 
 def test_a_state_that_does_not_say_the_outcome_is_an_error(environment: None, logs: Logs) -> None:

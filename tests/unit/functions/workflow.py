@@ -42,10 +42,17 @@ def child_payload(
     return _filled(child(state)["Parameters"]["Payload"], inner)
 
 
-def payload(state: str, document: Mapping[str, Any], execution: Mapping[str, Any]) -> Any:
+def payload(
+    state: str,
+    document: Mapping[str, Any],
+    execution: Mapping[str, Any],
+    *,
+    retry_count: int = 0,
+) -> Any:
     """The payload that a Task sends to its function, with its state document as input."""
     template = STATES[state]["Parameters"]["Payload"]
-    return _filled(template, {"$": document, "$$.Execution": execution})
+    values = {"$": document, "$$.Execution": execution, "$$.State.RetryCount": retry_count}
+    return _filled(template, values)
 
 
 def keep(state: str, document: Mapping[str, Any], returned: Mapping[str, Any]) -> dict[str, Any]:
