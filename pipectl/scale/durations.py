@@ -58,7 +58,7 @@ def _waits(state: str, file: FileProfile, assumptions: Assumptions) -> float:
         case "MeasureSplits":
             return request * 4
         case "Transform" | "TransformSplits":
-            return request * 8
+            return request * (8 if splits > 1 else 4)
         case "NumberSplits" | "Summarize":
             return request * 2 + small_reads
         case "WriteOutput":

@@ -1,4 +1,4 @@
-"""The requests that each state makes.
+"""The requests that each state makes for a file whose key has no output yet.
 
 The numbers follow the code in `functions/`. A test compares them with files on the embedded AWS.
 """
@@ -19,8 +19,8 @@ from tabular.writing.output_formats import FORMATS
 _LIST_PAGE = 1000
 # Objects that a Map's ResultWriter writes: a manifest and one file of results.
 _RESULT_OBJECTS = 2
-# Objects of a part: records, rejects as JSON and CSV, statistics, report. A split adds its counts.
-_PART_OBJECTS = 5
+# Objects of one of several parts: records, rejects as JSON and CSV, statistics, report, counts.
+_PART_OBJECTS = 6
 _COPY_BYTES = 5 * 1024**3
 
 Requests = Counter[str]
@@ -68,15 +68,17 @@ def total(requests: Mapping[str, int], *operations: str) -> int:
 
 
 # For a dataset without a contract, which takes one request more than with one: the contract is
-# searched for under its name's first letter in both cases, then among deleted objects.
-_NO_CONTRACT = {"s3:ListObjectsV2": 2, "s3:ListObjectVersions": 2}
+# searched for among all, which are few, then among deleted objects under its name's first letter in
+# both cases.
+_NO_CONTRACT = {"s3:ListObjectsV2": 1, "s3:ListObjectVersions": 2}
 
 
 def _parse(file: FileProfile) -> Requests:
-    # The file's head, one window per boundary; the plan and the splits; the output of a later
+    # The file's head, one window per boundary; the plan, and several splits; the output of a later
     # version.
     windows = len(file.splits) - 1
-    made = {"s3:GetObject": 1 + windows, "s3:PutObject": 2, "s3:HeadObject": 1}
+    written = 1 + (windows > 0)
+    made = {"s3:GetObject": 1 + windows, "s3:PutObject": written, "s3:HeadObject": 1}
     return Counter({**made, **_NO_CONTRACT})
 
 
@@ -99,6 +101,13 @@ def _transform_all(file: FileProfile) -> Requests:
 
 def _transform(file: FileProfile) -> Requests:
     made: Requests = Counter()
+    if len(file.splits) == 1:
+        # The plan; the report, with the statistics. What is empty is not written.
+        made += _reading(file.size, last=True) + Counter({"s3:GetObject": 1, "s3:PutObject": 1})
+        rejects = (*file.rejected, *file.corrections) if file.has_rejects else ()
+        for written in (*file.output, *rejects):
+            made += _writing(written)
+        return made
     for index, size in enumerate(file.splits):
         made += _reading(size, last=index == len(file.splits) - 1)
         # The plan, and whether the part is there; statistics and report.
@@ -110,16 +119,17 @@ def _transform(file: FileProfile) -> Requests:
 
 def _write_output(file: FileProfile) -> Requests:
     splits = len(file.splits)
-    objects = splits * (_PART_OBJECTS + (splits > 1))
-    # The plan and the reports; the parts; what is published at each key: both forms of the rejected
-    # records, corrections, and the output in all formats. The output is also looked at before
-    # anything is published: in the other formats, and in its own if there are rejected records.
-    looks = 3 + 2 * len(FORMATS) - (not file.has_rejects)
+    # An only part without rejects has no other object, and is read whole if it is small.
+    is_listed = splits > 1 or file.has_rejects or sum(file.output) >= MIN_PIECE
+    pages = -(-splits * _PART_OBJECTS // _LIST_PAGE) if is_listed else 0
+    # The reports, and the plan for the reject limits; the parts, and the file's corrections; the
+    # output in the other formats before and after. Before rejected records are published, the
+    # output in its own format, too; if there are none, those of an earlier version.
     made = Counter(
         {
-            "s3:GetObject": 1 + splits,
-            "s3:ListObjectsV2": -(-objects // _LIST_PAGE),
-            "s3:HeadObject": looks,
+            "s3:GetObject": splits + file.has_rejects,
+            "s3:ListObjectsV2": pages + 1,
+            "s3:HeadObject": 2 * (len(FORMATS) - 1) + 1,
         }
     )
     if file.has_rejects:
@@ -130,9 +140,10 @@ def _write_output(file: FileProfile) -> Requests:
 
 
 def _summarize(file: FileProfile) -> Requests:
-    # The plan, a part's report, the file's summary of an earlier run, and the dataset's history
-    # before and after; summary, report and history; whether a later attempt's reports are there.
-    return Counter({"s3:GetObject": 5 + len(file.splits), "s3:PutObject": 3, "s3:HeadObject": 2})
+    # A part's report, the plan and the dataset's history; several parts' statistics; summary,
+    # report and history.
+    splits = len(file.splits)
+    return Counter({"s3:GetObject": 3 + (splits if splits > 1 else 0), "s3:PutObject": 3})
 
 
 def _update_catalogue(file: FileProfile) -> Requests:
@@ -146,12 +157,12 @@ def _record(file: FileProfile) -> Requests:
 
 
 def _record_failure(_file: FileProfile) -> Requests:
-    return Counter({"dynamodb:GetItem": 1, "dynamodb:PutItem": 1})
+    return Counter({"dynamodb:PutItem": 1})
 
 
 def _notify(_file: FileProfile) -> Requests:
     sent = {"sns:Publish": 1, "events:PutEvents": 1}
-    return Counter({"dynamodb:GetItem": 1, "dynamodb:UpdateItem": 1, **sent})
+    return Counter({"dynamodb:UpdateItem": 1, **sent})
 
 
 def _archive(file: FileProfile) -> Requests:
@@ -229,18 +240,19 @@ _AT_FAILURE: dict[str, dict[str, int]] = {
     # RecordFailure searches for the contract again, since the failed step did not return it.
     "ParseCsv": {
         "s3:GetObject": 1,
-        "s3:ListObjectsV2": 4,
+        "s3:ListObjectsV2": 2,
         "s3:ListObjectVersions": 2,
         "s3:HeadObject": 1,
     },
     "MeasureSplits": {"s3:GetObject": 3, "s3:PutObject": _RESULT_OBJECTS},
     "NumberSplits": {"s3:GetObject": 2},
     "TransformSplits": {"s3:GetObject": 4, "s3:PutObject": _RESULT_OBJECTS},
-    "Transform": {"s3:GetObject": 3},
+    "Transform": {"s3:GetObject": 2},
     "WriteOutput": {"s3:GetObject": 2},
     "Summarize": {"s3:GetObject": 2},
-    "RecordMetadata": {"dynamodb:GetItem": 1},
-    "Notify": {"dynamodb:GetItem": 1},
+    "RecordMetadata": {"dynamodb:PutItem": 1},
+    # RecordFailure reads what RecordMetadata has written.
+    "Notify": {"events:PutEvents": 1, "dynamodb:GetItem": 1},
 }
 
 S3_WRITES = (
