@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from io import BytesIO
+from io import SEEK_CUR, BytesIO
 
 import polars as pl
 
@@ -43,30 +43,38 @@ class JsonLine:
     """Texts and columns of texts that make up a line, one after the other.
 
     They become the columns of a CSV file whose separator is the quote, because Polars writes CSV
-    faster than it joins texts. For example, `{"id":"f-1","s":"a"}` is written as the columns
-    `{`, `id`, `:`, `f-1`, `,`, `s`, `:`, `a` and `}`, and neighbours that are not quoted texts of
-    a field are joined first: `{"id":"f-1","s":`, `a`, `}`.
+    faster than it joins texts. For example, `{"id":"f-1","s":"a"}` is written as the columns `1`,
+    `,`, `s`, `:` and `a`; and neighbours that are not quoted texts of a field are joined first:
+    `1`, `,"s":`, `a`. What follows the last column and what precedes the first one is the same in
+    all lines, so it is written as the CSV's line end: `"}`, a line feed, `{"id":"f-`.
     """
 
     def __init__(self) -> None:
         self._columns: dict[str, pl.Series] = {}
         self._written: list[pl.Expr] = []
         self._parts: list[pl.Expr] = []
+        self._start = ""
         self._text = ""
         self._quoted_unless: pl.Expr | None = None
 
     def add(self, part: str | pl.Series) -> None:
         """Add a text that is the same in all lines, or one that isn't; no null among these."""
         if isinstance(part, str):
+            if part.startswith(_QUOTE) and len(self._parts) == 1 and not self._open_text:
+                self._end_parts()
+                part = part[1:]
             self._text += part
             return
+        self._begin()
         self._end_text()
         self._parts.append(self._column(part))
 
     def add_quoted(self, texts: pl.Series) -> None:
         """Add texts in quotes, and a bare `null` for null."""
+        self._begin()
         column = self._column(texts)
         if not texts.null_count():
+            self._end_text()
             self._end_parts()
             self._written.append(column)
             return
@@ -76,23 +84,51 @@ class JsonLine:
         self._quoted_unless = is_null
 
     def write(self, buffer: BytesIO) -> None:
-        """Write the lines, each with its line feed; nothing can be added afterwards."""
-        self._end_parts()
+        """Write the lines, each with its line feed; nothing can be added afterwards.
+
+        There must be a column.
+        """
+        end, self._text = self._text, ""
+        self._end_text()
+        if self._parts:
+            self._end_parts()
+        else:
+            end = _QUOTE + end
         names = map(str, range(len(self._written)))
         written = [column.alias(name) for name, column in zip(names, self._written, strict=True)]
+        start = self._start.encode()
+        buffer.write(start)
         for columns in pl.DataFrame(self._columns).iter_slices(_ROWS_A_PIECE):
             lines = columns.select(written)
-            lines.write_csv(buffer, include_header=False, separator=_QUOTE, quote_style="never")
+            lines.write_csv(
+                buffer,
+                include_header=False,
+                separator=_QUOTE,
+                quote_style="never",
+                line_terminator=f"{end}\n{self._start}",
+            )
+        buffer.seek(-len(start), SEEK_CUR)
+
+    @property
+    def _open_text(self) -> bool:
+        """Whether there is text after the last column, or a quote that may have to be closed."""
+        return bool(self._text) or self._quoted_unless is not None
 
     def _column(self, series: pl.Series) -> pl.Expr:
         name = str(len(self._columns))
         self._columns[name] = series
         return pl.col(name)
 
+    def _begin(self) -> None:
+        """Keep the text before the first column."""
+        if not self._columns:
+            self._start, self._text = self._text, ""
+
     def _end_parts(self) -> None:
         """Join the parts that were added since the last quoted text."""
-        self._end_text()
-        self._written.append(pl.concat_str(self._parts, ignore_nulls=True))
+        parts = self._parts or [pl.lit("")]
+        joined = parts[0] if len(parts) == 1 else pl.concat_str(parts, ignore_nulls=True)
+        self._written.append(joined)
         self._parts = []
 
     def _end_text(self, *, null_follows: pl.Expr | None = None) -> None:
@@ -100,12 +136,13 @@ class JsonLine:
 
         Choosing between constants is much cheaper than a column of quoted texts.
         """
-        text: pl.Expr = pl.lit(self._text)
+        text: pl.Expr | None = pl.lit(self._text) if self._text else None
         if null_follows is not None:
             text = _choice(null_follows, self._text + "null", self._text + _QUOTE)
         if self._quoted_unless is not None:
-            text = pl.concat_str(_choice(self._quoted_unless, "", _QUOTE), text)
-        self._parts.append(text)
+            self._parts.append(_choice(self._quoted_unless, "", _QUOTE))
+        if text is not None:
+            self._parts.append(text)
         self._text, self._quoted_unless = "", None
 
 
