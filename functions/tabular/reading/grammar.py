@@ -31,7 +31,7 @@ from tabular.errors import MisalignedSplits
 from tabular.reading.line_ends import count_lines, has_regular_line_ends, line_end, strip_line_end
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import polars as pl
 
@@ -42,8 +42,11 @@ MAX_RECORD_BYTES = 4 * 1024 * 1024
 """A longer record is rejected. Large enough for geometry in a cell, small enough to look past a
 split's end for a closing quote."""
 
+_PAIRED_ODD_LINES = 100
 _MANY_ODD_LINES = 1_000
-"""From this number on, one search in all of them takes less time than reading each."""
+"""From these numbers on, one search in all of them takes less time than reading each."""
+_PAIRS_AT_ONCE = 250
+"""More are in vain if one of them is damaged."""
 _TRIED_LINES = 50
 _ESCAPED_IN_JSON = {*range(0x20), *b'"\\'}
 
@@ -249,13 +252,15 @@ class Grammar:
             lines = count_lines(text[:within]) if limit else _line_count(text, marks)
             return Spans([], lines, within, None, marks)
         physical = Lines(text)
+        multi = self._well_formed_pairs(text, physical, odd) if limit is None else []
+        odd = odd[2 * len(multi) :]
         if len(odd) > _MANY_ODD_LINES:
             odd = self._opening_lines(physical, odd)
             if self._are_mostly_malformed(text, physical, odd, complete=complete):
                 odd = self._without_broken(physical, odd)
-        multi: list[tuple[int, int]] = []
         free = 0
-        for line, start in zip(odd, physical.starts.gather(odd).to_list(), strict=True):
+        starts = physical.starts.gather(odd).to_list() if odd else []
+        for line, start in zip(odd, starts, strict=True):
             if line < free:
                 continue
             if start >= within:
@@ -295,6 +300,46 @@ class Grammar:
         bare = marks.translate(None, self._neither_quote_nor_line_feed)
         line_feeds = bare.replace(self.quote * 2, b"").split(self.quote)[:-1]
         return list(accumulate(map(len, line_feeds)))
+
+    def _well_formed_pairs(
+        self, text: bytes, physical: Lines, odd: Sequence[int]
+    ) -> list[tuple[int, int]]:
+        """Pairs of these lines, from the first on, that begin and end a well-formed record.
+
+        Without damage, an odd line opens a quoted cell and the next one closes it. So it is from
+        the first pair on, up to the first one whose lines together are no well-formed record.
+        """
+        few = len(odd) <= _PAIRED_ODD_LINES
+        if few or self.comment or self._contents(physical) is None:
+            return []
+        found: list[tuple[int, int]] = []
+        for start in range(0, len(odd) - 1, 2 * _PAIRS_AT_ONCE):
+            some = odd[start : start + 2 * _PAIRS_AT_ONCE]
+            pairs = list(zip(some[::2], some[1::2], strict=False))
+            sound = self._are_sound(text, physical, pairs)
+            if not all(sound):
+                return found + pairs[: sound.index(False)]
+            found += pairs
+        return found
+
+    def _are_sound(
+        self, text: bytes, physical: Lines, spans: Sequence[tuple[int, int]]
+    ) -> list[bool]:
+        """Which of these spans of lines are whole, well-formed records, and not too long."""
+        import polars as pl  # noqa: PLC0415 which heads of files do without
+
+        from tabular.reading.record_syntax import well_formed  # noqa: PLC0415
+
+        starts = physical.starts.gather([first for first, _ in spans]).to_list()
+        ends = physical.starts.gather([last + 1 for _, last in spans]).to_list()
+        encoding = self.encoding if physical.is_utf8 else "latin-1"
+        records = [text[start:end] for start, end in zip(starts, ends, strict=True)]
+        texts = [strip_line_end(record).decode(encoding) for record in records]
+        sound = well_formed(pl.Series(texts, dtype=pl.String), self.dialect).to_list()
+        return [
+            is_sound and len(record) <= MAX_RECORD_BYTES and record.endswith(b"\n")
+            for is_sound, record in zip(sound, records, strict=True)
+        ]
 
     def _opening_lines(self, physical: Lines, odd: list[int]) -> list[int]:
         """Those of the lines with an odd number of quotes that end within a quoted cell.
