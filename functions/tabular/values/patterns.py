@@ -12,6 +12,7 @@ such an engine can't have (lookaround, backreferences) are refused by name.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,17 @@ if TYPE_CHECKING:
 
 MAX_CHARACTERS = 10_000
 """Longer patterns are refused."""
+_SURE_POSITIONS = 200
+_SURE = re.compile(
+    r"""(?:
+        \((?:\?:)?(?!\?)
+        |(?:[\w ,:;/@%!"'=<>|)]|\\[^\w\s]|\\d|\[(?:\w(?:-\w)?|\\[^\w\s]|\\d)+\])
+        (?:[*+?]|\{[0-9,]+\})?\??
+    )*""",
+    re.ASCII | re.VERBOSE,
+)
+"""Translated patterns of ASCII characters and digits, classes and groups of these, and repetitions.
+So small ones are within the engine's limit of size by far."""
 _REMEMBERED_CHARACTERS = 16 * 1024 * 1024
 _ENTRY = 100  # bytes of an entry besides its characters
 
@@ -74,7 +86,9 @@ def compile_pattern(pattern: str) -> Pattern:
         raise ValueError(f"it has {len(pattern)} characters; the limit is {MAX_CHARACTERS}")
     translated = translate(pattern)
     compiled = Pattern(rf"\A(?:{translated.text})\z", escape_free=translated.escape_free)
-    _try(compiled)
+    # The trial imports Polars, which takes longer than reading a file's head.
+    if translated.positions > _SURE_POSITIONS or not _SURE.fullmatch(translated.text):
+        _try(compiled)
     return compiled
 
 

@@ -44,6 +44,10 @@ import sys
 sys.path[:0] = {sys.path!r}
 sys.modules["polars"] = None  # importing it fails
 import pipectl.local.processes
+from tabular.contract.descriptor import parse_contract
+rules = {{"pattern": "(ORD|INV)-[0-9]{{9}}(?: [A-Z]+)?"}}
+field = {{"name": "id", "type": "string", "constraints": rules}}
+assert parse_contract({{"name": "orders", "schema": {{"fields": [field]}}}}).fields
 """
 
 

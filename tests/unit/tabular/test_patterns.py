@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from tabular.errors import InvalidContract
-from tabular.values.pattern_syntax import MAX_POSITIONS
-from tabular.values.patterns import MAX_CHARACTERS, compile_pattern
+from tabular.values.pattern_syntax import MAX_POSITIONS, translate
+from tabular.values.patterns import _SURE, _SURE_POSITIONS, MAX_CHARACTERS, compile_pattern
 from tests.unit.tabular.engine import contract_of, run
 
 
@@ -140,3 +140,13 @@ def test_faults_name_long_rules_shortened() -> None:
     }
     [reject] = run(b"f\nb\n", contract_of(field)).rejects
     assert [len(fault["message"]) < 300 for fault in reject["errors"]] == [True, True]
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"\d{200}", r"(?:[\da-zA-Z_.\-]{9}|\d+?){20}", "(((a?|b){3}c){4}|[0-9A-F]?){5}"]
+)
+def test_the_engine_accepts_patterns_that_are_accepted_without_asking_it(pattern: str) -> None:
+    translated = translate(pattern)
+    assert translated.positions <= _SURE_POSITIONS
+    assert _SURE.fullmatch(translated.text)
+    assert pl.Series(["-"]).str.contains(compile_pattern(pattern).expression).to_list() == [False]
