@@ -24,13 +24,21 @@ def test_the_search_in_all_lines_finds_the_records_that_reading_each_line_finds(
 ) -> None:
     text = "".join(line + line_end for line in texts).encode()
     found = []
-    for many, malformed in ((0, True), (0, False), (len(texts), False)):
+    for paired, many, malformed in (
+        (0, len(texts), False),
+        (0, 0, True),
+        (len(texts), 0, True),
+        (len(texts), 0, False),
+        (len(texts), len(texts), False),
+    ):
         with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(grammar, "_PAIRED_ODD_LINES", paired)
+            patch.setattr(grammar, "_PAIRS_AT_ONCE", 2)
             patch.setattr(grammar, "_MANY_ODD_LINES", many)
             patch.setattr(Grammar, "_are_mostly_malformed", lambda *_, found=malformed, **__: found)
             spans = Grammar(dialect).spans(text, complete=complete)
         found.append((spans.multi, spans.lines, spans.size))
-    assert found[0] == found[1] == found[2]
+    assert all(other == found[0] for other in found)
 
 
 def test_a_file_of_misplaced_quotes_is_not_read_line_by_line(

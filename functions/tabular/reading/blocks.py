@@ -102,8 +102,11 @@ def read_blocks(
         if limit == 0:
             return
         buffer.fill(wanted if limit is None else min(wanted, limit + 1))
+        marks = grammar.marks(buffer.data) if encoding.byte_structured else None
         # If this many lines contain no whole record, more are read.
-        size = wanted if longer else _with_most_lines(buffer.data, wanted, most_lines)
+        size = wanted
+        if not longer and not _has_few_lines(marks, most_lines):
+            size = _with_most_lines(buffer.data, wanted, most_lines)
         if limit is not None and limit <= size:
             block = _last_block(buffer, grammar, encoding, limit=limit, offset=offset, line=line)
             final = True
@@ -116,7 +119,8 @@ def read_blocks(
                 )
             cut = len(buffer.data) if final else encoding.lines_end(buffer.data, size)
             original = buffer.data[:cut]
-            spans, length = _spans(original, grammar, encoding, complete=final)
+            marks = _first_marks(marks, buffer.data, cut, grammar)
+            spans, length = _spans(original, grammar, encoding, complete=final, marks=marks)
             if not length:
                 if final:
                     return
@@ -132,6 +136,18 @@ def read_blocks(
         offset, line = offset + taken, line + block.spans.lines
         # No more is read than a block of as short lines needs.
         wanted, longer = block_bytes if size >= wanted else min(block_bytes, 2 * size), False
+
+
+def _has_few_lines(marks: bytes | None, most: int) -> bool:
+    """Whether a text certainly has at most this many line ends, given its marks if it has any."""
+    return marks is not None and max(map(marks.count, _LINE_ENDS)) <= most
+
+
+def _first_marks(marks: bytes | None, data: bytes, cut: int, grammar: Grammar) -> bytes | None:
+    """The marks of `data[:cut]`, given those of all data; None if there is no quick way."""
+    if marks is None or len(data) > 2 * cut:
+        return None
+    return marks[: len(marks) - len(grammar.marks(data[cut:]))]
 
 
 def _with_most_lines(data: bytes, size: int, most: int) -> int:
@@ -208,11 +224,11 @@ def _longer(wanted: int, cut: int, offset: int) -> int:
 
 
 def _spans(
-    original: bytes, grammar: Grammar, encoding: Encoding, *, complete: bool
+    original: bytes, grammar: Grammar, encoding: Encoding, *, complete: bool, marks: bytes | None
 ) -> tuple[Spans, int]:
     """The records of whole lines, and how many of the file's bytes they are."""
     text = encoding.structure(original)
-    spans = grammar.spans(text, complete=complete)
+    spans = grammar.spans(text, complete=complete, marks=marks)
     if text is original or spans.size == len(text):
         return spans, len(original) if spans.size == len(text) else spans.size
     return spans, sum(map(len, encoding.split_lines(original)[: spans.lines]))

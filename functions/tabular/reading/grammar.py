@@ -237,21 +237,29 @@ class Grammar:
         doubled = f"({quote}){quote}" if quote and self.dialect.double_quote else "(?!)()"
         return re.compile(f"{escape}(.)|{doubled}", re.DOTALL)
 
-    def spans(self, text: bytes, *, complete: bool, limit: int | None = None) -> Spans:
+    def spans(
+        self,
+        text: bytes,
+        *,
+        complete: bool,
+        limit: int | None = None,
+        marks: bytes | None = None,
+    ) -> Spans:
         """Find the records of `text`, which begins with a record and ends with a physical line.
 
         With `limit`, a line's start within the text, only records that begin before it count, and
         one of several lines that passes it raises MisalignedSplits; `text` beyond may break off.
+        `marks` are those of the text, if they are known.
         """
         from tabular.reading.lines import Lines  # noqa: PLC0415 Polars, which heads of files do without
 
         within = len(text) if limit is None else limit
-        marks = self.marks(text)
+        marks = self.marks(text) if marks is None else marks
         odd = self._odd_lines(text, marks)
         if not odd:
             lines = count_lines(text[:within]) if limit else _line_count(text, marks)
             return Spans([], lines, within, None, marks)
-        physical = Lines(text)
+        physical = Lines(text, marks)
         multi = self._well_formed_pairs(text, physical, odd) if limit is None else []
         odd = odd[2 * len(multi) :]
         if len(odd) > _MANY_ODD_LINES:
@@ -292,7 +300,7 @@ class Grammar:
             return [number for number, line in lines if any(char in line for char in openers)]
         if self.quote is None or self.quote not in text:
             return []
-        if len(self.quote) > 1 or not has_regular_line_ends(text):
+        if len(self.quote) > 1 or not (b"\r" not in marks or has_regular_line_ends(text)):
             lines = enumerate(text.splitlines())
             return [number for number, line in lines if line.count(self.quote) % 2]
         # Only quotes and line feeds remain. Without pairs of quotes, one quote is left on each odd

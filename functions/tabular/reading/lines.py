@@ -15,20 +15,27 @@ _SEPARATORS = "\x01\x02\x03\x1c\x1d\x1e\x1f"
 
 
 class Lines:
-    """The physical lines of a text that ends with one; each ends after LF, CR LF or CR."""
+    """The physical lines of a text that ends with one; each ends after LF, CR LF or CR.
 
-    def __init__(self, text: bytes) -> None:
+    `marks`, if given, has all control characters of the text, and perhaps others; it is much
+    shorter to search.
+    """
+
+    def __init__(self, text: bytes, marks: bytes | None = None) -> None:
         self.text = text
+        self._controls = text if marks is None else marks
 
     @cached_property
     def regular(self) -> bool:
         """Whether all line ends are LF, or all are CR LF."""
-        return has_regular_line_ends(self.text)
+        return b"\r" not in self._controls or has_regular_line_ends(self.text)
 
     @cached_property
     def contents(self) -> pl.Series:
         """The lines without their line ends (String). The text must be UTF-8."""
-        separator = next((char for char in _SEPARATORS if char.encode() not in self.text), None)
+        separator = next(
+            (char for char in _SEPARATORS if char.encode() not in self._controls), None
+        )
         if not self.regular or separator is None:
             lines = [strip_line_end(line).decode() for line in self.text.splitlines(keepends=True)]
             return pl.Series(lines, dtype=pl.String)
@@ -58,7 +65,10 @@ class Lines:
                 lengths = self.contents.str.len_bytes()
             else:
                 lengths = self.as_latin1.str.len_chars()
-            ends = (lengths.cast(pl.UInt64) + (2 if b"\r" in self.text else 1)).cum_sum()
+            ends = (
+                lengths.cast(pl.UInt64)
+                + (2 if b"\r" in self._controls and b"\r" in self.text else 1)
+            ).cum_sum()
             return pl.concat([pl.Series([0], dtype=pl.UInt64), ends])
         lines = self.text.splitlines(keepends=True)
         return pl.Series(list(accumulate(map(len, lines), initial=0)), dtype=pl.UInt64)

@@ -60,7 +60,8 @@ class Records:
         self._bad_lines, self._marked = pl.Series("line", bad_lines, dtype=pl.UInt32), marked
         physical = block.spans.physical
         if physical is None or physical.text != self._text:
-            physical = Lines(self._text)
+            is_original = self._text is block.original
+            physical = Lines(self._text, block.spans.marks if is_original else None)
             physical.is_utf8 = True
         self._physical = physical
         self.lines, self.texts = self._joined(self._physical.contents.clone())
@@ -96,7 +97,8 @@ class Records:
     @cached_property
     def with_nul(self) -> pl.Series:
         """The indexes (UInt32) of records with a NUL character."""
-        if b"\0" not in self._text:
+        is_original = self._text is self.block.original
+        if b"\0" not in (self.block.spans.marks if is_original else self._text):
             return pl.Series(dtype=pl.UInt32)
         return self.texts.str.contains("\0", literal=True).arg_true()
 
