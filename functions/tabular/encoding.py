@@ -28,9 +28,29 @@ _BYTE_ORDER_UNKNOWN = {"utf-16", "utf-32"}
 # A state that escape sequences set could reach over the line's end.
 _STATEFUL = re.compile(r"utf-7|hz|iso2022.*|iso-2022.*", re.IGNORECASE)
 _LOST = "\ufffd".encode()
-_TWO_BYTES = frozenset(("shift_jis", "cp932", "euc_kr", "cp949", "big5", "cp950", "gbk", "gb2312"))
+_TWO_BYTES = frozenset(
+    (
+        *("shift_jis", "cp932", "shift_jis_2004", "shift_jisx0213"),
+        *("euc_kr", "cp949", "johab", "big5", "cp950", "big5hkscs", "gbk", "gb2312"),
+    )
+)
 """Encodings with characters of at most two bytes. Python replaces damage in them byte by byte, so
 it is the same in a whole text as in each of its lines."""
+_END = rb"(?=[\r\n]|\Z)"
+_HALF_OF_THREE = ((re.compile(rb"\x8f[^\r\n]" + _END), "\ufffd."),)
+_HALVES = {
+    "gb18030": (
+        (re.compile(rb"[\x80-\xff][0-9][^\r\n]" + _END), "\ufffd[0-9]."),
+        (re.compile(rb"[\x80-\xff][0-9]" + _END), "\ufffd[0-9]"),
+    ),
+    **dict.fromkeys(("euc_jp", "euc_jis_2004", "euc_jisx0213"), _HALF_OF_THREE),
+}
+"""Encodings with longer characters: what may be the first bytes of one at a line's end. Python
+replaces them by one U+FFFD if the text ends there. If it does not, the result is as in the second
+pattern."""
+_MARKS = tuple(bytes((number,)) for number in range(1, 8))
+"""Control characters, which are no part of a longer character."""
+_ASCII = bytes(range(128))
 _STRUCTURE = '\r\n,;\t|"'
 
 
@@ -88,7 +108,7 @@ class Encoding:
 
     def decoded(self, original: bytes) -> Decoded:
         """Decode whole physical lines."""
-        if self.unit == 1 and original.isascii():
+        if self._keeps_ascii and original.isascii():
             return Decoded(original)
         try:
             text = original.decode(self.name)
@@ -97,15 +117,59 @@ class Encoding:
         # Lone surrogates are refused by Python's decoders, so this cannot fail.
         return Decoded(original if self.name == "utf-8" else text.encode())
 
+    @cached_property
+    def _keeps_ascii(self) -> bool:
+        """Whether bytes of ASCII are these characters. Some encodings have a yen sign at 0x5C."""
+        return _ASCII.decode(self.name, "replace") == _ASCII.decode()
+
     def _repaired(self, original: bytes) -> Decoded:
+        text = self._replaced(original)
+        if text is None:
+            return self._repaired_slowly(original)
+        if self.name == "utf-8" and _LOST in original:
+            marked = original.replace(_LOST, b"?").decode(self.name, "replace").encode()
+            return Decoded(text, marked=marked)
+        if self._has_lost(original):
+            return Decoded(text, self._bad_lines(original, text))
+        return Decoded(text, marked=text)
+
+    def _replaced(self, original: bytes) -> bytes | None:
+        """The text, decoded as if each line were decoded alone; None if that is not certain."""
         if self.byte_structured or self.unit > 1 or self.name in _TWO_BYTES:
             # Damage never extends beyond a line end, which is a separate byte or unit.
-            text = original.decode(self.name, "replace").encode()
-            if self.name == "utf-8" and _LOST in original:
-                marked = original.replace(_LOST, b"?").decode(self.name, "replace").encode()
-                return Decoded(text, marked=marked)
-            if not self._has_lost(original):
-                return Decoded(text, marked=text)
+            return original.decode(self.name, "replace").encode()
+        halves = _HALVES.get(self.name, ())
+        marks = [mark for mark in _MARKS if mark not in original]
+        if not halves or len(marks) < len(halves):
+            return None
+        # With line feeds after it, a character that breaks off at the text's end is no exception.
+        marked = original + b"\n\n\n"
+        for (half, _), mark in zip(halves, marks, strict=False):
+            marked = half.sub(rb"\g<0>" + mark, marked)
+        text = marked.decode(self.name, "replace")[:-3]
+        for (_, replaced), mark in zip(halves, map(bytes.decode, marks), strict=False):
+            if mark in text:
+                text = re.sub(replaced + mark, "\ufffd", text, flags=re.DOTALL).replace(mark, "")
+        return text.encode()
+
+    def _bad_lines(self, original: bytes, text: bytes) -> tuple[int, ...]:
+        """The lines with damage in a text of which some lines have U+FFFD without damage."""
+        lost = "\ufffd".encode(self.name)
+        lines = zip(self.split_lines(original), text.splitlines(keepends=True), strict=True)
+        return tuple(
+            number
+            for number, (line, decoded) in enumerate(lines)
+            if _LOST in decoded and (lost not in line or not self._decodes(line))
+        )
+
+    def _decodes(self, line: bytes) -> bool:
+        try:
+            line.decode(self.name)
+        except UnicodeDecodeError:
+            return False
+        return True
+
+    def _repaired_slowly(self, original: bytes) -> Decoded:
         lines = self.split_lines(original)
         bad = []
         for number, line in enumerate(lines):

@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from tabular.encoding import find_encoding
 from tests.effort import examples
 
-NAMES = ["utf-8", "cp1252", "shift_jis", "cp932", "gbk", "big5", "euc_kr", "gb18030", "euc_jp"]
+NAMES = ["utf-8", "cp1252", "shift_jis", "cp932", "shift_jis_2004", "gbk", "big5", "big5hkscs"]
+NAMES += ["euc_kr", "johab", "gb18030", "euc_jp", "euc_jis_2004"]
 WIDE_NAMES = ["utf-16-le", "utf-16-be", "utf-32-le"]
 pieces = st.one_of(
     st.sampled_from([b"a", b",", b"0", b"@", b"\n", b"\r\n", b"\r"]),
-    st.sampled_from([b"\xff", b"\x80", b"\x81", b"\x8f", b"\xa1"]),
+    st.sampled_from([b"\xff", b"\x80", b"\x81", b"\x8f", b"\xa1", b"\x01", b"~"]),
     st.sampled_from([b"\xef\xbf\xbd", b"\xc3\xa9", b"\xe3\x81", b"\x84\x31\xa4\x37"]),
+    st.sampled_from([b"\x81\x30", b"\x81\x30\x81", b"\xe3\x32\x9a\x36", b"\x8f\xb0\xa1"]),
 )
 characters = st.text(
     st.sampled_from("a,\n\r\ud800\udc00\U0001f600\ufffd\u010a\u0a0d"), min_size=1, max_size=12
@@ -22,9 +24,18 @@ characters = st.text(
 
 
 def line_by_line(name: str, original: bytes) -> tuple[bytes, tuple[int, ...]]:
-    encoding = find_encoding(name)
-    found = [encoding.to_utf8(line) for line in encoding.split_lines(original)]
-    return b"".join(text for text, _ in found), tuple(n for n, (_, bad) in enumerate(found) if bad)
+    texts, bad = [], []
+    for number, line in enumerate(find_encoding(name).split_lines(original)):
+        ends = (end.encode(name) for end in ("\r\n", "\n", "\r"))
+        whole = len(line) % len("\n".encode(name)) == 0
+        end = next((end for end in ends if whole and line.endswith(end)), b"")
+        content = line[: len(line) - len(end)]
+        texts.append(content.decode(name, "replace") + end.decode(name))
+        try:
+            content.decode(name)
+        except UnicodeDecodeError:
+            bad.append(number)
+    return "".join(texts).encode(), tuple(bad)
 
 
 @pytest.mark.parametrize("name", NAMES)
