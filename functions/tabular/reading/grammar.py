@@ -380,7 +380,7 @@ class Grammar:
             return None
         if self.encoding == "utf-8" and physical.is_utf8:
             return physical.contents
-        return physical.as_latin1 if self.quote.isascii() and self.delimiter.isascii() else None
+        return physical.as_ascii if self.quote.isascii() and self.delimiter.isascii() else None
 
     def _are_mostly_malformed(
         self, text: bytes, physical: Lines, opening: list[int], *, complete: bool

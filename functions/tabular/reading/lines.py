@@ -12,6 +12,10 @@ from tabular.reading.line_ends import has_regular_line_ends, strip_line_end
 
 _SEPARATORS = "\x01\x02\x03\x1c\x1d\x1e\x1f"
 """With one that the text does not contain as delimiter, the CSV reader reads whole lines."""
+_UTF16_BYTES = 2
+_FIRST_OF_FOUR = tuple(bytes((byte,)) for byte in range(0xF0, 0xF5))
+"""The first bytes in UTF-8 of characters that take two units in UTF-16."""
+_AS_ASCII = bytes(range(128)) + bytes(128)
 
 
 class Lines:
@@ -53,9 +57,9 @@ class Lines:
         return True
 
     @cached_property
-    def as_latin1(self) -> pl.Series:
-        """`contents` as if each byte were a character; bytes of ASCII are what they are."""
-        return Lines(self.text.decode("latin-1").encode()).contents
+    def as_ascii(self) -> pl.Series:
+        """`contents` with a NUL for each byte that is not of ASCII."""
+        return Lines(self.text.translate(_AS_ASCII)).contents
 
     @cached_property
     def starts(self) -> pl.Series:
@@ -64,11 +68,25 @@ class Lines:
             if self.is_utf8:
                 lengths = self.contents.str.len_bytes()
             else:
-                lengths = self.as_latin1.str.len_chars()
-            ends = (
-                lengths.cast(pl.UInt64)
-                + (2 if b"\r" in self._controls and b"\r" in self.text else 1)
-            ).cum_sum()
-            return pl.concat([pl.Series([0], dtype=pl.UInt64), ends])
+                lengths = self.as_ascii.str.len_bytes()
+            return self._after(lengths, unit=1)
         lines = self.text.splitlines(keepends=True)
         return pl.Series(list(accumulate(map(len, lines), initial=0)), dtype=pl.UInt64)
+
+    def wide_starts(self, unit: int) -> pl.Series | None:
+        """`starts` as if the text were UTF-16 (with units of 2 bytes) or UTF-32 (of 4).
+
+        None if that has to be found line by line. The text must be UTF-8.
+        """
+        if not self.regular:
+            return None
+        units = self.contents.str.len_chars()
+        if unit == _UTF16_BYTES and any(byte in self.text for byte in _FIRST_OF_FOUR):
+            units += self.contents.str.count_matches("[\U00010000-\U0010ffff]")
+        return self._after(units, unit)
+
+    def _after(self, lengths: pl.Series, unit: int) -> pl.Series:
+        """Where regular lines of these lengths, in units of bytes, begin, and the last ends."""
+        line_end = 2 if b"\r" in self._controls and b"\r" in self.text else 1
+        ends = ((lengths.cast(pl.UInt64) + line_end) * unit).cum_sum()
+        return pl.concat([pl.Series([0], dtype=pl.UInt64), ends])

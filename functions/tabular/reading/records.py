@@ -369,6 +369,10 @@ class Records:
             return self._physical.starts
         if self._layout.codec.unit == 1:
             return Lines(self.block.original).starts
+        starts = self._physical.wide_starts(self._layout.codec.unit)
+        if starts is not None:
+            # The very last character may break off.
+            return starts.scatter(len(starts) - 1, len(self.block.original))
         lines = self._layout.codec.split_lines(self.block.original)
         return pl.Series(list(accumulate(map(len, lines), initial=0)), dtype=pl.UInt64)
 
