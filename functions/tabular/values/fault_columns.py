@@ -21,19 +21,21 @@ import orjson
 import polars as pl
 
 from tabular.faults import SHOWN_CHARACTERS, RuleCount
+from tabular.values.fault_combinations import VALUE
 from tabular.values.gathering import gathered
-from tabular.values.json_texts import escaped
+from tabular.values.json_texts import escaped, escaped_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tabular.faults import Fault, RuleKey
-    from tabular.values.json_line import JsonLine
+    from tabular.values.fault_combinations import Template
 
 DETAIL = "\ue000detail\ue000"
 """Placeholder for the record's own detail in a template's message."""
 _VALUE = "\ue000value\ue000"
-_GAPS = {_VALUE: f'"{_VALUE}"', DETAIL: DETAIL}
+_NULLABLE = "nullable"
+"""The gap for values of which some are null: their quotes are not part of the constant texts."""
 _NO_TEXTS = pl.Series(dtype=pl.String)
 
 
@@ -153,52 +155,30 @@ class FaultColumn:
             yield from ((place, fault) for fault in faults if wanted(fault.key))
 
     @cached_property
-    def only_kind(self) -> tuple[Fault, ...] | None:
-        """The template that all records have in common; None if there are several, or none."""
-        if not len(self):
-            return None
-        if self.kinds is None:
-            return self.templates[0]
-        return self.templates[self.kinds[0]] if self.kinds.min() == self.kinds.max() else None
+    def json_templates(self) -> list[Template]:
+        """Each template's faults: JSON objects separated by commas, with gaps for texts."""
+        gaps = {VALUE: _VALUE, _NULLABLE: f'"{_VALUE}"', DETAIL: DETAIL}
+        return self._templates([_json(self._to_fill(kind)) for kind in self.templates], gaps)
 
-    def add_to(self, line: JsonLine, values: pl.Series | None) -> None:
-        """Add the faults of each record, which all have the same template, to lines of JSON.
-
-        `values` are the column's own, escaped.
-        """
-        details = None if self.details is None else escaped(self.details)
-        for number, text in enumerate(self._texts(self.only_kind or ())):
-            if number and values is not None:
-                line.add_quoted(values)
-            for place, piece in enumerate(text.split(DETAIL)):
-                if place and details is not None:
-                    line.add(details)
-                line.add(piece)
-
-    def only_sentence(self) -> str | None:
-        """What `sentences` gives for each record; None if they differ."""
-        kind = self.only_kind if self.details is None else None
-        return None if kind is None else _sentence(kind)
-
-    def jsons(self, *, escape_free: bool) -> pl.Series:
-        """The faults of each record (String): JSON objects separated by commas.
-
-        `escape_free` says that JSON escapes nothing in the text of these records.
-        """
-        columns = {}
+    @cached_property
+    def json_texts(self) -> dict[str, pl.Series]:
+        """What each record has in the gaps of `json_templates`, before it is escaped."""
+        texts = {}
         if self.values is not None:
-            clean = escape_free and self.verbatim
-            values = (self.values if clean else escaped(self.values)).to_frame("value")
-            quoted = pl.concat_str(pl.lit('"'), pl.col("value"), pl.lit('"')).fill_null("null")
-            columns[_VALUE] = values.select(quoted).to_series()
+            texts[_NULLABLE if self.values.null_count() else VALUE] = self.values
         if self.details is not None:
-            columns[DETAIL] = escaped(self.details)
-        return self._filled([_json(self._to_fill(kind)) for kind in self.templates], columns)
+            texts[DETAIL] = self.details
+        return texts
 
-    def sentences(self) -> pl.Series:
-        """The faults of each record (String) in words, without the values."""
-        columns = {} if self.details is None else {DETAIL: self.details}
-        return self._filled([_sentence(kind) for kind in self.templates], columns)
+    @cached_property
+    def sentence_templates(self) -> list[Template]:
+        """Each template's faults in words, without the values, with gaps for texts."""
+        return self._templates([_sentence(kind) for kind in self.templates], {DETAIL: DETAIL})
+
+    @cached_property
+    def sentence_texts(self) -> dict[str, pl.Series]:
+        """What each record has in the gaps of `sentence_templates`."""
+        return {} if self.details is None else {DETAIL: self.details}
 
     def to_dict(self) -> dict[int, tuple[Fault, ...]]:
         """The faults one by one, by place."""
@@ -213,30 +193,34 @@ class FaultColumn:
             found[place] = kind
         return found
 
-    def _filled(self, texts: Sequence[str], columns: Mapping[str, pl.Series]) -> pl.Series:
-        """For each record the text of its template, with its own texts in the placeholders."""
-        gaps = "|".join(_GAPS[name] for name in columns)
-        templates = [re.split(f"({gaps})", text) if gaps else [text] for text in texts]
+    def filled(self, templates: Sequence[Template], texts: Mapping[str, pl.Series]) -> pl.Series:
+        """For each record the text of its template (String), with its own texts in the gaps."""
         # Templates with the same gaps, of which there are mostly many, are filled at once.
         alike: dict[tuple[str, ...], list[int]] = {}
         for kind, template in enumerate(templates):
             alike.setdefault(tuple(template[1::2]), []).append(kind)
         if len(alike) == 1 or self.kinds is None:
-            return _written(templates, self.kinds, columns, len(self))
+            return _written(templates, self.kinds, texts, len(self))
         found, places = [], []
         for kinds in alike.values():
             rows = self.kinds.is_in(kinds).arg_true()
             if len(rows):
-                some = {name: column.gather(rows) for name, column in columns.items()}
+                some = {name: column.gather(rows) for name, column in texts.items()}
                 numbers = {kind: number for number, kind in enumerate(kinds)}
                 own = self.kinds.gather(rows).replace_strict(numbers, return_dtype=pl.UInt32)
                 found.append(_written([templates[kind] for kind in kinds], own, some, len(rows)))
                 places.append(rows)
         return pl.concat(found).gather(pl.concat(places).arg_sort()) if found else _NO_TEXTS
 
-    def _texts(self, faults: tuple[Fault, ...]) -> list[str]:
-        """The faults as JSON, cut where the record's value belongs, with its quotes."""
-        return _json(self._to_fill(faults)).split(f'"{_VALUE}"')
+    def _templates(self, texts: Sequence[str], gaps: Mapping[str, str]) -> list[Template]:
+        """The texts, cut at the placeholders of those gaps that this column has."""
+        names = {
+            gaps[name]: name for name in {**self.json_texts, **self.sentence_texts} if name in gaps
+        }
+        if not names:
+            return [[text] for text in texts]
+        pattern = re.compile(f"({'|'.join(map(re.escape, names))})")
+        return [[names.get(piece, piece) for piece in pattern.split(text)] for text in texts]
 
     def _to_fill(self, faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
         """The faults, with a placeholder for the values if these are the records' own."""
@@ -269,27 +253,54 @@ def shown_texts(texts: pl.Series) -> pl.Series:
     return texts.zip_with(~long, texts.str.slice(0, SHOWN_CHARACTERS - 1) + "…")
 
 
+def escaped_texts(
+    columns: Sequence[FaultColumn], *, escape_free: bool
+) -> list[dict[str, pl.Series]]:
+    """What the records of each column have in the gaps of `json_templates`, as it is in JSON.
+
+    `escape_free` says that JSON escapes nothing in the text of these records.
+    """
+    found = [dict(column.json_texts) for column in columns]
+    unclean = [
+        (texts, name)
+        for texts, column in zip(found, columns, strict=True)
+        for name in texts
+        if name == DETAIL or not (escape_free and column.verbatim)
+    ]
+    if len({len(texts[name]) for texts, name in unclean}) == 1:
+        frame = pl.DataFrame({str(n): texts[name] for n, (texts, name) in enumerate(unclean)})
+        for (texts, name), column in zip(unclean, escaped_columns(frame), strict=True):
+            texts[name] = column
+    else:
+        for texts, name in unclean:
+            texts[name] = escaped(texts[name])
+    for texts in found:
+        if (nullable := texts.get(_NULLABLE)) is not None:
+            quoted = pl.concat_str(pl.lit('"'), pl.col("text"), pl.lit('"')).fill_null("null")
+            texts[_NULLABLE] = nullable.to_frame("text").select(quoted).to_series()
+    return found
+
+
 def _written(
-    templates: Sequence[Sequence[str]],
+    templates: Sequence[Template],
     kinds: pl.Series | None,
-    columns: Mapping[str, pl.Series],
+    texts: Mapping[str, pl.Series],
     rows: int,
 ) -> pl.Series:
-    """Texts of templates that have the same gaps: constant pieces at even places, gaps between.
+    """Texts of templates that have the same gaps.
 
     `kinds` says which template each row has; None: the first one.
     """
     pieces: list[pl.Series] = []
     for place in range(len(templates[0])):
         if place % 2:
-            gap = templates[0][place]
-            pieces.append(columns[_VALUE if _VALUE in gap else DETAIL])
+            pieces.append(texts[templates[0][place]])
             continue
-        texts = pl.Series([template[place] for template in templates], dtype=pl.String)
-        if kinds is None or len(texts) == 1:
-            pieces.append(texts.new_from_index(0, rows))
+        constants = pl.Series([template[place] for template in templates], dtype=pl.String)
+        if kinds is None or len(constants) == 1:
+            pieces.append(constants.new_from_index(0, rows))
         else:
-            pieces.append(texts.gather(kinds))
+            pieces.append(constants.gather(kinds))
     if len(pieces) == 1:
         return pieces[0]
     frame = pl.DataFrame({str(number): piece for number, piece in enumerate(pieces)})

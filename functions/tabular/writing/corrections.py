@@ -36,14 +36,16 @@ def correction_pieces(rejects: Rejects) -> Iterator[memoryview]:
     width = rejects.layout.width + len(rejects.faults)
     rows = max(1, min(_ROWS_A_PIECE, _CELLS_A_PIECE // width))
     for start in range(0, len(rejects), rows):
-        yield _lines(rejects, rejects.indexes.slice(start, rows))
+        yield _lines(rejects, start, rows)
 
 
-def _lines(rejects: Rejects, indexes: pl.Series) -> memoryview:
+def _lines(rejects: Rejects, start: int, length: int) -> memoryview:
+    indexes = rejects.indexes.slice(start, length)
     cells, raw = shown_rows(rejects.records, indexes)
-    errors = harmless(_shortened(rejects.sentences(indexes)).to_frame()).to_series()
-    if len(errors) < len(indexes):  # they are the same for all
-        errors = errors.new_from_index(0, len(indexes))
+    sentences, numbers = rejects.sentences(start, length)
+    errors = harmless(_shortened(sentences).to_frame()).to_series()
+    if numbers is not None:
+        errors = errors.gather(numbers)
     shown = pl.DataFrame({**{f"cell {column.name}": column for column in cells}, "raw": raw})
     if rejects.records.may_have_formulas:
         shown = harmless(shown)

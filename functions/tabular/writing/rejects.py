@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
 from tabular.faults import RuleCount
 from tabular.statistics.reject_examples import EXAMPLES_A_RULE, RAW_CHARACTERS, Example
-from tabular.values.fault_columns import FaultColumn
+from tabular.values.fault_columns import escaped_texts
+from tabular.values.fault_combinations import combined
 from tabular.values.gathering import gathered
 from tabular.values.json_line import Buffers, JsonLine, written_part
-from tabular.values.json_texts import escaped, escaped_columns
+from tabular.values.json_texts import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -21,11 +22,24 @@ if TYPE_CHECKING:
     from tabular.faults import RuleKey
     from tabular.reading.layout import Layout
     from tabular.reading.records import Records
+    from tabular.values.fault_columns import FaultColumn
+    from tabular.values.fault_combinations import Combinations, Composed
 
 _ROWS_A_PIECE = 32_768
 _CELLS_A_PIECE = 1 << 18
 """A piece has fewer rows if many columns have faults: it has a text of some hundred bytes for each
 row and column."""
+
+
+class Sentences(NamedTuple):
+    """The faults of records in words.
+
+    `texts` (String) are those of each record, or, with `numbers` (UInt32), the distinct ones, of
+    which these are each record's.
+    """
+
+    texts: pl.Series
+    numbers: pl.Series | None
 
 
 @dataclass(frozen=True)
@@ -86,23 +100,26 @@ class Rejects:
         """
         rows = max(1, min(_ROWS_A_PIECE, _CELLS_A_PIECE // max(1, len(self.faults))))
         for start in range(0, len(self), rows):
-            indexes = self.indexes.slice(start, rows)
-            yield self._lines(indexes)
+            yield self._lines(start, rows)
 
-    def sentences(self, indexes: pl.Series) -> pl.Series:
-        """The faults of each of these records (String) in words; one text if all have the same."""
-        columns = self._faults_of(indexes)
-        if all(len(column) == len(indexes) for column in columns):
-            texts = [column.only_sentence() for column in columns]
-            known = [text for text in texts if text is not None]
-            if len(known) == len(texts):
-                return pl.Series(["; ".join(known)])
-        return self._joined(indexes, columns, FaultColumn.sentences, "; ")
+    def sentences(self, start: int, length: int) -> Sentences:
+        """The faults in words of `length` records from the one numbered `start`."""
+        sentences = self._sentences
+        if sentences is None or self._combinations is None:
+            return Sentences(self._joined(start, length, _sentences, "; "), None)
+        kinds = self._combinations.kinds.slice(start, length)
+        if not sentences.gaps:
+            return Sentences(pl.Series(sentences.constants[0]), kinds)
+        line = {}
+        for place, texts in enumerate(sentences.constants):
+            line[f"constant {place}"] = pl.Series(texts, dtype=pl.String).gather(kinds)
+            if place < len(sentences.gaps):
+                line[f"gap {place}"] = sentences.gaps[place].texts.slice(start, length)
+        whole = pl.concat_str(pl.all(), ignore_nulls=True)
+        return Sentences(pl.DataFrame(line).select(whole).to_series(), None)
 
-    def _lines(self, indexes: pl.Series) -> memoryview:
-        records = self.records
-        escapable = None if records.escapable is None else gathered(records.escapable, indexes)
-        places = None if escapable is None else escapable.arg_true()
+    def _lines(self, start: int, length: int) -> memoryview:
+        records, indexes = self.records, self.indexes.slice(start, length)
         line = JsonLine()
         line.add('{"row":')
         line.add(indexes.cast(pl.UInt64) + self.first_row)
@@ -111,66 +128,114 @@ class Rejects:
         line.add(',"byte_offset":')
         line.add(records.begins(indexes) + records.block.offset)
         line.add(',"errors":[')
-        self._add_errors(line, indexes, escape_free=places is not None and not len(places))
+        self._add_errors(line, start, length)
         line.add('],"raw":')
         texts = gathered(records.texts, indexes)
+        escapable = None if records.escapable is None else gathered(records.escapable, indexes)
+        places = None if escapable is None else escapable.arg_true()
         line.add_quoted(escaped(texts, places, only_quotes=records.has_only_quotes))
         line.add("}")
         buffer = self.buffers.free()
         line.write(buffer)
         return written_part(buffer)
 
-    def _add_errors(self, line: JsonLine, indexes: pl.Series, *, escape_free: bool) -> None:
-        """Add the faults; `escape_free` says that JSON escapes nothing in the records' text."""
-        columns = self._faults_of(indexes)
-        if any(column.only_kind is None or len(column) < len(indexes) for column in columns):
-            jsons = partial(FaultColumn.jsons, escape_free=escape_free)
-            line.add(self._joined(indexes, columns, jsons, ","))
+    def _add_errors(self, line: JsonLine, start: int, length: int) -> None:
+        errors = self._errors
+        if errors is None or self._combinations is None:
+            line.add(self._joined(start, length, self._jsons, ","))
             return
-        # All records have the same faults, so only the values differ.
-        values = {n: column.values for n, column in enumerate(columns) if column.values is not None}
-        unclean = {
-            str(number): texts
-            for number, texts in values.items()
-            if not (escape_free and columns[number].verbatim)
-        }
-        values |= {int(column.name): column for column in escaped_columns(pl.DataFrame(unclean))}
-        for number, column in enumerate(columns):
-            line.add("," if number else "")
-            column.add_to(line, values.get(number))
+        kinds = self._combinations.kinds.slice(start, length)
+        same = kinds.min() == kinds.max()
+        for place, constants in enumerate(errors.constants):
+            if same:
+                line.add(constants[kinds[0]])
+            else:
+                line.add(pl.Series(constants, dtype=pl.String).gather(kinds))
+            if place < len(errors.gaps):
+                gap = errors.gaps[place]
+                texts = gap.texts.slice(start, length)
+                if gap.is_quoted:
+                    line.add_quoted(texts)
+                else:
+                    line.add(texts)
 
-    def _faults_of(self, indexes: pl.Series) -> list[FaultColumn]:
-        """The columns with faults of some of these records, without those of others."""
-        first, last = int(indexes[0]), int(indexes[-1])
-        columns = (column.between(first, last) for column in self.faults)
-        return [column for column in columns if len(column)]
+    def _jsons(self, column: FaultColumn) -> pl.Series:
+        (texts,) = escaped_texts([column], escape_free=self._is_escape_free)
+        return column.filled(column.json_templates, texts)
+
+    @cached_property
+    def _combinations(self) -> Combinations | None:
+        """Which of their combinations of faults the records have; None if there are too many."""
+        return combined(
+            self.faults, [self._rows(column.places) for column in self.faults], len(self)
+        )
+
+    @cached_property
+    def _sentences(self) -> Composed | None:
+        if self._combinations is None:
+            return None
+        templates = [column.sentence_templates for column in self.faults]
+        texts = [column.sentence_texts for column in self.faults]
+        return self._combinations.composed(templates, texts, "; ")
+
+    @cached_property
+    def _errors(self) -> Composed | None:
+        if self._combinations is None:
+            return None
+        texts = escaped_texts(self.faults, escape_free=self._is_escape_free)
+        templates = [column.json_templates for column in self.faults]
+        return self._combinations.composed(templates, texts, ",")
+
+    @cached_property
+    def _is_escape_free(self) -> bool:
+        """Whether JSON escapes nothing in the records' text."""
+        escapable = self.records.escapable
+        return escapable is not None and not gathered(escapable, self.indexes).any()
+
+    def _rows(self, places: pl.Series) -> pl.Series:
+        """The numbers among the rejected records (UInt32) of the records at these places."""
+        if len(self) == len(self.records) or not len(places):
+            return places
+        return self._row_numbers.gather(places)
+
+    @cached_property
+    def _row_numbers(self) -> pl.Series:
+        """The number of each of the block's records among the rejected ones, null for others."""
+        # Looking the rows up takes less time than a search for each of them.
+        nothing = pl.Series([None], dtype=pl.UInt32).new_from_index(0, len(self.records))
+        numbers = pl.int_range(len(self), dtype=pl.UInt32, eager=True)
+        return nothing.scatter(self.indexes, numbers)
 
     def _joined(
         self,
-        indexes: pl.Series,
-        columns: Sequence[FaultColumn],
+        start: int,
+        length: int,
         render: Callable[[FaultColumn], pl.Series],
         separator: str,
     ) -> pl.Series:
         """The faults of each of these records as one text; `render` gives those of a column."""
+        indexes = self.indexes.slice(start, length)
+        first, last = int(indexes[0]), int(indexes[-1])
+        columns = [part for one in self.faults if len(part := one.between(first, last))]
         nothing = pl.Series([None], dtype=pl.UInt32).new_from_index(0, len(indexes))
         numbers = pl.int_range(len(indexes), dtype=pl.UInt32, eager=True)
-        start, length = int(indexes[0]), int(indexes[-1]) - int(indexes[0]) + 1
-        # Looking the rows up takes less time than a search for each of them.
-        rows = nothing.new_from_index(0, length).scatter(indexes - start, numbers)
-        own = [rows.gather(column.places - start) for column in columns]
+        own = [self._rows(column.places) - start for column in columns]
         if sum(map(len, columns)) == len(indexes):  # no record is in two columns
             found = pl.concat(map(render, columns))
             return found.gather(nothing.scatter(pl.concat(own), numbers))
         texts = {}
-        for number, (column, places) in enumerate(zip(columns, own, strict=True)):
+        for number, (column, rows) in enumerate(zip(columns, own, strict=True)):
             found = render(column)
             if len(column) < len(indexes):
                 # Putting numbers in their places takes much less time than texts.
-                of_rows = nothing.clone().scatter(places, numbers.head(len(column)))
+                of_rows = nothing.clone().scatter(rows, numbers.head(len(column)))
                 found = found.gather(of_rows)
             texts[str(number)] = found
         if len(texts) == 1:
             return texts["0"]
         joined = pl.concat_str(pl.all(), separator=separator, ignore_nulls=True)
         return pl.DataFrame(texts).select(joined).to_series()
+
+
+def _sentences(column: FaultColumn) -> pl.Series:
+    return column.filled(column.sentence_templates, column.sentence_texts)
