@@ -147,9 +147,10 @@ class Encoding:
         for (half, _), mark in zip(halves, marks, strict=False):
             marked = half.sub(rb"\g<0>" + mark, marked)
         text = marked.decode(self.name, "replace")[:-3]
-        for (_, replaced), mark in zip(halves, map(bytes.decode, marks), strict=False):
-            if mark in text:
-                text = re.sub(replaced + mark, "\ufffd", text, flags=re.DOTALL).replace(mark, "")
+        for (_, replaced), mark in zip(halves, marks, strict=False):
+            if mark in marked:
+                end = mark.decode()
+                text = re.sub(replaced + end, "\ufffd", text, flags=re.DOTALL).replace(end, "")
         return text.encode()
 
     def _bad_lines(self, original: bytes, text: bytes) -> tuple[int, ...]:

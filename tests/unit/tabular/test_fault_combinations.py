@@ -9,7 +9,7 @@ import pytest
 from tabular.values import fault_combinations
 from tests.unit.tabular.engine import TransformResult, contract_of, run
 
-CELLS = (
+CELLS: tuple[str, ...] = (
     "",
     "x",
     "12",
