@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pipectl.local.process_channels import Channels
     from tabular.batch import Batch
     from tabular.reading.blocks import Block
+    from tabular.values.json_line import ComposedLines
 
 _CHUNK_BYTES = 1024 * 1024
 
@@ -84,9 +86,10 @@ def work_alone(job: TransformJob, progress: Progress | None = None) -> Part:
     reuse_large_buffers()
     split = Split.whole(job.layout)
     with ExitStack() as stack:
+        # Polars writes most records into a file that is not buffered without a copy.
         sinks = [
-            stack.enter_context(Path(name).open("wb")) if name else None
-            for name in (job.processed, job.rejected, job.corrections)
+            stack.enter_context(Path(name).open("wb", buffering)) if name else None
+            for name, buffering in ((job.processed, 0), (job.rejected, -1), (job.corrections, -1))
         ]
         file = stack.enter_context(Path(job.path).open("rb", buffering=0))
         return transform(
@@ -130,9 +133,9 @@ def merged(parts: Sequence[Part]) -> Part:
 
 
 class Rendered(NamedTuple):
-    """A block's outputs; those that are not written are empty."""
+    """A block's outputs; those that are not written are None or empty."""
 
-    processed: bytes | memoryview
+    processed: ComposedLines | None
     rejected: bytes
     corrections: bytes
 
@@ -140,7 +143,7 @@ class Rendered(NamedTuple):
 def _rendered(lines: RecordLines, batch: Batch, job: TransformJob) -> Rendered:
     """All outputs of a block, whose sizes determine the offsets of the next block's."""
     return Rendered(
-        lines.lines(batch.rows, batch.values, batch.escapable) if job.processed else b"",
+        lines.composed(batch.rows, batch.values, batch.escapable) if job.processed else None,
         b"".join(batch.rejects.pieces()) if job.rejected else b"",
         b"".join(correction_pieces(batch.rejects)) if job.corrections else b"",
     )
@@ -158,7 +161,7 @@ def _write(
     channels.give_write(
         WriteToken(
             block + 1,
-            token.processed + len(rendered.processed),
+            token.processed + (rendered.processed.size() if rendered.processed else 0),
             token.rejected + len(rendered.rejected),
             token.corrections + len(rendered.corrections),
         )
@@ -189,30 +192,33 @@ def _chunks(descriptor: int, start: int, size: int) -> Iterator[bytes]:
 class _Outputs:
     """The output files, open for writing at any offset."""
 
-    def __init__(self, descriptors: Sequence[int | None]) -> None:
-        self._descriptors = descriptors
+    def __init__(self, files: Sequence[FileIO | None]) -> None:
+        self._processed, self._rejected, self._corrections = files
 
     @classmethod
     @contextmanager
     def opened(cls, job: TransformJob) -> Iterator[_Outputs]:
         """Open the job's output files until the end of the block."""
         with ExitStack() as stack:
-            descriptors: list[int | None] = []
-            for name in (job.processed, job.rejected, job.corrections):
-                descriptor = os.open(name, os.O_WRONLY) if name else None
-                if descriptor is not None:
-                    stack.callback(os.close, descriptor)
-                descriptors.append(descriptor)
-            yield cls(descriptors)
+            yield cls(
+                [
+                    stack.enter_context(FileIO(name, "r+")) if name else None
+                    for name in (job.processed, job.rejected, job.corrections)
+                ]
+            )
 
     def write(self, rendered: Rendered, token: WriteToken) -> None:
         """Write a block's outputs at their offsets."""
-        for descriptor, data, offset in zip(self._descriptors, rendered, token[1:], strict=True):
-            if descriptor is not None:
-                _write_all(descriptor, data, offset)
+        if self._processed is not None and rendered.processed is not None:
+            self._processed.seek(token.processed)
+            rendered.processed.write(self._processed)
+        if self._rejected is not None:
+            _write_all(self._rejected.fileno(), rendered.rejected, token.rejected)
+        if self._corrections is not None:
+            _write_all(self._corrections.fileno(), rendered.corrections, token.corrections)
 
 
-def _write_all(descriptor: int, data: bytes | memoryview, offset: int) -> None:
+def _write_all(descriptor: int, data: bytes, offset: int) -> None:
     view = memoryview(data)
     while view:
         written = os.pwrite(descriptor, view, offset)

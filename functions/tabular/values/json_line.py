@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from io import SEEK_CUR, BytesIO
+from io import BytesIO
+from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from io import FileIO
 
 _ROWS_A_PIECE = 16_384
 """Number of records that are joined at a time: the memory for them is small, and reused."""
@@ -37,6 +42,40 @@ class Buffers:
 def written_part(buffer: BytesIO) -> memoryview:
     """What has been written into a buffer of `Buffers`."""
     return buffer.getbuffer()[: buffer.tell()]
+
+
+class Piece(NamedTuple):
+    """Rows whose texts (String, no null) are joined by quotes, and what each row ends with."""
+
+    rows: pl.DataFrame
+    line_end: str
+
+
+class ComposedLines(NamedTuple):
+    """Lines of which Polars' CSV writer joins the texts: see `JsonLine`."""
+
+    start: str
+    pieces: Iterable[Piece]
+
+    def size(self) -> int:
+        """How many bytes the lines are; `pieces` must be a list."""
+        size = len(self.start.encode())
+        for rows, line_end in self.pieces:
+            lengths = rows.select(pl.all().str.len_bytes().cast(pl.UInt64).sum()).row(0)
+            size += sum(lengths) + rows.height * (rows.width - 1 + len(line_end.encode()))
+        return size
+
+    def write(self, file: BytesIO | FileIO) -> None:
+        """Write the lines at the file's present position."""
+        file.write(self.start.encode())
+        for rows, line_end in self.pieces:
+            rows.write_csv(
+                file,
+                include_header=False,
+                separator=_QUOTE,
+                quote_style="never",
+                line_terminator=line_end,
+            )
 
 
 class JsonLine:
@@ -83,11 +122,20 @@ class JsonLine:
         self._parts.append(column)
         self._quoted_unless = is_null
 
-    def write(self, buffer: BytesIO) -> None:
+    def write(self, file: BytesIO | FileIO) -> None:
         """Write the lines, each with its line feed; nothing can be added afterwards.
 
-        There must be a column.
+        There must be a column. Into a `FileIO` Polars writes itself, without a copy for Python.
         """
+        pieces = self._pieces()
+        ComposedLines(self._start, pieces).write(file)
+
+    def composed(self) -> ComposedLines:
+        """The lines as `write` would write them."""
+        pieces = list(self._pieces())
+        return ComposedLines(self._start, pieces)
+
+    def _pieces(self) -> Iterator[Piece]:
         end, self._text = self._text, ""
         self._end_text()
         if self._parts:
@@ -96,18 +144,10 @@ class JsonLine:
             end = _QUOTE + end
         names = map(str, range(len(self._written)))
         written = [column.alias(name) for name, column in zip(names, self._written, strict=True)]
-        start = self._start.encode()
-        buffer.write(start)
-        for columns in pl.DataFrame(self._columns).iter_slices(_ROWS_A_PIECE):
-            lines = columns.select(written)
-            lines.write_csv(
-                buffer,
-                include_header=False,
-                separator=_QUOTE,
-                quote_style="never",
-                line_terminator=f"{end}\n{self._start}",
-            )
-        buffer.seek(-len(start), SEEK_CUR)
+        columns = pl.DataFrame(self._columns)
+        for rows in columns.head(columns.height - 1).iter_slices(_ROWS_A_PIECE):
+            yield Piece(rows.select(written), f"{end}\n{self._start}")
+        yield Piece(columns.tail(1).select(written), f"{end}\n")
 
     @property
     def _open_text(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import FileIO
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from tabular.model import Field, RecordShape
     from tabular.sink import Sink
+    from tabular.values.json_line import ComposedLines
 
 
 class RecordLines:
@@ -40,16 +42,31 @@ class RecordLines:
         )
         self._buffers = Buffers()
 
-    def lines(
+    def composed(
         self, rows: pl.Series, columns: Sequence[Values], escapable: pl.Series | None = None
-    ) -> memoryview:
-        """The lines of records with these row numbers and values, each with its line feed.
+    ) -> ComposedLines | None:
+        """The lines of records with these row numbers and values; None if there are none.
 
         `escapable` (Boolean) says which records may contain characters that JSON escapes; None: all
-        of them may. The memory is reused once no reference to the view is left.
+        of them may.
         """
-        if not len(rows):
-            return memoryview(b"")
+        return self._line(rows, columns, escapable).composed() if len(rows) else None
+
+    def write(self, batch: ProcessedRecords, sink: Sink) -> None:
+        """Write the lines of a block's records, each with its line feed."""
+        if not len(batch.rows):
+            return
+        line = self._line(batch.rows, batch.values, batch.escapable)
+        if isinstance(sink, FileIO):
+            line.write(sink)
+            return
+        buffer = self._buffers.free()
+        line.write(buffer)
+        sink.write(written_part(buffer))
+
+    def _line(
+        self, rows: pl.Series, columns: Sequence[Values], escapable: pl.Series | None
+    ) -> JsonLine:
         line = JsonLine()
         places = None if escapable is None else escapable.arg_true()
         separator = self._add_origin(line, rows.cast(pl.String))
@@ -58,9 +75,7 @@ class RecordLines:
             _add_json(line, field, values, places)
             separator = ","
         line.add(("" if columns or self._flat else separator) + self._tail)
-        buffer = self._buffers.free()
-        line.write(buffer)
-        return written_part(buffer)
+        return line
 
     def _add_origin(self, line: JsonLine, numbers: pl.Series) -> str:
         """Add the text before the fields, without the separator between it and the first field."""
@@ -88,8 +103,7 @@ def _add_json(line: JsonLine, field: Field, values: Values, places: pl.Series | 
 def _write(batches: Iterable[ProcessedRecords], facts: FileFacts, sink: Sink) -> None:
     records = RecordLines(facts)
     for batch in batches:
-        if lines := records.lines(batch.rows, batch.values, batch.escapable):
-            sink.write(lines)
+        records.write(batch, sink)
 
 
 def _check_fields(fields: Sequence[Field], record: RecordShape) -> None:
