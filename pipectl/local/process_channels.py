@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from tabular.reading.blocks import BLOCK_BYTES
-
 if TYPE_CHECKING:
     from tabular.reading.layout import Layout
 
+LOCAL_BLOCK_BYTES = 8 * 1024 * 1024
+"""Larger than the functions' blocks, because the records need no memory on their way to a file."""
 _LOOK_AROUND_SECONDS = 0.5
 """Interval at which a waiting process checks that the others are still alive."""
 
@@ -33,7 +33,7 @@ class TransformJob:
     processed: str | None
     rejected: str | None
     corrections: str | None
-    block_bytes: int = BLOCK_BYTES
+    block_bytes: int = LOCAL_BLOCK_BYTES
 
 
 class ReadToken(NamedTuple):

@@ -27,10 +27,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipectl.local.process_channels import Channels, Progress, ReadToken, TransformJob, WriteToken
+from pipectl.local.process_channels import (
+    LOCAL_BLOCK_BYTES,
+    Channels,
+    Progress,
+    ReadToken,
+    TransformJob,
+    WriteToken,
+)
 from pipectl.local.process_memory import quick_imports
 from tabular import errors
-from tabular.reading.blocks import BLOCK_BYTES
 from tabular.reading.split import Split
 
 if TYPE_CHECKING:
@@ -57,7 +63,7 @@ def transform_file(
     rejected: Path | None = None,
     corrections: Path | None = None,
     processes: int = 2,
-    block_bytes: int = BLOCK_BYTES,
+    block_bytes: int = LOCAL_BLOCK_BYTES,
     progress: Progress | None = None,
 ) -> Part:
     """Transform a local file into local files, as `transform.transform` does with a stream.

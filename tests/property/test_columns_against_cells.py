@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from io import BytesIO
 from typing import Any
 
 import polars as pl
@@ -106,12 +107,16 @@ def _one_of(values: Values, index: int) -> Values:
 
 
 def json_text(field: Field, values: Values, index: int) -> str:
-    line = RecordLines(FileFacts([field], "f", "")).lines(
+    lines = RecordLines(FileFacts([field], "f", "")).composed(
         pl.Series([1]),
         [_one_of(values, index)],
     )
+    assert lines is not None
+    file = BytesIO()
+    lines.write(file)
+    assert lines.size() == len(file.getvalue())
     return (
-        bytes(line)
+        file.getvalue()
         .decode()
         .removeprefix('{"id":"f-1","original_row":1,"data":{"f":')
         .removesuffix('},"processed_at":""}\n')
