@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from shared import keys, storage
 from shared.contracts import deleted_contracts, present_contracts
@@ -44,9 +45,15 @@ def read_contract(input_bucket: str, dataset: str, *, required: bool) -> Dataset
         raise _deleted([key], dataset)
     body, version = stored
     try:
-        return DatasetContract(descriptor.read_contract(body, output_formats=FORMATS), key, version)
+        return DatasetContract(_parsed(body), key, version)
     except InvalidContract as error:
         raise InvalidContract(f"The contract {key} is invalid. {error}") from None
+
+
+# Of the datasets whose files come one after the other.
+@lru_cache(maxsize=8)
+def _parsed(body: bytes) -> Contract:
+    return descriptor.read_contract(body, output_formats=FORMATS)
 
 
 def _check_absence(input_bucket: str, dataset: str, *, required: bool) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import boto3
 from botocore.config import Config
@@ -39,6 +40,12 @@ _INVOCATION = Config(
 )
 
 
+def _encode_body(params: dict[str, Any], **_event: Any) -> None:
+    """Encode a form once. Otherwise botocore does it for each look at the body of a request."""
+    if isinstance(params["body"], dict):
+        params["body"] = urlencode(params["body"]).encode()
+
+
 @cache
 def events() -> EventBridgeClient:
     """The EventBridge client."""
@@ -66,7 +73,9 @@ def secretsmanager() -> SecretsManagerClient:
 @cache
 def sns() -> SNSClient:
     """The SNS client."""
-    return boto3.client("sns", config=_QUICK)
+    client = boto3.client("sns", config=_QUICK)
+    client.meta.events.register("before-call.sns", _encode_body)
+    return client
 
 
 @cache

@@ -6,6 +6,7 @@ import os
 import typing
 from collections.abc import Collection, Mapping
 from dataclasses import fields
+from functools import cache
 from typing import Any, TypeVar
 
 from shared.errors import SettingsError
@@ -22,7 +23,7 @@ def from_environment(model: type[Model], environment: Mapping[str, str] | None =
     invalid value.
     """
     variables = os.environ if environment is None else environment
-    kinds = typing.get_type_hints(model)
+    kinds = _kinds(model)  # type: ignore[arg-type]  # a class is hashable
     values: dict[str, Any] = {}
     for field in fields(model):  # type: ignore[arg-type]  # a TypeVar cannot say "dataclass"
         variable = field.name.upper()
@@ -35,6 +36,12 @@ def from_environment(model: type[Model], environment: Mapping[str, str] | None =
         except ValueError as error:
             raise SettingsError(_fault(variable, kind, choices, error)) from None
     return model(**values)
+
+
+# Evaluating the annotations takes longer than all the rest.
+@cache
+def _kinds(model: type) -> dict[str, Any]:
+    return typing.get_type_hints(model)
 
 
 def _read(kind: Any, choices: Collection[str], text: str) -> Any:

@@ -12,7 +12,6 @@ from shared.step import Task, step
 from shared.versions import Rank
 from tabular.errors import TabularError
 from tabular.model import Contract
-from tabular.reading.layout import Layout
 from tabular.statistics.threshold import check_rejects, may_reject_all
 from write_output.parts import WholeFile, add_up
 from write_output.publish import AppliedCorrections, HigherRank, Publication, clean_up, publish
@@ -54,6 +53,9 @@ def handler(task: Task) -> dict[str, Any]:
         expected_records=_measured_records(job.results),
     )
     if whole.error_count:
+        # It takes as long to import as all the rest, and most files need no limits.
+        from tabular.reading.layout import Layout  # noqa: PLC0415
+
         plan = storage.read_document(settings.output_bucket, parse["plan_key"])
         _check_limits(whole, Layout.from_document(plan["layout"]).contract, settings, task)
     published: dict[str, Any] = dict.fromkeys(RESULTS)

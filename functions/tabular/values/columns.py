@@ -340,5 +340,5 @@ def _plain_text(cell: Cell) -> str | None:
     if cell.json == "null":
         return None
     if cell.json.startswith('"'):
-        return str(loads(cell.json))
+        return str(loads(cell.json)) if "\\" in cell.json else cell.json[1:-1]
     return cell.json
