@@ -23,10 +23,12 @@ def main() -> None:
         # The process that started this one was interrupted before it had sent the whole job.
         sys.exit(1)
     result = _result(document["job"], document["channels"])
-    # The first process continues when the output ends: before this one is cleaned up.
     with suppress(BrokenPipeError):
         sys.stdout.write(json.dumps(result))
-        sys.stdout.close()
+        sys.stdout.flush()
+    # The first process continues when the output ends: before this one is cleaned up. Python does
+    # not close this file itself.
+    os.close(sys.stdout.fileno())
     os._exit("message" in result)
 
 
