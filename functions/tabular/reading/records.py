@@ -314,8 +314,8 @@ class Records:
         if quoted is not None:
             quote = str(self._layout.dialect.quote_char)
             indexes = quoted.arg_true()
-            quotes = texts.gather(indexes).str.count_matches(quote, literal=True)
-            lengths = lengths.scatter(indexes, lengths.gather(indexes) + quotes)
+            quotes = texts[indexes].str.count_matches(quote, literal=True)
+            lengths = lengths.scatter(indexes, lengths[indexes] + quotes)
         return lengths == texts.str.len_bytes()
 
     def _doubled(self, texts: pl.Series, quoted: pl.Series | None) -> pl.Series:
@@ -324,7 +324,7 @@ class Records:
             return pl.Series(dtype=pl.UInt32)
         indexes = quoted.arg_true()
         doubled = str(self._layout.dialect.quote_char) * 2
-        return indexes.filter(texts.gather(indexes).str.contains(doubled, literal=True))
+        return indexes.filter(texts[indexes].str.contains(doubled, literal=True))
 
     def _widths(self, texts: pl.Series, fits: pl.Series, doubled: pl.Series) -> pl.Series | None:
         """How many cells well-formed records have (UInt32); None: the frame is wrong.

@@ -99,7 +99,7 @@ class ColumnReader:
         if slow is None:
             return Values(plain, None, None, self._fast_is_escape_free)
         indexes = slow.arg_true()
-        return self._read_slow(plain, texts.gather(indexes), indexes)
+        return self._read_slow(plain, texts[indexes], indexes)
 
     def _by_path(self, texts: pl.Series) -> tuple[pl.Series, pl.Series | None]:
         """The texts, null for missing values, and which take the slow path; None if none does."""
@@ -133,7 +133,7 @@ class ColumnReader:
             readings = self._readings(distinct.filter(slow).to_list())
         others = [text for text, cell in readings.items() if not self._is_itself(text, cell)]
         indexes = _among(texts, others).arg_true() if others else pl.Series(dtype=pl.UInt32)
-        read = self._with_readings(plain, readings, texts.gather(indexes), indexes)
+        read = self._with_readings(plain, readings, texts[indexes], indexes)
         counts: dict[str | None, int]
         counts = dict(zip(distinct.to_list(), counted["count"].to_list(), strict=True))
         moved: list[tuple[str | None, int]] = [(None, counts.pop(text)) for text in nulls]

@@ -23,20 +23,20 @@ def escaped(
     """
     if places is not None and not len(places):
         return texts
-    some = texts if places is None else texts.gather(places)
+    some = texts if places is None else texts[places]
     if only_quotes:
         changed = _with_quotes_escaped(some)
         if places is None or len(some) == len(texts):
             return changed
         # A copy, which costs nothing before it is changed: `scatter` works in place.
         return texts.clone().scatter(places, changed)
-    needing = some.str.contains(ESCAPED.pattern).fill_null(value=False).arg_true()
+    needing = some.str.contains(ESCAPED.pattern).arg_true()
     if not len(needing):
         return texts
     if len(needing) == len(texts):
         return _contents(texts)
-    indexes = needing if places is None else places.gather(needing)
-    return texts.clone().scatter(indexes, _contents(some.gather(needing)))
+    indexes = needing if places is None else places[needing]
+    return texts.clone().scatter(indexes, _contents(some[needing]))
 
 
 def escaped_columns(columns: pl.DataFrame) -> pl.DataFrame:
