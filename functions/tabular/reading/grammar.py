@@ -334,20 +334,15 @@ class Grammar:
         self, text: bytes, physical: Lines, spans: Sequence[tuple[int, int]]
     ) -> list[bool]:
         """Which of these spans of lines are whole, well-formed records, and not too long."""
-        import polars as pl  # noqa: PLC0415 which heads of files do without
+        from tabular.reading.record_syntax import well_formed  # noqa: PLC0415 for Polars
 
-        from tabular.reading.record_syntax import well_formed  # noqa: PLC0415
-
-        starts = physical.starts.gather([first for first, _ in spans]).to_list()
-        ends = physical.starts.gather([last + 1 for _, last in spans]).to_list()
-        encoding = self.encoding if physical.is_utf8 else "latin-1"
-        records = [text[start:end] for start, end in zip(starts, ends, strict=True)]
-        texts = [strip_line_end(record).decode(encoding) for record in records]
-        sound = well_formed(pl.Series(texts, dtype=pl.String), self.dialect).to_list()
-        return [
-            is_sound and len(record) <= MAX_RECORD_BYTES and record.endswith(b"\n")
-            for is_sound, record in zip(sound, records, strict=True)
-        ]
+        firsts, lasts = zip(*spans, strict=True)
+        sizes = physical.starts[[last + 1 for last in lasts]] - physical.starts[list(firsts)]
+        sound = well_formed(physical.joined(spans), self.dialect) & (sizes <= MAX_RECORD_BYTES)
+        # Only the text's last line can lack its line end.
+        if lasts[-1] + 2 == len(physical.starts) and not text.endswith(b"\n"):
+            sound[-1] = False
+        return sound.to_list()
 
     def _opening_lines(self, physical: Lines, odd: list[int]) -> list[int]:
         """Those of the lines with an odd number of quotes that end within a quoted cell.

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from functools import cached_property
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tabular.reading.csv_reader import read_rows
 from tabular.reading.line_ends import has_regular_line_ends, strip_line_end
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _SEPARATORS = "\x01\x02\x03\x1c\x1d\x1e\x1f"
 """With one that the text does not contain as delimiter, the CSV reader reads whole lines."""
@@ -61,6 +65,34 @@ class Lines:
         """`contents` with a NUL for each byte that is not of ASCII."""
         return Lines(self.text.translate(_AS_ASCII)).contents
 
+    def joined(self, spans: Sequence[tuple[int, int]]) -> pl.Series:
+        """The texts (String) from one line to a later one, without the line end of the last.
+
+        Where the text is not UTF-8, they have a NUL for each byte that is not of ASCII.
+        """
+        contents = self.contents if self.is_utf8 else self.as_ascii
+        texts = pl.Series([None], dtype=pl.String).new_from_index(0, len(spans))
+        others = list(range(len(spans)))
+        if self.regular:
+            lines = zip(("first", "last"), zip(*spans, strict=True), strict=True)
+            ends = {name: contents[pl.Series(numbers)] for name, numbers in lines}
+            line_end = "\r\n" if self._has_returns else "\n"
+            joined = pl.concat_str(pl.all(), separator=line_end)
+            texts = pl.DataFrame(ends).select(joined).to_series()
+            others = [number for number, (first, last) in enumerate(spans) if last > first + 1]
+        if not others:
+            return texts
+        starts = self.starts[[spans[number][0] for number in others]].to_list()
+        stops = self.starts[[spans[number][1] + 1 for number in others]].to_list()
+        whole = (self.text[start:stop] for start, stop in zip(starts, stops, strict=True))
+        if not self.is_utf8:
+            whole = (text.translate(_AS_ASCII) for text in whole)
+        return texts.scatter(others, [strip_line_end(text).decode() for text in whole])
+
+    @cached_property
+    def _has_returns(self) -> bool:
+        return b"\r" in self._controls and b"\r" in self.text
+
     @cached_property
     def starts(self) -> pl.Series:
         """Where each line begins in the text, and where the last one ends (UInt64)."""
@@ -87,6 +119,6 @@ class Lines:
 
     def _after(self, lengths: pl.Series, unit: int) -> pl.Series:
         """Where regular lines of these lengths, in units of bytes, begin, and the last ends."""
-        line_end = 2 if b"\r" in self._controls and b"\r" in self.text else 1
+        line_end = 2 if self._has_returns else 1
         ends = ((lengths.cast(pl.UInt64) + line_end) * unit).cum_sum()
         return pl.concat([pl.Series([0], dtype=pl.UInt64), ends])

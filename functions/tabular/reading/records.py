@@ -16,7 +16,6 @@ import polars as pl
 from tabular.correction_format import FORMULA_STARTS, LOST
 from tabular.reading.csv_reader import read_rows, schema_of
 from tabular.reading.grammar import MAX_RECORD_BYTES
-from tabular.reading.line_ends import strip_line_end
 from tabular.reading.lines import Lines
 from tabular.reading.record_syntax import delimiters, well_formed
 from tabular.values.gathering import gathered
@@ -382,16 +381,9 @@ class Records:
         multi = self.block.spans.multi
         if not multi:
             return lines, physical
-        firsts, lasts = zip(*multi, strict=True)
-        starts = self._physical.starts.gather(list(firsts)).to_list()
-        ends = self._physical.starts.gather([last + 1 for last in lasts]).to_list()
-        texts = [
-            strip_line_end(self._text[start:end]).decode()
-            for start, end in zip(starts, ends, strict=True)
-        ]
         rest = [line for first, last in multi for line in range(first + 1, last + 1)]
         is_first = pl.Series([True]).new_from_index(0, len(physical)).scatter(rest, False)
-        joined = physical.scatter(firsts, texts)
+        joined = physical.scatter([first for first, _ in multi], self._physical.joined(multi))
         return lines.filter(is_first), joined.filter(is_first)
 
     def _skip(self) -> None:
