@@ -18,7 +18,7 @@ from tabular.values.fault_columns import DETAIL, FaultColumn, shown_texts
 from tabular.values.gathering import gathered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from tabular.faults import FaultCode
     from tabular.reading.layout import Layout
@@ -277,7 +277,7 @@ class RecordFaults:
         longest = min(counts.max(), width + MOST_LISTED_CELLS)  # type: ignore[type-var]
         extra = records.cells_of(other_texts, longest)  # type: ignore[arg-type]
         if extra is not None:
-            found += self._listed(others, counts, extra)
+            found.append(self._listed(others, counts, extra))
         else:
             distinct = pl.DataFrame({"text": other_texts, "place": others}).unique("text")
             templates = [
@@ -290,33 +290,29 @@ class RecordFaults:
             found.append(FaultColumn(others, templates, kinds))
         return found
 
-    def _listed(
-        self, places: pl.Series, counts: pl.Series, cells: pl.DataFrame
-    ) -> Iterator[FaultColumn]:
-        """The extra cells of long records, each position in a column of its own.
+    def _listed(self, places: pl.Series, counts: pl.Series, cells: pl.DataFrame) -> FaultColumn:
+        """The extra cells of long records.
 
         `counts` are how many cells each record has, of which `cells` are the first.
         """
-        width, same = self._layout.width, counts.min() == counts.max()
-        texts = counts.cast(pl.String)
-        named = str(texts[0]) if same else DETAIL
-        for number in range(width + 1, cells.width + 1):
-            has = counts >= number
-            yield FaultColumn(
-                places.filter(has),
-                [(Fault(None, "extra-cell", None, self._extra_message(named, number), None),)],
-                values=shown_texts(cells.to_series(number - 1).filter(has)),
-                details=None if same else texts.filter(has),
-                verbatim=True,
-                continued=number > width + 1,
-            )
-        more = (counts > width + MOST_LISTED_CELLS).arg_true()
-        distinct = counts.gather(more).unique().sort()
-        faults = [(self._more_extra(count, MOST_LISTED_CELLS),) for count in distinct.to_list()]
-        kinds = counts.gather(more).replace_strict(
-            distinct, range(len(distinct)), return_dtype=pl.UInt32
+        distinct = counts.unique().sort()
+        kinds = counts.replace_strict(distinct, range(len(distinct)), return_dtype=pl.UInt32)
+        return FaultColumn(
+            places,
+            [self._listed_faults(count) for count in distinct.to_list()],
+            kinds,
+            cells=tuple(map(shown_texts, cells.get_columns()[self._layout.width :])),
+            verbatim=True,
         )
-        yield FaultColumn(places.gather(more), faults, kinds, continued=True)
+
+    def _listed_faults(self, count: int) -> tuple[Fault, ...]:
+        """The faults of a record of `count` cells, without values."""
+        numbers = range(self._layout.width + 1, count + 1)
+        messages = [self._extra_message(count, number) for number in numbers[:MOST_LISTED_CELLS]]
+        faults = [Fault(None, "extra-cell", None, message, None) for message in messages]
+        if len(numbers) > len(faults):
+            faults.append(self._more_extra(count, len(faults)))
+        return tuple(faults)
 
     def _extra_cells(self, records: Records, index: int, count: int) -> tuple[Fault, ...]:
         width = self._layout.width

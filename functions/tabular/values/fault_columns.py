@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 DETAIL = "\ue000detail\ue000"
 """Placeholder for the record's own detail in a template's message."""
 _VALUE = "\ue000value\ue000"
+_CELL = "\ue000cell {}\ue000"
 _NULLABLE = "nullable"
 """The gap for values of which some are null: their quotes are not part of the constant texts."""
 _NO_TEXTS = pl.Series(dtype=pl.String)
@@ -45,19 +46,20 @@ class FaultColumn:
 
     `places` (UInt32, ascending) are the records' indexes. `kinds` (UInt32; None: all 0) says which
     of the `templates` each one has: one fault or several. With `values` (String, null for none),
-    that text is the value of all of a record's faults; without, the templates have their own. With
-    `details` (String), that text takes DETAIL's place in the messages. `verbatim` says that the
-    values are in the records' text as they are, so that JSON escapes no more in them than in it.
-    `continued` says that another column has faults of the same records and rule, and counts them.
+    that text is the value of all of a record's faults. With `cells` (String), the value of a
+    record's first fault is in the first of them, that of the second one in the second, and so on.
+    All other values are the templates' own. With `details` (String), that text takes DETAIL's place
+    in the messages. `verbatim` says that the values are in the records' text as they are, so that
+    JSON escapes no more in them than in it.
     """
 
     places: pl.Series
     templates: Sequence[tuple[Fault, ...]]
     kinds: pl.Series | None = None
     values: pl.Series | None = None
+    cells: tuple[pl.Series, ...] = ()
     details: pl.Series | None = None
     verbatim: bool = False
-    continued: bool = False
 
     def __len__(self) -> int:
         return len(self.places)
@@ -128,7 +130,7 @@ class FaultColumn:
             for key in keys:
                 faults[key] += times
             for key in set(keys):
-                records[key] += 0 if self.continued else times
+                records[key] += times
         return {key: RuleCount(times, records[key]) for key, times in faults.items()}
 
     def firsts(self, wanted: Callable[[RuleKey], bool], most: int) -> Iterator[tuple[int, Fault]]:
@@ -158,12 +160,13 @@ class FaultColumn:
     def json_templates(self) -> list[Template]:
         """Each template's faults: JSON objects separated by commas, with gaps for texts."""
         gaps = {VALUE: _VALUE, _NULLABLE: f'"{_VALUE}"', DETAIL: DETAIL}
+        gaps |= {_cell_gap(number): _CELL.format(number) for number in range(len(self.cells))}
         return self._templates([_json(self._to_fill(kind)) for kind in self.templates], gaps)
 
     @cached_property
     def json_texts(self) -> dict[str, pl.Series]:
         """What each record has in the gaps of `json_templates`, before it is escaped."""
-        texts = {}
+        texts = {_cell_gap(number): cells for number, cells in enumerate(self.cells)}
         if self.values is not None:
             texts[_NULLABLE if self.values.null_count() else VALUE] = self.values
         if self.details is not None:
@@ -187,6 +190,8 @@ class FaultColumn:
             kind = self.templates[0 if self.kinds is None else self.kinds[n]]
             if self.values is not None:
                 kind = tuple(fault._replace(value=self.values[n]) for fault in kind)
+            own = zip(kind, self.cells, strict=False)
+            kind = (*(f._replace(value=cells[n]) for f, cells in own), *kind[len(self.cells) :])
             if self.details is not None:
                 detail = self.details[n]
                 kind = tuple(f._replace(message=f.message.replace(DETAIL, detail)) for f in kind)
@@ -223,10 +228,13 @@ class FaultColumn:
         return [[names.get(piece, piece) for piece in pattern.split(text)] for text in texts]
 
     def _to_fill(self, faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
-        """The faults, with a placeholder for the values if these are the records' own."""
-        if self.values is None:
-            return faults
-        return tuple(fault._replace(value=_VALUE) for fault in faults)
+        """The faults, with placeholders for the values that are the records' own."""
+        if self.values is not None:
+            return tuple(fault._replace(value=_VALUE) for fault in faults)
+        return tuple(
+            fault._replace(value=_CELL.format(number)) if number < len(self.cells) else fault
+            for number, fault in enumerate(faults)
+        )
 
     def _kind_counts(self) -> list[tuple[int, int]]:
         if self.kinds is None:
@@ -240,7 +248,10 @@ class FaultColumn:
             for column in (self.kinds, self.values, self.details)
         )
         places = change(self.places)
-        return replace(self, places=places, kinds=kinds, values=values, details=details)
+        cells = tuple(map(change, self.cells))
+        return replace(
+            self, places=places, kinds=kinds, values=values, cells=cells, details=details
+        )
 
 
 def shown_texts(texts: pl.Series) -> pl.Series:
@@ -279,6 +290,10 @@ def escaped_texts(
             quoted = pl.concat_str(pl.lit('"'), pl.col("text"), pl.lit('"')).fill_null("null")
             texts[_NULLABLE] = nullable.to_frame("text").select(quoted).to_series()
     return found
+
+
+def _cell_gap(number: int) -> str:
+    return f"{VALUE} {number}"
 
 
 def _written(
