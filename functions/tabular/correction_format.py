@@ -13,6 +13,8 @@ Example, for a file with the columns `id` and `total`:
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
@@ -41,8 +43,11 @@ _CUT = f"… [the first {SHOWN_CHARACTERS:,} of "
 _FORMULA_START = "[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
 """OWASP's list (CSV Injection), and the full-width forms, which spreadsheets read as the others."""
 _FORMULA = f"^'*{_FORMULA_START}"
-FORMULA_STARTS = tuple("=+-@\t\uff1d\uff0b\uff0d\uff20")
-"""The characters of _FORMULA_START that are no line ends."""
+FORMULA_STARTS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+"""The characters of _FORMULA_START."""
+APOSTROPHE = "'"
+"""What is before a text that a spreadsheet would run."""
+_ANY = (*FORMULA_STARTS, APOSTROPHE)
 _NEUTRALISED = f"^'+{_FORMULA_START}"
 _NEGATIVE_NUMBER = r"^-[0-9][0-9.,]*$"
 """The one formula that is harmless. With an apostrophe, spreadsheets would take it for text."""
@@ -77,9 +82,15 @@ def written(cells: pl.DataFrame) -> pl.DataFrame:
     return _changed(harmless(cells), _QUOTED, _quoted)
 
 
-def harmless(cells: pl.DataFrame) -> pl.DataFrame:
-    """Cells as they are in the file, but for quotes."""
-    return _changed(cells, _FORMULA, neutralised)
+def harmless(cells: pl.DataFrame, starts: Sequence[str] = _ANY) -> pl.DataFrame:
+    """Cells as they are in the file, but for quotes.
+
+    `starts` are characters with one of which every cell begins that is to be changed.
+    """
+    if not starts:
+        return cells
+    found = reduce(or_, (pl.all().str.starts_with(start) for start in starts))
+    return _changed_columns(cells, found, neutralised)
 
 
 def write_rows(rows: pl.DataFrame, buffer: BytesIO) -> None:
@@ -126,7 +137,7 @@ def neutralised(texts: pl.Series) -> pl.Series:
     A text that has apostrophes before such a beginning gets one more, so `restored` is exact.
     """
     found = texts.str.contains(_FORMULA) & ~texts.str.contains(_NEGATIVE_NUMBER)
-    return texts.zip_with(~found, "'" + texts)
+    return texts.zip_with(~found, APOSTROPHE + texts)
 
 
 def _restored(texts: pl.Series) -> pl.Series:

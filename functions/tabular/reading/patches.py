@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import orjson
 import polars as pl
 
-from tabular.correction_format import LOST
+from tabular.correction_format import APOSTROPHE, FORMULA_STARTS, LOST
 from tabular.errors import InvalidCorrections
 from tabular.reading.records import Parsed, Records
 from tabular.reading.shown_rows import shown_rows
@@ -203,9 +203,9 @@ class PatchedRecords(Records):
         return None
 
     @cached_property
-    def may_have_formulas(self) -> bool:
-        """True: any cell of a corrected record may begin like a formula."""
-        return True
+    def formula_starts(self) -> tuple[str, ...]:
+        """All of them: any cell of a corrected record may begin like a formula."""
+        return (*FORMULA_STARTS, APOSTROPHE)
 
     def has(self, text: str) -> bool:
         """As of Records: of the block's text, not of the corrected cells."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
-from tabular.correction_format import FORMULA_STARTS, LOST
+from tabular.correction_format import APOSTROPHE, FORMULA_STARTS, LOST
 from tabular.reading.csv_reader import read_rows, schema_of
 from tabular.reading.grammar import MAX_RECORD_BYTES
 from tabular.reading.lines import Lines
@@ -129,13 +129,19 @@ class Records:
         return self.escapable is not None and quote in (None, '"') and not self.block.spans.multi
 
     @cached_property
-    def may_have_formulas(self) -> bool:
-        """Whether a cell may begin with what a spreadsheet takes for a formula."""
-        return bool(self.block.spans.multi) or any(map(self.has, FORMULA_STARTS))
+    def formula_starts(self) -> tuple[str, ...]:
+        """The characters that cells begin with which a spreadsheet may take for a formula."""
+        ends = "" if self.block.spans.multi else "\r\n"  # a cell without quotes has none
+        found = tuple(start for start in FORMULA_STARTS if start not in ends and self.has(start))
+        return (*found, APOSTROPHE) if found and self.has(APOSTROPHE) else found
 
     def has(self, text: str) -> bool:
         """Whether a text is anywhere in the block."""
-        return text.encode() in self._text
+        return (self._is_ascii <= text.isascii()) and text.encode() in self._text
+
+    @cached_property
+    def _is_ascii(self) -> bool:
+        return self._text.isascii()
 
     @cached_property
     def longest(self) -> int:

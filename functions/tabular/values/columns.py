@@ -277,6 +277,8 @@ class ColumnReader:
         faulty = [text for text, cell in readings.items() if cell.faults]
         if not faulty:
             return None
+        if len(faulty) == 1:  # as in most columns of damaged files
+            return FaultColumn(indexes.filter(some == faulty[0]), [readings[faulty[0]].faults])
         kinds: dict[tuple[Any, ...], int] = {}
         templates: list[tuple[Fault, ...]] = []
         of_texts = []

@@ -77,19 +77,27 @@ class FaultColumn:
         return replace(self, places=gathered(indexes, self.places))
 
     def merged(self, other: FaultColumn) -> FaultColumn:
-        """These faults and another column's; both have kinds and values, and no common place."""
-        moved = other.kinds + len(self.templates) if other.kinds is not None else None
+        """These faults of cells and another column's; they have no common place."""
         frame = pl.concat(
-            pl.DataFrame({"place": part.places, "kind": kinds, "value": part.values}).with_columns(
-                pl.col("place", "kind").cast(pl.UInt32)
+            pl.DataFrame({"place": part.places, "value": part._own_values}).with_columns(
+                pl.col("place").cast(pl.UInt32),
+                kind=pl.lit(first, dtype=pl.UInt32) + (0 if part.kinds is None else part.kinds),
             )
-            for part, kinds in ((self, self.kinds), (other, moved))
+            for part, first in ((self, 0), (other, len(self.templates)))
         ).sort("place")
         templates = [*self.templates, *other.templates]
         verbatim = self.verbatim and other.verbatim
         return FaultColumn(
             frame["place"], templates, frame["kind"], frame["value"], verbatim=verbatim
         )
+
+    @property
+    def _own_values(self) -> pl.Series:
+        """The value of each record's faults (String), which have it in common."""
+        if self.values is not None:
+            return self.values
+        values = pl.Series([faults[0].value for faults in self.templates], dtype=pl.String)
+        return values.gather([0] * len(self) if self.kinds is None else self.kinds)
 
     def between(self, first: int, last: int) -> FaultColumn:
         """The faults of the records from `first` to `last`."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from json.encoder import encode_basestring
 
 import polars as pl
 
 ESCAPED = re.compile(r'["\\\x00-\x1f]')
 """A character that JSON escapes in a string."""
-_CONTROLS = "[\\x00-\\x1f]"
-_CONTROL = re.compile(_CONTROLS)
+_NAME = "text"
+_BEFORE, _AFTER = '{"text":"', '"}'
 
 
 def escaped(
@@ -54,22 +53,10 @@ def escaped_columns(columns: pl.DataFrame) -> pl.DataFrame:
 
 def _contents(texts: pl.Series) -> pl.Series:
     """The texts, none null, with their quotes, backslashes and control characters escaped."""
-    # Two replacements of one character take a third of the time of a loop in Python, and a tenth
-    # of that of `replace_many`. A search for a character takes a third of a replacement.
-    contents = texts
-    if texts.str.contains("\\", literal=True).any():
-        contents = texts.str.replace_all("\\", "\\\\", literal=True)
-    contents = _with_quotes_escaped(contents)
-    return _with_controls_escaped(contents)
-
-
-def _with_controls_escaped(texts: pl.Series) -> pl.Series:
-    """The texts with control characters escaped, one kind after the other: mostly there is one."""
-    while len(places := texts.str.contains(_CONTROLS).arg_true()):
-        for character in set(_CONTROL.findall(texts[int(places[0])])):
-            escape = encode_basestring(character)[1:-1]
-            texts = texts.str.replace_all(character, escape, literal=True)
-    return texts
+    # It takes a fifth of the time of replacing one character after the other.
+    objects = pl.struct(_NAME).struct.json_encode().alias(texts.name)
+    encoded = texts.to_frame(_NAME).select(objects).to_series()
+    return encoded.str.slice(len(_BEFORE)).str.head(-len(_AFTER))
 
 
 def _with_quotes_escaped(texts: pl.Series) -> pl.Series:

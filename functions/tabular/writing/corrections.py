@@ -47,8 +47,7 @@ def _lines(rejects: Rejects, start: int, length: int) -> memoryview:
     if numbers is not None:
         errors = errors.gather(numbers)
     shown = pl.DataFrame({**{f"cell {column.name}": column for column in cells}, "raw": raw})
-    if rejects.records.may_have_formulas:
-        shown = harmless(shown)
+    shown = harmless(shown, rejects.records.formula_starts)
     rows = {"row": indexes.cast(pl.UInt64) + rejects.first_row, "errors": errors, **shown.to_dict()}
     buffer = rejects.buffers.free()
     write_rows(pl.DataFrame(rows), buffer)

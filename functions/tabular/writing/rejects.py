@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tabular.values.fault_columns import FaultColumn
     from tabular.values.fault_combinations import Combinations, Composed
 
+_BEFORE, _AFTER = ',"errors":[', '],"raw":'
 _ROWS_A_PIECE = 32_768
 _CELLS_A_PIECE = 1 << 18
 """A piece has fewer rows if many columns have faults: it has a text of some hundred bytes for each
@@ -127,9 +128,7 @@ class Rejects:
         line.add(gathered(records.lines, indexes).cast(pl.UInt64) + records.block.first_line)
         line.add(',"byte_offset":')
         line.add(records.begins(indexes) + records.block.offset)
-        line.add(',"errors":[')
         self._add_errors(line, start, length)
-        line.add('],"raw":')
         texts = gathered(records.texts, indexes)
         escapable = None if records.escapable is None else gathered(records.escapable, indexes)
         places = None if escapable is None else escapable.arg_true()
@@ -142,7 +141,9 @@ class Rejects:
     def _add_errors(self, line: JsonLine, start: int, length: int) -> None:
         errors = self._errors
         if errors is None or self._combinations is None:
+            line.add(_BEFORE)
             line.add(self._joined(start, length, self._jsons, ","))
+            line.add(_AFTER)
             return
         kinds = self._combinations.kinds.slice(start, length)
         same = kinds.min() == kinds.max()
@@ -180,11 +181,15 @@ class Rejects:
 
     @cached_property
     def _errors(self) -> Composed | None:
+        """The faults as JSON, with what is before and after them in a line."""
         if self._combinations is None:
             return None
         texts = escaped_texts(self.faults, escape_free=self._is_escape_free)
         templates = [column.json_templates for column in self.faults]
-        return self._combinations.composed(templates, texts, ",")
+        errors = self._combinations.composed(templates, texts, ",")
+        errors.constants[0] = [_BEFORE + text for text in errors.constants[0]]
+        errors.constants[-1] = [text + _AFTER for text in errors.constants[-1]]
+        return errors
 
     @cached_property
     def _is_escape_free(self) -> bool:
