@@ -46,8 +46,10 @@ def handler(task: Task) -> dict[str, Any]:
     bucket = settings.output_bucket
     report = storage.read_document(bucket, task.work.part(0, "report.json"))
     statistics = _merged(task, bucket, report)
-    plan = storage.read_document(bucket, job.results["parse"]["plan_key"])
-    layout = Layout.from_document(plan["layout"])
+    described = report
+    if "layout" not in report:
+        described = storage.read_document(bucket, job.results["parse"]["plan_key"])
+    layout = Layout.from_document(described["layout"])
     summary = _summary(task, settings, statistics, layout, engine=report["engine"])
     key = keys.summary_key(job.source.dataset, job.file_id)
     entry = dataset_history.entry_of(summary)

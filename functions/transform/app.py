@@ -61,7 +61,7 @@ def handler(task: Task) -> dict[str, Any]:
     else:
         report = _transform(task, settings, layout, split, output_format, patches=patches)
         report["stamp"] = stamp
-        _write_report(task, settings, split, report)
+        _write_report(task, settings, split, report, plan["layout"])
     return {name: report[name] for name in ("record_count", "processed_count", "error_count")}
 
 
@@ -74,15 +74,25 @@ def _is_whole(task: Task, settings: Settings, split: Split, report: dict[str, An
     )
 
 
-def _write_report(task: Task, settings: Settings, split: Split, report: dict[str, Any]) -> None:
-    """Write the part's report and statistics: small ones of a file's only split as one object."""
+def _write_report(
+    task: Task,
+    settings: Settings,
+    split: Split,
+    report: dict[str, Any],
+    layout: dict[str, Any],
+) -> None:
+    """Write the part's report and statistics.
+
+    Small ones of a file's only split are one object. It has the layout, too, so that later steps
+    need not read the plan.
+    """
 
     def part(content: str) -> str:
         return task.work.part(split.index, content)
 
     small = {name: of for name, of in report.items() if name != "statistics"}
     if "split" not in task.payload:
-        body = json.dumps(report, ensure_ascii=False).encode()
+        body = json.dumps({**report, "layout": layout}, ensure_ascii=False).encode()
         if len(body) <= SMALL_REPORT_BYTES:
             properties = storage.Properties(ContentType="application/json")
             storage.put(settings.output_bucket, part("report.json"), body, properties)

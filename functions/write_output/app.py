@@ -47,8 +47,10 @@ def handler(task: Task) -> dict[str, Any]:
         settings.output_bucket,
         [task.work.part(split, "report.json") for split in range(parse["splits"])],
     )
+    # Other files have up to 10,000 reports, which are not all kept in memory.
+    only = next(reports) if parse["splits"] == 1 else None
     whole = add_up(
-        reports,
+        reports if only is None else [only],
         processed_at=task.execution.start_time,
         expected_records=_measured_records(job.results),
     )
@@ -56,8 +58,10 @@ def handler(task: Task) -> dict[str, Any]:
         # It takes as long to import as all the rest, and most files need no limits.
         from tabular.reading.layout import Layout  # noqa: PLC0415
 
-        plan = storage.read_document(settings.output_bucket, parse["plan_key"])
-        _check_limits(whole, Layout.from_document(plan["layout"]).contract, settings, task)
+        described = only if only and "layout" in only else None
+        if described is None:
+            described = storage.read_document(settings.output_bucket, parse["plan_key"])
+        _check_limits(whole, Layout.from_document(described["layout"]).contract, settings, task)
     published: dict[str, Any] = dict.fromkeys(RESULTS)
     try:
         published |= publish(publication, whole)

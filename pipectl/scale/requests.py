@@ -102,7 +102,7 @@ def _transform_all(file: FileProfile) -> Requests:
 def _transform(file: FileProfile) -> Requests:
     made: Requests = Counter()
     if len(file.splits) == 1:
-        # The plan; the report, with the statistics. What is empty is not written.
+        # The plan; the report, with statistics and layout. What is empty is not written.
         made += _reading(file.size, last=True) + Counter({"s3:GetObject": 1, "s3:PutObject": 1})
         rejects = (*file.rejected, *file.corrections) if file.has_rejects else ()
         for written in (*file.output, *rejects):
@@ -122,12 +122,12 @@ def _write_output(file: FileProfile) -> Requests:
     # An only part without rejects has no other object, and is read whole if it is small.
     is_listed = splits > 1 or file.has_rejects or sum(file.output) >= MIN_PIECE
     pages = -(-splits * _PART_OBJECTS // _LIST_PAGE) if is_listed else 0
-    # The reports, and the plan for the reject limits; the parts, and the file's corrections; the
-    # output in the other formats before and after. Before rejected records are published, the
-    # output in its own format, too; if there are none, those of an earlier version.
+    # The reports, and of several parts the plan for the reject limits; the parts, and the file's
+    # corrections; the output in the other formats before and after. Before rejected records are
+    # published, the output in its own format, too; if there are none, those of an earlier version.
     made = Counter(
         {
-            "s3:GetObject": splits + file.has_rejects,
+            "s3:GetObject": splits + (file.has_rejects and splits > 1),
             "s3:ListObjectsV2": pages + 1,
             "s3:HeadObject": 2 * (len(FORMATS) - 1) + 1,
         }
@@ -140,10 +140,10 @@ def _write_output(file: FileProfile) -> Requests:
 
 
 def _summarize(file: FileProfile) -> Requests:
-    # A part's report, the plan and the dataset's history; several parts' statistics; summary,
-    # report and history.
+    # A part's report and the dataset's history; of several parts the plan and the statistics;
+    # summary, report and history.
     splits = len(file.splits)
-    return Counter({"s3:GetObject": 3 + (splits if splits > 1 else 0), "s3:PutObject": 3})
+    return Counter({"s3:GetObject": 2 + (1 + splits if splits > 1 else 0), "s3:PutObject": 3})
 
 
 def _update_catalogue(file: FileProfile) -> Requests:
