@@ -69,7 +69,7 @@ class RecordLines:
     ) -> JsonLine:
         line = JsonLine()
         places = None if escapable is None else escapable.arg_true()
-        separator = self._add_origin(line, rows.cast(pl.String))
+        separator = self._add_origin(line, rows)
         for field, values in zip(self._fields, columns, strict=True):
             line.add(f"{separator}{encode_basestring(field.output_name)}:")
             _add_json(line, field, values, places)
