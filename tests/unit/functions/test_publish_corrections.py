@@ -118,3 +118,13 @@ def test_corrections_that_appear_between_read_and_write_are_noticed(s3: FakeS3) 
     with pytest.raises(InvalidCorrections):
         publish(later, WHOLE)
     assert s3.objects[APPLIED].body == b"sum 2\n"
+
+
+def test_an_overtaken_attempt_shows_no_rejects_beside_the_later_ones_records(s3: FakeS3) -> None:
+    publish(attempt(s3, 3, None), WholeFile(3, 3, 0, "jsonl"))
+    before = dict(s3.objects)
+    overtaken = attempt(s3, 2, None)
+    own = {key: stored for key, stored in s3.objects.items() if key not in before}
+    with pytest.raises(HigherRank), patch.object(s3, "put_object", None):
+        publish(overtaken, WHOLE)
+    assert s3.objects == {**before, **own}
