@@ -6,8 +6,8 @@ transforms the block while others read. The writing token passes from block to b
 and contains the offsets in the outputs.
 
 For example, process A reads block 0 and passes on "block 1 starts at byte 8,000,123, row 62,501".
-Process B reads block 1 while A transforms block 0. A then passes on "block 1's output starts at
-byte 19,400,000", and writes block 0.
+Process B reads block 1 while A transforms block 0. A then writes block 0, and passes on "block 1's
+output starts at byte 19,400,000".
 
 Tokens go through pipes; there is no shared memory. Processes are started rather than forked, since
 a fork would share Polars' thread pool. This module imports Polars late, so that all processes

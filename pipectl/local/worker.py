@@ -141,7 +141,7 @@ class Rendered(NamedTuple):
 
 
 def _rendered(lines: RecordLines, batch: Batch, job: TransformJob) -> Rendered:
-    """All outputs of a block, whose sizes determine the offsets of the next block's."""
+    """All outputs of a block."""
     return Rendered(
         lines.composed(batch.rows, batch.values, batch.escapable) if job.processed else None,
         b"".join(batch.rejects.pieces()) if job.rejected else b"",
@@ -155,18 +155,10 @@ def _write(
     channels: Channels,
     look_around: Callable[[], None],
 ) -> None:
-    """Pass the writing token on as soon as the sizes are known, then write."""
+    """Write a block when it is its turn, and pass the writing token on."""
     block, rendered = pending
     token = channels.take_write(block, look_around)
-    channels.give_write(
-        WriteToken(
-            block + 1,
-            token.processed + (rendered.processed.size() if rendered.processed else 0),
-            token.rejected + len(rendered.rejected),
-            token.corrections + len(rendered.corrections),
-        )
-    )
-    outputs.write(rendered, token)
+    channels.give_write(outputs.write(rendered, token))
 
 
 def _read_block(descriptor: int, job: TransformJob, token: ReadToken) -> Block | None:
@@ -207,15 +199,23 @@ class _Outputs:
                 ]
             )
 
-    def write(self, rendered: Rendered, token: WriteToken) -> None:
-        """Write a block's outputs at their offsets."""
+    def write(self, rendered: Rendered, token: WriteToken) -> WriteToken:
+        """Write a block's outputs at their offsets; returns those of the next block."""
+        processed = token.processed
         if self._processed is not None and rendered.processed is not None:
-            self._processed.seek(token.processed)
+            self._processed.seek(processed)
             rendered.processed.write(self._processed)
+            processed = self._processed.tell()
         if self._rejected is not None:
             _write_all(self._rejected.fileno(), rendered.rejected, token.rejected)
         if self._corrections is not None:
             _write_all(self._corrections.fileno(), rendered.corrections, token.corrections)
+        return WriteToken(
+            token.block + 1,
+            processed,
+            token.rejected + len(rendered.rejected),
+            token.corrections + len(rendered.corrections),
+        )
 
 
 def _write_all(descriptor: int, data: bytes, offset: int) -> None:

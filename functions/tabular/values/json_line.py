@@ -45,10 +45,7 @@ def written_part(buffer: BytesIO) -> memoryview:
 
 
 class Piece(NamedTuple):
-    """Rows whose texts are joined by quotes, and what each row ends with.
-
-    The texts are columns of String or unsigned integers, without nulls.
-    """
+    """Rows whose texts (no null) are joined by quotes, and what each row ends with."""
 
     rows: pl.DataFrame
     line_end: str
@@ -59,14 +56,6 @@ class ComposedLines(NamedTuple):
 
     start: str
     pieces: Iterable[Piece]
-
-    def size(self) -> int:
-        """How many bytes the lines are; `pieces` must be a list."""
-        size = len(self.start.encode())
-        for rows, line_end in self.pieces:
-            lengths = rows.select(map(_length, rows.iter_columns())).row(0)
-            size += sum(lengths) + rows.height * (rows.width - 1 + len(line_end.encode()))
-        return size
 
     def write(self, file: BytesIO | FileIO) -> None:
         """Write the lines at the file's present position."""
@@ -79,16 +68,6 @@ class ComposedLines(NamedTuple):
                 quote_style="never",
                 line_terminator=line_end,
             )
-
-
-def _length(column: pl.Series) -> pl.Expr:
-    """The number of bytes of a column's texts, or of its numbers' digits."""
-    text = pl.col(column.name)
-    if column.dtype == pl.String:
-        return text.str.len_bytes().cast(pl.UInt64).sum()
-    digits = len(str(column.max()))
-    more = [(text >= 10**place).sum() for place in range(1, digits)]
-    return pl.sum_horizontal(text.len(), *more).cast(pl.UInt64).alias(column.name)
 
 
 class JsonLine:
