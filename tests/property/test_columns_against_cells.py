@@ -84,7 +84,7 @@ def fields(draw: st.DrawFn) -> Any:
     if kind == "year" and draw(st.booleans()):
         constraints |= {"minimum": "1999", "exclusiveMaximum": "2024"}
     if kind in ("number", "integer") and draw(st.booleans()):
-        constraints |= {"minimum": draw(st.sampled_from(["-7", "5", "10"]))}
+        constraints |= {"minimum": draw(st.sampled_from(["-7", "0", "5", "10"]))}
         constraints |= {"exclusiveMaximum": draw(st.sampled_from(["11", "2024", "100000"]))}
     if kind == "date" and field["format"] == "default" and draw(st.booleans()):
         constraints["minimum"] = "2000-06-15"

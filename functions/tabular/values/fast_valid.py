@@ -221,6 +221,8 @@ def _within(text: pl.Expr, kind: str, name: str, bound: Any) -> pl.Expr | None:
     a number strictly beyond the bound. A number next to it, or equal to it, is left to `cells`.
     """
     is_minimum, exclusive = name.endswith("minimum"), name.startswith("exclusive")
+    if kind in ("number", "integer") and name == "minimum" and bound == 0:
+        return ~text.str.starts_with("-")  # the most common bound needs no cast
     if kind in ("integer", "year") and isinstance(bound, int) and abs(bound) < _EXACT:
         return _compared(text.cast(pl.Int64, strict=False), bound, is_minimum, exclusive)
     if kind == "date" and isinstance(bound, date) and not isinstance(bound, datetime):
