@@ -21,7 +21,6 @@ import orjson
 import polars as pl
 
 from tabular.faults import SHOWN_CHARACTERS, RuleCount
-from tabular.values.fault_combinations import VALUE
 from tabular.values.gathering import gathered
 from tabular.values.json_texts import escaped, escaped_columns
 
@@ -29,12 +28,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tabular.faults import Fault, RuleKey
-    from tabular.values.fault_combinations import Template
 
 DETAIL = "\ue000detail\ue000"
 """Placeholder for the record's own detail in a template's message."""
 _VALUE = "\ue000value\ue000"
 _CELL = "\ue000cell {}\ue000"
+Template = list[str]
+"""Constant texts at even places, the names of gaps between them."""
+VALUE = "value"
+"""The name of the gap for values between quotes, and of others that begin with it."""
 _NULLABLE = "nullable"
 """The gap for values of which some are null: their quotes are not part of the constant texts."""
 _NO_TEXTS = pl.Series(dtype=pl.String)

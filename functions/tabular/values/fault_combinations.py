@@ -19,16 +19,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
+from tabular.values.fault_columns import VALUE
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tabular.values.fault_columns import FaultColumn
+    from tabular.values.fault_columns import FaultColumn, Template
 
 Combination = tuple[tuple[int, int], ...]
 """The column and the template of each of a record's faults, in order."""
-
-Template = list[str]
-"""Constant texts at even places, the names of gaps between them."""
 
 _FEW = 16
 """Numbers of combinations that are never too many."""
@@ -56,10 +55,6 @@ class Composed(NamedTuple):
 
     constants: list[list[str]]
     gaps: list[Gap]
-
-
-VALUE = "value"
-"""The name of the gap for values between quotes, and of others that begin with it."""
 
 
 class Combinations:

@@ -44,7 +44,7 @@ def written_part(buffer: BytesIO) -> memoryview:
     return buffer.getbuffer()[: buffer.tell()]
 
 
-class Piece(NamedTuple):
+class RowsPiece(NamedTuple):
     """Rows whose texts (no null) are joined by quotes, and what each row ends with."""
 
     rows: pl.DataFrame
@@ -55,7 +55,7 @@ class ComposedLines(NamedTuple):
     """Lines of which Polars' CSV writer joins the texts: see `JsonLine`."""
 
     start: str
-    pieces: Iterable[Piece]
+    pieces: Iterable[RowsPiece]
 
     def write(self, file: BytesIO | FileIO) -> None:
         """Write the lines at the file's present position."""
@@ -127,7 +127,7 @@ class JsonLine:
         pieces = list(self._pieces())
         return ComposedLines(self._start, pieces)
 
-    def _pieces(self) -> Iterator[Piece]:
+    def _pieces(self) -> Iterator[RowsPiece]:
         end, self._text = self._text, ""
         self._end_text()
         if self._parts:
@@ -138,8 +138,8 @@ class JsonLine:
         written = [column.alias(name) for name, column in zip(names, self._written, strict=True)]
         columns = pl.DataFrame(self._columns)
         for rows in columns.head(columns.height - 1).iter_slices(_ROWS_A_PIECE):
-            yield Piece(rows.select(written), f"{end}\n{self._start}")
-        yield Piece(columns.tail(1).select(written), f"{end}\n")
+            yield RowsPiece(rows.select(written), f"{end}\n{self._start}")
+        yield RowsPiece(columns.tail(1).select(written), f"{end}\n")
 
     @property
     def _open_text(self) -> bool:
