@@ -12,7 +12,14 @@ from parse_csv.contract_of_dataset import read_contract
 from parse_csv.malware import check_scan
 from parse_csv.names import check_dataset, check_keys
 from parse_csv.origin import locate
-from parse_csv.split_limits import bytes_a_line, check_assembly, check_splits, why_one_split
+from parse_csv.split_limits import (
+    Density,
+    check_assembly,
+    check_splits,
+    head_density,
+    split_bytes,
+    why_one_split,
+)
 from shared import keys, publication, storage
 from shared.job import DOCUMENT_VERSION, Job, Location, readable_cause
 from shared.settings import from_environment
@@ -78,7 +85,7 @@ def handler(task: Task) -> dict[str, Any]:
     layout = _read_layout(head, location, contract.terms, settings, task.work)
     misaligned = task.payload["job"].get("misaligned") if task.payload.get("one_split") else None
     corrections = collect(task, layout, settings.output_bucket)
-    splits = _plan(layout, location, settings, misaligned, bytes_a_line(head, layout))
+    splits = _plan(layout, location, settings, misaligned, head_density(head, layout))
 
     plan = {"layout": layout.to_document(), "split": asdict(splits[0])}
     storage.write_document(settings.output_bucket, task.work.plan, plan)
@@ -174,7 +181,7 @@ def _plan(
     location: Location,
     settings: Settings,
     misaligned: Mapping[str, str] | None,
-    line_bytes: float,
+    density: Density,
 ) -> list[Split]:
     """The splits: a single one if the file is small, can't be cut, or was cut wrong before.
 
@@ -189,10 +196,12 @@ def _plan(
         splits = plan_splits(
             layout,
             partial(storage.read_range, location),
-            split_bytes=settings.split_size_bytes,
+            split_bytes=split_bytes(
+                layout, settings.transform_timeout_seconds, density, settings.split_size_bytes
+            ),
         )
         reason = why_one_split(layout)
-    check_splits(splits, layout, settings.transform_timeout_seconds, reason, line_bytes)
+    check_splits(splits, layout, settings.transform_timeout_seconds, reason, density)
     output_format = FORMATS[layout.contract.output_format or settings.output_format]
     check_assembly(len(splits), layout, output_format)
     return splits

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-from tabular.errors import FileTooLarge
+from tabular.errors import FileTooLarge, TabularError
+from tabular.model import is_numeric
+from tabular.reading.compression import gunzip
 from tabular.reading.layout import Layout
 from tabular.reading.split import Split
+from tabular.reading.zip_archive import unzip
 from tabular.writing.output_format import OutputFormat
+
+if TYPE_CHECKING:
+    from tabular.model import Field
 
 # Measured on one core: `make bench-shapes`, `make bench`, and "One-split limit" in docs/scale.md.
 # The slowest files are those in which every record is rejected: 8 MB/s for 10-byte records, while
@@ -17,6 +23,13 @@ from tabular.writing.output_format import OutputFormat
 # more records were seen, the longer a lookup takes.
 TRANSFORM_SECONDS_PER_BYTE = 1 / 8_000_000
 TRANSFORM_SECONDS_PER_LINE = 1 / 1_000_000
+# Of wrong cells: most are found in whole columns, and those of the other fields read one by one. A
+# column takes some time in each block, and a block of many columns has few records.
+SECONDS_PER_CELL = 0.6e-6
+SECONDS_PER_CELL_ALONE = 9e-6
+SECONDS_PER_CELL_AND_COLUMN = 1.2e-9
+SECONDS_PER_MISSING_CELL = 0.1e-6
+SECONDS_PER_MISSING_CELL_AND_COLUMN = 0.2e-9
 KEY_SECONDS_PER_BYTE = 1 / 16_000_000
 # Twice the measured time, to allow for a slower processor and for S3, to which many bytes are
 # written, part by part, for each byte read.
@@ -25,22 +38,87 @@ SAFETY = 2
 GZIP_RATIO = 10
 
 
-def one_split_limit(layout: Layout, timeout_seconds: int, line_bytes: float = math.inf) -> int:
-    """The maximum stored size, in bytes, that is transformed as one split.
+_LEAST_SPLIT_BYTES = 1024 * 1024
+"""Smaller splits would take longer to start than to process."""
+_HEAD_BYTES = 4 * 1024 * 1024
 
-    `line_bytes` is the average length of the file's lines, infinite if unknown.
-    """
-    of_records = max(TRANSFORM_SECONDS_PER_BYTE, TRANSFORM_SECONDS_PER_LINE / line_bytes)
+
+class Density(NamedTuple):
+    """How many lines and cells a file has for each byte of its content; 0 if unknown."""
+
+    lines: float = 0
+    cells: float = 0
+
+
+UNKNOWN = Density()
+
+
+def one_split_limit(layout: Layout, timeout_seconds: int, density: Density = UNKNOWN) -> int:
+    """The maximum stored size, in bytes, that is transformed as one split."""
+    of_records = max(
+        TRANSFORM_SECONDS_PER_BYTE,
+        TRANSFORM_SECONDS_PER_LINE * density.lines,
+        _seconds_of_cells(layout, density),
+    )
     seconds_per_byte = of_records + _unique_keys(layout) * KEY_SECONDS_PER_BYTE
     limit = round(timeout_seconds / (SAFETY * seconds_per_byte))
     return limit // GZIP_RATIO if layout.compression else limit
 
 
-def bytes_a_line(head: bytes, layout: Layout) -> float:
-    """The average length of the lines in the file's head, in bytes; infinite if unknown."""
-    if layout.compression:
-        return math.inf
-    return len(head) / max(1, head.count(b"\n"), head.count(b"\r"))
+def split_bytes(layout: Layout, timeout_seconds: int, density: Density, wanted: int) -> int:
+    """The size of splits: `wanted`, or less if a function can't process as much."""
+    limit = one_split_limit(layout, timeout_seconds, density)
+    # Splits get longer where there is no boundary near a mark.
+    return min(wanted, max(limit // 2, _LEAST_SPLIT_BYTES))
+
+
+def head_density(head: bytes, layout: Layout) -> Density:
+    """The density of the file's first bytes."""
+    content = _expanded(head, layout) if layout.compression else head
+    if not content:
+        return UNKNOWN
+    lines = max(1, content.count(b"\n"), content.count(b"\r"))
+    delimiters = content.count(layout.dialect.delimiter.encode(layout.codec.name))
+    return Density(lines / len(content), (lines + delimiters) / len(content))
+
+
+def _expanded(head: bytes, layout: Layout) -> bytes:
+    """The beginning of a compressed file's content, empty if it is not in these bytes."""
+    content = bytearray()
+    try:
+        if layout.member:
+            pieces = unzip([head[layout.member.start :]], layout.member, whole=False)
+        else:
+            pieces = gunzip([head], whole=False)
+        for piece in pieces:
+            content += piece
+            if len(content) >= _HEAD_BYTES:
+                break
+    except TabularError:  # which Transform reports with its place
+        return b""
+    return bytes(content)
+
+
+def _seconds_of_cells(layout: Layout, density: Density) -> float:
+    """The time of the cells in a byte if all of them are wrong, and of those that are missing."""
+    width = layout.width
+    fields = layout.fields
+    alone = sum(map(_is_read_alone, fields)) / max(1, len(fields))
+    of_cell = SECONDS_PER_CELL * (1 - alone) + SECONDS_PER_CELL_ALONE * alone
+    whole = density.lines * width
+    found = min(density.cells, whole)
+    return found * (of_cell + SECONDS_PER_CELL_AND_COLUMN * width) + (whole - found) * (
+        SECONDS_PER_MISSING_CELL + SECONDS_PER_MISSING_CELL_AND_COLUMN * width
+    )
+
+
+def _is_read_alone(field: Field) -> bool:
+    """Whether wrong cells of this field have to be read one by one."""
+    if is_numeric(field.type):
+        return bool(not field.bare_number or field.group_char or field.decimal_char != ".")
+    if field.type in ("object", "array", "list", "geopoint", "duration"):
+        return True
+    return field.format not in ("default", "email", "uuid")
 
 
 def check_splits(
@@ -48,18 +126,20 @@ def check_splits(
     layout: Layout,
     timeout_seconds: int,
     reason: str,
-    line_bytes: float = math.inf,
+    density: Density = UNKNOWN,
 ) -> None:
     """Raise `FileTooLarge` if a split is more than one function can process.
 
     `reason` says why a single split can't be cut further, and reads like "a compressed file".
-    `line_bytes` is as for `one_split_limit`.
     """
-    limit = one_split_limit(layout, timeout_seconds, line_bytes)
+    limit = one_split_limit(layout, timeout_seconds, density)
     start, end = max(_ranges(splits, layout), key=lambda found: found[1] - found[0])
     if end - start <= limit:
         return
     within = f"{limit:,} bytes, the limit of the Transform function's {timeout_seconds} seconds"
+    if limit < one_split_limit(layout, timeout_seconds):
+        line_bytes = 1 / density.lines
+        within += f" for {layout.width:,} columns in lines of {line_bytes:,.0f} bytes"
     if len(splits) == 1:
         raise FileTooLarge(
             f"The file has {layout.size:,} bytes, and {reason} can only be transformed as one "

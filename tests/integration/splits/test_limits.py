@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
+import io
+import zipfile
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from parse_csv.split_limits import bytes_a_line, check_splits, one_split_limit, why_one_split
+from parse_csv.split_limits import (
+    Density,
+    check_splits,
+    head_density,
+    one_split_limit,
+    split_bytes,
+    why_one_split,
+)
 from tabular.contract.descriptor import parse_contract
 from tabular.errors import FileTooLarge
 from tabular.reading.layout import Layout, read_layout
@@ -26,6 +36,21 @@ def layout_of(size: int, *, unique: bool = False, **schema: Any) -> Layout:
     return replace(layout, size=size)
 
 
+def wide_layout(field: dict[str, Any], columns: int) -> Layout:
+    fields = [{"name": f"c{number}", **field} for number in range(columns)]
+    contract = {"name": "a", "path": "a.csv", "schema": {"fields": fields}}
+    content = (",".join(str(field["name"]) for field in fields) + "\n").encode()
+    terms = parse_contract(contract | {"dialect": {"delimiter": ","}})
+    return read_layout(content, size=len(content), name="a.csv", contract=terms)
+
+
+def zipped(name: str, content: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
+    return file.getvalue()
+
+
 def test_the_limit_follows_from_the_measured_time_and_the_timeout() -> None:
     assert one_split_limit(layout_of(1), 900) == pytest.approx(3.6 * GB)
     assert one_split_limit(layout_of(1), 300) == pytest.approx(1.2 * GB)
@@ -33,10 +58,70 @@ def test_the_limit_follows_from_the_measured_time_and_the_timeout() -> None:
 
 def test_the_time_of_very_short_lines_depends_on_their_number() -> None:
     layout = layout_of(1)
-    assert bytes_a_line(b"a\n\n\r\n", layout) == pytest.approx(5 / 3)
-    assert one_split_limit(layout, 900, line_bytes=100) == one_split_limit(layout, 900)
-    assert one_split_limit(layout, 900, line_bytes=1) == pytest.approx(0.45 * GB)
-    assert bytes_a_line(b"a\n\n", replace(layout, compression="gzip")) == float("inf")
+    assert head_density(b"a\n\n\r\n", layout) == pytest.approx((3 / 5, 3 / 5))
+    assert one_split_limit(layout, 900, Density(0.01, 0.02)) == one_split_limit(layout, 900)
+    assert one_split_limit(layout, 900, Density(1, 0)) == pytest.approx(0.45 * GB)
+
+
+def test_a_compressed_head_is_expanded_to_find_its_lines_and_cells() -> None:
+    content = b"id,mail\n" + b"1,a\n" * 5000
+    name_and_stored = {
+        "a.csv.gz": gzip.compress(content, mtime=0),
+        "a.zip": zipped("a.csv", content),
+    }
+    for name, stored in name_and_stored.items():
+        layout = read_layout(stored, size=len(stored), name=name, contract=None)
+        assert head_density(stored[:-20], layout) == pytest.approx((0.25, 0.5), rel=0.01)
+        assert head_density(stored[:8] + b"x" * 99, layout) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("field", "columns", "line_bytes", "megabytes_a_second"),
+    [
+        # As measured, with every cell wrong; the limits may allow for less, but not for more.
+        ({"type": "boolean"}, 100, 689, 10.3),
+        ({"type": "boolean"}, 500, 1000, 3.0),
+        ({"type": "boolean"}, 2_000, 4_000, 1.6),
+        ({"type": "boolean"}, 2_000, 13_779, 3.1),
+        ({"type": "number", "groupChar": " "}, 3, 24, 1.4),
+        ({"type": "datetime", "format": "%d.%m.%Y %H:%M"}, 3, 24, 1.0),
+        ({"type": "object"}, 3, 27, 1.0),
+    ],
+)
+def test_the_limit_is_half_of_what_wide_and_slow_files_take_if_every_cell_is_wrong(
+    field: dict[str, Any], columns: int, line_bytes: int, megabytes_a_second: float
+) -> None:
+    layout = wide_layout(field, columns)
+    limit = one_split_limit(layout, 900, Density(1 / line_bytes, columns / line_bytes))
+    possible = 900 * megabytes_a_second * 1e6
+    assert 0.2 * possible < limit < 0.6 * possible
+
+
+def test_the_limit_of_lines_that_lack_cells_depends_on_how_many() -> None:
+    layout = wide_layout({"type": "string"}, 2_000)
+    limit = one_split_limit(layout, 900, Density(1 / 2, 1 / 2))
+    assert limit < 900 * 2_700 / 2  # bytes a second, measured
+
+
+def test_files_that_can_be_cut_get_splits_that_one_function_can_process() -> None:
+    layout, wanted = wide_layout({"type": "boolean"}, 2_000), 256 * 1024 * 1024
+    wide = Density(1 / 4_000, 1 / 2)
+    assert split_bytes(layout, 900, wide, wanted) == one_split_limit(layout, 900, wide) // 2
+    assert split_bytes(layout_of(1), 900, Density(0.01, 0.02), wanted) == wanted
+    assert split_bytes(layout, 900, Density(1, 1), wanted) == 1024 * 1024
+    assert split_bytes(layout, 900, Density(1, 1), 1000) == 1000
+
+
+def test_a_wide_file_that_is_too_large_says_what_makes_it_slow() -> None:
+    layout = replace(wide_layout({"type": "boolean"}, 2_000), size=2 * GB)
+    density = Density(1 / 4_000, 1 / 2)
+    with pytest.raises(FileTooLarge) as raised:
+        check_splits([Split.whole(layout)], layout, 900, "a compressed file", density)
+    assert str(raised.value) == (
+        "The file has 2,000,000,000 bytes, and a compressed file can only be transformed as one"
+        " split, of at most 300,000,000 bytes, the limit of the Transform function's 900 seconds"
+        " for 2,000 columns in lines of 4,000 bytes. Upload the data in smaller files."
+    )
 
 
 def test_each_unique_key_takes_its_share_of_the_time() -> None:
