@@ -21,7 +21,7 @@ _LIBRARIES = (
     "polars",
 )
 
-_SERVICES = ("s3", "sns", "sqs", "stepfunctions")
+_SERVICES = ("events", "s3", "sns", "sqs", "stepfunctions")
 
 for _library in _LIBRARIES:
     importlib.import_module(_library)

@@ -19,7 +19,8 @@ pytestmark = pytest.mark.long
 CHECKS = (
     *("file-processed", "redrive-count", "redrive-continues", "redrive-events"),
     *("map-role", "map-results", "map-failure", "map-redrive", "missing-version"),
-    *("timeout-name", "conditional-complete", "unquoted-etags", "conditional-delete"),
+    *("timeout-name", "retry-count", "conditional-complete", "unquoted-etags"),
+    "conditional-delete",
 )
 
 

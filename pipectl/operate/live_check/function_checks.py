@@ -6,7 +6,7 @@ import gzip
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -26,7 +26,7 @@ from pipectl.operate.live_check.sample_files import (
     processed_file,
     sent_and_ended,
 )
-from pipectl.operate.live_check.workspace import MIB, Workspace
+from pipectl.operate.live_check.workspace import MIB, Workspace, scheduled_calls
 from shared.errors import error_code
 from shared.steps import STEP_RETRIES
 
@@ -106,26 +106,47 @@ def _request_of(found: EndedFile, state: str) -> str:
     raise PipectlError(f"the history has no request ID of {state}")
 
 
-def timeout_has_its_name(bench: Workspace) -> Seen:
-    """A function's timeout has a name that the workflow retries."""
+def timed_out_file(bench: Workspace) -> EndedFile:
+    """A file for which Transform has not enough time, although it is tried twice."""
     function = _function_of(bench, "Transform")
     dataset = bench.new_dataset()
     started = time.time()
     # A compressed file is one split, whatever SplitSizeBytes is.
     content = gzip.compress(NARROW_HEADER + NARROW_RECORD * _SLOW_RECORDS, compresslevel=1)
-    with bench.setting(function, Timeout=1) as before:
+    with bench.setting(function, Timeout=1):
         found = ended(bench, bench.send(dataset, content, "live-check.csv.gz"), started)
-    failures = [
+    if len(_failures(found)) < 2:
+        raise NotRunError("the function did not time out")
+    return found
+
+
+def _failures(found: EndedFile) -> list[Mapping[str, Any]]:
+    """The failed calls of functions. The gate fails last, with the name that it raises."""
+    return [
         event["taskFailedEventDetails"] for event in found.events if event["type"] == "TaskFailed"
     ]
-    # The gate fails last, with the name that it raises.
+
+
+def timeout_has_its_name(bench: Workspace) -> Seen:
+    """A function's timeout has a name that the workflow retries."""
+    failures = _failures(bench.once(timed_out_file))
     names = [str(one.get("error")) for one in failures[:-1]]
-    if not names:
-        raise NotRunError("the function did not time out")
     text = f"{', '.join(dict.fromkeys(names))}, {len(names)} attempts"
     causes = [str(one.get("cause"))[:200] for one in failures]
-    evidence = {"errors": names, "causes": causes, "restored": before}
-    return Seen(text, set(names) <= _RETRIED and len(names) == _ATTEMPTS, evidence)
+    right = set(names) <= _RETRIED and len(names) == _ATTEMPTS
+    return Seen(text, right, {"errors": names, "causes": causes})
+
+
+def retries_are_counted(bench: Workspace) -> Seen:
+    """A function's payload has the number of its state's retries."""
+    found = bench.once(timed_out_file)
+    counts = [
+        given["Payload"].get("retry_count")
+        for state, given in scheduled_calls(found.events)
+        if state == "Transform"
+    ]
+    text = f"Transform saw {', '.join(map(str, counts))}"
+    return Seen(text, counts == list(range(_ATTEMPTS)), {"counts": counts})
 
 
 def throttled_files_succeed(bench: Workspace) -> Seen:

@@ -99,6 +99,15 @@ CHECKS = (
         cost="large file",
     ),
     LiveCheck(
+        "retry-count",
+        "The context object counts a state's retries, and has 0 in its first attempt",
+        "Transform saw 0, 1",
+        function_checks.retries_are_counted,
+        _STATES + "input-output-contextobject.html",
+        invasive=True,
+        cost="large file",
+    ),
+    LiveCheck(
         "cause-length",
         "Catch hands on the whole cause of an error",
         "all of more than 4,000 characters",

@@ -22,7 +22,7 @@ from pipectl.operate.live_check.sample_files import (
     sent_splits,
     split_file,
 )
-from pipectl.operate.live_check.workspace import Event, SentFile, Workspace
+from pipectl.operate.live_check.workspace import SentFile, Workspace, scheduled_calls
 from shared.compose import MIN_PIECE
 from shared.keys import Work
 from shared.steps import CHAIN
@@ -63,7 +63,7 @@ def fresh_redrive_count(bench: Workspace) -> Seen:
     found = bench.once(redriven_file)
     gate = [
         _redrives(given["Payload"]["execution"])
-        for state, given in _scheduled(found.second.events)
+        for state, given in scheduled_calls(found.second.events)
         if state == GATE
     ]
     letters = [_redrives(one["failure"]["execution"]) for one in found.dead_letters]
@@ -302,16 +302,6 @@ def untagged_objects_are_copied(bench: Workspace) -> Seen:
     text += f", {'archived' if archived else 'not archived'}" if archives else ""
     right = found.item["status"] == "succeeded" and archived == archives
     return Seen(text, right, {"error": found.execution.error, "archives": archives})
-
-
-def _scheduled(events: Sequence[Event]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The parameters of each call of a function, with its state."""
-    state = ""
-    for event in events:
-        state = event.get("stateEnteredEventDetails", {}).get("name", state)
-        given = event.get("taskScheduledEventDetails", {}).get("parameters")
-        if given:
-            yield state, json.loads(given)
 
 
 def _redrives(execution: Mapping[str, Any]) -> int:

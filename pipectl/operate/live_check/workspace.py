@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -388,3 +388,13 @@ def _attempt(left: list[str], what: str, action: Callable[[], object]) -> None:
 def _sleep(seconds: float) -> Literal[False]:
     time.sleep(seconds)
     return False
+
+
+def scheduled_calls(events: Iterable[Event]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The parameters of each call of a function in a history, with its state."""
+    state = ""
+    for event in events:
+        state = event.get("stateEnteredEventDetails", {}).get("name", state)
+        given = event.get("taskScheduledEventDetails", {}).get("parameters")
+        if given:
+            yield state, json.loads(given)

@@ -53,6 +53,7 @@ def test_no_check_differs(command: Command) -> None:
     assert [one for one in found.items() if one[1][0] == "differs"] == []
     assert found.keys() == {one.name for one in CHECKS}
     assert found["timeout-name"] == ("ok", "Sandbox.Timedout, 2 attempts")
+    assert found["retry-count"] == ("ok", "Transform saw 0, 1")
     assert done.document["not_removed"] == []
 
 
