@@ -219,7 +219,10 @@ class FieldStatistics:
 
     def _add_texts(self, texts: pl.Series) -> None:
         if self.counts is None:
-            self._bound(texts.min(), texts.max())
+            low, high = self.smallest, self.largest
+            # Mostly no text is beyond the range. To find that takes less time than the extremes.
+            if low is None or (texts < low).any() or (texts > high).any():
+                self._bound(texts.min(), texts.max())
             self.sketch.add(texts.hash())
             return
         counted = texts.alias("value").value_counts()
