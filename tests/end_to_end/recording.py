@@ -181,7 +181,7 @@ _FOLDERS = "raw|processed|rejected|corrections|reports|contracts|work|dead-lette
 _OBJECT = rf"(arn:aws:s3:::[^/]+/)?({_FOLDERS})/"
 _VARIABLE_PARTS = (
     (re.compile(r"(role/data-pipeline-\w+)-[A-Z0-9]{12}"), r"\1"),
-    (re.compile(r"((?:execution|mapRun):.*:)[0-9a-f-]{32,}(-r\d+)?"), r"\1NAME"),
+    (re.compile(r"((?:execution|mapRun):.*:)[0-9a-f-]{32,}(r\d+)?"), r"\1NAME"),
     (re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])(-r\d+)?"), "FILE_ID"),
     (re.compile(r"smoke-[0-9a-f-]{8,}"), "smoke-0"),
     (re.compile(r"smoke_[0-9a-f]{8,}"), "smoke_0"),
