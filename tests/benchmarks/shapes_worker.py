@@ -39,7 +39,7 @@ class Shape(NamedTuple):
 
     `good` names the shape that a file is compared with of which every record is rejected: as many
     bytes in as many records and cells, all good. `times` is how much of its processor time it may
-    take.
+    take. Lone surrogates in a row become bytes that are not valid in the `encoding`.
     """
 
     fields: list[dict[str, Any]]
@@ -47,6 +47,7 @@ class Shape(NamedTuple):
     rules: Mapping[str, Any] = {}
     good: str | None = None
     times: float = 3
+    encoding: str = "utf-8"
 
 
 def _fields(kind: str, *names: str) -> list[dict[str, Any]]:
@@ -72,9 +73,21 @@ def _numbers(count: int, most: int, *, last: str = "") -> Callable[[int], str]:
 _TWO_TEXTS = _fields("string", "a", "b")
 _DATED = [*_fields("string", "a"), *_fields("date", "b")]
 _NUMBERED = [*_fields("string", "a"), *_fields("integer", "b")]
-_SEVERAL_FAULTS = 4.5
-"""Times of shapes with faults of many kinds, or many faults in a record: each kind is a column of
-its own, and 30 bytes and more are written for each byte that is read."""
+_TYPED = [*_fields("string", "a"), *_fields("integer", "b"), *_fields("date", "c")]
+_ALL_KINDS_TIMES, _COMBINED_TIMES = 3.6, 4.5
+"""Times of shapes with faults of many kinds: 25 to 30 bytes are written for each byte that is read,
+and what is looked for in damaged text takes half as long as reading it."""
+_LONG = "x" * 5_000
+
+
+def _combined(n: int) -> str:
+    """Each combination of a wrong integer, a wrong date, an extra cell, a NUL and a bad byte."""
+    kinds = n % 31 + 1
+    cells = [f"x{n}", "z" if kinds & 1 else "12", "2024-02-30" if kinds & 2 else "2024-02-28"]
+    cells += ["q"] if kinds & 4 else []
+    return ",".join(cells) + ("\0" if kinds & 8 else "") + ("\udcff" if kinds & 16 else "")
+
+
 _ALL_KINDS = ("x{}", "x{},y,z", "x{},\udcff", "x{},\0", 'x{},y"', " ,x,{}")
 
 SHAPES: dict[str, Shape] = {
@@ -93,13 +106,35 @@ SHAPES: dict[str, Shape] = {
         _TWO_TEXTS,
         lambda n: _ALL_KINDS[n % 6].format(n),
         good="narrow",
-        times=_SEVERAL_FAULTS,
+        times=_ALL_KINDS_TIMES,
     ),
     "narrow, many cells extra": Shape(
         _TWO_TEXTS,
         lambda n: f"x{n}{',y' * (2 + n % 3)}",
         good="narrow",
-        times=_SEVERAL_FAULTS,
+    ),
+    "narrow, one to seven extra": Shape(
+        _TWO_TEXTS, lambda n: f"x{n}{',y' * (2 + n % 7)}", good="narrow"
+    ),
+    "typed": Shape(_TYPED, lambda n: f"x{n},12,2024-02-28"),
+    "typed, faults combined": Shape(_TYPED, _combined, good="typed", times=_COMBINED_TIMES),
+    "ten columns": Shape(_fields("string", *_columns(10)), lambda n: f"x{n}{',y' * 9}"),
+    "ten columns, one to nine missing": Shape(
+        _fields("string", *_columns(10)), lambda n: f"x{n}{',y' * (n % 9)}", good="ten columns"
+    ),
+    "UTF-16": Shape(_TWO_TEXTS, lambda n: f"x{n},y", encoding="utf-16-le"),
+    "UTF-16, damaged": Shape(
+        _TWO_TEXTS, lambda n: f"x{n},\ud800", good="UTF-16", encoding="utf-16-le"
+    ),
+    "GB18030": Shape(_TWO_TEXTS, lambda n: f"x{n},\u597d", encoding="gb18030"),
+    "GB18030, damaged": Shape(
+        _TWO_TEXTS, lambda n: f"x{n},\udcba\udcff", good="GB18030", encoding="gb18030"
+    ),
+    "long lines": Shape(_NUMBERED, lambda n: f"{_LONG},{n}"),
+    "long lines, wrong types": Shape(_NUMBERED, lambda n: f"{_LONG},x{n}", good="long lines"),
+    "two lines a record": Shape(_NUMBERED, lambda n: f'"x\n{n}",{n}'),
+    "two lines a record, wrong types": Shape(
+        _NUMBERED, lambda n: f'"x\n{n}",x{n}', good="two lines a record"
     ),
     "dates": Shape(_DATED, lambda n: f"x{n},{1000 + n % 9000}-02-28"),
     "dates, no such day": Shape(_DATED, lambda n: f"x{n},{1000 + n % 9000}-02-30", good="dates"),
@@ -140,16 +175,19 @@ def make(folder: Path, shape: str, megabytes: float) -> None:
         orders.path.rename(folder / "data.csv")
         orders.contract_path.rename(folder / "contract.json")
         return
-    fields, row, rules, *_ = SHAPES[shape]
-    contract = {"schema": {"fields": fields, **rules}, "dialect": {"delimiter": ","}}
+    fields, row, rules, _, _, encoding = SHAPES[shape]
+    schema, dialect = {"fields": fields, **rules}, {"delimiter": ","}
+    contract = {"schema": schema, "dialect": dialect, "encoding": encoding}
+    errors = "surrogatepass" if encoding.startswith("utf-16") else "surrogateescape"
     (folder / "contract.json").write_text(json.dumps(contract))
     left, at_once = megabytes * 1e6, min(1_000, -(-_CELLS_AT_ONCE // len(fields)))
     with (folder / "data.csv").open("wb") as file:
-        left -= file.write((",".join(field["name"] for field in fields) + "\n").encode())
+        header = ",".join(field["name"] for field in fields) + "\n"
+        left -= file.write(header.encode(encoding))
         number = 0
         while left > 0:
             rows = "\n".join(map(row, range(number, number + at_once))) + "\n"
-            left -= file.write(rows.encode(errors="surrogateescape"))
+            left -= file.write(rows.encode(encoding, errors))
             number += at_once
 
 

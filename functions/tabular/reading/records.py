@@ -137,11 +137,9 @@ class Records:
 
     def has(self, text: str) -> bool:
         """Whether a text is anywhere in the block."""
-        return (self._is_ascii <= text.isascii()) and text.encode() in self._text
-
-    @cached_property
-    def _is_ascii(self) -> bool:
-        return self._text.isascii()
+        encoded = text.encode()
+        # Single bytes are found ten times as fast, and mostly one of them is missing.
+        return all(bytes((byte,)) in self._text for byte in encoded) and encoded in self._text
 
     @cached_property
     def longest(self) -> int:
