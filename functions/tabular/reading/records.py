@@ -105,7 +105,8 @@ class Records:
     def escapable(self) -> pl.Series | None:
         """Which records may contain characters that JSON escapes (Boolean); None: any.
 
-        Where a block's only such characters are quotes and line ends, they are in quoted cells.
+        Where a block's only such characters are quotes, line ends and NULs, the line ends are in
+        quoted cells.
         """
         layout = self._layout
         # The marks are those of the original: in UTF-8 they are what they are, damaged or not.
@@ -115,9 +116,10 @@ class Records:
         if not layout.grammar_utf8.is_plain_in(self._text):
             return None
         quote = (layout.dialect.quote_char or "").encode()
-        if self.block.spans.marks.translate(None, b"\r\n" + quote):
+        if self.block.spans.marks.translate(None, b"\r\n\0" + quote):
             return None
-        return self._none if self.quoted is None else self.quoted
+        found = self._none if self.quoted is None else self.quoted
+        return found.clone().scatter(self.with_nul, True) if len(self.with_nul) else found
 
     @cached_property
     def has_only_quotes(self) -> bool:
@@ -126,7 +128,9 @@ class Records:
         It is false where that is not known.
         """
         quote = self._layout.dialect.quote_char
-        return self.escapable is not None and quote in (None, '"') and not self.block.spans.multi
+        if self.escapable is None or self.block.spans.multi or len(self.with_nul):
+            return False
+        return quote in (None, '"')
 
     @cached_property
     def formula_starts(self) -> tuple[str, ...]:
@@ -371,7 +375,9 @@ class Records:
         if self._text is self.block.original:
             return self._physical.starts
         if self._layout.codec.unit == 1:
-            return Lines(self.block.original).starts
+            known = self.block.spans.physical
+            same = known is not None and known.text == self.block.original
+            return (known if known and same else Lines(self.block.original)).starts
         starts = self._physical.wide_starts(self._layout.codec.unit)
         if starts is not None:
             # The very last character may break off.
