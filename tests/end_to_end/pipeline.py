@@ -145,6 +145,16 @@ class Pipeline:
         assert described is not None
         return described
 
+    def fail_beside_another_split(self, body: bytes) -> None:
+        """Process a file of which one split fails, and the Map has to stop another one."""
+        function = "data-pipeline-transform-dev"
+        self.stack.add_fault(function, "hold")
+        self.stack.add_fault(function, "InternalError")
+        source = self.drop(body)
+        self._until(lambda: any(it.action == "states:StopExecution" for it in self.stack.calls()))
+        self.stack.clear_faults()
+        self.wait_for_failure(source.file_id)
+
     def drop_and_stop(self, body: bytes, step: str = "transform") -> Source:
         """Upload a file, and abort its execution while it waits for the result of a step."""
         function = f"data-pipeline-{step}-dev"

@@ -89,9 +89,7 @@ def run(pipeline: Pipeline) -> None:
     )
     again = pipeline.outcome(large.file_id, f"{large.file_id}-r2")
     assert again.execution.status == "succeeded"
-    pipeline.stack.add_fault("data-pipeline-transform-dev", "InternalError", times=3)
-    pipeline.wait_for_failure(pipeline.drop(orders(5_000)).file_id)
-    pipeline.stack.clear_faults()
+    pipeline.fail_beside_another_split(orders(5_000))
     _continue_without_objects(pipeline)
     aborted = pipeline.drop_and_stop(FILE)
     pipeline.wait_for_failure(aborted.file_id)
