@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # more records were seen, the longer a lookup takes.
 TRANSFORM_SECONDS_PER_BYTE = 1 / 8_000_000
 TRANSFORM_SECONDS_PER_LINE = 1 / 1_000_000
+# With an escape character, records are read one by one.
+ESCAPED_SECONDS_PER_LINE = 40e-6
 # Of wrong cells: most are found in whole columns, and those of the other fields read one by one. A
 # column takes some time in each block, and a block of many columns has few records.
 SECONDS_PER_CELL = 0.6e-6
@@ -55,9 +57,11 @@ UNKNOWN = Density()
 
 def one_split_limit(layout: Layout, timeout_seconds: int, density: Density = UNKNOWN) -> int:
     """The maximum stored size, in bytes, that is transformed as one split."""
+    escaped = layout.dialect.escape_char is not None
+    of_lines = ESCAPED_SECONDS_PER_LINE if escaped else TRANSFORM_SECONDS_PER_LINE
     of_records = max(
         TRANSFORM_SECONDS_PER_BYTE,
-        TRANSFORM_SECONDS_PER_LINE * density.lines,
+        of_lines * density.lines,
         _seconds_of_cells(layout, density),
     )
     seconds_per_byte = of_records + _unique_keys(layout) * KEY_SECONDS_PER_BYTE

@@ -63,6 +63,14 @@ def test_the_time_of_very_short_lines_depends_on_their_number() -> None:
     assert one_split_limit(layout, 900, Density(1, 0)) == pytest.approx(0.45 * GB)
 
 
+def test_records_with_an_escape_character_are_read_one_by_one() -> None:
+    plain = layout_of(1)
+    escaped = replace(plain, dialect=replace(plain.dialect, escape_char="\\"))
+    density = Density(1 / 25, 2 / 25)
+    assert one_split_limit(plain, 900, density) == one_split_limit(plain, 900)
+    assert one_split_limit(escaped, 900, density) == pytest.approx(0.28 * GB, rel=0.01)
+
+
 def test_a_compressed_head_is_expanded_to_find_its_lines_and_cells() -> None:
     content = b"id,mail\n" + b"1,a\n" * 5000
     name_and_stored = {
