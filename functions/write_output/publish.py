@@ -116,7 +116,9 @@ def publish(file: Publication, whole: WholeFile) -> dict[str, Any]:
         is_new = _look_first(file, whole, output_format)
         sources = assemble(_in_order(file, parts, output_format.suffix), output_format)
     rejected_key, corrections_key = _publish_rejected(file, whole, parts, is_new=is_new)
-    processed_key = _publish_processed(file, output_format, sources, is_new=is_new)
+    processed_key, replaced = _publish_processed(file, output_format, sources, is_new=is_new)
+    if replaced:
+        _look_again(file, whole)
     size = sum(len(one) if isinstance(one, bytes) else one.size for one in sources)
     return {
         "processed_key": processed_key,
@@ -239,19 +241,42 @@ _OTHER_CORRECTIONS = (
 )
 
 
+_LATER_CORRECTIONS = (
+    "Other corrections were published while this execution ran. Its output is published, but lacks "
+    "them. Redrive the execution: it starts over and applies both."
+)
+
+
 def _publish_processed(
     file: Publication,
     output_format: OutputFormat,
     sources: Sequence[Location | bytes],
     *,
     is_new: bool,
-) -> str:
+) -> tuple[str, bool]:
+    """Publish the processed records; returns their key, and whether there were others."""
     key = file.processed_key(output_format)
-    _replace(file, key, sources, output_format.media_type, is_new=is_new)
+    replaced = _replace(file, key, sources, output_format.media_type, is_new=is_new)
     for other in _others(output_format):
         # The dataset's output format has changed. For a moment there are both.
-        _check(publication.remove(file.bucket, file.processed_key(other), file.rank))
-    return key
+        if publication.look(file.bucket, file.processed_key(other)):
+            _check(publication.remove(file.bucket, file.processed_key(other), file.rank))
+            replaced = True
+    return key, replaced
+
+
+def _look_again(file: Publication, whole: WholeFile) -> None:
+    """Deal with what a lower rank has published since this one has looked, with all of its output.
+
+    A lower rank that publishes its processed records from now on finds these, and removes the
+    others itself. Raises `InvalidCorrections` if it has published corrections.
+    """
+    if not whole.error_count:
+        for key in (file.rejected_key, file.corrections_key):
+            publication.remove_below(file.bucket, key, file.rank)
+    there = publication.look(file.bucket, file.applied_key)
+    if there and (there.rank is None or file.rank.is_above(there.rank)):
+        raise InvalidCorrections(_LATER_CORRECTIONS)
 
 
 def _replace(
@@ -261,13 +286,18 @@ def _replace(
     media_type: str,
     *,
     is_new: bool,
-) -> None:
+) -> bool:
+    """Publish an object; returns whether there was another one."""
     properties = Properties(ContentType=media_type, Metadata=file.rank.to_metadata())
+    replaced = False
 
     def write(condition: Condition) -> None:
+        nonlocal replaced
         compose(sources, file.bucket, key, properties, condition)
+        replaced = "IfMatch" in condition
 
     _check(publication.replace(file.bucket, key, file.rank, write, is_new=is_new))
+    return replaced
 
 
 def _check(higher: Rank | None) -> None:

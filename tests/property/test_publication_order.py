@@ -298,6 +298,25 @@ def test_a_version_that_is_overtaken_at_any_request_publishes_nothing_after_it(
     assert requests > (10 if errors else 7)
 
 
+@pytest.mark.parametrize("output_format", ["jsonl", "parquet"])
+def test_all_of_a_lower_versions_objects_go_whenever_it_was_published(
+    kind: Kind, store: Store, output_format: str
+) -> None:
+    """It is published between two requests of the highest one, which has nothing rejected."""
+    lower = Attempt(1, 0, "jsonl", 1)
+    highest = Attempt(1, 1, output_format, 0, is_new=True, leaves_out=True)
+    requests, ended = 0, False
+    while not ended:
+        world = _new_world(store, [lower, highest])
+        ended = world.run(highest, requests)
+        world.run(lower)
+        if not ended:
+            world.run(highest)
+        _check_outputs(world)
+        requests += 1
+    assert requests > 5
+
+
 def _new_world(store: Store, planned: list[Attempt]) -> World:
     store.clear()
     for attempt in planned:

@@ -120,6 +120,23 @@ def test_corrections_that_appear_between_read_and_write_are_noticed(s3: FakeS3) 
     assert s3.objects[APPLIED].body == b"sum 2\n"
 
 
+def test_corrections_that_are_published_right_before_the_output_are_noticed(s3: FakeS3) -> None:
+    later, rival = attempt(s3, 3, None), attempt(s3, 2, b"sum 2\n")
+    seen = s3.put_object
+
+    def put_object(**request: object) -> object:
+        if str(request["Key"]).startswith("processed/"):
+            s3.put_object = seen  # type: ignore[method-assign]
+            publish(rival, WHOLE)
+        return seen(**request)
+
+    s3.put_object = put_object  # type: ignore[assignment,method-assign]
+    with pytest.raises(InvalidCorrections, match="is published, but lacks them"):
+        publish(later, WholeFile(3, 3, 0, "jsonl"))
+    assert s3.objects[APPLIED].body == b"sum 2\n"
+    assert TO_CORRECT not in s3.objects
+
+
 def test_an_overtaken_attempt_shows_no_rejects_beside_the_later_ones_records(s3: FakeS3) -> None:
     publish(attempt(s3, 3, None), WholeFile(3, 3, 0, "jsonl"))
     before = dict(s3.objects)
