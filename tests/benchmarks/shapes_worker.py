@@ -74,7 +74,7 @@ _TWO_TEXTS = _fields("string", "a", "b")
 _DATED = [*_fields("string", "a"), *_fields("date", "b")]
 _NUMBERED = [*_fields("string", "a"), *_fields("integer", "b")]
 _TYPED = [*_fields("string", "a"), *_fields("integer", "b"), *_fields("date", "c")]
-_ALL_KINDS_TIMES, _COMBINED_TIMES = 3.6, 4.0
+_ALL_KINDS_TIMES, _COMBINED_TIMES = 4.0, 4.0
 """Times of shapes with faults of many kinds: 25 to 30 bytes are written for each byte that is read,
 and what is looked for in damaged text takes half as long as reading it."""
 _LONG = "x" * 5_000

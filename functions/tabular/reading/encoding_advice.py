@@ -53,7 +53,7 @@ _LIKELY = 0.45
 _USUAL, _BETTER = "cp1252", 0.15
 """The usual encoding, and by how much another one must fit better."""
 _SCRIPT_SHARE = 0.1
-_JUDGED_CHARACTERS = 64 * 1024
+_JUDGED_CHARACTERS = 16 * 1024
 """Enough to tell encodings from each other; each character of a text is judged in all of them."""
 _CERTAIN_SEQUENCES = 8
 """This many characters of two bytes or more are not valid UTF-8 by chance, in encodings that have
