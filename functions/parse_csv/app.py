@@ -58,9 +58,9 @@ def handler(task: Task) -> dict[str, Any]:
 
     Returns the keys of both, the file's location, and what was found out about the file. The splits
     are written only if there are several. `is_new` says that no output is published in the
-    dataset's format. If a later
-    version of the file or a later attempt has published its output in the dataset's format, there
-    is nothing to read: the result then has only `output_path` and `superseded_by`. Raises
+    dataset's format. If a later version of the file or a later attempt has published its output in
+    that format, there is nothing to read: the result then has only `output_path` and
+    `superseded_by`. Raises
     `InvalidDatasetName`, `KeyTooLong`, `ContractMissing`, the `Source...` errors of `shared`, and
     the errors of `tabular` if the contract is invalid or the file can't be read with it.
     """

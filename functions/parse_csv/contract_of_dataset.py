@@ -45,15 +45,25 @@ def read_contract(input_bucket: str, dataset: str, *, required: bool) -> Dataset
         raise _deleted([key], dataset)
     body, version = stored
     try:
-        return DatasetContract(_parsed(body), key, version)
+        return DatasetContract(_terms(body), key, version)
     except InvalidContract as error:
         raise InvalidContract(f"The contract {key} is invalid. {error}") from None
 
 
-# Of the datasets whose files come one after the other.
-@lru_cache(maxsize=8)
-def _parsed(body: bytes) -> Contract:
+# Larger ones are not kept: in memory, a contract takes a multiple of its bytes.
+_KEPT_BYTES = 64 * 1024
+
+
+def _terms(body: bytes) -> Contract:
+    return _kept_terms(body) if len(body) <= _KEPT_BYTES else _read_terms(body)
+
+
+def _read_terms(body: bytes) -> Contract:
     return descriptor.read_contract(body, output_formats=FORMATS)
+
+
+# Of the datasets whose files come one after the other.
+_kept_terms = lru_cache(maxsize=8)(_read_terms)
 
 
 def _check_absence(input_bucket: str, dataset: str, *, required: bool) -> None:

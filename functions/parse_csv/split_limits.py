@@ -39,7 +39,6 @@ SAFETY = 2
 # The usual maximum ratio by which gzip compresses CSV text.
 GZIP_RATIO = 10
 
-
 _LEAST_SPLIT_BYTES = 1024 * 1024
 """Smaller splits would take longer to start than to process."""
 _HEAD_BYTES = 4 * 1024 * 1024

@@ -39,8 +39,7 @@ def handler(task: Task) -> dict[str, Any]:
     one, because that of a later version or attempt is, is recorded as `superseded`. The item keeps
     the outcome of another execution if that one takes precedence (see `next_item`). Returns the
     status, the time of recording, whether nothing was recorded before, and what superseded the
-    file. Raises `TransientError` if someone
-    else writes the item at the same time.
+    file. Raises `TransientError` if someone else writes the item at the same time.
     """
     settings = from_environment(Settings)
     status: Status = task.payload["outcome"]

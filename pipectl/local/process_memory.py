@@ -22,9 +22,10 @@ _LARGEST_REUSED = 32 * 1024 * 1024  # glibc allows no more
 def quick_imports() -> Iterator[None]:
     """Import the engine in the block, without a search for garbage.
 
-    The import of Polars creates so many objects, all of which are kept, that the searches take a
-    quarter of its time, and almost as much again at the end of the process. What exists at the end
-    of the block is never searched. Where Polars has been imported already, nothing is different.
+    Polars creates objects by the thousand when it is imported, and keeps all of them. Searching
+    them takes a quarter of the import's time, and almost as much again at the end of the process.
+    What exists at the end of the block is never searched. Where Polars has been imported already,
+    nothing is different.
     """
     if "polars" in sys.modules or not gc.isenabled():
         yield

@@ -114,3 +114,13 @@ def test_contracts_are_found_on_every_page(
     put(buckets, *(f"o{number:04}.json" for number in range(11)), "orders.json")
     assert buckets.list_objects_v2(Bucket=INPUT_BUCKET)["KeyCount"] == 5
     assert present_contracts(INPUT_BUCKET, "orders") == ["contracts/orders.json"]
+
+
+@pytest.mark.parametrize(("padding", "kept"), [(0, True), (70_000, False)])
+def test_only_small_contracts_are_kept_between_files(
+    buckets: S3Client, padding: int, kept: bool
+) -> None:
+    put(buckets, "orders.json", body=CONTRACT + b" " * padding)
+    first, again = (read_contract(INPUT_BUCKET, "orders", required=True).terms for _ in range(2))
+    assert first == again
+    assert (first is again) is kept
