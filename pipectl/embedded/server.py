@@ -215,14 +215,19 @@ def _read_headers(stream: Any) -> _Headers:
         line: bytes = stream.readline(_LONGEST_LINE + 1)
         if len(line) > _LONGEST_LINE:
             raise ValueError("A header is too long.")
-        if line in (b"\r\n", b"\n", b""):
+        if not line:
+            raise ValueError("The request ends within its headers.")
+        if line in (b"\r\n", b"\n"):
             return _Headers(found)
-        name, _, value = line.partition(b":")
+        name, _, rest = line.partition(b":")
+        value = rest.strip(b" \t\r\n")
         if not _HEADER_NAME.fullmatch(name):
             raise ValueError("A header has no name, or one with other characters than allowed.")
+        if b"\r" in value or b"\0" in value:
+            raise ValueError("A header has a CR or NUL within its value.")
         if len(found) == _MOST_HEADERS:
             raise ValueError("There are too many headers.")
-        found.append((name.decode(), value.strip(b" \t\r\n").decode("latin-1")))
+        found.append((name.decode(), value.decode("latin-1")))
 
 
 # Digits only: `int` would also accept signs, spaces and other scripts' digits.

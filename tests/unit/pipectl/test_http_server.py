@@ -33,6 +33,11 @@ class Wire:
     def send(self, head: bytes, body: bytes = b"") -> None:
         self._socket.sendall(head.replace(b"\n", b"\r\n") + b"\r\n" + body)
 
+    def send_all_of(self, text: bytes) -> None:
+        """Send exactly this, and nothing after it."""
+        self._socket.sendall(text)
+        self._socket.shutdown(socket.SHUT_WR)
+
     def status(self) -> bytes:
         """The next answer's status line, after its head has been read; its body is left."""
         line = self._stream.readline()
@@ -131,6 +136,8 @@ def test_a_path_is_not_read_as_a_host(wire: Wire) -> None:
         b"GET / HTTP/1.1\nname : 1\n",
         b"GET / HTTP/1.1\n: 1\n",
         b"GET / HTTP/1.1\nn\xc3\xa4me: 1\n",
+        b"GET / HTTP/1.1\nname: 1\r2\n",
+        b"GET / HTTP/1.1\nname: 1\0\n",
         b"GET / HTTP/1.1\n" + b"".join(b"h%d: 1\n" % number for number in range(101)),
         b"GET / HTTP/1.1\nlong: " + b"x" * 70_000 + b"\n",
     ],
@@ -140,3 +147,9 @@ def test_what_is_no_request_is_refused_and_ends_the_connection(wire: Wire, head:
     assert wire.status().startswith(BAD)
     assert wire.environs == []
     assert wire.is_closed
+
+
+def test_a_request_that_ends_within_its_headers_is_refused(wire: Wire) -> None:
+    wire.send_all_of(b"GET / HTTP/1.1\r\nHost: h\r\n")
+    assert wire.status().startswith(BAD)
+    assert wire.environs == []
