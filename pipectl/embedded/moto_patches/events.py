@@ -376,7 +376,7 @@ def _report_start(original: Callable[..., None], settings: PatchSettings) -> Any
     def start(execution: Any) -> None:
         original(execution)
         settings.changed()
-        emit_status(execution)
+        emit_status(execution, started=True)
 
     return start
 
@@ -391,19 +391,21 @@ def _report_end(original: Callable[..., None], settings: PatchSettings) -> Any:
     return terminated
 
 
-def emit_status(execution: Any) -> None:
-    """Report the current status of one of moto's executions to EventBridge."""
-    event = status_event(execution)
+def emit_status(execution: Any, *, started: bool = False) -> None:
+    """Report the current status of one of moto's executions to EventBridge, or its start."""
+    event = status_event(execution, started=started)
     # As on AWS, nothing waits for it.
     threading.Thread(target=_deliver, args=(execution, event), daemon=True).start()
 
 
-def status_event(execution: Any) -> dict[str, Any]:
+def status_event(execution: Any, *, started: bool) -> dict[str, Any]:
     """The EventBridge event for the current status of one of moto's executions.
 
+    With `started`, it is the event of its start, whatever has become of it since.
     https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
     """
     described = execution.to_describe_output()
+    ended = {} if started else described
     return {
         "version": "0",
         "id": str(uuid.uuid4()),
@@ -417,17 +419,17 @@ def status_event(execution: Any) -> dict[str, Any]:
             "executionArn": described["executionArn"],
             "stateMachineArn": described["stateMachineArn"],
             "name": described["name"],
-            "status": execution.status,
+            "status": "RUNNING" if started else execution.status,
             "startDate": _milliseconds(described["startDate"]),
-            "stopDate": _milliseconds(described["stopDate"]),
+            "stopDate": _milliseconds(ended.get("stopDate")),
             # The document as an escaped string.
             "input": described["input"],
-            "output": described.get("output"),
-            "error": described.get("error"),
-            "cause": described.get("cause"),
+            "output": ended.get("output"),
+            "error": ended.get("error"),
+            "cause": ended.get("cause"),
             "redriveCount": getattr(execution, "redrive_count", 0),
             "inputDetails": {"included": True},
-            "outputDetails": {"included": True} if "output" in described else None,
+            "outputDetails": {"included": True} if "output" in ended else None,
         },
     }
 

@@ -115,7 +115,7 @@ def _continue(execution: Any, now: datetime) -> None:
     worker: Any = _RedrivenWorker(execution, before, json.dumps(definition), document)
     execution.exec_worker = worker
     worker.start()
-    events.emit_status(execution)
+    events.emit_status(execution, started=True)
 
 
 def ended_in(history: list[Any], definition: dict[str, Any]) -> tuple[str, Any]:

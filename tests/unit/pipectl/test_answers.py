@@ -22,6 +22,7 @@ from pipectl.embedded.moto_patches.account import MotoAccount
 from pipectl.embedded.moto_patches.all_patches import applied
 from pipectl.embedded.moto_patches.application import moto_application
 from pipectl.embedded.moto_patches.backends import empty_backends
+from pipectl.embedded.moto_patches.events import status_event
 from pipectl.embedded.moto_patches.table import REPLACEMENTS, PatchSettings
 from pipectl.embedded.rights.enforcement import Rights
 from pipectl.embedded.template import ACCOUNT, REGION
@@ -260,3 +261,21 @@ def test_a_bucket_in_a_hosts_name_is_found_every_time(api: Api, host: str, in_na
     request = Mock(headers={"host": host})
     for _ in range(2):
         assert S3Response.subdomain_based_buckets(request) is in_name
+
+
+def test_the_event_of_a_start_is_the_same_if_the_execution_has_ended_meanwhile() -> None:
+    described = {
+        "executionArn": "e",
+        "stateMachineArn": "m",
+        "name": "n",
+        "input": "{}",
+        "startDate": datetime(2026, 3, 1, tzinfo=UTC),
+        "stopDate": datetime.now(UTC),
+        "output": "{}",
+    }
+    execution = Mock(status="SUCCEEDED", redrive_count=0, to_describe_output=lambda: described)
+    started, ended = (status_event(execution, started=it)["detail"] for it in (True, False))
+    assert (started["status"], started["stopDate"], started["output"]) == ("RUNNING", None, None)
+    assert started["outputDetails"] is None
+    assert (ended["status"], ended["output"]) == ("SUCCEEDED", "{}")
+    assert ended["stopDate"] is not None
