@@ -527,6 +527,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setattr(BaseClient, "_make_api_call", make_call(World()))
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("PIPECTL_DEBUG", raising=False)
+    # A text that is wrapped can continue anywhere on the next line, depending on the folder's name.
+    monkeypatch.setenv("COLUMNS", "10000")
     return Place(tmp_path, ("--state-file", str(state_file)), monkeypatch)
 
 
