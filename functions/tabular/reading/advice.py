@@ -36,6 +36,16 @@ _QUOTINGS: tuple[tuple[str | None, bool], ...] = (
 )
 """Pairs of quote character and skipInitialSpace, the usual one first."""
 _CHECKED_RECORDS = 20
+_WORDS = {
+    ",": "a comma",
+    ";": "a semicolon",
+    "\t": "a tab",
+    "|": "a bar",
+    "~": "a tilde",
+    "^": "a caret",
+    ":": "a colon",
+    " ": "a space",
+}
 
 
 class Remedy(NamedTuple):
@@ -92,6 +102,15 @@ def contract_advice(sample: Sample, contract: Contract, current: Dialect) -> str
 def dialect_text(dialect: Dialect) -> str:
     """The dialect as it is written into a contract."""
     return f'"dialect": {json.dumps(short_document(dialect))}'
+
+
+def in_words(delimiter: str) -> str:
+    """A delimiter in words, such as "a comma"."""
+    if delimiter in _WORDS:
+        return _WORDS[delimiter]
+    if delimiter < " " or delimiter == "\x7f":
+        return f"the control character U+{ord(delimiter):04X}"
+    return f"the character {delimiter}"
 
 
 def _dialects(

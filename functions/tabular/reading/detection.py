@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from tabular.errors import UnreadableFile
 from tabular.model import Dialect
-from tabular.reading.advice import CANDIDATES, dialect_text, find_remedy
+from tabular.reading.advice import CANDIDATES, dialect_text, find_remedy, in_words
 from tabular.reading.line_ends import count_lines
 from tabular.reading.sample import RIGHT, Reading, Sample, is_record
+from tabular.reading.single_column import check_name, check_rare_delimiters, check_white_space
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -24,8 +25,6 @@ _EXCEL_HINT = re.compile(rb"sep=([,;\t|])[\r\n]", re.IGNORECASE)
 _CLEARLY = 0.25
 """The minimum difference in the share of fitting records for one delimiter to win over another."""
 _HALF = 0.5
-_RARE = (*map(chr, (*range(1, 9), 11, 12, *range(14, 32), 127)), *"~^:!#§¦¬·•þ¶")
-"""Delimiters that exist, but are too rare to be accepted silently: Hive writes Ctrl-A."""
 _SEQUENCES = ("||", "::", "~|~", "|~|", "^|^", "#|#", "@@", "^^", "~~")
 """Delimiters of several characters, which a dialect can't express."""
 _LEAST_QUOTED = 2
@@ -63,8 +62,10 @@ def detect_dialect(
     if not fits or not usable[0].names_columns:
         _check_remedy(sample, usable, fits=fits)
     if not usable:
-        _check_rare_delimiters(sample)
+        check_rare_delimiters(sample)
     _check_sequences(sample)
+    if not usable:
+        check_white_space(sample)
     if len(usable) > 1 and usable[0].fitting - usable[1].fitting < _CLEARLY:
         raise UnreadableFile(
             f"The delimiter is ambiguous: the file can be read with {_word(usable[0])} "
@@ -78,6 +79,8 @@ def detect_dialect(
     _check_quotes(sample, chosen)
     if not known:
         _check_header(chosen)
+        if not usable:
+            check_name(sample)
     return chosen.dialect
 
 
@@ -98,7 +101,7 @@ def _check_name_fits(reading: Reading, preferred: str | None) -> None:
     if preferred is None or delimiter == preferred:
         return
     raise UnreadableFile(
-        f"By its name, the file's delimiter is {_WORDS[preferred]}, but its content has "
+        f"By its name, the file's delimiter is {in_words(preferred)}, but its content has "
         f"{reading.width} columns with {_word(reading)} as delimiter. Rename the file so that it "
         "ends with .csv, or put the right delimiter into the dataset's contract: "
         f"{dialect_text(Dialect(delimiter=delimiter))}.",
@@ -164,33 +167,6 @@ def _oddity(dialect: Dialect) -> str:
     return f"Cells are quoted with {dialect.quote_char}."
 
 
-def _check_rare_delimiters(sample: Sample) -> None:
-    """Refuse a file of one column if a rare delimiter cuts its rows into equally many cells."""
-    first_line = sample.text.lstrip(b"\r\n").split(b"\n", 1)[0].decode(errors="replace")
-    readings = [
-        Reading.of(sample, Dialect(delimiter=character), skip_blank=True)
-        for character in _RARE
-        if character in first_line
-    ]
-    right = [
-        reading
-        for reading in readings
-        if reading.width > 1 and reading.fitting >= RIGHT and reading.names_columns
-    ]
-    if not right:
-        return
-    reading = max(right, key=lambda reading: reading.width)
-    is_headerless = is_record(reading.labels or [], reading.sound)
-    dialect = replace(reading.dialect, header=not is_headerless)
-    raise UnreadableFile(
-        "The file has one column with each of the usual delimiters (comma, semicolon, tab, bar), "
-        f"but {_word(reading)} cuts its lines into {reading.width} cells each. If that is the "
-        f"delimiter, put it into the dataset's contract: {dialect_text(dialect)}. If the file has "
-        f"one column, a contract with {dialect_text(Dialect())} says so.",
-        advice=dialect,
-    )
-
-
 def _check_sequences(sample: Sample) -> None:
     """Refuse a file whose cells are separated by several characters: its cells would be wrong."""
     lines = [line for line in sample.text.splitlines()[:20] if line.strip()]
@@ -245,19 +221,5 @@ def _check_header(reading: Reading) -> None:
         )
 
 
-_WORDS = {
-    ",": "a comma",
-    ";": "a semicolon",
-    "\t": "a tab",
-    "|": "a bar",
-    "~": "a tilde",
-    "^": "a caret",
-    ":": "a colon",
-}
-
-
 def _word(reading: Reading) -> str:
-    delimiter = reading.dialect.delimiter
-    if delimiter < " " or delimiter == "\x7f":
-        return f"the control character U+{ord(delimiter):04X}"
-    return _WORDS.get(delimiter, f"the character {delimiter}")
+    return in_words(reading.dialect.delimiter)

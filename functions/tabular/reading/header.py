@@ -6,6 +6,7 @@ Messages give column numbers, and names that the contract has.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from tabular.errors import HeaderMismatch
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _LISTED = 8
 """Maximum number of names or column numbers in a message; a header may have thousands."""
+_OTHER_LINE_ENDS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _EXTRA_ALLOWED = ("subset", "partial")
 _MISSING_ALLOWED = ("superset", "partial")
 _CERTAIN_NAMES = 2
@@ -42,6 +44,22 @@ def check_labels(labels: Sequence[str]) -> None:
             'say so in the contract: "dialect": {"headerRows": [...]}.'
         )
     _check_twice(labels)
+
+
+def check_line_ends(labels: Sequence[str]) -> None:
+    """Raise HeaderMismatch if a label contains a character that ends lines outside CSV.
+
+    Where such characters separate the lines, the whole file is one header. Quoted labels may have
+    several lines, but these end with CR and LF.
+    """
+    for number, label in enumerate(labels, 1):
+        found = _OTHER_LINE_ENDS.search(label)
+        if found:
+            raise HeaderMismatch(
+                f"The name of column {number} contains the character U+{ord(found[0]):04X}, which "
+                "ends a line in other formats, but not in CSV. Export the file with LF or CR LF "
+                "as line ends, or remove the character."
+            )
 
 
 def ends_with_delimiter(labels: Sequence[str]) -> bool:

@@ -30,7 +30,13 @@ from tabular.reading.encoding_advice import is_certainly_utf8, suggest_encoding,
 from tabular.reading.end_mark import strip_end_marks
 from tabular.reading.grammar import Grammar
 from tabular.reading.head import NO_CONTENT, HeadReader
-from tabular.reading.header import Column, check_labels, ends_with_delimiter, match_columns
+from tabular.reading.header import (
+    Column,
+    check_labels,
+    check_line_ends,
+    ends_with_delimiter,
+    match_columns,
+)
 from tabular.reading.line_ends import count_lines, line_end
 from tabular.reading.other_formats import binary_format, is_binary, refusal, text_format
 from tabular.reading.sample import Sample
@@ -277,6 +283,7 @@ def read_layout(
 
 def _by_reference(labels: list[str], settings: Contract | None) -> Contract:
     """The rules for a file of this header without a schema, with the contract's settings if any."""
+    check_line_ends(labels)
     if settings is None:
         return reference_contract(labels)
     return replace(settings, fields=reference_contract(labels, settings.output_names).fields)

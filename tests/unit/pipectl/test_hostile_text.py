@@ -43,6 +43,8 @@ EVIL = (
     "EVIL\nFORGED\r\x1b[31m\x1b]0;title\x07\x9b2J\x08\x85\x7f\u202e\u2066\u200b\u200d\ufeff\u2028"
     "\ufe0f\u3164\U000e0041[bold]bold[/bold][/]\\[link=http://evil.example]<!channel>`&\\"
 )
+# Without the characters that names of columns can't have.
+LABEL = EVIL.replace("\x85", "").replace("\u2028", "")
 DATASET = f"orders{EVIL.replace('/', '')}"
 KEY = f"raw/{DATASET}/march{EVIL}.csv"
 SOURCE = Source("in", KEY, f"v1{EVIL}", "e1", 10, "00AA", "2026-03-01T08:00:00.000Z", DATASET)
@@ -249,8 +251,8 @@ class World:
 
 
 CELL = EVIL.replace("\x00", "")
-CONTENT = f'id,"x{CELL}"\n1,2\n'.encode()
-ROWS = head(("id", f"x{CELL}")) + f'1,why,"{CELL}",2,\r\n'.encode()
+CONTENT = f'id,"x{LABEL}"\n1,2\n'.encode()
+ROWS = head(("id", f"x{LABEL}")) + f'1,why,"{CELL}",2,\r\n'.encode()
 
 
 def serialized(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -296,7 +298,7 @@ def correct(place: Place) -> Lines:
 
 def check(place: Place) -> Lines:
     name = EVIL.replace("/", "")
-    good = place.file(f"good{name}.csv", f'id,"x{EVIL}"\n1,2\n')
+    good = place.file(f"good{name}.csv", f'id,"x{LABEL}"\n1,2\n')
     bad = place.file(f"bad{name}.csv", f'id,x\n"{EVIL}",2\n3,4\n')
     title = {"name": "x", "title": EVIL, "type": "integer"}
     fields = [{"name": "id", "type": "integer", "constraints": {"enum": [1, 3]}}, title]
@@ -319,7 +321,7 @@ def check(place: Place) -> Lines:
 def one_file(place: Place) -> Lines:
     """A command about one file, with and without a contract."""
     name = EVIL.replace("/", "")
-    good = place.file(f"good{name}.csv", f'id,"x{EVIL}"\n1,"{EVIL}"\n')
+    good = place.file(f"good{name}.csv", f'id,"x{LABEL}"\n1,"{EVIL}"\n')
     bad = place.file(f"bad{name}.csv", f'id,x\n"{EVIL}",2\n3,4\n')
     fields = [{"name": "id", "type": "integer"}, {"name": "x"}]
     contract = place.file(f"contract{name}.json", json.dumps({"fields": fields}))
@@ -329,7 +331,7 @@ def one_file(place: Place) -> Lines:
 
 
 def infer(place: Place) -> Lines:
-    sample = place.file(f"sample{EVIL.replace('/', '')}.csv", f'id,"x{EVIL}"\n1,"{EVIL}"\n')
+    sample = place.file(f"sample{EVIL.replace('/', '')}.csv", f'id,"x{LABEL}"\n1,"{EVIL}"\n')
     empty = place.file(f"empty{EVIL.replace('/', '')}.csv", "")
     return [
         [sample],
@@ -605,7 +607,7 @@ def test_json_is_exact_and_cannot_control_a_terminal(
             lines = output.splitlines() if command in JSON_LINES else [output]
             documents += map(json.loads, lines)
     named = [text for document in documents for text in texts(document)]
-    has_evil = any(EVIL in text or EVIL.replace("/", "") in text for text in named)
+    has_evil = any(evil in text for text in named for evil in (EVIL, EVIL.replace("/", ""), LABEL))
     assert has_evil or command in WITHOUT_NAMES
 
 

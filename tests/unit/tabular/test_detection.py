@@ -27,7 +27,7 @@ def refusal(content: str | bytes, contract: Any = None) -> str:
 
 def advised(message: str) -> dict[str, Any]:
     """The first dialect that a message names."""
-    found = re.search(r'"dialect": (\{.*?\})(?:[.,]| with|$)', message)
+    found = re.search(r'"dialect": (\{.*?\})(?:[.,]| with| says|$)', message)
     assert found is not None, message
     return dict(json.loads(found[1]))
 
@@ -104,6 +104,8 @@ def test_if_a_title_and_a_faulty_header_look_alike_both_are_named() -> None:
         ("id:name:qty\n1:a:2\n2:b:3\n", {"delimiter": ":"}),
         ("id¦name\n1¦a\n2¦b\n", {"delimiter": "¦"}),
         ("1~a~2026-01-01\n2~b~2026-01-02\n", {"delimiter": "~", "header": False}),
+        ("id name qty\n1 a 2\n2 b 3\n", {"delimiter": " "}),
+        ("1 a 2026-01-01\n2 b 2026-01-02\n3 c 2026-01-03\n", {"delimiter": " ", "header": False}),
     ],
 )
 def test_a_file_that_is_written_in_another_way_is_refused_with_the_dialect(
@@ -118,6 +120,42 @@ def test_a_file_that_is_written_in_another_way_is_refused_with_the_dialect(
 def test_a_delimiter_of_several_characters_is_refused(sequence: str) -> None:
     content = sequence.join(["id", "name"]) + "\n" + sequence.join(["1", "a"]) + "\n"
     assert "a delimiter is one character" in refusal(content)
+
+
+def test_columns_that_are_aligned_with_spaces_are_refused() -> None:
+    content = "NAME      AGE  TOWN\nAnn        42  Paris\nJoe         7\n"
+    assert "aligned with spaces" in refusal(content)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "From: a@example.com\nTo: b@example.com\nSubject: May\nDear all\n",
+        "name: Ann\ntowns:\n  - Paris\n  - Rome\nage: 7\n",
+        "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+        "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVpBQkNERUZHSElKS0xNTk9QUVJTVFVWV1hZWg==\n" * 3,
+        "--- a\n+++ b\n@@ -1 +1 @@\n-1\n+2\n",
+        "#!/bin/sh\necho 1\n",
+        ">seq1 human\nACGT\nACGT\n",
+        "!Type:Bank\nD01/02\nT5.00\n",
+        "https://example.com/a\nhttps://example.com:80/b\n",
+        "/* a */\nint main;\n",
+    ],
+)
+def test_one_column_whose_first_row_is_no_name_is_refused_unless_a_contract_says_so(
+    content: str,
+) -> None:
+    message = refusal(content)
+    assert "does not read like the name of a column" in message
+    assert follow(content, advised(message))[2] == 0
+
+
+@pytest.mark.parametrize("character", ["\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028"])
+def test_a_name_with_a_line_end_of_another_format_is_refused(character: str) -> None:
+    message = refusal(f"id,name{character}1,a{character}2,b\n")
+    assert f"column 2 contains the character U+{ord(character):04X}" in message
+    fields = [{"name": "id"}, {"name": f"name{character}"}]
+    assert layout_of(f"id,name{character}\n1,a\n".encode(), contract_of(*fields)).width == 2
 
 
 HEADERLESS = [
@@ -159,6 +197,14 @@ def test_a_first_row_that_is_a_record_is_refused(content: str) -> None:
         ("url\nhttps://example.com/a\nhttps://example.com/b\n", 2),
         ("time\n10:30\n11:45\n", 2),
         ("full name\nJane Doe\nJoe Smith\n", 2),
+        ("name of owner\nJane Doe\nJoe A. Smith\nEve\n", 3),
+        ("name  of owner\nJane Doe\nJoe A. Smith\nEve\n", 3),
+        ("Question 1: do you agree?\nyes\nno\n", 2),
+        ("# of items\n1\n2\n", 2),
+        ("% change\n1.5\n2.5\n", 2),
+        ("<TICKER>\nA\nB\n", 2),
+        ("[id]\n1\n2\n", 2),
+        ("Rate\nratio: 1\nratio: 2\n", 2),
         ("note\nit's\n'quoted' once\n", 2),
         ("id,name\n1,'n Sync\n2,rock 'n' roll'\n", 2),
         ("id,name\n1,'Bob'\n", 1),
