@@ -16,7 +16,12 @@ from tabular.model import Dialect
 from tabular.reading.advice import CANDIDATES, dialect_text, find_remedy, in_words
 from tabular.reading.line_ends import count_lines
 from tabular.reading.sample import RIGHT, Reading, Sample, is_record
-from tabular.reading.single_column import check_name, check_rare_delimiters, check_white_space
+from tabular.reading.single_column import (
+    check_name,
+    check_rare_delimiters,
+    check_rows,
+    check_white_space,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -28,6 +33,8 @@ _HALF = 0.5
 _SEQUENCES = ("||", "::", "~|~", "|~|", "^|^", "#|#", "@@", "^^", "~~")
 """Delimiters of several characters, which a dialect can't express."""
 _LEAST_QUOTED = 2
+_RULE = re.compile(r"\s*[-=]+\s*")
+_SHORTEST_RULE = 3
 
 
 def detect_dialect(
@@ -79,8 +86,10 @@ def detect_dialect(
     _check_quotes(sample, chosen)
     if not known:
         _check_header(chosen)
-        if not usable:
+        if chosen.width == 1:
+            check_rows(sample)
             check_name(sample)
+        _check_underline(chosen)
     return chosen.dialect
 
 
@@ -219,6 +228,22 @@ def _check_header(reading: Reading) -> None:
             f"{dialect_text(dialect)}. If it is the header, a contract with its names accepts it.",
             advice=dialect,
         )
+
+
+def _check_underline(reading: Reading) -> None:
+    """Refuse a file whose first record consists of rules below the names, as database tools print.
+
+    Shorter rules may be signs for missing values.
+    """
+    cells = reading.sound[0] if reading.records and reading.records[0] in reading.sound else []
+    if not (cells and all(map(_RULE.fullmatch, cells)) and max(map(len, cells)) >= _SHORTEST_RULE):
+        return
+    dialect = replace(reading.dialect, comment_rows=(reading.dialect.header_rows[0] + 1,))
+    raise UnreadableFile(
+        "The row below the header only underlines it. Leave it out, or name it in the dataset's "
+        f"contract: {dialect_text(dialect)}.",
+        advice=dialect,
+    )
 
 
 def _word(reading: Reading) -> str:

@@ -149,9 +149,12 @@ _KINDS = (
     ("time", re.compile(r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?")),
     ("email", re.compile(r"[^\s@,;]+@[^\s@,;]+\.[A-Za-z]{2,}")),
     ("uuid", re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")),
+    ("address", re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")),
+    ("network", re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:/[0-9]{1,2})?")),
 )
+_LABELLED = re.compile(r"([\w.-]+) ?[=:](?!//)")
 _NUMBERS = ("integer", "number")
-_TELLING = ("date", "email", "time", "uuid")
+_TELLING = ("date", "email", "time", "uuid", "address", "network")
 """A label of one of these kinds above cells of the same kind is a cell. A number may be a year."""
 
 
@@ -166,7 +169,7 @@ def is_record(labels: Sequence[str], records: Sequence[Sequence[str]]) -> bool:
         return True  # no name among them
     others = [record for record in records if list(record) != list(labels)]
     columns = _columns(labels, kinds, others)
-    if any(column.is_telling or column.continues for column in columns):
+    if any(column.is_telling or column.continues or column.is_labelled for column in columns):
         return True
     alike = {column.form for column in columns if column.has_form_of_label}
     repeats = any(column.kind == "text" and column.repeats for column in columns)
@@ -213,6 +216,13 @@ class _Column(NamedTuple):
             return False
         steps = {int(after) - int(before) for before, after in itertools.pairwise(run)}
         return len(steps) == 1 and steps != {0}
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether the label and all cells below have the same name before a value: `level=info`."""
+        found = [_LABELLED.match(text) for text in (self.label, *self.cells)]
+        names = {match[1] if match else None for match in found}
+        return len(found) > 1 and len(names) == 1 and None not in names
 
     @property
     def form(self) -> tuple[str, int]:

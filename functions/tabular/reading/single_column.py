@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tabular.errors import UnreadableFile
 from tabular.model import Dialect
-from tabular.reading.advice import dialect_text, in_words
+from tabular.reading.advice import CANDIDATES, dialect_text, in_words
 from tabular.reading.sample import RIGHT, Reading, Sample, is_record, rows_of
 
 if TYPE_CHECKING:
@@ -25,10 +25,11 @@ _LEAST_WORDS = 3
 _LEAST_ROWS = 3
 _HALF = 0.5
 _LONGEST_WORD = 60
-_ALIGNED = re.compile(r"\S {2,}\S")
-_KEY_AND_VALUE = re.compile(r"\s*(?:- )?[^\s:][^:]{0,60}:(?:\s|$)")
-_NO_NAME = re.compile(r"[-=/\\{};:!>]|#!|%[%!]|<[</!?]|[A-Za-z][A-Za-z0-9+.-]*://")
-"""Beginnings of code, markup, lists and addresses, which no name of a column has."""
+_ALIGNED = re.compile(r"(?:^|\S) {2,}\S")
+_KEY_AND_VALUE = re.compile(r"\s*(?:- )?[^\s:=][^:=]{0,60}(?::(?:\s|$)|=)|\[[^\]]*\]$")
+_NO_NAME = re.compile(r"[-=/\\{};:!>]|#!|%[%!]|<[</!?]|[A-Za-z][A-Za-z0-9+.-]*://|[\W_]+$")
+"""Beginnings of code, markup, lists and addresses, which no name of a column has, and rules."""
+_PLAIN_NAME = re.compile(r"(?!(?i:null|none|undefined)$)[\w-]+")
 _ONLY_COLUMN = (
     "The file has one column with each of the usual delimiters (comma, semicolon, tab, bar)"
 )
@@ -59,19 +60,39 @@ def check_white_space(sample: Sample) -> None:
 def check_name(sample: Sample) -> None:
     """Raise UnreadableFile if the first row can't be the name of a column.
 
-    Examples are code, a mail, a list of names and values, a key, and text in base64.
+    Examples are code, a mail, a list of names and values, a key, text in base64, and an error
+    message without a row after it.
     """
     rows = _texts(sample)
-    if not rows:
-        return
-    pairs = [bool(_KEY_AND_VALUE.match(row)) for row in rows]
-    are_pairs = len(rows) > 1 and pairs[0] and sum(pairs) > _HALF * len(rows)
-    longest = max(map(len, rows[0].split()), default=0)
-    if are_pairs or longest > _LONGEST_WORD or _NO_NAME.match(rows[0]):
+    if rows and not _is_name(rows[0].strip(), rows[1:]):
         raise UnreadableFile(
             f"{_ONLY_COLUMN}, and its first row does not read like the name of a column. If it is "
             f"one, {_CONFIRMATION}. Otherwise export the data as CSV, with a header."
         )
+
+
+def check_rows(sample: Sample) -> None:
+    """Raise UnreadableFile if a usual delimiter cuts all rows but the first into several cells."""
+    for delimiter in CANDIDATES:
+        rows = [row for _, row in rows_of(sample, Dialect(delimiter=delimiter))]
+        widths = [len(row or ()) for row in rows]
+        below = widths[1:]
+        if widths[:1] == [1] and len(below) > 1 and below[0] > 1 and len(set(below)) == 1:
+            raise UnreadableFile(
+                f"The first row has one column and the rows after it have {below[0]}, with "
+                f"{in_words(delimiter)} as delimiter. Correct the header, or remove the rows above "
+                f"the table. If the file has one column, {_CONFIRMATION}."
+            )
+
+
+def _is_name(first: str, others: Sequence[str]) -> bool:
+    """Whether the first row of a file of one column may be its name."""
+    if _NO_NAME.match(first) or max(map(len, first.split()), default=0) > _LONGEST_WORD:
+        return False
+    if not others:
+        return bool(_PLAIN_NAME.fullmatch(first))
+    pairs = [bool(_KEY_AND_VALUE.match(row)) for row in (first, *others)]
+    return not pairs[0] or sum(pairs) <= _HALF * len(pairs)
 
 
 def _readings(sample: Sample, delimiters: Sequence[str]) -> list[Reading]:
@@ -100,4 +121,4 @@ def _delimiter(reading: Reading) -> UnreadableFile:
 def _texts(sample: Sample) -> list[str]:
     """The first rows that have content; those that are malformed or cut into cells are empty."""
     rows = [row for _, row in rows_of(sample, Dialect())]
-    return [row[0].strip() if row is not None and len(row) == 1 else "" for row in rows]
+    return [row[0] if row is not None and len(row) == 1 else "" for row in rows]

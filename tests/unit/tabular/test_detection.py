@@ -125,6 +125,22 @@ def test_a_delimiter_of_several_characters_is_refused(sequence: str) -> None:
 def test_columns_that_are_aligned_with_spaces_are_refused() -> None:
     content = "NAME      AGE  TOWN\nAnn        42  Paris\nJoe         7\n"
     assert "aligned with spaces" in refusal(content)
+    content = "        ID NAME\n---------- ----\n         1 a\n         2 b\n"
+    assert "aligned with spaces" in refusal(content)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_a_table_under_one_row_without_its_delimiter_is_refused(delimiter: str) -> None:
+    rows = "\n".join(delimiter.join(("x", str(n), "2026-01-01")) for n in range(3))
+    message = refusal(f"##version 3\n{rows}\n")
+    assert "The first row has one column and the rows after it have 3" in message
+
+
+def test_a_row_that_underlines_the_header_is_refused_with_its_number() -> None:
+    content = "id,name\n--,----\n1,a\n2,b\n"
+    found = advised(refusal(content))
+    assert found == {"delimiter": ",", "commentRows": [2]}
+    assert follow(content, found) == (["id", "name"], 2, 0)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +154,12 @@ def test_columns_that_are_aligned_with_spaces_are_refused() -> None:
         "#!/bin/sh\necho 1\n",
         ">seq1 human\nACGT\nACGT\n",
         "!Type:Bank\nD01/02\nT5.00\n",
-        "https://example.com/a\nhttps://example.com:80/b\n",
+        "[server]\nport=1\nhost=a\n",
+        "PORT=1\nHOST=a\n",
+        "/usr/bin/a\n/usr/bin/b\n",
+        "+----+\n| id |\n+----+\n",
+        "Access denied\n",
+        "null\n",
         "/* a */\nint main;\n",
     ],
 )
@@ -169,6 +190,9 @@ HEADERLESS = [
     "2026-01-01T10:00:00Z,on\n2026-01-01T11:00:00Z,off\n",
     "123e4567-e89b-12d3-a456-426614174000,a\n123e4567-e89b-12d3-a456-426614174001,b\n",
     "2019,2020,2021\n",
+    "https://example.com/a,x\nhttps://example.com/b,y\n",
+    "10.0.0.0/8,x\n192.168.0.0/16,y\n",
+    "level=info,code=a\nlevel=warn,code=b\n",
 ]
 
 
@@ -205,6 +229,9 @@ def test_a_first_row_that_is_a_record_is_refused(content: str) -> None:
         ("<TICKER>\nA\nB\n", 2),
         ("[id]\n1\n2\n", 2),
         ("Rate\nratio: 1\nratio: 2\n", 2),
+        ("id,flag\n-,-\n--,-\n1,a\n", 3),
+        ("note\na;b\nc\n", 2),
+        ("level=info,code\nlevel=info,1\nx,2\n", 2),
         ("note\nit's\n'quoted' once\n", 2),
         ("id,name\n1,'n Sync\n2,rock 'n' roll'\n", 2),
         ("id,name\n1,'Bob'\n", 1),
