@@ -26,7 +26,7 @@ from tabular.reading.measure import measure
 from tabular.reading.splits import number_splits, plan_splits
 from tabular.statistics.accumulator import merge
 from tabular.values.cells import reader as cell_reader
-from tests.fuzz.reader import MAGIC, ReadCell, Rules, Table, read
+from tests.fuzz.reader import MAGIC, ReadCell, Rules, Table, read, without_end_marks
 from tests.unit.tabular.correcting import patches_of, table_of
 from tests.unit.tabular.engine import TransformResult, run
 
@@ -101,8 +101,8 @@ def _check_refusal(case: Case, contract: Contract | None, error: TabularError) -
         return  # advice and guesses: they may refuse what they cannot be sure of
     if isinstance(error, EmptyFile):
         encoding = _encoding(content, str(contract.encoding))
-        text = content.decode(encoding, "replace").strip("\ufeff\r\n\x1a")
-        fine = not text
+        text = without_end_marks(content, encoding).decode(encoding, "replace")
+        fine = not text.strip("\ufeff\r\n\x1a")
     else:
         is_binary = MAGIC.match(content) is not None or b"\0" in b"".join(content.splitlines()[:1])
         table = read(content, _rules(case, None), _readers(contract))

@@ -116,7 +116,7 @@ def read(content: bytes, rules: Rules, readers: Mapping[str, ReadCell] | None = 
     """
     mark = BOM.encode(rules.encoding) if rules.encoding.startswith("utf") else b""
     start = len(mark) if mark and content.startswith(mark) else 0
-    lines = _physical_lines(_without_end_marks(content[start:], rules.encoding), start, rules)
+    lines = _physical_lines(without_end_marks(content[start:], rules.encoding), start, rules)
     records = list(_records(lines, rules))
     labels, first = _header(records, rules)
     if not rules.header and readers is not None:
@@ -143,7 +143,7 @@ def _any_text(text: str) -> tuple[bool, frozenset[str]]:
     return text == "", frozenset()
 
 
-def _without_end_marks(content: bytes, encoding: str) -> bytes:
+def without_end_marks(content: bytes, encoding: str) -> bytes:
     """The content without DOS's end marks, which are no part of the last record.
 
     DOS appended single bytes, to encodings of wider characters too.

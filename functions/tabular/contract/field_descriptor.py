@@ -87,6 +87,8 @@ def read_field(node: Node, schema_missing: tuple[str, ...]) -> Field:
     name = node.text("name", "")
     if not node.has("name"):
         node.wrong("name", "expected the name of a column, found nothing")
+    elif "\0" in name:
+        node.wrong("name", "has a NUL character, which no column's name can have")
     kind = _read_type(node)
     if kind is None:
         # Which other properties are valid depends on the type.

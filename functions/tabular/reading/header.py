@@ -35,7 +35,13 @@ class Column(NamedTuple):
 
 
 def check_labels(labels: Sequence[str]) -> None:
-    """Raise HeaderMismatch, with positions, if labels are blank or occur twice."""
+    """Raise HeaderMismatch, with positions, if labels are blank, occur twice or contain NUL."""
+    null = next((number for number, label in enumerate(labels, 1) if "\0" in label), None)
+    if null is not None:
+        raise HeaderMismatch(
+            f"The name of column {null} contains a NUL character. Remove it, or export the file "
+            "again."
+        )
     blank = [number for number, label in enumerate(labels, 1) if not label.strip()]
     if blank:
         raise HeaderMismatch(

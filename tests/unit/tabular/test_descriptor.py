@@ -396,6 +396,11 @@ def test_all_problems_are_reported_at_once_with_their_paths() -> None:
     }
 
 
+def test_a_name_has_no_nul() -> None:
+    with pytest.raises(InvalidContract, match=r"fields\[0\]\.name: has a NUL character"):
+        parse_contract({"schema": {"fields": [{"name": "a\0"}]}})
+
+
 def test_the_message_names_every_problem() -> None:
     with pytest.raises(InvalidContract) as caught:
         parse_contract({"fields": [{"name": "a", "type": "integr"}], "primaryKey": ["b"]})

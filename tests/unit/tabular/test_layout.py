@@ -160,6 +160,7 @@ def test_a_head_without_any_line_end_is_refused() -> None:
         (b"a,b,a\n", "Columns 1, 3 of the header have the same name"),
         (b'a,"b\n', "unterminated or misplaced quote"),
         (b"A b,a_b\n", "columns 1 and 2"),
+        (b"\na,b\0\n", "column 2 contains a NUL"),
     ],
 )
 def test_a_faulty_header_is_refused_with_its_place(content: bytes, words: str) -> None:
