@@ -33,7 +33,7 @@ def test_the_search_in_all_lines_finds_the_records_that_reading_each_line_finds(
     ):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(grammar, "_PAIRED_ODD_LINES", paired)
-            patch.setattr(grammar, "_PAIRS_AT_ONCE", 2)
+            patch.setattr(grammar, "_FIRST_PAIRS", 2)
             patch.setattr(grammar, "_MANY_ODD_LINES", many)
             patch.setattr(Grammar, "_are_mostly_malformed", lambda *_, found=malformed, **__: found)
             spans = Grammar(dialect).spans(text, complete=complete)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tabular.reading import blocks
+from tabular.reading import blocks, record_syntax
 from tests.effort import examples
 from tests.property.slow_reader import SlowRecord, read_slowly
 from tests.unit.tabular.correcting import table_of
@@ -70,6 +70,16 @@ def test_blocks_of_few_lines_change_nothing(
     most_lines: int, monkeypatch: pytest.MonkeyPatch, body: bytes, block_bytes: int
 ) -> None:
     monkeypatch.setattr(blocks, "MOST_LINES", most_lines)
+    assert_read_as_slowly(body, block_bytes)
+
+
+@examples(10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(bodies, st.sampled_from([64, 8_000_000]))
+@example(b'"a","b""c"\n"a"\n"a","b","c"\n', 8_000_000)
+def test_records_of_very_many_cells_are_read_like_others(
+    monkeypatch: pytest.MonkeyPatch, body: bytes, block_bytes: int
+) -> None:
+    monkeypatch.setattr(record_syntax, "_MOST_COUNTED_CELLS", 1)
     assert_read_as_slowly(body, block_bytes)
 
 

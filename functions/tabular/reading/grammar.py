@@ -45,8 +45,8 @@ split's end for a closing quote."""
 _PAIRED_ODD_LINES = 100
 _MANY_ODD_LINES = 1_000
 """From these numbers on, one search in all of them takes less time than reading each."""
-_PAIRS_AT_ONCE = 250
-"""More are in vain if one of them is damaged."""
+_FIRST_PAIRS = 250
+"""More are in vain if one of them is damaged. The longer none is, the more are read at once."""
 _TRIED_LINES = 50
 _ESCAPED_IN_JSON = {*range(0x20), *b'"\\'}
 
@@ -321,8 +321,9 @@ class Grammar:
         if few or self.comment or self._contents(physical) is None:
             return []
         found: list[tuple[int, int]] = []
-        for start in range(0, len(odd) - 1, 2 * _PAIRS_AT_ONCE):
-            some = odd[start : start + 2 * _PAIRS_AT_ONCE]
+        while 2 * len(found) < len(odd) - 1:
+            start, most = len(found), max(_FIRST_PAIRS, len(found))
+            some = odd[2 * start : 2 * (start + most)]
             pairs = list(zip(some[::2], some[1::2], strict=False))
             sound = self._are_sound(text, physical, pairs)
             if not all(sound):

@@ -17,7 +17,7 @@ from tabular.correction_format import APOSTROPHE, FORMULA_STARTS, LOST
 from tabular.reading.csv_reader import read_rows, schema_of
 from tabular.reading.grammar import MAX_RECORD_BYTES
 from tabular.reading.lines import Lines
-from tabular.reading.record_syntax import delimiters, well_formed
+from tabular.reading.record_syntax import as_wide, delimiters, well_formed
 from tabular.values.gathering import gathered
 
 if TYPE_CHECKING:
@@ -40,6 +40,20 @@ class Parsed(NamedTuple):
     indexes: pl.Series
     cells: pl.DataFrame
     widths: pl.Series | None
+
+
+class _Readable(NamedTuple):
+    """Well-formed records of a plain dialect that are not too long.
+
+    `which` (Boolean) of a block's records they are; None: all. `texts` are theirs. `certain`
+    (Boolean) of them have quotes and are certainly as wide as the header, `quoted` (Boolean) have
+    quotes and may have another width; None: none has quotes.
+    """
+
+    which: pl.Series | None
+    texts: pl.Series
+    quoted: pl.Series | None
+    certain: pl.Series | None
 
 
 class Records:
@@ -264,18 +278,7 @@ class Records:
         the record's. None if it turns out to read differently from the dialect.
         """
         width, delimiter = self._layout.width, self._layout.dialect.delimiter
-        texts, quoted = self.texts, self.quoted
-        readable = None
-        if quoted is not None:
-            indexes = quoted.arg_true()
-            malformed = indexes.filter(~well_formed(gathered(texts, indexes), self._layout.dialect))
-            if len(malformed):
-                readable = (~self._none).scatter(malformed, False)
-        if len(self.too_long):
-            readable = (~self._none if readable is None else readable).scatter(self.too_long, False)
-        if readable is not None:
-            texts = texts.filter(readable)
-            quoted = None if quoted is None else quoted.filter(readable)
+        readable, texts, quoted, certain = self._readable
         # The reader would skip empty lines.
         empty = texts == "" if width > 1 else None
         if empty is not None and empty.any():
@@ -286,6 +289,8 @@ class Records:
             return None
         doubled = self._doubled(texts, quoted)
         fits = self._fits(texts, frame, quoted).scatter(doubled, False)
+        if certain is not None:
+            fits |= certain
         if fits.all():
             widths = None
         else:
@@ -300,6 +305,28 @@ class Records:
         return Parsed(
             everything if readable is None else everything.filter(readable), frame, widths
         )
+
+    @property
+    def _readable(self) -> _Readable:
+        """The records that Polars' CSV reader can read."""
+        texts, dialect = self.texts, self._layout.dialect
+        quoted = certain = readable = None
+        if self.quoted is not None:
+            indexes = self.quoted.arg_true()
+            wide = as_wide(gathered(texts, indexes), dialect, self._layout.width)
+            others = indexes.filter(~wide)
+            certain = self._none.scatter(indexes.filter(wide), True)
+            quoted = self._none.scatter(others, True)
+            malformed = others.filter(~well_formed(gathered(texts, others), dialect))
+            if len(malformed):
+                readable = (~self._none).scatter(malformed, False)
+        if len(self.too_long):
+            readable = (~self._none if readable is None else readable).scatter(self.too_long, False)
+        if readable is None:
+            return _Readable(None, texts, quoted, certain)
+        if quoted is not None and certain is not None:
+            quoted, certain = quoted.filter(readable), certain.filter(readable)
+        return _Readable(readable, texts.filter(readable), quoted, certain)
 
     @cached_property
     def quoted(self) -> pl.Series | None:
