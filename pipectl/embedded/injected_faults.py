@@ -45,6 +45,7 @@ STALE = "stale"
 HOLD = "hold"
 
 BY_FUNCTIONS = "@functions"
+BY_OTHERS = "@others"
 
 # The target of faults that throttle an execution's transitions. The execution waits and goes on.
 TRANSITION = "states:transition"
@@ -55,7 +56,7 @@ class InjectedFault:
     """`target` is a function's name, `TRANSITION`, or `<service>:<action>` as in `sqs:SendMessage`.
 
     Services have boto3's names; the action of S3 is the HTTP method, as in `s3:GET`. With the
-    suffix `@functions`, only calls of the stack's functions match.
+    suffix `@functions`, only calls of the stack's functions match, with `@others` only all others.
     `kind` is a key of `REFUSALS` or `BREAKAGES`, `STALE`, `HOLD` (of a function only), or the class
     name of an error that the function appears to raise.
     """
@@ -103,6 +104,11 @@ class InjectedFaults:
             self._waiting.clear()
             self._release(self._held)
 
+    def unused(self, target: str) -> int:
+        """How many faults of a target have not been used."""
+        with self._lock:
+            return len(self._waiting.get(target, ()))
+
     def release(self, function: str) -> None:
         """Let the held invocations of a function continue, and hold no others."""
         with self._lock:
@@ -122,8 +128,7 @@ class InjectedFaults:
     def for_call(self, service: str, action: str, *, by_function: bool) -> InjectedFault | None:
         """Take the next fault of the API call, if it has one."""
         call = f"{service}:{action}"
-        of_functions = self._next(f"{call}{BY_FUNCTIONS}") if by_function else None
-        return of_functions or self._next(call)
+        return self._next(call + (BY_FUNCTIONS if by_function else BY_OTHERS)) or self._next(call)
 
     def for_transition(self) -> InjectedFault | None:
         """Take the next fault of a transition from one state to the next, if there is one."""

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import gc
 import importlib
+import os
 from functools import cache
 from typing import Any
 
 import boto3
 import botocore.useragent
+
+from pipectl.embedded.sandbox import EXECUTION_ENVIRONMENT
 
 _LIBRARIES = (
     "aws_lambda_powertools",
@@ -22,6 +25,9 @@ _LIBRARIES = (
 )
 
 _SERVICES = ("events", "s3", "sns", "sqs", "stepfunctions")
+
+# Powertools and the session that functions share keep the description of the environment.
+os.environ["AWS_EXECUTION_ENV"] = EXECUTION_ENVIRONMENT
 
 for _library in _LIBRARIES:
     importlib.import_module(_library)

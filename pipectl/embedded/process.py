@@ -244,6 +244,11 @@ class StackProcess(Started):
         """Remove all faults that have not been used, and release what is held."""
         self._ask("clear-faults")
 
+    def unused_faults(self, target: str) -> int:
+        """How many faults of a target have not been used."""
+        count: int = self._ask("unused-faults", target)
+        return count
+
     def held(self, function: str) -> int:
         """How many invocations of a function the fault `hold` is holding."""
         count: int = self._ask("held", function)

@@ -24,6 +24,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
+EXECUTION_ENVIRONMENT = f"AWS_Lambda_python3.{sys.version_info.minor}"
+"""The variable AWS_EXECUTION_ENV, which boto3 repeats in the header User-Agent."""
+
 # In seconds: how often a running invocation is looked at. Reading /proc takes 0.1 ms, while `ps`,
 # which other systems have, is a process each time. A peak in between is found in the end.
 WATCH_SECONDS = 0.05 if sys.platform == "linux" else 1.0

@@ -286,6 +286,7 @@ class EmbeddedStack(Started):
             "alarms": lambda options: self.evaluate_alarms(**(options or {})),
             "faults": lambda fault: self.faults.add(**fault),
             "clear-faults": lambda _: self.faults.clear(),
+            "unused-faults": self.faults.unused,
             "held": self.faults.held,
             "release": self.faults.release,
         }

@@ -39,10 +39,13 @@ def test_an_aborted_execution_is_queued_notified_recorded_and_can_be_redriven(
 def test_an_end_that_step_functions_does_not_show_yet_is_not_lost(
     pipeline: Pipeline, call: str
 ) -> None:
-    pipeline.stack.add_fault(f"stepfunctions:{call}@functions", "stale")
+    fault = f"stepfunctions:{call}@functions"
+    pipeline.stack.add_fault(fault, "stale")
     source = pipeline.drop_and_stop(FILE)
 
     outcome = pipeline.wait_for_failure(source.file_id)
+
+    assert pipeline.stack.unused_faults(fault) == 0
 
     assert outcome.item["error"]["code"] == "Aborted"
     assert len(pipeline.dead_letters(source.file_id)) == 1

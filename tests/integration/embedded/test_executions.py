@@ -92,7 +92,8 @@ def test_a_stale_answer_is_from_before_the_last_change(
     )["executionArn"]
 
     def stale() -> dict[str, Any]:
-        probe.add_fault("stepfunctions:DescribeExecution", "stale")
+        # A function may describe an earlier execution meanwhile.
+        probe.add_fault("stepfunctions:DescribeExecution@others", "stale")
         return dict(sfn.describe_execution(executionArn=arn))
 
     with pytest.raises(ClientError, match="ExecutionDoesNotExist"):
@@ -104,7 +105,7 @@ def test_a_stale_answer_is_from_before_the_last_change(
     before_end = stale()
     assert before_end["status"] == "RUNNING"
     assert "stopDate" not in before_end
-    probe.add_fault("stepfunctions:GetExecutionHistory", "stale")
+    probe.add_fault("stepfunctions:GetExecutionHistory@others", "stale")
     earlier, present = [sfn.get_execution_history(executionArn=arn)["events"] for _ in range(2)]
     assert earlier == present[:-1]
     assert present[-1]["type"] == "ExecutionAborted"
@@ -119,11 +120,14 @@ def test_a_stale_answer_is_from_before_the_last_change(
 
 def test_a_fault_of_functions_does_not_affect_other_callers(probe: StackProcess) -> None:
     execution = ended(probe, {"do": "echo"})
-    probe.add_fault("stepfunctions:DescribeExecution@functions", "error500")
+    fault = "stepfunctions:DescribeExecution@functions"
+    probe.add_fault(fault, "error500")
     described = probe.client("stepfunctions").describe_execution(
         executionArn=execution["executionArn"]
     )
     assert described["status"] == "SUCCEEDED"
+    assert probe.unused_faults(fault) == 1
+    probe.clear_faults()
 
 
 def test_a_succeeded_execution_cannot_be_redriven(probe: StackProcess) -> None:
