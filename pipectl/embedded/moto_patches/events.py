@@ -21,6 +21,7 @@ from moto.sns.exceptions import InvalidParameterValue
 from moto.sns.models import SNSBackend, Subscription
 from moto.sqs.exceptions import QueueDoesNotExist
 from moto.sqs.models import SQSBackend, sqs_backends
+from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded, ProgramError
 from moto.stepfunctions.parser.backend.execution import (
     BaseExecutionWorkerCommunication,
     Execution,
@@ -379,6 +380,24 @@ def _report_start(original: Callable[..., None], settings: PatchSettings) -> Any
         emit_status(execution, started=True)
 
     return start
+
+
+@replaces(BaseExecutionWorkerCommunication, "_reflect_execution_status", "2a15965afada")
+def _status_after_its_output(original: Callable[..., None], _settings: PatchSettings) -> Any:
+    """An execution has its output or error before it has its status: both can be read any time."""
+
+    def reflect(communication: Any) -> None:
+        execution = communication.execution
+        environment = execution.exec_worker.env
+        state = environment.program_state()
+        if isinstance(state, ProgramEnded):
+            execution.output = environment.states.get_input()
+        elif isinstance(state, ProgramError):
+            execution.error = state.error.get("error")
+            execution.cause = state.error.get("cause")
+        original(communication)
+
+    return reflect
 
 
 @replaces(BaseExecutionWorkerCommunication, "terminated", "8d9da006beb9")

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
 
@@ -16,6 +17,12 @@ from moto.moto_api._internal import mock_random
 from moto.s3.models import s3_backends
 from moto.s3.responses import S3Response
 from moto.s3.utils import _VersionedKeyStore
+from moto.stepfunctions.parser.asl.eval.program_state import (
+    ProgramEnded,
+    ProgramError,
+    ProgramTimedOut,
+)
+from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication
 
 from pipectl.embedded.clock import StackClock
 from pipectl.embedded.moto_patches.account import MotoAccount
@@ -279,3 +286,30 @@ def test_the_event_of_a_start_is_the_same_if_the_execution_has_ended_meanwhile()
     assert started["outputDetails"] is None
     assert (ended["status"], ended["output"]) == ("SUCCEEDED", "{}")
     assert ended["stopDate"] is not None
+
+
+class ReadAtAnyTime(SimpleNamespace):
+    """An execution that is described at the moment in which it gets its status."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name == "exec_status":
+            self.seen = (value, self.output, self.error, self.cause)
+
+
+@pytest.mark.usefixtures("api")
+@pytest.mark.parametrize(
+    ("state", "seen"),
+    [
+        (ProgramEnded(), ("SUCCEEDED", {"a": 1}, None, None)),
+        (ProgramError({"error": "E", "cause": "why"}), ("FAILED", None, "E", "why")),
+        (ProgramTimedOut(), ("TIMED_OUT", None, None, None)),
+    ],
+)
+def test_an_execution_has_its_output_or_error_before_its_status(state: Any, seen: Any) -> None:
+    environment = Mock(program_state=lambda: state, states=Mock(get_input=lambda: {"a": 1}))
+    worker = Mock(env=environment)
+    execution: Any = ReadAtAnyTime(exec_worker=worker, output=None, error=None, cause=None)
+    communication: Any = BaseExecutionWorkerCommunication(execution)
+    communication._reflect_execution_status()
+    assert execution.seen == seen
