@@ -392,7 +392,7 @@ def _status_after_its_output(original: Callable[..., None], _settings: PatchSett
         state = environment.program_state()
         if isinstance(state, ProgramEnded):
             execution.output = environment.states.get_input()
-        elif isinstance(state, ProgramError):
+        elif isinstance(state, ProgramError) and state.error is not None:
             execution.error = state.error.get("error")
             execution.cause = state.error.get("cause")
         original(communication)
