@@ -59,20 +59,16 @@ def command(*, file: Path, contract_path: Path | None, as_json: bool) -> None:
 def _summary(file: Path, contract_path: Path | None) -> dict[str, Any]:
     from pipectl.local.file_progress import FileProgress
     from pipectl.local.local_layouts import contract_in, layout_of_file, reading
-    from pipectl.local.processes import transform_file
+    from pipectl.local.processes import helpers_for, transform_file
     from tabular.statistics.summary import summarize
 
-    layout = layout_of_file(file, contract_in(contract_path))
+    contract = contract_in(contract_path)
     progress = FileProgress("Reading")
-    progress.begin(str(file), file.stat().st_size)
-    with reading(file):
+    with reading(file), helpers_for(file, processes=os.cpu_count() or 1) as helpers:
+        layout = layout_of_file(file, contract)
+        progress.begin(str(file), file.stat().st_size)
         part = transform_file(
-            file,
-            layout,
-            file_id="",
-            processed_at="",
-            processes=os.cpu_count() or 1,
-            progress=progress.read,
+            file, layout, helpers, file_id="", processed_at="", progress=progress.read
         )
     return summarize(
         part.statistics,

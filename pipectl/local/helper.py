@@ -1,7 +1,7 @@
 """A further process that works on a file: `python -m pipectl.local.helper`.
 
-`processes.transform_file` starts it. It reads the job from stdin, and writes its part of the result
-to stdout.
+`processes.helpers_for` starts it. It imports the engine, reads the job from stdin, and writes its
+part of the result to stdout.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ from pipectl.local.process_memory import quick_imports
 
 def main() -> None:
     """Work on the job, and end with status 0, or 1 after an error."""
+    parent = os.getppid()
+    with quick_imports():
+        import pipectl.local.worker  # noqa: F401 while the first process reads the layout
     try:
         document = json.load(sys.stdin)
     except ValueError:
         # The process that started this one was interrupted before it had sent the whole job.
         sys.exit(1)
-    result = _result(document["job"], document["channels"])
+    result = _result(document["job"], document["channels"], parent)
     with suppress(BrokenPipeError):
         sys.stdout.write(json.dumps(result))
         sys.stdout.flush()
@@ -32,14 +35,12 @@ def main() -> None:
     os._exit("message" in result)
 
 
-def _result(job: dict[str, Any], channels: dict[str, Any]) -> dict[str, Any]:
+def _result(job: dict[str, Any], channels: dict[str, Any], parent: int) -> dict[str, Any]:
     """The part of the result, or the message of an error and, if it is known, its class."""
-    with quick_imports():
-        from pipectl.local.process_channels import Channels, TransformJob
-        from pipectl.local.worker import work
-        from tabular.errors import TabularError
-        from tabular.reading.layout import Layout
-    parent = os.getppid()
+    from pipectl.local.process_channels import Channels, TransformJob
+    from pipectl.local.worker import work
+    from tabular.errors import TabularError
+    from tabular.reading.layout import Layout
 
     def look_around() -> None:
         if os.getppid() != parent:

@@ -77,6 +77,11 @@ class Channels:
         return cls(os.pipe(), tuple(os.pipe() for _ in range(2 * processes + 1)))
 
     @property
+    def processes(self) -> int:
+        """The number of processes that they are for."""
+        return len(self.writing) // 2
+
+    @property
     def descriptors(self) -> list[int]:
         """All ends of all pipes."""
         return [end for pipe in (self.reading, *self.writing) for end in pipe]

@@ -10,8 +10,8 @@ Process B reads block 1 while A transforms block 0. A then writes block 0, and p
 output starts at byte 19,400,000".
 
 Tokens go through pipes; there is no shared memory. Processes are started rather than forked, since
-a fork would share Polars' thread pool. This module imports Polars late, so that all processes
-import it at the same time.
+a fork would share Polars' thread pool. They import it while the first process reads the layout and
+imports it, too: this module imports Polars late.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
-from dataclasses import asdict, replace
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,33 +46,95 @@ if TYPE_CHECKING:
     from tabular.transform import Part
 
 WORTHWHILE_BYTES = 24 * 1024 * 1024
-"""Below this size, the start of another process takes longer than it saves."""
+"""For fewer bytes, the start of another process takes longer than it saves."""
 
 
 class WorkerDied(Exception):
     """A process ended without a result: it was killed, or ran out of memory."""
 
 
+@dataclass(frozen=True)
+class Helpers:
+    """Further processes, which import the engine and then wait for a job, and their channels."""
+
+    running: list[subprocess.Popen[bytes]]
+    channels: Channels
+
+    def give(self, job: TransformJob) -> None:
+        """Let all of them work on a job."""
+        document = {
+            "job": asdict(replace(job, layout=None)) | {"layout": job.layout.to_document()},  # type: ignore[arg-type]
+            "channels": asdict(self.channels),
+        }
+        encoded = json.dumps(document).encode()
+        for helper in self.running:
+            if helper.stdin is not None:
+                with suppress(BrokenPipeError):  # it has died: see `check`
+                    helper.stdin.write(encoded)
+                    helper.stdin.close()
+
+    def check(self) -> None:
+        """Raise the error of one that has failed, instead of waiting for it."""
+        for helper in self.running:
+            if helper.poll():
+                _result_of(helper)
+
+    def results(self) -> list[Part]:
+        """Wait for their parts of the result; raise their errors, or WorkerDied."""
+        return [_result_of(helper) for helper in self.running]
+
+    def end(self) -> None:
+        """End all that are still running."""
+        for helper in self.running:
+            helper.kill()
+        for helper in self.running:
+            helper.wait()
+            for pipe in (helper.stdin, helper.stdout):
+                if pipe is not None:
+                    with suppress(BrokenPipeError):
+                        pipe.close()
+        self.running.clear()
+
+
+@contextmanager
+def helpers_for(path: Path, *, processes: int) -> Iterator[Helpers]:
+    """Start the processes that share a file with this one; they end with the block.
+
+    `processes` is the maximum, this one included. There is one for each WORTHWHILE_BYTES, so none
+    for small files. They import the engine while this process reads the file's layout. With
+    several, set POLARS_MAX_THREADS=1 before Polars is imported: more threads only compete with each
+    other. Raises OSError if there is no such file.
+    """
+    count = min(processes - 1, path.stat().st_size // WORTHWHILE_BYTES)
+    helpers = Helpers([], Channels.make(count + 1))
+    try:
+        with _interrupts_held_back():
+            for _ in range(count):
+                helpers.running.append(_start_helper(helpers.channels))
+        yield helpers
+    finally:
+        helpers.end()
+        helpers.channels.close()
+
+
 def transform_file(
     path: Path,
     layout: Layout,
+    helpers: Helpers | None = None,
     *,
     file_id: str,
     processed_at: str,
     processed: Path | None = None,
     rejected: Path | None = None,
     corrections: Path | None = None,
-    processes: int = 2,
     block_bytes: int = LOCAL_BLOCK_BYTES,
     progress: Progress | None = None,
 ) -> Part:
     """Transform a local file into local files, as `transform.transform` does with a stream.
 
     Outputs that are None are not written. `progress` is called with the number of bytes read.
-    `processes` is the maximum: compressed files, contracts with uniqueness or a footer, and files
-    below WORTHWHILE_BYTES use one. With several, set POLARS_MAX_THREADS=1 before Polars is
-    imported: more threads only compete with each other.
-    Raises what `transform` raises, and WorkerDied.
+    `helpers` share the work, except of compressed files, and under contracts with uniqueness or a
+    footer: then they are ended. Raises what `transform` raises, and WorkerDied.
     """
     job = TransformJob(
         path=str(path),
@@ -84,44 +146,30 @@ def transform_file(
         corrections=str(corrections) if corrections else None,
         block_bytes=block_bytes,
     )
-    one = (
-        layout.compression
-        or layout.has_uniqueness
-        or layout.dialect.footer_rows
-        or layout.size < WORTHWHILE_BYTES
-    )
-    if one or processes == 1:
-        with quick_imports():
-            from pipectl.local.worker import work_alone
+    if helpers and (layout.compression or layout.has_uniqueness or layout.dialect.footer_rows):
+        helpers.end()
+    if helpers and helpers.running:
+        return _together(job, helpers, progress)
+    with quick_imports():
+        from pipectl.local.worker import work_alone
 
-        return work_alone(job, progress)
-    return _together(job, processes, progress)
+    return work_alone(job, progress)
 
 
-def _together(job: TransformJob, processes: int, progress: Progress | None) -> Part:
+def _together(job: TransformJob, helpers: Helpers, progress: Progress | None) -> Part:
     for name in (job.processed, job.rejected, job.corrections):
         if name:
             Path(name).write_bytes(b"")
-    channels = Channels.make(processes)
-    split = Split.whole(job.layout)
-    channels.give_read(ReadToken(0, split.start, split.first_line, split.first_row))
-    helpers: list[subprocess.Popen[bytes]] = []
-    try:
-        with _interrupts_held_back():
-            for _ in range(processes - 1):
-                helpers.append(_start_helper(job, channels))  # noqa: PERF401  # each at once
-        with quick_imports():
-            from pipectl.local.worker import merged, work, write_head
+    with quick_imports():
+        from pipectl.local.worker import merged, work, write_head
 
-        channels.give_write(WriteToken(0, 0, 0, write_head(job)))
-        parts = [work(job, channels, lambda: _check_helpers(helpers), progress)]
-        parts += [_result_of(helper) for helper in helpers]
-        return merged(parts)
-    finally:
-        for helper in helpers:
-            helper.kill()
-            helper.wait()
-        channels.close()
+    # Not before the imports: a helper reads its job after its own.
+    helpers.give(job)
+    channels, split = helpers.channels, Split.whole(job.layout)
+    channels.give_read(ReadToken(0, split.start, split.first_line, split.first_row))
+    channels.give_write(WriteToken(0, 0, 0, write_head(job)))
+    part = work(job, channels, helpers.check, progress)
+    return merged([part, *helpers.results()])
 
 
 @contextmanager
@@ -148,30 +196,15 @@ def _interrupts_held_back() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def _start_helper(job: TransformJob, channels: Channels) -> subprocess.Popen[bytes]:
-    """Start a process that works on the same job."""
-    helper = subprocess.Popen(
+def _start_helper(channels: Channels) -> subprocess.Popen[bytes]:
+    """Start a process that waits for a job."""
+    return subprocess.Popen(
         [sys.executable, "-m", "pipectl.local.helper"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         pass_fds=channels.descriptors,
         env=os.environ | {"POLARS_MAX_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
     )
-    document = {
-        "job": asdict(replace(job, layout=None)) | {"layout": job.layout.to_document()},  # type: ignore[arg-type]
-        "channels": asdict(channels),
-    }
-    if helper.stdin is not None:
-        helper.stdin.write(json.dumps(document).encode())
-        helper.stdin.close()
-    return helper
-
-
-def _check_helpers(helpers: list[subprocess.Popen[bytes]]) -> None:
-    """Raise the error of a helper that has failed, instead of waiting for it."""
-    for helper in helpers:
-        if helper.poll():
-            _result_of(helper)
 
 
 def _result_of(helper: subprocess.Popen[bytes]) -> Part:

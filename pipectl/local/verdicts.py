@@ -14,6 +14,7 @@ from pipectl.output import counted
 
 if TYPE_CHECKING:
     from pipectl.local.process_channels import Progress
+    from pipectl.local.processes import Helpers
     from tabular.file_names import IgnoredNames
     from tabular.model import Contract
     from tabular.reading.layout import Layout
@@ -69,6 +70,7 @@ def check_file(
     `source` is what the file is called in the verdict, by default its path. `progress` is called
     with the number of bytes read.
     """
+    from pipectl.local.processes import helpers_for
     from tabular.errors import TabularError
     from tabular.file_names import why_ignored
 
@@ -79,7 +81,8 @@ def check_file(
             message = f"The pipeline ignores this file: {reason}. Rename it."
             verdict.file_error = {"code": "Ignored", "message": message}
             return verdict
-        _check_into(verdict, path, contract, ignored, limit=limit, progress=progress)
+        with helpers_for(path, processes=os.cpu_count() or 1) as helpers:
+            _check_into(verdict, path, contract, ignored, helpers, limit=limit, progress=progress)
     except TabularError as error:
         verdict.file_error = {"code": type(error).__name__, "message": str(error)}
     except OSError as error:
@@ -111,6 +114,7 @@ def _check_into(
     path: Path,
     contract: Contract | None,
     ignored: IgnoredNames,
+    helpers: Helpers,
     *,
     limit: int,
     progress: Progress | None,
@@ -142,7 +146,7 @@ def _check_into(
         verdict.error_count = len(small.rejects)
         verdict.errors, verdict.errors_truncated = _errors(small.rejects, limit)
     else:
-        _transform_into(verdict, path, layout, limit, progress)
+        _transform_into(verdict, path, layout, helpers, limit=limit, progress=progress)
     verdict.processed_count = verdict.record_count - verdict.error_count
     check_rejects(
         verdict.record_count,
@@ -154,7 +158,13 @@ def _check_into(
 
 
 def _transform_into(
-    verdict: Verdict, path: Path, layout: Layout, limit: int, progress: Progress | None
+    verdict: Verdict,
+    path: Path,
+    layout: Layout,
+    helpers: Helpers,
+    *,
+    limit: int,
+    progress: Progress | None,
 ) -> None:
     from pipectl.local.processes import transform_file
 
@@ -163,10 +173,10 @@ def _transform_into(
         part = transform_file(
             path,
             layout,
+            helpers,
             file_id=path.name,
             processed_at="",
             rejected=rejected,
-            processes=os.cpu_count() or 1,
             progress=progress,
         )
         verdict.record_count = part.record_count

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from tabular.values.json_line import ComposedLines
 
 _CHUNK_BYTES = 1024 * 1024
+_LAST_BLOCK_BYTES = 2 * 1024 * 1024
+"""Smaller ones take longer than a process would wait for another one."""
 
 
 def work(
@@ -57,7 +59,8 @@ def work(
             token = channels.take_read(look_around)
             if progress is not None:
                 progress(token.offset)
-            block = None if token.block == END else _read_block(file.fileno(), job, token)
+            size = _block_bytes(job, token, channels.processes)
+            block = None if token.block == END else _read_block(file.fileno(), job, token, size)
             if block is None:
                 channels.give_read(token._replace(block=END))
                 break
@@ -161,15 +164,21 @@ def _write(
     channels.give_write(outputs.write(rendered, token))
 
 
-def _read_block(descriptor: int, job: TransformJob, token: ReadToken) -> Block | None:
+def _block_bytes(job: TransformJob, token: ReadToken, processes: int) -> int:
+    """The size of the next block; the last ones are small, so that all processes end together."""
+    share = (job.layout.size - token.offset) // processes
+    return min(job.block_bytes, max(share, _LAST_BLOCK_BYTES))
+
+
+def _read_block(descriptor: int, job: TransformJob, token: ReadToken, size: int) -> Block | None:
     blocks = read_blocks(
-        _chunks(descriptor, token.offset, job.block_bytes),
+        _chunks(descriptor, token.offset, size),
         job.layout.grammar,
         job.layout.codec,
         start=token.offset,
         end=None,
         first_line=token.line,
-        block_bytes=job.block_bytes,
+        block_bytes=size,
         most_lines=lines_a_block(job.layout),
     )
     return next(blocks, None)

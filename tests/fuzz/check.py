@@ -212,20 +212,21 @@ def _check_splits(case: Case, layout: Layout, whole: TransformResult) -> None:
 
 
 def _check_processes(case: Case, layout: Layout, whole: TransformResult) -> None:
-    with tempfile.TemporaryDirectory() as name, patch.object(processes, "WORTHWHILE_BYTES", 0):
+    with tempfile.TemporaryDirectory() as name, patch.object(processes, "WORTHWHILE_BYTES", 1):
         folder = Path(name)
         path = folder / case.name
         path.write_bytes(case.stored)
         outputs: Any = {kind: folder / kind for kind in ("processed", "rejected", "corrections")}
-        part = processes.transform_file(
-            path,
-            layout,
-            file_id="f",
-            processed_at="2024-01-01T00:00:00Z",
-            processes=case.processes,
-            block_bytes=case.block,
-            **outputs,
-        )
+        with processes.helpers_for(path, processes=case.processes) as helpers:
+            part = processes.transform_file(
+                path,
+                layout,
+                helpers,
+                file_id="f",
+                processed_at="2024-01-01T00:00:00Z",
+                block_bytes=case.block,
+                **outputs,
+            )
         written: Any = {kind: output.read_bytes() for kind, output in outputs.items()}
         result = replace(whole, part=part, **written)
     _check_same(f"{case.processes} processes", [result], whole)
