@@ -30,6 +30,17 @@ COUNTED = 8
 TYPES = ["string", "number", "integer", "boolean", "date", "datetime", "time", "year", "yearmonth"]
 TYPES += ["duration", "object", "array", "list", "geopoint", "any"]
 
+MARKS: list[dict[str, Any]] = [
+    {},
+    {"groupChar": ","},
+    {"groupChar": "'"},
+    {"decimalChar": ","},
+    {"decimalChar": ",", "groupChar": "."},
+    {"decimalChar": ",", "groupChar": " ", "bareNumber": False},
+    {"decimalChar": ".", "groupChar": "\u2019"},
+    {"decimalChar": "]", "groupChar": "^"},
+]
+
 texts = st.one_of(
     st.text(max_size=12),
     st.from_regex(r"-?[0-9]{1,22}(\.[0-9]{0,8})?([eE][+-]?[0-9]{1,3})?", fullmatch=True),
@@ -56,6 +67,7 @@ texts = st.one_of(
     st.sampled_from(
         ["a@b.co", "A@b-c.example", "a@-b.co", "a@b.c1", "00000000-0000-0000-0000-000000000000"]
     ),
+    st.from_regex(r"[a-z]{1,2}:/{0,3}[a-z:%.]{0,4}[/?#@\[\]]?[a-f%0-9^ ]{0,4}", fullmatch=True),
     st.sampled_from(
         ["P1D", "[1]", '{"a":1}', "1,2", "10", "10.0", "9.999999999999999999", "5", "100"]
     ),
@@ -94,9 +106,18 @@ def fields(draw: st.DrawFn) -> Any:
         constraints["enum"] = ["", "NA", "a", "é", 'say "hi"', "5"]
     if constraints:
         field["constraints"] = constraints
-    if kind in ("number", "integer") and draw(st.booleans()):
-        field["groupChar"] = ","
-    return contract_of(field, missingValues=draw(st.sampled_from([[], [""], ["", "NA"]]))).fields[0]
+    if kind in ("number", "integer"):
+        field |= draw(st.sampled_from(MARKS[: 3 if kind == "integer" else None]))
+    missing = draw(st.sampled_from([[], [""], ["", "NA"], ["007", "+5", "1,5"]]))
+    return contract_of(field, missingValues=missing).fields[0]
+
+
+@st.composite
+def numerals(draw: st.DrawFn) -> str:
+    """A number with points, commas, spaces or apostrophes, mostly where they may be."""
+    groups = "[.,' ][0-9]{3}" if draw(st.booleans()) else "[.,' \u2019]?[0-9]{1,3}"
+    pattern = rf"[+-]?(0{{0,2}}[0-9]{{1,3}}({groups}){{0,3}})?([.,][0-9]{{0,3}})?"
+    return draw(st.from_regex(pattern, fullmatch=True))
 
 
 def _one_of(values: Values, index: int) -> Values:
@@ -125,7 +146,7 @@ def json_text(field: Field, values: Values, index: int) -> str:
 @examples(64)
 @given(
     fields(),
-    st.lists(texts, min_size=1, max_size=12),
+    st.lists(st.one_of(texts, numerals()), min_size=1, max_size=12),
     st.booleans(),
     st.booleans(),
     st.sampled_from([1, COUNTED]),

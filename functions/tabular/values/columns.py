@@ -18,6 +18,7 @@ import polars as pl
 from tabular.values import fast_valid
 from tabular.values.cells import Cell, reader
 from tabular.values.fast_faulty import REQUIRED, Classes
+from tabular.values.fast_numerals import NUMERAL_TYPES, Numerals
 from tabular.values.fault_columns import FaultColumn, shown_texts
 from tabular.values.json_texts import ESCAPED
 from tabular.values.patterns import compile_pattern
@@ -99,7 +100,22 @@ class ColumnReader:
         if slow is None:
             return Values(plain, None, None, self._fast_is_escape_free)
         indexes = slow.arg_true()
-        return self._read_slow(plain, texts[indexes], indexes)
+        some = texts.gather(indexes)
+        rewritten = None if self._numerals is None else self._numerals.rewritten(some)
+        if rewritten is None:
+            return self._read_slow(plain, some, indexes)
+        others = rewritten.is_null()
+        if others.any():
+            plain = plain.scatter(indexes.filter(~others), rewritten.drop_nulls())
+            return self._read_slow(plain, some.filter(others), indexes.filter(others))
+        is_whole = len(indexes) == len(texts)
+        plain = rewritten if is_whole else plain.scatter(indexes, rewritten)
+        return Values(plain, None, None, self._fast_is_escape_free)
+
+    @cached_property
+    def _numerals(self) -> Numerals | None:
+        """What rewrites numbers of another notation, if the field has numbers."""
+        return Numerals(self.field) if self.field.type in NUMERAL_TYPES else None
 
     def _by_path(self, texts: pl.Series) -> tuple[pl.Series, pl.Series | None]:
         """The texts, null for missing values, and which take the slow path; None if none does."""

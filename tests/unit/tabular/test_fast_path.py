@@ -28,6 +28,7 @@ TEXTS: dict[tuple[str, str], list[str]] = {
     ("any", "default"): STRINGS,
     ("string", "email"): [f"user.{number}@mail.example.org" for number in range(1000)],
     ("string", "uuid"): [f"{number:08x}-0000-4000-8000-000000000000" for number in range(1000)],
+    ("string", "uri"): [f"https://example.org:80/a/{n}?b=c-d#e" for n in range(1000)],
     ("integer", "default"): INTEGERS,
     ("year", "default"): [str(number) for number in range(1000, 2000)],
     ("number", "default"): NUMBERS + INTEGERS,
@@ -59,7 +60,7 @@ def constraints_of(kind: str, texts: list[str]) -> list[Descriptor]:
     if kind in {"string", "any"}:
         found.append({"enum": texts})
     if kind == "string":
-        found += [{"minLength": 1}, {"maxLength": 200}, {"pattern": "[a-z0-9 @.-]+"}]
+        found += [{"minLength": 1}, {"maxLength": 200}, {"pattern": "[a-z0-9 @.:/?=#-]+"}]
     if kind == "date":
         found.append({"enum": texts})
     if kind in LIMITS:
@@ -141,6 +142,31 @@ def test_ordinary_settings_of_a_contract_stay_on_the_fast_path(
     column, slow = reader_of(monkeypatch, type=kind, **more)
     column.read(pl.Series(texts))
     assert slow == []
+
+
+NOTATIONS: list[Any] = [
+    ({"type": "number", "decimalChar": ","}, ["{0},5", "-{0},50"], ["{0}.5", "-{0}.50"]),
+    (
+        {"type": "number", "decimalChar": ",", "groupChar": "."},
+        ["1.{0}.007,5", "+{0}"],
+        ["1{0}007.5", "{0}"],
+    ),
+    ({"type": "integer", "groupChar": " "}, ["+7 {0}", "00{0}"], ["7{0}", "{0}"]),
+    ({"type": "number"}, ["+{0}", "0{0}.5", "{0}."], ["{0}", "{0}.5", "{0}"]),
+    ({"type": "number", "constraints": {"minimum": 1}}, ["+{0}", "{0}.0"], ["{0}", "{0}.0"]),
+]
+
+
+@pytest.mark.parametrize(("descriptor", "forms", "values"), NOTATIONS)
+def test_numbers_in_another_notation_are_rewritten_as_a_column(
+    monkeypatch: pytest.MonkeyPatch, descriptor: Descriptor, forms: list[str], values: list[str]
+) -> None:
+    column, slow = reader_of(monkeypatch, **descriptor)
+    numbers = range(100, 1000)
+    read = column.read(pl.Series([form.format(n) for n in numbers for form in forms]))
+    assert slow == []
+    assert read.faults is None
+    assert read.texts.to_list() == [value.format(n) for n in numbers for value in values]
 
 
 @pytest.mark.parametrize("kind", sorted(SLOW_TYPES))
