@@ -311,7 +311,7 @@ def _header(records: list[Record], rules: Rules) -> tuple[tuple[str, ...] | None
     rows: list[tuple[str, ...]] = []
     number = 0
     for index, record in enumerate(records):
-        if not rules.has_contract and not record.text.strip(" \t\r\n\v\f"):
+        if not rules.has_contract and _is_skipped(record, rules):
             continue
         number += 1
         is_comment = record.comment or record.line in rules.comment_rows

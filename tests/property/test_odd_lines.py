@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tabular.model import Dialect
 from tabular.reading import grammar
 from tabular.reading.grammar import Grammar
+from tabular.reading.line_ranges import LineRanges
 from tests.effort import examples
 
 lines = st.lists(st.text('a,"#é', max_size=6), min_size=1, max_size=30)
@@ -37,7 +38,7 @@ def test_the_search_in_all_lines_finds_the_records_that_reading_each_line_finds(
             patch.setattr(grammar, "_MANY_ODD_LINES", many)
             patch.setattr(Grammar, "_are_mostly_malformed", lambda *_, found=malformed, **__: found)
             spans = Grammar(dialect).spans(text, complete=complete)
-        found.append((spans.multi, spans.lines, spans.size))
+        found.append((list(spans.multi), spans.lines, spans.size))
     assert all(other == found[0] for other in found)
 
 
@@ -46,7 +47,7 @@ def test_a_file_of_misplaced_quotes_is_not_read_line_by_line(
 ) -> None:
     monkeypatch.setattr(Grammar, "record_end", None)
     text = b'x,y"\n' * (grammar._MANY_ODD_LINES + 1)
-    assert Grammar(Dialect()).spans(text, complete=True).multi == []
+    assert Grammar(Dialect()).spans(text, complete=True).multi == LineRanges()
 
 
 @pytest.mark.parametrize("line", [b'x,"y\n', b'x,"y\nz""z\n', b'x,"y\nz","z\nz"z\n'])
@@ -62,5 +63,5 @@ def test_a_file_of_open_quotes_is_not_read_line_by_line(
 
     monkeypatch.setattr(Grammar, "record_end", counted)
     text = line * (10 * grammar._MANY_ODD_LINES)
-    assert Grammar(Dialect()).spans(text, complete=True).multi == []
+    assert Grammar(Dialect()).spans(text, complete=True).multi == LineRanges()
     assert len(read) <= 2 * grammar._TRIED_LINES

@@ -8,6 +8,7 @@ from tabular.errors import MisalignedSplits, UnreadableFile
 from tabular.reading.compression import gunzip
 from tabular.reading.end_mark import without_end_marks
 from tabular.reading.grammar import MAX_RECORD_BYTES, Spans
+from tabular.reading.line_ranges import LineRanges
 from tabular.reading.zip_archive import unzip
 
 if TYPE_CHECKING:
@@ -195,11 +196,11 @@ def _first_lines(block: Block, grammar: Grammar, encoding: Encoding, most: int) 
         return block
     from tabular.reading.lines import Lines  # noqa: PLC0415 Polars, which plans of splits do without
 
-    multi: list[tuple[int, int]] = []
+    multi = LineRanges()
     for first, last in block.spans.multi:
         if first >= most:
             break
-        multi.append((first, last))
+        multi.add(first, last)
         most = max(most, last + 1)
     if most >= block.spans.lines:
         return block
@@ -256,10 +257,8 @@ def _last_block(
             complete=buffer.complete,
             limit=limit - spans.size,
         )
-        moved = [(first + spans.lines, last + spans.lines) for first, last in rest.multi]
-        spans = spans._replace(
-            multi=spans.multi + moved, lines=spans.lines + rest.lines, size=limit
-        )
+        spans.multi.extend(rest.multi, spans.lines)
+        spans = spans._replace(lines=spans.lines + rest.lines, size=limit)
     return Block(original, offset, line, spans)
 
 

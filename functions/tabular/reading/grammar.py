@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tabular.errors import MisalignedSplits
 from tabular.reading.line_ends import count_lines, has_regular_line_ends, line_end, strip_line_end
+from tabular.reading.line_ranges import LineRanges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,13 +62,13 @@ class NoRecordEnd(IntEnum):
 class Spans(NamedTuple):
     """The records of a text: one per line, except those that span several.
 
-    `multi` holds (first line, last line) of records of several lines, counted from 0. `lines` and
-    `size` are the number of lines and bytes of whole records; what follows is incomplete.
+    `multi` are the lines of records of several lines, counted from 0. `lines` and `size`
+    are the number of lines and bytes of whole records; what follows is incomplete.
     `physical` are all lines of the text, if they had to be found.
     `marks` are `Grammar.marks` of the text.
     """
 
-    multi: list[tuple[int, int]]
+    multi: LineRanges
     lines: int
     size: int
     physical: Lines | None
@@ -258,9 +259,9 @@ class Grammar:
         odd = self._odd_lines(text, marks)
         if not odd:
             lines = count_lines(text[:within]) if limit else _line_count(text, marks)
-            return Spans([], lines, within, None, marks)
+            return Spans(LineRanges(), lines, within, None, marks)
         physical = Lines(text, marks)
-        multi = self._well_formed_pairs(text, physical, odd) if limit is None else []
+        multi = self._well_formed_pairs(text, physical, odd) if limit is None else LineRanges()
         odd = odd[2 * len(multi) :]
         if len(odd) > _MANY_ODD_LINES:
             odd = self._opening_lines(physical, odd)
@@ -281,7 +282,7 @@ class Grammar:
             _check_within(start, end, within)
             free = line + count_lines(text[start:end])
             if free - line > 1:
-                multi.append((line, free - 1))
+                multi.add(line, free - 1)
         lines = int(physical.starts.search_sorted(within))
         return Spans(multi, lines, within, physical, marks)
 
@@ -309,9 +310,7 @@ class Grammar:
         line_feeds = bare.replace(self.quote * 2, b"").split(self.quote)[:-1]
         return list(accumulate(map(len, line_feeds)))
 
-    def _well_formed_pairs(
-        self, text: bytes, physical: Lines, odd: Sequence[int]
-    ) -> list[tuple[int, int]]:
+    def _well_formed_pairs(self, text: bytes, physical: Lines, odd: Sequence[int]) -> LineRanges:
         """Pairs of these lines, from the first on, that begin and end a well-formed record.
 
         Without damage, an odd line opens a quoted cell and the next one closes it. So it is from
@@ -319,31 +318,34 @@ class Grammar:
         """
         few = len(odd) <= _PAIRED_ODD_LINES
         if few or self.comment or self._contents(physical) is None:
-            return []
-        found: list[tuple[int, int]] = []
-        while 2 * len(found) < len(odd) - 1:
-            start, most = len(found), max(_FIRST_PAIRS, len(found))
-            some = odd[2 * start : 2 * (start + most)]
-            pairs = list(zip(some[::2], some[1::2], strict=False))
-            sound = self._are_sound(text, physical, pairs)
-            if not all(sound):
-                return found + pairs[: sound.index(False)]
-            found += pairs
-        return found
+            return LineRanges()
+        import polars as pl  # noqa: PLC0415 which heads of files do without
+
+        pairs, lines = len(odd) // 2, pl.Series(odd, dtype=pl.UInt32)
+        firsts, lasts = lines.gather_every(2).head(pairs), lines.gather_every(2, 1)
+        found = 0
+        while found < pairs:
+            some = slice(found, found + max(_FIRST_PAIRS, found))
+            wrong = (~self._are_sound(text, physical, firsts[some], lasts[some])).arg_true()
+            if len(wrong):
+                found += wrong[0]
+                break
+            found = min(pairs, some.stop)
+        return LineRanges(firsts.head(found).to_list(), lasts.head(found).to_list())
 
     def _are_sound(
-        self, text: bytes, physical: Lines, spans: Sequence[tuple[int, int]]
-    ) -> list[bool]:
-        """Which of these spans of lines are whole, well-formed records, and not too long."""
+        self, text: bytes, physical: Lines, firsts: pl.Series, lasts: pl.Series
+    ) -> pl.Series:
+        """Which records of these lines are whole, well-formed and not too long (Boolean)."""
         from tabular.reading.record_syntax import well_formed  # noqa: PLC0415 for Polars
 
-        firsts, lasts = zip(*spans, strict=True)
-        sizes = physical.starts[[last + 1 for last in lasts]] - physical.starts[list(firsts)]
-        sound = well_formed(physical.joined(spans), self.dialect) & (sizes <= MAX_RECORD_BYTES)
+        sizes = physical.starts.gather(lasts + 1) - physical.starts.gather(firsts)
+        joined = physical.joined(firsts, lasts)
+        sound = well_formed(joined, self.dialect) & (sizes <= MAX_RECORD_BYTES)
         # Only the text's last line can lack its line end.
         if lasts[-1] + 2 == len(physical.starts) and not text.endswith(b"\n"):
             sound[-1] = False
-        return sound.to_list()
+        return sound
 
     def _opening_lines(self, physical: Lines, odd: list[int]) -> list[int]:
         """Those of the lines with an odd number of quotes that end within a quoted cell.

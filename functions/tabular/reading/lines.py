@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from functools import cached_property
 from itertools import accumulate
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tabular.reading.csv_reader import read_rows
 from tabular.reading.line_ends import has_regular_line_ends, strip_line_end
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _SEPARATORS = "\x01\x02\x03\x1c\x1d\x1e\x1f"
 """With one that the text does not contain as delimiter, the CSV reader reads whole lines."""
@@ -65,29 +61,31 @@ class Lines:
         """`contents` with a NUL for each byte that is not of ASCII."""
         return Lines(self.text.translate(_AS_ASCII)).contents
 
-    def joined(self, spans: Sequence[tuple[int, int]]) -> pl.Series:
+    def joined(self, firsts: pl.Series, lasts: pl.Series) -> pl.Series:
         """The texts (String) from one line to a later one, without the line end of the last.
 
-        Where the text is not UTF-8, they have a NUL for each byte that is not of ASCII.
+        `firsts` and `lasts` (UInt32) are the indexes of these lines. Where the text is not UTF-8,
+        the result has a NUL for each byte that is not of ASCII.
         """
         contents = self.contents if self.is_utf8 else self.as_ascii
-        texts = pl.Series([None], dtype=pl.String).new_from_index(0, len(spans))
-        others = list(range(len(spans)))
-        if self.regular:
-            lines = zip(("first", "last"), zip(*spans, strict=True), strict=True)
-            ends = {name: contents[pl.Series(numbers)] for name, numbers in lines}
-            line_end = "\r\n" if self._has_returns else "\n"
-            joined = pl.concat_str(pl.all(), separator=line_end)
-            texts = pl.DataFrame(ends).select(joined).to_series()
-            others = [number for number, (first, last) in enumerate(spans) if last > first + 1]
-        if not others:
+        if not self.regular:
+            return pl.Series(self._between(firsts, lasts), dtype=pl.String)
+        line_end = "\r\n" if self._has_returns else "\n"
+        ends = pl.DataFrame({"first": contents.gather(firsts), "last": contents.gather(lasts)})
+        texts = ends.select(pl.concat_str(pl.all(), separator=line_end)).to_series()
+        others = (lasts - firsts > 1).arg_true()
+        if not len(others):
             return texts
-        starts = self.starts[[spans[number][0] for number in others]].to_list()
-        stops = self.starts[[spans[number][1] + 1 for number in others]].to_list()
+        return texts.scatter(others, self._between(firsts.gather(others), lasts.gather(others)))
+
+    def _between(self, firsts: pl.Series, lasts: pl.Series) -> list[str]:
+        """The same texts, one by one."""
+        starts = self.starts.gather(firsts).to_list()
+        stops = self.starts.gather(lasts + 1).to_list()
         whole = (self.text[start:stop] for start, stop in zip(starts, stops, strict=True))
         if not self.is_utf8:
             whole = (text.translate(_AS_ASCII) for text in whole)
-        return texts.scatter(others, [strip_line_end(text).decode() for text in whole])
+        return [strip_line_end(text).decode() for text in whole]
 
     @cached_property
     def _has_returns(self) -> bool:

@@ -34,7 +34,7 @@ def count_records(block: Block, layout: Layout) -> int:
     """How many data records a block has: `len(Records(...))`, without making them if possible."""
     if _may_skip(block.original, layout):
         return len(Records(block, layout))
-    return block.spans.lines - sum(last - first for first, last in block.spans.multi)
+    return block.spans.lines - block.spans.multi.lines_after_firsts
 
 
 def _may_skip(data: bytes, layout: Layout) -> bool:

@@ -393,8 +393,8 @@ class Records:
         multi = self.block.spans.multi
         if not multi:
             return self.lines
-        firsts, lasts = zip(*multi, strict=True)
-        return self.lines.replace(firsts, pl.Series(lasts, dtype=pl.UInt32))
+        last_lines = pl.int_range(len(self._physical.contents), dtype=pl.UInt32, eager=True)
+        return last_lines.scatter(multi.firsts, multi.lasts).gather(self.lines)
 
     @cached_property
     def _starts(self) -> pl.Series:
@@ -418,9 +418,13 @@ class Records:
         multi = self.block.spans.multi
         if not multi:
             return lines, physical
-        rest = [line for first, last in multi for line in range(first + 1, last + 1)]
-        is_first = pl.Series([True]).new_from_index(0, len(physical)).scatter(rest, False)
-        joined = physical.scatter([first for first, _ in multi], self._physical.joined(multi))
+        firsts, lasts = (pl.Series(them, dtype=pl.UInt32) for them in (multi.firsts, multi.lasts))
+        # The lines after the first one of a range, up to its last one, are in it.
+        step = pl.Series([0], dtype=pl.Int32).new_from_index(0, len(physical) + 1)
+        step = step.scatter(firsts + 1, 1)
+        step = step.scatter(lasts + 1, step.gather(lasts + 1) - 1)
+        is_first = step.cum_sum().head(len(physical)) == 0
+        joined = physical.scatter(firsts, self._physical.joined(firsts, lasts))
         return lines.filter(is_first), joined.filter(is_first)
 
     def _skip(self) -> None:
