@@ -70,10 +70,26 @@ def _numbers(count: int, most: int, *, last: str = "") -> Callable[[int], str]:
     return row
 
 
+def _some_wrong(count: int, most: int) -> Callable[[int], str]:
+    """Rows of equal integers, of which at least one and at most `most` random ones are wrong."""
+    generator = random.Random(_SEED)
+
+    def row(_: int) -> str:
+        wrong = generator.sample(range(count), generator.randint(1, most))
+        return ",".join("12345x" if place in wrong else _INTEGER for place in range(count))
+
+    return row
+
+
+_INTEGER = "123456"
 _TWO_TEXTS = _fields("string", "a", "b")
 _DATED = [*_fields("string", "a"), *_fields("date", "b")]
 _NUMBERED = [*_fields("string", "a"), *_fields("integer", "b")]
 _TYPED = [*_fields("string", "a"), *_fields("integer", "b"), *_fields("date", "c")]
+_SIX = [{"name": kind, "type": kind} for kind in ("integer", "date", "boolean")]
+_SIX += [{"name": kind, "type": kind} for kind in ("number", "time", "year")]
+_SIX_RIGHT = ("12", "2024-02-28", "true", "1.5", "10:20:30", "2024")
+_SIX_WRONG = ("1z", "2024-02-30", "trux", "1.x", "25:20:30", "y024")
 _ALL_KINDS_TIMES, _COMBINED_TIMES = 4.0, 4.0
 """Times of shapes with faults of many kinds: 25 to 30 bytes are written for each byte that is read,
 and what is looked for in damaged text takes half as long as reading it."""
@@ -156,6 +172,23 @@ SHAPES: dict[str, Shape] = {
         _fields("boolean", *_columns(100)), _numbers(100, 10**6), good="100 columns"
     ),
     "100 columns, 9,900 values": Shape(_fields("integer", *_columns(100)), _numbers(100, 9_900)),
+    "100 equal columns": Shape(
+        _fields("integer", *_columns(100)), lambda _: ",".join([_INTEGER] * 100)
+    ),
+    "100 equal columns, any wrong": Shape(
+        _fields("integer", *_columns(100)), _some_wrong(100, 100), good="100 equal columns"
+    ),
+    "100 equal columns, a few wrong": Shape(
+        _fields("integer", *_columns(100)), _some_wrong(100, 3), good="100 equal columns"
+    ),
+    "six types": Shape(_SIX, lambda _: ",".join(_SIX_RIGHT)),
+    "six types, any wrong": Shape(
+        _SIX,
+        lambda n: ",".join(
+            (_SIX_WRONG if n % 63 + 1 >> place & 1 else _SIX_RIGHT)[place] for place in range(6)
+        ),
+        good="six types",
+    ),
     "wide, 2,000 columns": Shape(_fields("integer", *_columns(2_000)), _numbers(2_000, 10**6)),
     "wide, one wrong": Shape(
         _fields("integer", *_columns(2_000)),

@@ -39,7 +39,6 @@ VALUE = "value"
 """The name of the gap for values between quotes, and of others that begin with it."""
 _NULLABLE = "nullable"
 """The gap for values of which some are null: their quotes are not part of the constant texts."""
-_NO_TEXTS = pl.Series(dtype=pl.String)
 
 
 @dataclass(frozen=True)
@@ -100,23 +99,6 @@ class FaultColumn:
             return self.values
         values = pl.Series([faults[0].value for faults in self.templates], dtype=pl.String)
         return values.gather([0] * len(self) if self.kinds is None else self.kinds)
-
-    def between(self, first: int, last: int) -> FaultColumn:
-        """The faults of the records from `first` to `last`."""
-        if not len(self.places):
-            return self
-        lowest, highest = self.places[0], self.places[-1]
-        if first <= lowest and highest <= last:
-            return self
-        if highest - lowest + 1 == len(self.places):  # without gaps, and without a search
-            start = max(0, first - lowest)
-            length = max(0, min(last, highest) - lowest + 1 - start)
-        else:
-            start = self.places.search_sorted(first, side="left")
-            length = self.places.search_sorted(last, side="right") - start
-        if length == len(self.places):
-            return self
-        return self.slice(start, length)
 
     def slice(self, start: int, length: int) -> FaultColumn:
         """The faults of `length` records from the one numbered `start` among those with faults."""
@@ -208,25 +190,6 @@ class FaultColumn:
             found[place] = kind
         return found
 
-    def filled(self, templates: Sequence[Template], texts: Mapping[str, pl.Series]) -> pl.Series:
-        """For each record the text of its template (String), with its own texts in the gaps."""
-        # Templates with the same gaps, of which there are mostly many, are filled at once.
-        alike: dict[tuple[str, ...], list[int]] = {}
-        for kind, template in enumerate(templates):
-            alike.setdefault(tuple(template[1::2]), []).append(kind)
-        if len(alike) == 1 or self.kinds is None:
-            return _written(templates, self.kinds, texts, len(self))
-        found, places = [], []
-        for kinds in alike.values():
-            rows = self.kinds.is_in(kinds).arg_true()
-            if len(rows):
-                some = {name: column.gather(rows) for name, column in texts.items()}
-                numbers = {kind: number for number, kind in enumerate(kinds)}
-                own = self.kinds.gather(rows).replace_strict(numbers, return_dtype=pl.UInt32)
-                found.append(_written([templates[kind] for kind in kinds], own, some, len(rows)))
-                places.append(rows)
-        return pl.concat(found).gather(pl.concat(places).arg_sort()) if found else _NO_TEXTS
-
     def _templates(self, texts: Sequence[str], gaps: Mapping[str, str]) -> list[Template]:
         """The texts, cut at the placeholders of those gaps that this column has."""
         names = {
@@ -304,32 +267,6 @@ def escaped_texts(
 
 def _cell_gap(number: int) -> str:
     return f"{VALUE} {number}"
-
-
-def _written(
-    templates: Sequence[Template],
-    kinds: pl.Series | None,
-    texts: Mapping[str, pl.Series],
-    rows: int,
-) -> pl.Series:
-    """Texts of templates that have the same gaps.
-
-    `kinds` says which template each row has; None: the first one.
-    """
-    pieces: list[pl.Series] = []
-    for place in range(len(templates[0])):
-        if place % 2:
-            pieces.append(texts[templates[0][place]])
-            continue
-        constants = pl.Series([template[place] for template in templates], dtype=pl.String)
-        if kinds is None or len(constants) == 1:
-            pieces.append(constants.new_from_index(0, rows))
-        else:
-            pieces.append(constants.gather(kinds))
-    if len(pieces) == 1:
-        return pieces[0]
-    frame = pl.DataFrame({str(number): piece for number, piece in enumerate(pieces)})
-    return frame.select(pl.concat_str(pl.all())).to_series()
 
 
 def _sentence(faults: Sequence[Fault]) -> str:

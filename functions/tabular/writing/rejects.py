@@ -12,6 +12,7 @@ from tabular.faults import RuleCount
 from tabular.statistics.reject_examples import EXAMPLES_A_RULE, RAW_CHARACTERS, Example
 from tabular.values.fault_columns import escaped_texts
 from tabular.values.fault_combinations import combined
+from tabular.values.fault_lists import FaultLists
 from tabular.values.gathering import gathered
 from tabular.values.json_line import Buffers, JsonLine, written_part
 from tabular.values.json_texts import escaped
@@ -107,7 +108,7 @@ class Rejects:
         """The faults in words of `length` records from the one numbered `start`."""
         sentences = self._sentences
         if sentences is None or self._combinations is None:
-            return Sentences(self._joined(start, length, _sentences, "; "), None)
+            return Sentences(self._listed_sentences.joined(start, length), None)
         kinds = self._combinations.kinds.slice(start, length)
         if not sentences.gaps:
             return Sentences(pl.Series(sentences.constants[0]), kinds)
@@ -142,7 +143,7 @@ class Rejects:
         errors = self._errors
         if errors is None or self._combinations is None:
             line.add(_BEFORE)
-            line.add(self._joined(start, length, self._jsons, ","))
+            line.add(self._listed_errors.joined(start, length))
             line.add(_AFTER)
             return
         kinds = self._combinations.kinds.slice(start, length)
@@ -160,16 +161,10 @@ class Rejects:
                 else:
                     line.add(texts)
 
-    def _jsons(self, column: FaultColumn) -> pl.Series:
-        (texts,) = escaped_texts([column], escape_free=self._is_escape_free)
-        return column.filled(column.json_templates, texts)
-
     @cached_property
     def _combinations(self) -> Combinations | None:
         """Which of their combinations of faults the records have; None if there are too many."""
-        return combined(
-            self.faults, [self._rows(column.places) for column in self.faults], len(self)
-        )
+        return combined(self.faults, self._rows, len(self))
 
     @cached_property
     def _sentences(self) -> Composed | None:
@@ -192,16 +187,31 @@ class Rejects:
         return errors
 
     @cached_property
+    def _listed_errors(self) -> FaultLists:
+        """The faults as JSON, where there are too many combinations."""
+        texts = escaped_texts(self.faults, escape_free=self._is_escape_free)
+        templates = [column.json_templates for column in self.faults]
+        return FaultLists(self.faults, self._rows, templates, texts, ",")
+
+    @cached_property
+    def _listed_sentences(self) -> FaultLists:
+        """The faults in words, where there are too many combinations."""
+        templates = [column.sentence_templates for column in self.faults]
+        texts = [column.sentence_texts for column in self.faults]
+        return FaultLists(self.faults, self._rows, templates, texts, "; ")
+
+    @cached_property
     def _is_escape_free(self) -> bool:
         """Whether JSON escapes nothing in the records' text."""
         escapable = self.records.escapable
         return escapable is not None and not gathered(escapable, self.indexes).any()
 
-    def _rows(self, places: pl.Series) -> pl.Series:
-        """The numbers among the rejected records (UInt32) of the records at these places."""
-        if len(self) == len(self.records) or not len(places):
-            return places
-        return self._row_numbers.gather(places)
+    @cached_property
+    def _rows(self) -> list[pl.Series]:
+        """The numbers among the rejected records (UInt32) that the faults of each column are of."""
+        if len(self) == len(self.records):
+            return [column.places for column in self.faults]
+        return [self._row_numbers.gather(column.places) for column in self.faults]
 
     @cached_property
     def _row_numbers(self) -> pl.Series:
@@ -210,37 +220,3 @@ class Rejects:
         nothing = pl.Series([None], dtype=pl.UInt32).new_from_index(0, len(self.records))
         numbers = pl.int_range(len(self), dtype=pl.UInt32, eager=True)
         return nothing.scatter(self.indexes, numbers)
-
-    def _joined(
-        self,
-        start: int,
-        length: int,
-        render: Callable[[FaultColumn], pl.Series],
-        separator: str,
-    ) -> pl.Series:
-        """The faults of each of these records as one text; `render` gives those of a column."""
-        indexes = self.indexes.slice(start, length)
-        first, last = int(indexes[0]), int(indexes[-1])
-        columns = [part for one in self.faults if len(part := one.between(first, last))]
-        nothing = pl.Series([None], dtype=pl.UInt32).new_from_index(0, len(indexes))
-        numbers = pl.int_range(len(indexes), dtype=pl.UInt32, eager=True)
-        own = [self._rows(column.places) - start for column in columns]
-        if sum(map(len, columns)) == len(indexes):  # no record is in two columns
-            found = pl.concat(map(render, columns))
-            return found.gather(nothing.scatter(pl.concat(own), numbers))
-        texts = {}
-        for number, (column, rows) in enumerate(zip(columns, own, strict=True)):
-            found = render(column)
-            if len(column) < len(indexes):
-                # Putting numbers in their places takes much less time than texts.
-                of_rows = nothing.clone().scatter(rows, numbers.head(len(column)))
-                found = found.gather(of_rows)
-            texts[str(number)] = found
-        if len(texts) == 1:
-            return texts["0"]
-        joined = pl.concat_str(pl.all(), separator=separator, ignore_nulls=True)
-        return pl.DataFrame(texts).select(joined).to_series()
-
-
-def _sentences(column: FaultColumn) -> pl.Series:
-    return column.filled(column.sentence_templates, column.sentence_texts)

@@ -60,3 +60,15 @@ def test_the_outputs_do_not_depend_on_how_faults_are_composed(
         monkeypatch.setattr(fault_combinations, name, value)
     assert read(seed, kinds).outputs == found.outputs
     assert found.part.error_count > 100
+
+
+def test_each_record_with_other_faults_than_all_others() -> None:
+    names = [f"f{number}" for number in range(12)]
+    wrong = [[name for place, name in enumerate(names) if n >> place & 1] for n in range(1, 1200)]
+    rows = [",".join("x" if name in some else "1" for name in names) for some in wrong]
+    contract = contract_of(*({"name": name, "type": "integer"} for name in names))
+    found = run("\n".join([",".join(names), *rows, ""]).encode(), contract)
+    listed = [[fault["field"] for fault in reject["errors"]] for reject in found.rejects]
+    assert listed == wrong
+    sentences = [line.split(b",")[1] for line in found.corrections.splitlines()[1:]]
+    assert [sentence.count(b"; ") + 1 for sentence in sentences] == [len(some) for some in wrong]
