@@ -129,8 +129,8 @@ class LogHistogram:
 
     def ascending(self) -> list[tuple[float, int]]:
         """The middle and the count of each bucket, in ascending order of value."""
-        shift = _MANTISSA_BITS - self.bits
-        return sorted((_middle(bucket, shift), count) for bucket, count in self.buckets.items())
+        middles = _middles(list(self.buckets), _MANTISSA_BITS - self.bits)
+        return sorted(zip(middles, self.buckets.values(), strict=True))
 
     def relative_error(self) -> float:
         """The maximum distance of a bucket's middle from a number in it, relative to the number.
@@ -164,6 +164,8 @@ class LogHistogram:
 
     def _at(self, bits: int) -> Counter[int]:
         """The counts at `bits`, which is not finer than the present resolution."""
+        if bits == self.bits:
+            return self.buckets
         joined: Counter[int] = Counter()
         for bucket, count in self.buckets.items():
             joined[bucket >> (self.bits - bits)] += count
@@ -182,14 +184,17 @@ def weighted_quantiles(
     return [ascending[bisect_left(ranks, rank)][0] for rank in wanted]
 
 
-def _middle(bucket: int, shift: int) -> float:
-    """The middle between the smallest and the largest double whose word is in `bucket`."""
-    low = (bucket << shift) % _HASH_SPACE
-    high = low + (1 << shift) - 1
-    return _double(low) / 2 + _double(high) / 2
+def _middles(buckets: Sequence[int], shift: int) -> list[float]:
+    """The middle between the smallest and the largest double whose words are in each bucket."""
+    lows = [(bucket << shift) % _HASH_SPACE for bucket in buckets]
+    highs = [low + (1 << shift) - 1 for low in lows]
+    return [low / 2 + high / 2 for low, high in zip(_doubles(lows), _doubles(highs), strict=True)]
 
 
-def _double(word: int) -> float:
-    """The double of a 64-bit word; beyond the largest finite ones it is the largest finite one."""
-    value = array("d", array("Q", [word]).tobytes())[0]
-    return value if math.isfinite(value) else math.copysign(_MAX_DOUBLE, _SIGN_BIT - word - 0.5)
+def _doubles(words: Sequence[int]) -> list[float]:
+    """The doubles of 64-bit words; beyond the largest finite ones they are the largest finite."""
+    values = array("d", array("Q", words).tobytes())
+    return [
+        value if math.isfinite(value) else math.copysign(_MAX_DOUBLE, _SIGN_BIT - word - 0.5)
+        for value, word in zip(values, words, strict=True)
+    ]
