@@ -11,7 +11,7 @@ import codecs
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from tabular.errors import UnsupportedEncoding
 
@@ -36,12 +36,11 @@ _TWO_BYTES = frozenset(
 )
 """Encodings with characters of at most two bytes. Python replaces damage in them byte by byte, so
 it is the same in a whole text as in each of its lines."""
-_END = rb"(?=[\r\n]|\Z)"
-_HALF_OF_THREE = ((re.compile(rb"\x8f[^\r\n]" + _END), "\ufffd."),)
+_HALF_OF_THREE = ((rb"\x8f[^\r\n]", "\ufffd."),)
 _HALVES = {
     "gb18030": (
-        (re.compile(rb"[\x80-\xff][0-9][^\r\n]" + _END), "\ufffd[0-9]."),
-        (re.compile(rb"[\x80-\xff][0-9]" + _END), "\ufffd[0-9]"),
+        (rb"[\x80-\xff][0-9][^\r\n]", "\ufffd[0-9]."),
+        (rb"[\x80-\xff][0-9]", "\ufffd[0-9]"),
     ),
     **dict.fromkeys(("euc_jp", "euc_jis_2004", "euc_jisx0213"), _HALF_OF_THREE),
 }
@@ -51,6 +50,8 @@ pattern."""
 _MARKS = tuple(bytes((number,)) for number in range(1, 8))
 """Control characters, which are no part of a longer character."""
 _ASCII = bytes(range(128))
+_LINE_ENDS = (b"\n", b"\r")
+_AFTER_TEXT = b"\n\n\n"
 _STRUCTURE = '\r\n,;\t|"'
 
 
@@ -58,13 +59,21 @@ class Decoded(NamedTuple):
     """Whole physical lines in UTF-8; what could not be decoded is U+FFFD, and lines stay lines.
 
     `bad_lines` are the indexes of those with bytes that cannot be decoded. With `marked`, they are
-    not listed: they are the lines with U+FFFD in it, which is the text itself unless that character
-    is in the original.
+    not listed: they are the lines with U+FFFD in it. With `intact`, they are not listed either: it
+    is the same text with less or something else in each of these lines, and only in these.
     """
 
     text: bytes
     bad_lines: tuple[int, ...] = ()
-    marked: bytes | None = None
+    marked: bool = False
+    intact: bytes | None = None
+
+
+class _Marked(NamedTuple):
+    """Bytes with marks at some line ends, and the patterns of what is before each in the text."""
+
+    data: bytes
+    halves: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -100,10 +109,13 @@ class Encoding:
 
         What cannot be decoded becomes U+FFFD, and lines stay lines.
         """
-        text, bad_lines, marked = self.decoded(original)
-        if marked is not None:
-            lines = enumerate(marked.splitlines(keepends=True))
-            bad_lines = tuple(number for number, line in lines if _LOST in line)
+        text, bad_lines, marked, intact = self.decoded(original)
+        lines = text.splitlines(keepends=True)
+        if marked:
+            bad_lines = tuple(number for number, line in enumerate(lines) if _LOST in line)
+        elif intact is not None:
+            both = enumerate(zip(lines, intact.splitlines(keepends=True), strict=True))
+            bad_lines = tuple(number for number, (line, other) in both if line != other)
         return text, bad_lines
 
     def decoded(self, original: bytes) -> Decoded:
@@ -123,52 +135,61 @@ class Encoding:
         return _ASCII.decode(self.name, "replace") == _ASCII.decode()
 
     def _repaired(self, original: bytes) -> Decoded:
-        text = self._replaced(original)
-        if text is None:
+        """The lines, decoded as if each were decoded alone."""
+        marked = self._with_marked_halves(original)
+        if marked is None:
             return self._repaired_slowly(original)
-        if self.name == "utf-8" and _LOST in original:
-            marked = original.replace(_LOST, b"?").decode(self.name, "replace").encode()
-            return Decoded(text, marked=marked)
-        if self._has_lost(original):
-            return Decoded(text, self._bad_lines(original, text))
-        return Decoded(text, marked=text)
+        text = self._without_marks(marked, "replace")
+        if not self._has_lost(original):
+            return Decoded(text, marked=True)
+        intact = self._without_marks(marked, "ignore")
+        if not text.endswith(_LINE_ENDS) and (not intact or intact.endswith(_LINE_ENDS)):
+            intact += b"?"  # in place of a last line of which nothing can be decoded
+        # If there was damage between a CR and a LF, these are one line end now.
+        if b"\r" in text and len(text.splitlines()) != len(intact.splitlines()):
+            return self._repaired_slowly(original)
+        return Decoded(text, intact=intact)
 
-    def _replaced(self, original: bytes) -> bytes | None:
-        """The text, decoded as if each line were decoded alone; None if that is not certain."""
-        if self.byte_structured or self.unit > 1 or self.name in _TWO_BYTES:
-            # Damage never extends beyond a line end, which is a separate byte or unit.
-            return original.decode(self.name, "replace").encode()
+    def _with_marked_halves(self, original: bytes) -> _Marked | None:
+        """The bytes with marks after what may be half of a character at a line's end.
+
+        None if it is not certain that lines are decoded in a whole text as they are alone.
+        """
+        if self._is_line_by_line:
+            return _Marked(original, {})
         halves = _HALVES.get(self.name, ())
         marks = [mark for mark in _MARKS if mark not in original]
         if not halves or len(marks) < len(halves):
             return None
         # With line feeds after it, a character that breaks off at the text's end is no exception.
-        marked = original + b"\n\n\n"
-        for (half, _), mark in zip(halves, marks, strict=False):
-            marked = half.sub(rb"\g<0>" + mark, marked)
-        text = marked.decode(self.name, "replace")[:-3]
-        for (_, replaced), mark in zip(halves, marks, strict=False):
-            if mark in marked:
-                end = mark.decode()
-                text = re.sub(replaced + end, "\ufffd", text, flags=re.DOTALL).replace(end, "")
-        return text.encode()
+        data, found = original + _AFTER_TEXT, {}
+        for (half, replaced), mark in zip(halves, marks, strict=False):
+            for end in _LINE_ENDS:
+                # Patterns that begin with a line end are found much faster.
+                if end in data:
+                    data = re.sub(b"%b(?<=%b%b)" % (end, half, end), mark + end, data)
+            if mark in data:
+                found[mark.decode()] = replaced
+        return _Marked(data, found)
 
-    def _bad_lines(self, original: bytes, text: bytes) -> tuple[int, ...]:
-        """The lines with damage in a text of which some lines have U+FFFD without damage."""
-        lost = "\ufffd".encode(self.name)
-        lines = zip(self.split_lines(original), text.splitlines(keepends=True), strict=True)
-        return tuple(
-            number
-            for number, (line, decoded) in enumerate(lines)
-            if _LOST in decoded and (lost not in line or not self._decodes(line))
-        )
+    def _without_marks(self, marked: _Marked, errors: Literal["replace", "ignore"]) -> bytes:
+        """The decoded text.
 
-    def _decodes(self, line: bytes) -> bool:
-        try:
-            line.decode(self.name)
-        except UnicodeDecodeError:
-            return False
-        return True
+        If errors are ignored, the digit of half a character is left, and what follows it. Where
+        they are replaced, there is U+FFFD: these lines differ, too.
+        """
+        text = marked.data.decode(self.name, errors)
+        for mark, replaced in marked.halves.items():
+            if errors == "replace":
+                text = re.sub(replaced + mark, "\ufffd", text, flags=re.DOTALL)
+            text = text.replace(mark, "")
+        decoded = text.encode()
+        return decoded if self._is_line_by_line else decoded.removesuffix(_AFTER_TEXT)
+
+    @property
+    def _is_line_by_line(self) -> bool:
+        """Whether damage never extends beyond a line end, which is a separate byte or unit."""
+        return self.byte_structured or self.unit > 1 or self.name in _TWO_BYTES
 
     def _repaired_slowly(self, original: bytes) -> Decoded:
         lines = self.split_lines(original)

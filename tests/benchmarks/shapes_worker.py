@@ -146,6 +146,15 @@ SHAPES: dict[str, Shape] = {
     "GB18030, damaged": Shape(
         _TWO_TEXTS, lambda n: f"x{n},\udcba\udcff", good="GB18030", encoding="gb18030"
     ),
+    "GB18030, lost characters": Shape(
+        _TWO_TEXTS, lambda n: f"x{n},\u597d\ufffd", encoding="gb18030"
+    ),
+    "GB18030, lost characters, damaged": Shape(
+        _TWO_TEXTS,
+        lambda n: f"x{n},\udcba\udcff\ufffd",
+        good="GB18030, lost characters",
+        encoding="gb18030",
+    ),
     "long lines": Shape(_NUMBERED, lambda n: f"{_LONG},{n}"),
     "long lines, wrong types": Shape(_NUMBERED, lambda n: f"{_LONG},x{n}", good="long lines"),
     "two lines a record": Shape(_NUMBERED, lambda n: f'"x\n{n}",{n}'),

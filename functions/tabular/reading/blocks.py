@@ -14,7 +14,7 @@ from tabular.reading.zip_archive import unzip
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tabular.encoding import Encoding
+    from tabular.encoding import Decoded, Encoding
     from tabular.reading.grammar import Grammar
     from tabular.reading.layout import Layout
     from tabular.reading.split import Split
@@ -41,13 +41,14 @@ class Block(NamedTuple):
 
     `original` are the file's own bytes, `offset` is where they begin in the (decompressed) file,
     `first_line` the 1-based number of their first physical line, and `spans` says which lines make
-    one record.
+    one record. `decoded` is the text, if it had to be decoded to find the records.
     """
 
     original: bytes
     offset: int
     first_line: int
     spans: Spans
+    decoded: Decoded | None = None
 
 
 def split_blocks(
@@ -121,13 +122,18 @@ def read_blocks(
             cut = len(buffer.data) if final else encoding.lines_end(buffer.data, size)
             original = buffer.data[:cut]
             marks = _first_marks(marks, buffer.data, cut, grammar)
-            spans, length = _spans(original, grammar, encoding, complete=final, marks=marks)
+            decoded = None if encoding.byte_structured else encoding.decoded(original)
+            text = decoded.text if decoded else original
+            spans = grammar.spans(text, complete=final, marks=marks)
+            length = _original_size(spans, text, original, encoding)
             if not length:
                 if final:
                     return
                 wanted, longer = _longer(size, cut, offset), True
                 continue
-            block = Block(original if length == cut else original[:length], offset, line, spans)
+            block = Block(original, offset, line, spans, decoded)
+            if length < cut:
+                block = Block(original[:length], offset, line, spans)
         block = _first_lines(block, grammar, encoding, most_lines)
         yield block
         taken = len(block.original)
@@ -224,15 +230,13 @@ def _longer(wanted: int, cut: int, offset: int) -> int:
     return wanted * 2
 
 
-def _spans(
-    original: bytes, grammar: Grammar, encoding: Encoding, *, complete: bool, marks: bytes | None
-) -> tuple[Spans, int]:
-    """The records of whole lines, and how many of the file's bytes they are."""
-    text = encoding.structure(original)
-    spans = grammar.spans(text, complete=complete, marks=marks)
-    if text is original or spans.size == len(text):
-        return spans, len(original) if spans.size == len(text) else spans.size
-    return spans, sum(map(len, encoding.split_lines(original)[: spans.lines]))
+def _original_size(spans: Spans, text: bytes, original: bytes, encoding: Encoding) -> int:
+    """How many of the file's bytes the records are that were found in their text."""
+    if spans.size == len(text):
+        return len(original)
+    if text is original:
+        return spans.size
+    return sum(map(len, encoding.split_lines(original)[: spans.lines]))
 
 
 def _last_block(

@@ -69,8 +69,8 @@ class Records:
     def __init__(self, block: Block, layout: Layout) -> None:
         self.block = block
         self._layout = layout
-        self._text, bad_lines, marked = layout.codec.decoded(block.original)
-        self._bad_lines, self._marked = pl.Series("line", bad_lines, dtype=pl.UInt32), marked
+        self._decoded = block.decoded or layout.codec.decoded(block.original)
+        self._text = self._decoded.text
         physical = block.spans.physical
         if physical is None or physical.text != self._text:
             is_original = self._text is block.original
@@ -194,12 +194,12 @@ class Records:
     @cached_property
     def undecodable(self) -> pl.Series:
         """The indexes (UInt32) of records with bytes that cannot be decoded."""
-        if self._marked is self._text:
+        _, listed, marked, intact = self._decoded
+        if marked:
             return self.texts.str.contains(LOST, literal=True).arg_true()
-        bad_lines = self._bad_lines
-        if self._marked is not None:
-            lines = Lines(self._marked).contents.alias("line")
-            bad_lines = lines.str.contains(LOST, literal=True).arg_true()
+        bad_lines = pl.Series("line", listed, dtype=pl.UInt32)
+        if intact is not None:
+            bad_lines = (Lines(intact).contents != self._physical.contents).arg_true().alias("line")
         if not len(bad_lines):
             return pl.Series(dtype=pl.UInt32)
         bad = bad_lines.to_frame()
