@@ -12,9 +12,7 @@ nothing.
 
 from __future__ import annotations
 
-from collections import Counter
-from functools import cached_property
-from itertools import zip_longest
+from itertools import accumulate, zip_longest
 from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
@@ -37,24 +35,21 @@ _MOST_CODES = 1 << 63
 _TABLE_SIZE = 1 << 16
 
 
-class Gap(NamedTuple):
-    """A text of each record (String) between two constant ones, null for none.
-
-    `is_quoted` says that all of them have quotes around them, which the constants lack.
-    """
-
-    texts: pl.Series
-    is_quoted: bool
+_QUOTE = '"'
+_Gap = tuple[int, str]
+"""The column of faults and the name of the gap that a text of a record is of."""
 
 
 class Composed(NamedTuple):
     """Texts of records: `constants[0]`, `gaps[0]`, `constants[1]` and so on, joined.
 
-    A constant has a text for each combination.
+    A constant has a text for each combination, a gap (String) one for each record, null for none.
+    `is_quoted` says that quotes join them, and that no gap has a null.
     """
 
     constants: list[list[str]]
-    gaps: list[Gap]
+    gaps: list[pl.Series]
+    is_quoted: bool
 
 
 class Combinations:
@@ -86,53 +81,56 @@ class Combinations:
             _chained([(column, templates[column][kind]) for column, kind in combination], separator)
             for combination in self._combinations
         ]
-        names = [own for _, own in chained]
-        gaps = [self._gap(place, names, texts) for place in range(max(map(len, names)))]
-        columns = zip_longest(*(own for own, _ in chained), fillvalue="")
-        constants = [list(own) for own in columns]
-        for place, gap in enumerate(gaps):
-            if gap.is_quoted:
-                constants[place] = [text[:-1] for text in constants[place]]
-                constants[place + 1] = [text[1:] for text in constants[place + 1]]
-        return Composed(constants, gaps)
+        most = max(len(own) for _, own in chained)
+        quoted = [_cut_at_quotes(*one, most) for one in chained]
+        is_quoted = None not in quoted
+        found = [one for one in quoted if one is not None] if is_quoted else chained
+        gaps = [self._gap([own[place:][:1] for _, own in found], texts) for place in range(most)]
+        columns = zip_longest(*(constants for constants, _ in found), fillvalue="")
+        return Composed([list(own) for own in columns], gaps, is_quoted)
 
     def _gap(
-        self,
-        place: int,
-        names: Sequence[Sequence[tuple[int, str]]],
-        texts: Sequence[Mapping[str, pl.Series]],
-    ) -> Gap:
-        """The texts of all records in one gap, which mostly are those of a few columns."""
-        sources: dict[tuple[int, str], list[int]] = {}
-        for kind, own in enumerate(names):
-            if place < len(own):
-                sources.setdefault(own[place], []).append(kind)
-        everywhere = sum(map(len, sources.values())) == len(names)
-        is_quoted = everywhere and all(gap.startswith(VALUE) for _, gap in sources)
-        found = [texts[column][gap] for column, gap in sources]
-        if everywhere and len(found) == 1:
-            return Gap(found[0], is_quoted)
-        count, offset = len(self.kinds), 0
-        indexes = pl.Series([None], dtype=pl.UInt32).new_from_index(0, count)
-        for (column, _), kinds in sources.items():
-            rows = self._rows[column]
-            numbers = pl.int_range(offset, offset + len(rows), dtype=pl.UInt32, eager=True)
-            offset += len(rows)
-            if len(kinds) < self._frequency[column]:
-                here = self._among(kinds).gather(self.kinds.gather(rows))
-                rows, numbers = rows.filter(here), numbers.filter(here)
-            indexes = indexes.scatter(rows, numbers)
-        return Gap(pl.concat(found).gather(indexes), is_quoted)
+        self, contents: Sequence[Sequence[_Gap | str]], texts: Sequence[Mapping[str, pl.Series]]
+    ) -> pl.Series:
+        """The texts of all records in one gap.
 
-    @cached_property
-    def _frequency(self) -> Counter[int]:
-        """In how many combinations each column is."""
-        return Counter(column for found in self._combinations for column, _ in found)
+        `contents` says what each combination has in it: a record's own text, the same text for all
+        of its records, or nothing.
+        """
+        same = {kind: one for kind, own in enumerate(contents) for one in own if type(one) is str}
+        gaps = {kind: one for kind, own in enumerate(contents) for one in own if type(one) is tuple}
+        distinct = list(dict.fromkeys(gaps.values()))
+        found = [texts[column][name] for column, name in distinct]
+        if len(found) == 1 and len(gaps) == len(contents):
+            return found[0]
+        found.insert(0, pl.Series(list(same.values()), dtype=pl.String))
+        starts = dict(zip(distinct, accumulate(map(len, found)), strict=False))
+        kinds_of: dict[int, list[int]] = {}
+        for kind, (column, _) in gaps.items():
+            kinds_of.setdefault(column, []).append(kind)
+        firsts = dict(zip(same, range(len(same)), strict=True))
+        firsts |= {kind: starts[gap] for kind, gap in gaps.items()}
+        indexes = self._looked_up(firsts, otherwise=None)
+        for column, kinds in kinds_of.items():
+            # The texts of a column follow each other in the order of its records.
+            own = self._looked_up(dict.fromkeys(kinds, 1), otherwise=0)
+            indexes += own * self._places(column)
+        return pl.concat(found, rechunk=True).gather(indexes)
 
-    def _among(self, kinds: Sequence[int]) -> pl.Series:
-        """Whether each combination is one of these (Boolean)."""
-        no = pl.Series([False]).new_from_index(0, len(self._combinations))
-        return no.scatter(kinds, True)
+    def _looked_up(self, numbers: Mapping[int, int], *, otherwise: int | None) -> pl.Series:
+        """For each record the number (UInt32) of its combination."""
+        table = pl.Series([otherwise], dtype=pl.UInt32)
+        table = table.new_from_index(0, len(self._combinations))
+        return table.scatter(list(numbers), list(numbers.values())).gather(self.kinds)
+
+    def _places(self, column: int) -> pl.Series:
+        """The number of each record (UInt32) among those with faults of a column, 0 for others."""
+        rows = self._rows[column]
+        numbers = pl.int_range(len(rows), dtype=pl.UInt32, eager=True)
+        if len(rows) == len(self.kinds):
+            return numbers
+        nothing = pl.Series([0], dtype=pl.UInt32).new_from_index(0, len(self.kinds))
+        return nothing.scatter(rows, numbers)
 
 
 def combined(
@@ -214,14 +212,36 @@ class _Codes:
         return tuple(sorted(found))
 
 
-def _chained(
-    found: Sequence[tuple[int, Template]], separator: str
-) -> tuple[list[str], list[tuple[int, str]]]:
+def _chained(found: Sequence[tuple[int, Template]], separator: str) -> tuple[list[str], list[_Gap]]:
     """The texts of one combination, and the column and name of each gap between them."""
     texts: list[str] = [""]
-    gaps: list[tuple[int, str]] = []
+    gaps: list[_Gap] = []
     for number, (column, template) in enumerate(found):
         texts[-1] += (separator if number else "") + template[0]
         texts += template[2::2]
         gaps += [(column, name) for name in template[1::2]]
     return texts, gaps
+
+
+def _cut_at_quotes(
+    constants: Sequence[str], gaps: Sequence[_Gap], count: int
+) -> tuple[list[str], list[_Gap | str]] | None:
+    """The same text with `count` gaps that quotes separate from the constants.
+
+    Constants are cut at quotes of their own for the gaps that are missing, the last ones first.
+    None if they have too few quotes, or a gap is not in quotes. For example, `{"a":"`, a gap and
+    `","b":1}` become `{"a":`, the gap, `,`, the text `b` in another gap, and `:1}`.
+    """
+    if not all(name.startswith(VALUE) for _, name in gaps):
+        return None
+    missing = count - len(gaps)
+    texts: list[str] = []
+    found: list[_Gap | str] = []
+    for number in reversed(range(len(constants))):
+        text = constants[number].removeprefix(_QUOTE) if number else constants[number]
+        text = text.removesuffix(_QUOTE) if number < len(gaps) else text
+        cuts = min(missing, text.count(_QUOTE) // 2)
+        pieces = text.rsplit(_QUOTE, 2 * cuts)
+        texts[:0], found[:0] = pieces[::2], [*gaps[:number][-1:], *pieces[1::2]]
+        missing -= cuts
+    return None if missing else (texts, found)

@@ -87,6 +87,7 @@ class JsonLine:
         self._start = ""
         self._text = ""
         self._quoted_unless: pl.Expr | None = None
+        self._joins = False
 
     def add(self, part: str | pl.Series) -> None:
         """Add a text that is the same in all lines, or one that isn't; no null among these."""
@@ -114,6 +115,16 @@ class JsonLine:
         self._parts.append(column)
         self._quoted_unless = is_null
 
+    def add_to_quote(self, texts: pl.Series) -> None:
+        """Add texts (no null) and the quote that ends them.
+
+        Nothing is joined for them, if what precedes them ends with a quote as well.
+        """
+        self._begin()
+        self._end_text()
+        self._parts.append(self._column(texts))
+        self._end_parts()
+
     def write(self, file: BytesIO | FileIO) -> None:
         """Write the lines, each with its line feed; nothing can be added afterwards.
 
@@ -137,7 +148,8 @@ class JsonLine:
         names = map(str, range(len(self._written)))
         written = [column.alias(name) for name, column in zip(names, self._written, strict=True)]
         columns = pl.DataFrame(self._columns)
-        for rows in columns.head(columns.height - 1).iter_slices(_ROWS_A_PIECE):
+        at_once = _ROWS_A_PIECE if self._joins else columns.height
+        for rows in columns.head(columns.height - 1).iter_slices(at_once):
             yield RowsPiece(rows.select(written), f"{end}\n{self._start}")
         yield RowsPiece(columns.tail(1).select(written), f"{end}\n")
 
@@ -159,6 +171,7 @@ class JsonLine:
     def _end_parts(self) -> None:
         """Join the parts that were added since the last quoted text."""
         parts = self._parts or [pl.lit("")]
+        self._joins |= len(parts) > 1
         joined = parts[0] if len(parts) == 1 else pl.concat_str(parts, ignore_nulls=True)
         self._written.append(joined)
         self._parts = []

@@ -26,11 +26,17 @@ if TYPE_CHECKING:
     from tabular.values.fault_columns import FaultColumn
     from tabular.values.fault_combinations import Combinations, Composed
 
-_BEFORE, _AFTER = ',"errors":[', '],"raw":'
+_PLACE = ("row", "line", "byte_offset", "errors")
+_CUT = len('"errors":null}')
+_BEFORE, _AFTER = 'errors":[', '],"raw":'
+"""What is before and after the faults in a line; a quote is before and after that."""
 _ROWS_A_PIECE = 32_768
 _CELLS_A_PIECE = 1 << 18
 """A piece has fewer rows if many columns have faults: it has a text of some hundred bytes for each
-row and column."""
+row and column. This is where the faults are joined for each record."""
+_PIECE_BYTES = 32 * 1024 * 1024
+"""A piece takes some milliseconds however small it is; its memory is used for all pieces."""
+_NUMBERS_BYTES = 64
 
 
 class Sentences(NamedTuple):
@@ -100,35 +106,56 @@ class Rejects:
         `errors`, its faults, and `raw`, its decoded text without the line end. The memory of a
         piece is reused once no view of it is left.
         """
-        rows = max(1, min(_ROWS_A_PIECE, _CELLS_A_PIECE // max(1, len(self.faults))))
+        if not len(self):
+            return
+        errors = self._errors
+        if errors is None:
+            rows = max(1, min(_ROWS_A_PIECE, _CELLS_A_PIECE // max(1, len(self.faults))))
+        else:
+            longest = sum(max(map(len, texts)) for texts in errors.constants)
+            rows = self.rows_a_piece(_NUMBERS_BYTES + longest)
         for start in range(0, len(self), rows):
             yield self._lines(start, rows)
 
+    def rows_a_piece(self, most_bytes: int) -> int:
+        """How many records are written at a time.
+
+        Each has at most this many bytes beside its own text, which is written twice.
+        """
+        own_bytes = 2 * len(self.records.block.original) // max(1, len(self.records))
+        pieces = len(self) * (own_bytes + most_bytes) // _PIECE_BYTES + 1
+        return len(self) // pieces + 1
+
+    @cached_property
+    def distinct_sentences(self) -> tuple[pl.Series, pl.Series] | None:
+        """The distinct faults in words (String), and which of them each record has (UInt32).
+
+        None if they contain texts of the records, or there are too many of them.
+        """
+        if self._sentences is None or self._combinations is None or self._sentences.gaps:
+            return None
+        return pl.Series(self._sentences.constants[0]), self._combinations.kinds
+
     def sentences(self, start: int, length: int) -> Sentences:
         """The faults in words of `length` records from the one numbered `start`."""
-        sentences = self._sentences
-        if sentences is None or self._combinations is None:
+        if self.distinct_sentences is not None:
+            texts, numbers = self.distinct_sentences
+            return Sentences(texts, numbers.slice(start, length))
+        if self._sentences is None or self._combinations is None:
             return Sentences(self._listed_sentences.joined(start, length), None)
-        kinds = self._combinations.kinds.slice(start, length)
-        if not sentences.gaps:
-            return Sentences(pl.Series(sentences.constants[0]), kinds)
+        sentences, kinds = self._sentences, self._combinations.kinds.slice(start, length)
         line = {}
-        for place, texts in enumerate(sentences.constants):
-            line[f"constant {place}"] = pl.Series(texts, dtype=pl.String).gather(kinds)
+        for place, constants in enumerate(sentences.constants):
+            line[f"constant {place}"] = pl.Series(constants, dtype=pl.String).gather(kinds)
             if place < len(sentences.gaps):
-                line[f"gap {place}"] = sentences.gaps[place].texts.slice(start, length)
+                line[f"gap {place}"] = sentences.gaps[place].slice(start, length)
         whole = pl.concat_str(pl.all(), ignore_nulls=True)
         return Sentences(pl.DataFrame(line).select(whole).to_series(), None)
 
     def _lines(self, start: int, length: int) -> memoryview:
         records, indexes = self.records, self.indexes.slice(start, length)
         line = JsonLine()
-        line.add('{"row":')
-        line.add(indexes.cast(pl.UInt64) + self.first_row)
-        line.add(',"line":')
-        line.add(gathered(records.lines, indexes).cast(pl.UInt64) + records.block.first_line)
-        line.add(',"byte_offset":')
-        line.add(records.begins(indexes) + records.block.offset)
+        line.add_to_quote(self._places(indexes))
         self._add_errors(line, start, length)
         texts = gathered(records.texts, indexes)
         escapable = None if records.escapable is None else gathered(records.escapable, indexes)
@@ -139,7 +166,22 @@ class Rejects:
         line.write(buffer)
         return written_part(buffer)
 
+    def _places(self, indexes: pl.Series) -> pl.Series:
+        """The beginning of each line, up to the quote before `errors`."""
+        block = self.records.block
+        lines = gathered(self.records.lines, indexes).cast(pl.UInt64) + block.first_line
+        numbers = (
+            indexes.cast(pl.UInt64) + self.first_row,
+            lines,
+            self.records.begins(indexes) + block.offset,
+            pl.Series([None]).new_from_index(0, len(indexes)),
+        )
+        # Numbers are written as JSON in less time than they are turned into texts and joined.
+        frame = pl.DataFrame(dict(zip(_PLACE, numbers, strict=True)))
+        return frame.select(pl.struct(_PLACE).struct.json_encode().str.head(-_CUT)).to_series()
+
     def _add_errors(self, line: JsonLine, start: int, length: int) -> None:
+        """Add the faults, between the quote before `errors` and the one before the text."""
         errors = self._errors
         if errors is None or self._combinations is None:
             line.add(_BEFORE)
@@ -147,19 +189,12 @@ class Rejects:
             line.add(_AFTER)
             return
         kinds = self._combinations.kinds.slice(start, length)
-        same = kinds.min() == kinds.max()
-        for place, constants in enumerate(errors.constants):
-            if same:
-                line.add(constants[kinds[0]])
-            else:
-                line.add(pl.Series(constants, dtype=pl.String).gather(kinds))
-            if place < len(errors.gaps):
-                gap = errors.gaps[place]
-                texts = gap.texts.slice(start, length)
-                if gap.is_quoted:
-                    line.add_quoted(texts)
-                else:
-                    line.add(texts)
+        add = line.add_to_quote if errors.is_quoted else line.add
+        *constants, last = (pl.Series(own, dtype=pl.String) for own in errors.constants)
+        for own, gap in zip(constants, errors.gaps, strict=True):
+            add(own.gather(kinds))
+            add(gap.slice(start, length))
+        line.add(last.gather(kinds))
 
     @cached_property
     def _combinations(self) -> Combinations | None:
