@@ -103,6 +103,27 @@ def write_rows(rows: pl.DataFrame, buffer: BytesIO) -> None:
     rows.write_csv(buffer, include_header=False, line_terminator=LINE_END)
 
 
+def write_quoted_rows(rows: pl.DataFrame, buffer: BytesIO) -> None:
+    """Write rows of cells that are `written` already: in half of the time of `write_rows`."""
+    rows.write_csv(buffer, include_header=False, line_terminator=LINE_END, quote_style="never")
+
+
+def in_quotes(texts: pl.Series, where: pl.Series, doubled: pl.Series | None) -> pl.Series:
+    """The texts with those in quotes for which `where` (Boolean) is true.
+
+    Only those for which `doubled` (Boolean) is true may contain a quote; None: none does.
+    """
+    if doubled is not None and len(rows := doubled.arg_true()):
+        some = texts if len(rows) == len(texts) else texts.gather(rows)
+        some = some.str.replace_all('"', '""', literal=True)
+        texts = some if len(rows) == len(texts) else texts.clone().scatter(rows, some)
+    quoted = pl.concat_str(pl.lit('"'), pl.col("text"), pl.lit('"'))
+    if not where.all():
+        quoted = pl.when("where").then(quoted).otherwise("text")
+    frame = pl.DataFrame({"text": texts, "where": where})
+    return frame.select(quoted).to_series()
+
+
 def restored(cells: pl.DataFrame) -> pl.DataFrame:
     """The cells that were written, without quotes, as these ones; nulls stay nulls."""
     return _changed(cells, _NEUTRALISED, _restored)
@@ -113,12 +134,20 @@ def one_line_end(cells: pl.DataFrame) -> pl.DataFrame:
     return _changed(cells, "\r", lambda texts: texts.str.replace_all("\r\n?", "\n"))
 
 
-def without_nul(cells: pl.DataFrame) -> pl.DataFrame:
-    """The cells with a visible character for each NUL."""
-    found = pl.all().str.contains("\0", literal=True)
-    return _changed_columns(
-        cells, found, lambda texts: texts.str.replace_all("\0", LOST, literal=True)
-    )
+def without_nul(cells: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
+    """The cells with a visible character for each NUL, of which only these rows (UInt32) have any.
+
+    Searching and changing few rows takes less time than all of them.
+    """
+    everywhere = len(rows) == cells.height
+    some = cells if everywhere else cells[rows]
+
+    def changed(name: str) -> pl.Series:
+        texts = some[name].str.replace_all("\0", LOST, literal=True)
+        return texts if everywhere else cells[name].clone().scatter(rows, texts)
+
+    found = _names(some, pl.all().str.contains("\0", literal=True))
+    return cells.with_columns(changed(name).alias(name) for name in found)
 
 
 def cut(cells: pl.DataFrame) -> pl.DataFrame:
@@ -176,11 +205,16 @@ def _changed(
 def _changed_columns(
     cells: pl.DataFrame, condition: pl.Expr, change: Callable[[pl.Series], pl.Series]
 ) -> pl.DataFrame:
-    """Change the columns in which a cell meets the condition.
+    """Change the columns in which a cell meets the condition."""
+    names = _names(cells, condition)
+    return cells.with_columns(change(cells[name]).alias(name) for name in names)
+
+
+def _names(cells: pl.DataFrame, condition: pl.Expr) -> list[str]:
+    """The names of the columns in which a cell meets the condition.
 
     All columns are searched at once: with thousands of them, a call for each would take longer than
     the search.
     """
     found = cells.select(condition.any()).row(0)
-    names = [name for name, is_found in zip(cells.columns, found, strict=True) if is_found]
-    return cells.with_columns(change(cells[name]).alias(name) for name in names)
+    return [name for name, is_found in zip(cells.columns, found, strict=True) if is_found]

@@ -116,6 +116,11 @@ class Records:
         return self.texts.str.contains("\0", literal=True).arg_true()
 
     @cached_property
+    def has_nul(self) -> pl.Series:
+        """Which records have a NUL character (Boolean)."""
+        return self._none.scatter(self.with_nul, True)
+
+    @cached_property
     def escapable(self) -> pl.Series | None:
         """Which records may contain characters that JSON escapes (Boolean); None: any.
 
@@ -152,6 +157,31 @@ class Records:
         ends = "" if self.block.spans.multi else "\r\n"  # a cell without quotes has none
         found = tuple(start for start in FORMULA_STARTS if start not in ends and self.has(start))
         return (*found, APOSTROPHE) if found and self.has(APOSTROPHE) else found
+
+    @cached_property
+    def has_bare_cells(self) -> bool:
+        """Whether no cell has a comma, a quote or a line end. False where that is not known."""
+        dialect, quoted = self._layout.dialect, self.quoted
+        if self.patched is not None or not self._layout.grammar_utf8.is_plain_in(self._text):
+            return False
+        # A cell without quotes has no delimiter, no quote character and no line end.
+        return (
+            (dialect.delimiter == "," or not self.has(","))
+            and (dialect.quote_char == '"' or not self.has('"'))
+            and (quoted is None or not gathered(quoted, self.parsed.indexes).any())
+        )
+
+    @cached_property
+    def has_comma_or_quote(self) -> pl.Series:
+        """Which records have a comma, a quote or a line end (Boolean), if their cells are bare."""
+        dialect, parsed = self._layout.dialect, self.parsed
+        if dialect.delimiter != "," or dialect.quote_char != '"' or self._layout.trailing_delimiter:
+            return self.texts.str.contains('[",\r\n]')
+        # A record that could not be cut into cells has a quote.
+        every = pl.Series([True]).new_from_index(0, len(self))
+        if parsed.widths is None:
+            return every if self._layout.width > 1 else every.scatter(parsed.indexes, False)
+        return every.scatter(parsed.indexes, parsed.widths > 1)
 
     def has(self, text: str) -> bool:
         """Whether a text is anywhere in the block."""

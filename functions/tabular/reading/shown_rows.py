@@ -36,14 +36,12 @@ def shown_rows(records: Records, indexes: pl.Series) -> ShownRows:
         if records.patched is not None:
             large &= ~indexes.is_in(records.patched.implode())
         unsaid = large if unsaid is None else unsaid | large
-    raw = pl.Series("raw", [""]).new_from_index(0, len(indexes))
-    if unsaid is not None and unsaid.any():
-        texts = gathered(records.texts, indexes)
-        if unsaid.all():
-            raw = _shown(texts.to_frame("raw"), records).to_series()
-        else:
-            texts = _shown(texts.filter(unsaid).to_frame("raw"), records).to_series()
-            raw = raw.scatter(unsaid.arg_true(), texts)
+    if unsaid is None or not unsaid.any():
+        raw = pl.Series("raw", [""]).new_from_index(0, len(indexes))
+    else:
+        texts = gathered(records.texts, indexes).to_frame("raw")
+        raw = _shown(texts, records, indexes).to_series()
+        raw = raw if unsaid.all() else raw.set(~unsaid, "")
     return ShownRows(cells, raw)
 
 
@@ -54,19 +52,19 @@ def _cells(records: Records, indexes: pl.Series) -> pl.DataFrame:
         cells = (
             parsed.cells[indexes] if first is None else parsed.cells[first : first + len(indexes)]
         )
-        return _shown(cells, records)
+        return _shown(cells, records, indexes)
     places = gathered(records.rows_of_cells, indexes)
     if places.null_count() == len(places):
         nothing = pl.Series([""]).new_from_index(0, len(indexes))
         return pl.DataFrame(dict.fromkeys(parsed.cells.columns, nothing))
     cells = parsed.cells.select(pl.all().gather(places).fill_null(""))
-    return _shown(cells, records)
+    return _shown(cells, records, indexes)
 
 
-def _shown(cells: pl.DataFrame, records: Records) -> pl.DataFrame:
-    """The cells, cut to what a spreadsheet can hold, with a visible character for NUL."""
+def _shown(cells: pl.DataFrame, records: Records, indexes: pl.Series) -> pl.DataFrame:
+    """Cells of these records, cut to what a spreadsheet can hold, with a character for NUL."""
     if len(records.with_nul):
-        cells = without_nul(cells)
+        cells = without_nul(cells, gathered(records.has_nul, indexes).arg_true())
     if records.patched is None and records.longest <= SHOWN_CHARACTERS:
         return cells
     return cut(cells)
