@@ -16,8 +16,10 @@ from parse_csv.split_limits import (
     Density,
     check_assembly,
     check_splits,
+    fitting_bytes,
     head_density,
     split_bytes,
+    whole_density,
     why_one_split,
 )
 from shared import keys, publication, storage
@@ -30,7 +32,7 @@ from tabular.file_names import IgnoredNames
 from tabular.model import Contract
 from tabular.reading.layout import Layout, read_layout
 from tabular.reading.split import Split
-from tabular.reading.splits import plan_splits
+from tabular.reading.splits import can_split, plan_splits
 from tabular.writing.output_formats import FORMATS
 
 # Enough for any header and for a sample to detect the delimiter in; one request.
@@ -188,20 +190,24 @@ def _plan(
     `misaligned` is the error of the wrong cut. Raises `FileTooLarge` if a split is more than one
     function can process, or if there are too many for the output's format.
     """
+    read_range = partial(storage.read_range, location)
+    timeout, wanted = settings.transform_timeout_seconds, settings.split_size_bytes
+    if misaligned or not can_split(layout) or layout.size <= wanted:
+        density = whole_density(density, layout, read_range)
     if misaligned:
         where = readable_cause(misaligned["Cause"])
         splits = [Split.whole(layout)]
         reason = f"the boundary of a split was wrong ({where}), so the file"
     else:
+        wanted = split_bytes(layout, timeout, density, wanted)
         splits = plan_splits(
             layout,
-            partial(storage.read_range, location),
-            split_bytes=split_bytes(
-                layout, settings.transform_timeout_seconds, density, settings.split_size_bytes
-            ),
+            read_range,
+            split_bytes=wanted,
+            fitting=lambda sample: fitting_bytes(sample, layout, timeout, wanted=wanted),
         )
         reason = why_one_split(layout)
-    check_splits(splits, layout, settings.transform_timeout_seconds, reason, density)
+    check_splits(splits, layout, timeout, reason, density)
     output_format = FORMATS[layout.contract.output_format or settings.output_format]
     check_assembly(len(splits), layout, output_format)
     return splits

@@ -10,11 +10,13 @@ from tabular.model import is_numeric
 from tabular.reading.compression import gunzip
 from tabular.reading.layout import Layout
 from tabular.reading.split import Split
+from tabular.reading.splits import read_samples
 from tabular.reading.zip_archive import unzip
 from tabular.writing.output_format import OutputFormat
 
 if TYPE_CHECKING:
     from tabular.model import Field
+    from tabular.sink import ReadRange
 
 # Measured on one core: `make bench-shapes`, `make bench`, and "One-split limit" in docs/scale.md.
 # The slowest files are those in which every record is rejected: 8 MB/s for 10-byte records, while
@@ -75,9 +77,26 @@ def split_bytes(layout: Layout, timeout_seconds: int, density: Density, wanted: 
     return min(wanted, max(limit // 2, _LEAST_SPLIT_BYTES))
 
 
+def fitting_bytes(sample: bytes, layout: Layout, timeout_seconds: int, *, wanted: int) -> int:
+    """The size of splits of text like this: see `split_bytes`."""
+    return split_bytes(layout, timeout_seconds, _density(sample, layout), wanted)
+
+
 def head_density(head: bytes, layout: Layout) -> Density:
     """The density of the file's first bytes."""
-    content = _expanded(head, layout) if layout.compression else head
+    return _density(_expanded(head, layout) if layout.compression else head, layout)
+
+
+def whole_density(head: Density, layout: Layout, read_range: ReadRange) -> Density:
+    """The density of a file that may become one split: its head's, or that of samples if higher.
+
+    `read_range(start, length)` returns bytes of the file; see `read_samples`.
+    """
+    sampled = _density(read_samples(layout, read_range), layout)
+    return Density(max(head.lines, sampled.lines), max(head.cells, sampled.cells))
+
+
+def _density(content: bytes, layout: Layout) -> Density:
     if not content:
         return UNKNOWN
     lines = max(1, content.count(b"\n"), content.count(b"\r"))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from shared.compose import MIN_PIECE, plan_pieces
 from shared.job import Location
 from shared.storage import PART_BYTES, RANGE_BYTES
+from tabular.reading.splits import sample_count
 from tabular.writing.output_formats import FORMATS
 
 # Objects per page of a list.
@@ -74,10 +75,11 @@ _NO_CONTRACT = {"s3:ListObjectsV2": 1, "s3:ListObjectVersions": 2}
 
 
 def _parse(file: FileProfile) -> Requests:
-    # The file's head, one window per boundary; the plan, and several splits; the output of a later
-    # version.
-    windows = len(file.splits) - 1
-    written = 1 + (windows > 0)
+    # The file's head, one window per boundary, or samples of a large file that is one split; the
+    # plan, and several splits; the output of a later version.
+    several = len(file.splits) > 1
+    windows = len(file.splits) - 1 if several else sample_count(file.size)
+    written = 1 + several
     made = {"s3:GetObject": 1 + windows, "s3:PutObject": written, "s3:HeadObject": 1}
     return Counter({**made, **_NO_CONTRACT})
 

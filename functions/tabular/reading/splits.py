@@ -20,6 +20,7 @@ Proposing reads little of the file, and needs no Polars.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -37,8 +38,14 @@ if TYPE_CHECKING:
 MAX_SPLITS = 9_999
 """The output is composed by a multipart upload, which can have this many parts and one more, for
 what a format adds after the parts of the splits."""
+Fitting = Callable[[bytes], int]
 _WINDOWS = (64 * 1024, 512 * 1024, MAX_RECORD_BYTES)
 """Bytes read near a mark; the next size is used if the smaller one does not decide."""
+_SAMPLED_FILE_BYTES = 64 * 1024 * 1024
+"""A file of this size can only be too slow for one function if each byte takes 7 µs or more."""
+_SAMPLES = 7
+_WIDEST_UNIT = 4
+"""The number of bytes of a character in UTF-32."""
 _TRIED_RECORDS = 20
 _UNLIKE = (-1.0, 0.0)
 _SURE_SHARE = 0.5
@@ -70,27 +77,22 @@ def can_split(layout: Layout) -> bool:
     )
 
 
-def plan_splits(layout: Layout, read_range: ReadRange, *, split_bytes: int) -> list[Split]:
+def plan_splits(
+    layout: Layout, read_range: ReadRange, *, split_bytes: int, fitting: Fitting | None = None
+) -> list[Split]:
     """Propose splits of about `split_bytes`, from small windows of the file.
 
-    `read_range(start, length)` returns bytes of the file, fewer near its end. The splits are not
-    numbered yet: all have the first split's `first_row` and `first_line`, and the last one has the
-    whole footer. If no window decides at
-    a mark, there is no boundary near it, so splits can be longer. A file that cannot be split is
-    one split.
+    `read_range(start, length)` returns bytes of the file, fewer near its end. `fitting` returns how
+    many bytes of text like a window a split should have; by default, it is `split_bytes`. The
+    splits are not numbered yet: all have the first split's `first_row` and `first_line`, and the
+    last one has the whole footer. If no window decides at a mark, there is no boundary near it, so
+    splits can be longer. A file that cannot be split is one split.
     """
     whole = Split.whole(layout)
     if not can_split(layout) or layout.size - whole.start <= split_bytes:
         return [whole]
-    step = max(split_bytes, -(-layout.size // MAX_SPLITS))
-    boundaries = [whole.start]
-    mark = whole.start + step
-    while mark < layout.size:
-        boundary = _find_boundary(layout, read_range, mark)
-        if boundary is not None and boundaries[-1] < boundary < layout.size:
-            boundaries.append(boundary)
-            mark = max(mark, boundary)
-        mark += step
+    fitting = fitting or (lambda _: split_bytes)
+    boundaries = _boundaries(layout, read_range, whole.start, split_bytes, fitting)
     ends = [*boundaries[1:], None]
     return [
         replace(
@@ -102,6 +104,51 @@ def plan_splits(layout: Layout, read_range: ReadRange, *, split_bytes: int) -> l
         )
         for index, (start, end) in enumerate(zip(boundaries, ends, strict=True))
     ]
+
+
+def _boundaries(
+    layout: Layout, read_range: ReadRange, start: int, split_bytes: int, fitting: Fitting
+) -> list[int]:
+    """Where splits begin, from `start` on.
+
+    Each split has about the size that fits the windows at its start and end. If the window at a
+    mark shows that a split up to there would have more than twice the bytes that fit, an earlier
+    mark is chosen. It is at most half as far away, so few more windows are read.
+    """
+    boundaries, last, size = [start], start, split_bytes
+    while True:
+        left = MAX_SPLITS - len(boundaries) + 1
+        least = -(-(layout.size - last) // left)
+        mark = last + max(size, least)
+        if mark >= layout.size:
+            return boundaries
+        window = read_range(mark, _WINDOWS[0])
+        size = fitting(window)
+        if mark - last > 2 * max(size, least):
+            continue
+        boundary = _find_boundary(layout, read_range, mark, window)
+        last = mark
+        if boundary is not None and boundaries[-1] < boundary < layout.size:
+            boundaries.append(boundary)
+            last = boundary
+
+
+def sample_count(size: int) -> int:
+    """How many samples are read of a file of this size that may become one split."""
+    return _SAMPLES if size > _SAMPLED_FILE_BYTES else 0
+
+
+def read_samples(layout: Layout, read_range: ReadRange) -> bytes:
+    """Windows of a file that may become one split, from all over the file, one after the other.
+
+    Empty for small files, and for compressed ones, whose content can't be read from the middle.
+    """
+    count = sample_count(layout.size)
+    if not count or layout.compression is not None:
+        return b""
+    step = layout.size // (count + 1)
+    step -= step % _WIDEST_UNIT
+    return b"".join(read_range(number * step, _WINDOWS[0]) for number in range(1, count + 1))
 
 
 def number_splits(splits: Sequence[Split], measures: Sequence[Measure]) -> list[Split]:
@@ -125,10 +172,14 @@ def number_splits(splits: Sequence[Split], measures: Sequence[Measure]) -> list[
     return numbered
 
 
-def _find_boundary(layout: Layout, read_range: ReadRange, mark: int) -> int | None:
-    """The first line end at or after `mark` that certainly looks like a record's end."""
+def _find_boundary(layout: Layout, read_range: ReadRange, mark: int, window: bytes) -> int | None:
+    """The first line end at or after `mark` that certainly looks like a record's end.
+
+    `window` is the first of the windows there.
+    """
     for size in _WINDOWS:
-        window = read_range(mark, size)
+        if size > _WINDOWS[0]:
+            window = read_range(mark, size)
         complete = len(window) < size
         offset = _Window(window, layout, complete=complete).boundary()
         if offset is not None:

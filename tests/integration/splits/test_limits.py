@@ -13,9 +13,11 @@ import pytest
 from parse_csv.split_limits import (
     Density,
     check_splits,
+    fitting_bytes,
     head_density,
     one_split_limit,
     split_bytes,
+    whole_density,
     why_one_split,
 )
 from tabular.contract.descriptor import parse_contract
@@ -169,3 +171,35 @@ def test_a_file_within_the_limit_passes() -> None:
     layout = layout_of(2 * GB, unique=True)
 
     check_splits([Split.whole(layout)], layout, 900, why_one_split(layout))
+
+
+def test_splits_of_text_with_many_lines_are_smaller() -> None:
+    layout, wanted = layout_of(20 * GB), 256 * 1024 * 1024
+    assert fitting_bytes(b"12,a@b.c\n" * 9, layout, 900, wanted=wanted) == wanted
+    few = fitting_bytes(b"\n" * 99, layout, 900, wanted=wanted)
+    assert few == one_split_limit(layout, 900, Density(1, 1)) // 2
+
+
+def never_read(_start: int, _length: int) -> bytes:
+    pytest.fail("Nothing is read.")
+
+
+def test_samples_of_a_large_file_in_one_split_show_what_its_head_does_not() -> None:
+    layout = layout_of(100_000_000, unique=True)
+    reads: list[int] = []
+
+    def read_range(start: int, length: int) -> bytes:
+        reads.append(start)
+        return b"1,a\n" * (length // 4)
+
+    head = Density(1 / 100, 2 / 100)
+    assert whole_density(head, layout, read_range) == pytest.approx((1 / 4, 2 / 4))
+    assert reads == [12_500_000 * number for number in range(1, 8)]
+    assert whole_density(Density(1 / 2, 1), layout, read_range) == (1 / 2, 1)
+
+
+def test_of_small_and_compressed_files_only_the_head_is_known() -> None:
+    head, small = Density(1 / 100, 2 / 100), layout_of(64 * 1024 * 1024)
+    assert whole_density(head, small, never_read) == head
+    compressed = replace(layout_of(GB), compression="gzip")
+    assert whole_density(head, compressed, never_read) == head
