@@ -339,7 +339,7 @@ class Grammar:
         """Which records of these lines are whole, well-formed and not too long (Boolean)."""
         from tabular.reading.record_syntax import well_formed  # noqa: PLC0415 for Polars
 
-        sizes = physical.starts.gather(lasts + 1) - physical.starts.gather(firsts)
+        sizes = physical.starts[lasts + 1] - physical.starts[firsts]
         joined = physical.joined(firsts, lasts)
         sound = well_formed(joined, self.dialect) & (sizes <= MAX_RECORD_BYTES)
         # Only the text's last line can lack its line end.

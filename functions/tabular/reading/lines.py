@@ -71,7 +71,7 @@ class Lines:
         if not self.regular:
             return pl.Series(self._between(firsts, lasts), dtype=pl.String)
         line_end = "\r\n" if self._has_returns else "\n"
-        ends = pl.DataFrame({"first": contents.gather(firsts), "last": contents.gather(lasts)})
+        ends = pl.DataFrame({"first": contents[firsts], "last": contents[lasts]})
         texts = ends.select(pl.concat_str(pl.all(), separator=line_end)).to_series()
         others = (lasts - firsts > 1).arg_true()
         if not len(others):
