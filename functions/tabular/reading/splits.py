@@ -112,10 +112,11 @@ def _boundaries(
     """Where splits begin, from `start` on.
 
     Each split has about the size that fits the windows at its start and end. If the window at a
-    mark shows that a split up to there would have more than twice the bytes that fit, an earlier
-    mark is chosen. It is at most half as far away, so few more windows are read.
+    mark shows that a split up to there would have more than twice the bytes that fit, the splits
+    up to that mark get the size that does.
     """
     boundaries, last, size = [start], start, split_bytes
+    dense_mark, dense_size = start, split_bytes
     while True:
         left = MAX_SPLITS - len(boundaries) + 1
         least = -(-(layout.size - last) // left)
@@ -125,12 +126,15 @@ def _boundaries(
         window = read_range(mark, _WINDOWS[0])
         size = fitting(window)
         if mark - last > 2 * max(size, least):
+            dense_mark, dense_size = mark, size
             continue
         boundary = _find_boundary(layout, read_range, mark, window)
         last = mark
         if boundary is not None and boundaries[-1] < boundary < layout.size:
             boundaries.append(boundary)
             last = boundary
+        if last < dense_mark:
+            size = min(size, dense_size)
 
 
 def sample_count(size: int) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -102,14 +102,13 @@ class Steps:
         from_state: str = "ParseCsv",
     ) -> StepsRun:
         """Run the file, from the beginning or from a state with the document of a run before."""
-        run = StepsRun(json.loads(json.dumps(resume.document if resume else upload.document)))
-        execution = {"Id": "arn:aws:states:execution", "Name": EXECUTION_NAME, "StartTime": started}
-        with self._environment():
-            state = next_task(from_state, run.document)
-            while state not in _ENDS:
-                run.visited.append(state)
-                state = self._step(state, run, execution)
-        return run
+        return self._run_until(
+            _ENDS, resume.document if resume else upload.document, started, from_state
+        )
+
+    def plan(self, upload: UploadedFile) -> StepsRun:
+        """Run the first step only."""
+        return self._run_until(("MeasureSplits", "Transform"), upload.document)
 
     def outputs(self, upload: UploadedFile) -> dict[str, bytes]:
         """All published objects of the file, by key.
@@ -140,6 +139,22 @@ class Steps:
         """Empty the output bucket, so that listing it stays quick."""
         for item in self.s3.list_objects_v2(Bucket=self.bucket).get("Contents", []):
             self.s3.delete_object(Bucket=self.bucket, Key=item["Key"])
+
+    def _run_until(
+        self,
+        ends: Sequence[str],
+        document: Mapping[str, Any],
+        started: str = STARTED,
+        from_state: str = "ParseCsv",
+    ) -> StepsRun:
+        run = StepsRun(json.loads(json.dumps(document)))
+        execution = {"Id": "arn:aws:states:execution", "Name": EXECUTION_NAME, "StartTime": started}
+        with self._environment():
+            state = next_task(from_state, run.document)
+            while state not in ends:
+                run.visited.append(state)
+                state = self._step(state, run, execution)
+        return run
 
     def _step(self, state: str, run: StepsRun, execution: Mapping[str, Any]) -> str:
         """Run one state; returns the next task, or raises an error without planning again."""
