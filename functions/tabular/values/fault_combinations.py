@@ -180,7 +180,7 @@ class _Codes:
         if is_whole:
             self.codes += found
         else:
-            self.codes = self.codes.scatter(rows, self.codes.gather(rows) + found)
+            self.codes = self.codes.scatter(rows, self.codes[rows] + found)
         self._size *= digits
         self._later.append((number, digits))
 
@@ -192,7 +192,7 @@ class _Codes:
             distinct = occurs.arg_true()
             numbers = pl.int_range(len(distinct), dtype=pl.UInt64, eager=True)
             table = pl.Series([0], dtype=pl.UInt64).new_from_index(0, self._size)
-            self.codes = table.scatter(distinct, numbers).gather(codes)
+            self.codes = table.scatter(distinct, numbers)[codes]
         else:
             distinct = codes.unique()
             numbers = pl.int_range(len(distinct), dtype=pl.UInt64, eager=True)

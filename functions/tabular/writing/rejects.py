@@ -246,7 +246,7 @@ class Rejects:
         """The numbers among the rejected records (UInt32) that the faults of each column are of."""
         if len(self) == len(self.records):
             return [column.places for column in self.faults]
-        return [self._row_numbers.gather(column.places) for column in self.faults]
+        return [self._row_numbers[column.places] for column in self.faults]
 
     @cached_property
     def _row_numbers(self) -> pl.Series:
