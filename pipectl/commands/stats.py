@@ -70,14 +70,14 @@ def _summary(file: Path, contract_path: Path | None) -> dict[str, Any]:
         part = transform_file(
             file, layout, helpers, file_id="", processed_at="", progress=progress.read
         )
-        return summarize(
-            part.statistics,
-            record_count=part.record_count,
-            processed_count=part.processed_count,
-            error_count=part.error_count,
-            generated_at="",
-            file=layout.facts(),
-        )
+    return summarize(
+        part.statistics,
+        record_count=part.record_count,
+        processed_count=part.processed_count,
+        error_count=part.error_count,
+        generated_at="",
+        file=layout.facts(),
+    )
 
 
 def _row(name: str, figures: Mapping[str, Any]) -> list[str]:

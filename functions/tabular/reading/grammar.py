@@ -110,10 +110,14 @@ class Grammar:
     @cached_property
     def is_plain(self) -> bool:
         """Whether cells are written as in RFC 4180, with any delimiter and quote character."""
+        return not self.dialect.skip_initial_space and self.is_plain_without_spaces
+
+    @cached_property
+    def is_plain_without_spaces(self) -> bool:
+        """Whether cells are written so, perhaps after spaces that don't count."""
         dialect = self.dialect
         return (
             dialect.escape_char is None
-            and not dialect.skip_initial_space
             and (dialect.quote_char is None or dialect.double_quote)
             and len(self.delimiter) == 1
             and (self.quote is None or len(self.quote) == 1)
@@ -339,7 +343,7 @@ class Grammar:
         """Which records of these lines are whole, well-formed and not too long (Boolean)."""
         from tabular.reading.record_syntax import well_formed  # noqa: PLC0415 for Polars
 
-        sizes = physical.starts[lasts + 1] - physical.starts[firsts]
+        sizes = physical.starts.gather(lasts + 1) - physical.starts.gather(firsts)
         joined = physical.joined(firsts, lasts)
         sound = well_formed(joined, self.dialect) & (sizes <= MAX_RECORD_BYTES)
         # Only the text's last line can lack its line end.

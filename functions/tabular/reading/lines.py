@@ -9,9 +9,8 @@ import polars as pl
 
 from tabular.reading.csv_reader import read_rows
 from tabular.reading.line_ends import has_regular_line_ends, strip_line_end
+from tabular.reading.simple_records import SEPARATORS
 
-_SEPARATORS = "\x01\x02\x03\x1c\x1d\x1e\x1f"
-"""With one that the text does not contain as delimiter, the CSV reader reads whole lines."""
 _UTF16_BYTES = 2
 _FIRST_OF_FOUR = tuple(bytes((byte,)) for byte in range(0xF0, 0xF5))
 """The first bytes in UTF-8 of characters that take two units in UTF-16."""
@@ -37,9 +36,8 @@ class Lines:
     @cached_property
     def contents(self) -> pl.Series:
         """The lines without their line ends (String). The text must be UTF-8."""
-        separator = next(
-            (char for char in _SEPARATORS if char.encode() not in self._controls), None
-        )
+        # With a delimiter that the text does not contain, the CSV reader reads whole lines.
+        separator = next((char for char in SEPARATORS if char.encode() not in self._controls), None)
         if not self.regular or separator is None:
             lines = [strip_line_end(line).decode() for line in self.text.splitlines(keepends=True)]
             return pl.Series(lines, dtype=pl.String)
@@ -71,7 +69,7 @@ class Lines:
         if not self.regular:
             return pl.Series(self._between(firsts, lasts), dtype=pl.String)
         line_end = "\r\n" if self._has_returns else "\n"
-        ends = pl.DataFrame({"first": contents[firsts], "last": contents[lasts]})
+        ends = pl.DataFrame({"first": contents.gather(firsts), "last": contents.gather(lasts)})
         texts = ends.select(pl.concat_str(pl.all(), separator=line_end)).to_series()
         others = (lasts - firsts > 1).arg_true()
         if not len(others):

@@ -66,7 +66,7 @@ class RecordFaults:
         for position, column in of_cells:
             kept = column.without(whole)
             if position is not None and parsed.widths is not None:
-                kept = kept.filter(parsed.widths[kept.places] > position)
+                kept = kept.filter(parsed.widths.gather(kept.places) > position)
             if position is not None:
                 for mark, places in lost:
                     cells = parsed.cells.to_series(position).gather(places)
@@ -191,7 +191,7 @@ class RecordFaults:
         for position, faults in of_cells:
             unread = faults.having("type-error")
             if parsed.widths is not None and position is not None:
-                unread = unread.filter(parsed.widths[unread] > position)
+                unread = unread.filter(parsed.widths.gather(unread) > position)
             blank = blank.scatter(unread, False)
         places = blank.arg_true()
         if parsed.widths is None:
@@ -224,7 +224,7 @@ class RecordFaults:
     def _missing(self, widths: pl.Series) -> FaultColumn:
         """The missing cells of short records, by place."""
         places = (widths < self._layout.width).arg_true()
-        counts = widths[places]
+        counts = widths.gather(places)
         distinct = counts.unique().sort()
         return FaultColumn(
             places,
@@ -250,7 +250,7 @@ class RecordFaults:
         if not len(long):
             return []
         texts = gathered(records.texts, gathered(parsed.indexes, long))
-        single = widths[long] == width + 1
+        single = widths.gather(long) == width + 1
         if not self._layout.grammar_utf8.is_plain:
             single &= False
         elif quote is not None and records.quoted is not None:

@@ -25,23 +25,41 @@ def well_formed(texts: pl.Series, dialect: Dialect, *, spaced: bool = False) -> 
     return texts.str.contains(_record(dialect, "*", space=" *" if spaced else ""))
 
 
-def as_wide(texts: pl.Series, dialect: Dialect, width: int) -> pl.Series:
+def as_wide(texts: pl.Series, dialect: Dialect, width: int, *, spaced: bool = False) -> pl.Series:
     """Which records are well-formed and have `width` cells (Boolean); of very wide ones, none.
 
-    It takes as long as `well_formed` alone.
+    It takes as long as `well_formed` alone. `spaced` is as for that.
     """
     if width > _MOST_COUNTED_CELLS:
         return pl.Series([False]).new_from_index(0, len(texts))
-    return texts.str.contains(_record(dialect, f"{{{width - 1}}}"))
+    space = " *" if spaced else ""
+    return texts.str.contains(_record(dialect, f"{{{width - 1}}}", space=space))
+
+
+def without_spaces(texts: pl.Series, dialect: Dialect) -> pl.Series:
+    """Well-formed records without the spaces at the beginning of cells, before quotes or text."""
+    cell = f"(^|{re.escape(dialect.delimiter)}) +"
+    quote = re.escape(dialect.quote_char or "")
+    if not quote or not texts.str.contains(quote).any():
+        return texts.str.replace_all(cell, "${1}")
+    # A quoted cell is matched as a whole, since its content may look like the next one's start.
+    delimiter, quoted = re.escape(dialect.delimiter), _quoted(quote)
+    # It never matches nothing, after which a search would go on behind the next delimiter.
+    cell = f"(^|{delimiter})(?: *({quoted})| +)"
+    return texts.str.replace_all(cell, "${1}${2}")
+
+
+def _quoted(quote: str) -> str:
+    """The pattern of a quoted cell."""
+    inner = f"[^{quote}]*"
+    return f"{quote}{inner}(?:{quote}{quote}{inner})*{quote}"
 
 
 def _record(dialect: Dialect, repetition: str, *, space: str = "") -> str:
     """The pattern of a well-formed record; `repetition` is that of the cells after the first."""
     quote = re.escape(dialect.quote_char or "")
     delimiter = re.escape(dialect.delimiter)
-    inner = f"[^{quote}]*"
-    quoted = f"{space}{quote}{inner}(?:{quote}{quote}{inner})*{quote}"
-    cell = f"(?:{quoted}|[^{quote}{delimiter}]*)"
+    cell = f"(?:{space}{_quoted(quote)}|[^{quote}{delimiter}]*)"
     return f"^{cell}(?:{delimiter}{cell}){repetition}$"
 
 

@@ -17,7 +17,8 @@ from tabular.correction_format import APOSTROPHE, FORMULA_STARTS, LOST
 from tabular.reading.csv_reader import read_rows, schema_of
 from tabular.reading.grammar import MAX_RECORD_BYTES
 from tabular.reading.lines import Lines
-from tabular.reading.record_syntax import as_wide, delimiters, well_formed
+from tabular.reading.record_syntax import as_wide, delimiters, well_formed, without_spaces
+from tabular.reading.simple_records import are_simple, cut
 from tabular.values.gathering import gathered
 
 if TYPE_CHECKING:
@@ -94,10 +95,10 @@ class Records:
         """The records that are well-formed and not too long, cut into cells."""
         found = None
         # Polars' CSV reader reads well-formed records as plain dialects have them.
-        if len(self) and self._layout.grammar_utf8.is_plain_in(self._text):
+        if len(self) and (self._layout.grammar_utf8.is_plain_in(self._text) or self._is_spaced):
             found = self._read_plain()
         if found is None:
-            found = self._read_slowly()
+            found = self._read_by_kind()
         return self._without_last_delimiter(found) if self._layout.trailing_delimiter else found
 
     @cached_property
@@ -281,14 +282,37 @@ class Records:
         widths = parsed.widths.scatter(longer.filter(certain), width)
         return parsed._replace(widths=None if (widths == width).all() else widths)
 
-    def _read_slowly(self) -> Parsed:
+    def _read_by_kind(self) -> Parsed:
+        """Records of other dialects: those without quotes and escapes, and others one by one."""
+        dialect, width = self._layout.dialect, self._layout.width
+        simple = are_simple(self.texts, dialect).scatter(self.too_long, False)
+        indexes = simple.arg_true()
+        found = cut(self.texts.gather(indexes), dialect, width) if len(indexes) else None
+        if found is None:
+            return self._read_slowly(pl.int_range(len(self), dtype=pl.UInt32, eager=True))
+        frame, widths = found
+        others = (~simple).arg_true()
+        if len(others):
+            more = self._read_slowly(others)
+            indexes = pl.concat([indexes, more.indexes])
+            order = indexes.arg_sort()
+            indexes = indexes.gather(order)
+            more_widths = _all(width, len(more.indexes)) if more.widths is None else more.widths
+            widths = pl.concat([widths, more_widths]).gather(order)
+            frame = pl.concat([frame, more.cells]).select(pl.all().gather(order))
+        if (widths == width).all():
+            return Parsed(indexes, frame, None)
+        return Parsed(indexes, frame.fill_null(""), widths)
+
+    def _read_slowly(self, records: pl.Series) -> Parsed:
+        """The records of these indexes (UInt32), read one by one."""
         grammar, width = self._layout.grammar_utf8, self._layout.width
         too_long = set(self.too_long.to_list())
         indexes: list[int] = []
         widths: list[int] = []
         rows: list[list[str]] = []
         padding = [""] * width
-        for index, text in enumerate(self.texts):
+        for index, text in zip(records.to_list(), gathered(self.texts, records), strict=True):
             cells = None if index in too_long else grammar.cells(text.encode())
             if cells is not None:
                 indexes.append(index)
@@ -314,7 +338,8 @@ class Records:
         if empty is not None and empty.any():
             frame = self._parse(texts.set(empty, delimiter * (width - 1)), as_read=False)
         else:
-            frame = self._parse(texts, as_read=len(texts) == self._record_count)
+            as_read = len(texts) == self._record_count and not self._is_spaced
+            frame = self._parse(texts, as_read=as_read)
         if frame.height != len(texts):
             return None
         doubled = self._doubled(texts, quoted)
@@ -343,20 +368,30 @@ class Records:
         quoted = certain = readable = None
         if self.quoted is not None:
             indexes = self.quoted.arg_true()
-            wide = as_wide(gathered(texts, indexes), dialect, self._layout.width)
+            spaced = self._is_spaced
+            wide = as_wide(gathered(texts, indexes), dialect, self._layout.width, spaced=spaced)
             others = indexes.filter(~wide)
             certain = self._none.scatter(indexes.filter(wide), True)
             quoted = self._none.scatter(others, True)
-            malformed = others.filter(~well_formed(gathered(texts, others), dialect))
+            malformed = others.filter(~well_formed(gathered(texts, others), dialect, spaced=spaced))
             if len(malformed):
                 readable = (~self._none).scatter(malformed, False)
         if len(self.too_long):
             readable = (~self._none if readable is None else readable).scatter(self.too_long, False)
         if readable is None:
-            return _Readable(None, texts, quoted, certain)
+            return _Readable(None, self._unspaced(texts), quoted, certain)
         if quoted is not None and certain is not None:
             quoted, certain = quoted.filter(readable), certain.filter(readable)
-        return _Readable(readable, texts.filter(readable), quoted, certain)
+        return _Readable(readable, self._unspaced(texts.filter(readable)), quoted, certain)
+
+    def _unspaced(self, texts: pl.Series) -> pl.Series:
+        return without_spaces(texts, self._layout.dialect) if self._is_spaced else texts
+
+    @cached_property
+    def _is_spaced(self) -> bool:
+        """Whether only spaces before cells, which don't count, keep records from being plain."""
+        grammar = self._layout.grammar_utf8
+        return grammar.is_plain_without_spaces and not grammar.is_plain_in(self._text)
 
     @cached_property
     def quoted(self) -> pl.Series | None:
@@ -484,6 +519,11 @@ class Records:
             separator=dialect.delimiter,
             quote=dialect.quote_char,
         )
+
+
+def _all(number: int, count: int) -> pl.Series:
+    """A number (UInt32), `count` times."""
+    return pl.Series([number], dtype=pl.UInt32).new_from_index(0, count)
 
 
 def _skipped(texts: pl.Series, layout: Layout) -> pl.Series | None:

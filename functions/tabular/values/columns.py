@@ -100,7 +100,7 @@ class ColumnReader:
         if slow is None:
             return Values(plain, None, None, self._fast_is_escape_free)
         indexes = slow.arg_true()
-        some = texts[indexes]
+        some = texts.gather(indexes)
         rewritten = None if self._numerals is None else self._numerals.rewritten(some)
         if rewritten is None:
             return self._read_slow(plain, some, indexes)

@@ -32,17 +32,17 @@ def run(source: Path, contract: Path, out: Path, *, processes: int = 1) -> RunRe
             rejected=out / "rejected.jsonl",
             corrections=out / "corrections.csv",
         )
-        from tabular.statistics.summary import summarize  # noqa: PLC0415
+    from tabular.statistics.summary import summarize  # noqa: PLC0415
 
-        summary = summarize(
-            part.statistics,
-            record_count=part.record_count,
-            processed_count=part.processed_count,
-            error_count=part.error_count,
-            generated_at=_STARTED,
-            file=layout.facts(),
-        )
-        (out / "summary.json").write_text(json.dumps(summary, indent=2), encoding="utf-8")
+    summary = summarize(
+        part.statistics,
+        record_count=part.record_count,
+        processed_count=part.processed_count,
+        error_count=part.error_count,
+        generated_at=_STARTED,
+        file=layout.facts(),
+    )
+    (out / "summary.json").write_text(json.dumps(summary, indent=2), encoding="utf-8")
     return RunResult(
         part.processed_count, part.error_count, summary["field_statistics"]["amount"]["sum"]
     )
