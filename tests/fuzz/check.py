@@ -104,10 +104,12 @@ def _check_refusal(case: Case, contract: Contract | None, error: TabularError) -
         text = without_end_marks(content, encoding).decode(encoding, "replace")
         fine = not text.strip("\ufeff\r\n\x1a")
     else:
-        is_binary = MAGIC.match(content) is not None or b"\0" in b"".join(content.splitlines()[:1])
+        is_other = MAGIC.match(content) is not None or b"\0" in b"".join(content.splitlines()[:1])
+        # JSON or markup, even if a contract says that the header is below.
+        is_other |= content.strip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[", b"<"))
         table = read(content, _rules(case, None), _readers(contract))
         fine = table.labels is None or tuple(table.labels) != _names(contract)
-        fine |= isinstance(error, UnsupportedFormat | UnsupportedEncoding) and is_binary
+        fine |= isinstance(error, UnsupportedFormat | UnsupportedEncoding) and is_other
     if not fine:
         raise Difference(f"the file is refused: {type(error).__name__}: {error}")
 
