@@ -33,10 +33,11 @@ TYPES += ["duration", "object", "array", "list", "geopoint", "any"]
 MARKS: list[dict[str, Any]] = [
     {},
     {"groupChar": ","},
-    {"groupChar": "'"},
+    {"bareNumber": False},
+    {"groupChar": "'", "bareNumber": False},
     {"decimalChar": ","},
-    {"decimalChar": ",", "groupChar": "."},
-    {"decimalChar": ",", "groupChar": " ", "bareNumber": False},
+    {"decimalChar": ",", "groupChar": ".", "bareNumber": False},
+    {"decimalChar": ",", "groupChar": " "},
     {"decimalChar": ".", "groupChar": "\u2019"},
     {"decimalChar": "]", "groupChar": "^"},
 ]
@@ -107,7 +108,7 @@ def fields(draw: st.DrawFn) -> Any:
     if constraints:
         field["constraints"] = constraints
     if kind in ("number", "integer"):
-        field |= draw(st.sampled_from(MARKS[: 3 if kind == "integer" else None]))
+        field |= draw(st.sampled_from(MARKS[: 4 if kind == "integer" else None]))
     missing = draw(st.sampled_from([[], [""], ["", "NA"], ["007", "+5", "1,5"]]))
     return contract_of(field, missingValues=missing).fields[0]
 
@@ -117,6 +118,8 @@ def numerals(draw: st.DrawFn) -> str:
     """A number with points, commas, spaces or apostrophes, mostly where they may be."""
     groups = "[.,' ][0-9]{3}" if draw(st.booleans()) else "[.,' \u2019]?[0-9]{1,3}"
     pattern = rf"[+-]?(0{{0,2}}[0-9]{{1,3}}({groups}){{0,3}})?([.,][0-9]{{0,3}})?"
+    if draw(st.booleans()):
+        pattern = rf"[+-]?([$€,(-]|[A-Z]{{2,3}})? ?{pattern} ?([%€)e.-]|[A-Za-z]{{1,5}})?"
     return draw(st.from_regex(pattern, fullmatch=True))
 
 

@@ -18,6 +18,10 @@ from tabular.values import fast_valid
 if TYPE_CHECKING:
     from tabular.model import Field
 
+_SIGNS = "[$€£¥₹]"
+_BEFORE = rf"^([+-]?)(?:{_SIGNS}|[A-Z]{{3}}) ?"
+_AFTER = rf" ?(?:%|{_SIGNS}|[A-Za-z]{{1,4}})$"
+"""Currencies, percent and units around numbers, of fields that allow other characters there."""
 _UNUSUAL = r"^(?:\+|-?0[0-9]|-?\.)|\.$"
 """What remains different from JSON after group and decimal characters have been replaced."""
 
@@ -48,6 +52,8 @@ class Numerals:
         if not certain.any():
             return None
         found = texts if certain.all() else texts.set(~certain, None)
+        if not field.bare_number:
+            found = _without_units(found)
         found = self._with_usual_marks(found)
         if found.str.contains(_UNUSUAL).any():
             found = self._with_usual_digits(found)
@@ -62,10 +68,13 @@ class Numerals:
         if field.group_char is not None:
             group = _escaped(field.group_char)
             whole = rf"(?:[0-9]{{1,3}}(?:{group}[0-9]{{2,3}})*{group}[0-9]{{3}}|[0-9]+)"
-        if field.type == "integer":
-            return rf"^[+-]?{whole}$"
         point = _escaped(field.decimal_char)
-        return rf"^[+-]?(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+)$"
+        numeral = rf"(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+)"
+        if field.type == "integer":
+            numeral = whole
+        if field.bare_number:
+            return rf"^[+-]?{numeral}$"
+        return rf"(?:{_BEFORE}|^[+-]?){numeral}(?:{_AFTER}|$)"
 
     def _with_usual_marks(self, texts: pl.Series) -> pl.Series:
         field = self._field
@@ -83,6 +92,11 @@ class Numerals:
         if self._field.type == "integer":
             text = text.str.replace("^-0$", "0")
         return texts.to_frame("text").select(text).to_series()
+
+
+def _without_units(texts: pl.Series) -> pl.Series:
+    text = pl.col("text").str.replace(_BEFORE, "${1}").str.replace(_AFTER, "")
+    return texts.to_frame("text").select(text).to_series()
 
 
 def _escaped(character: str) -> str:
