@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # more records were seen, the longer a lookup takes.
 TRANSFORM_SECONDS_PER_BYTE = 1 / 8_000_000
 TRANSFORM_SECONDS_PER_LINE = 1 / 1_000_000
-# With an escape character, records are read one by one.
+# Records with escaped line ends are read one by one, as all others in their block.
 ESCAPED_SECONDS_PER_LINE = 40e-6
 # Of wrong cells: most are found in whole columns, and those of the other fields read one by one. A
 # column takes some time in each block, and a block of many columns has few records.

@@ -48,6 +48,7 @@ class Shape(NamedTuple):
     good: str | None = None
     times: float = 3
     encoding: str = "utf-8"
+    dialect: Mapping[str, str] = {"delimiter": ","}
 
 
 def _fields(kind: str, *names: str) -> list[dict[str, Any]]:
@@ -94,6 +95,8 @@ _ALL_KINDS_TIMES, _COMBINED_TIMES = 4.0, 4.0
 """Times of shapes with faults of many kinds: 25 to 30 bytes are written for each byte that is read,
 and what is looked for in damaged text takes half as long as reading it."""
 _LONG = "x" * 5_000
+_CONTROLS = "\1" * 1_000
+_ESCAPING = {"delimiter": ",", "escapeChar": "\\"}
 
 
 def _combined(n: int) -> str:
@@ -138,6 +141,10 @@ SHAPES: dict[str, Shape] = {
     "ten columns, one to nine missing": Shape(
         _fields("string", *_columns(10)), lambda n: f"x{n}{',y' * (n % 9)}", good="ten columns"
     ),
+    "thirteen columns": Shape(_fields("string", *_columns(13)), lambda n: f"x{n}{',y' * 12}"),
+    "two columns, one to twenty extra": Shape(
+        _TWO_TEXTS, lambda n: f"x{n}{',y' * (2 + n % 20)}", good="thirteen columns"
+    ),
     "UTF-16": Shape(_TWO_TEXTS, lambda n: f"x{n},y", encoding="utf-16-le"),
     "UTF-16, damaged": Shape(
         _TWO_TEXTS, lambda n: f"x{n},\ud800", good="UTF-16", encoding="utf-16-le"
@@ -157,6 +164,15 @@ SHAPES: dict[str, Shape] = {
     ),
     "long lines": Shape(_NUMBERED, lambda n: f"{_LONG},{n}"),
     "long lines, wrong types": Shape(_NUMBERED, lambda n: f"{_LONG},x{n}", good="long lines"),
+    "long lines, bad bytes": Shape(_NUMBERED, lambda n: f"{_LONG}\udcff,{n}", good="long lines"),
+    "long cells": Shape(_NUMBERED, lambda n: f"{_LONG[:1_000]},{n}"),
+    "long cells of control characters": Shape(
+        _NUMBERED, lambda n: f"{_CONTROLS},x{n}", good="long cells"
+    ),
+    "escapes": Shape(_TWO_TEXTS, lambda n: f"x{n},y\\,z", dialect=_ESCAPING),
+    "escapes, cells extra": Shape(
+        _TWO_TEXTS, lambda n: f"x{n},y\\,z,w,v", good="escapes", dialect=_ESCAPING
+    ),
     "two lines a record": Shape(_NUMBERED, lambda n: f'"x\n{n}",{n}'),
     "two lines a record, wrong types": Shape(
         _NUMBERED, lambda n: f'"x\n{n}",x{n}', good="two lines a record"
@@ -217,9 +233,9 @@ def make(folder: Path, shape: str, megabytes: float) -> None:
         orders.path.rename(folder / "data.csv")
         orders.contract_path.rename(folder / "contract.json")
         return
-    fields, row, rules, _, _, encoding = SHAPES[shape]
-    schema, dialect = {"fields": fields, **rules}, {"delimiter": ","}
-    contract = {"schema": schema, "dialect": dialect, "encoding": encoding}
+    fields, row, rules, _, _, encoding, dialect = SHAPES[shape]
+    schema = {"fields": fields, **rules}
+    contract = {"schema": schema, "dialect": dict(dialect), "encoding": encoding}
     errors = "surrogatepass" if encoding.startswith("utf-16") else "surrogateescape"
     (folder / "contract.json").write_text(json.dumps(contract))
     left, at_once = megabytes * 1e6, min(1_000, -(-_CELLS_AT_ONCE // len(fields)))

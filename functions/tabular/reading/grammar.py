@@ -256,10 +256,21 @@ class Grammar:
         one of several lines that passes it raises MisalignedSplits; `text` beyond may break off.
         `marks` are those of the text, if they are known.
         """
+        marks = self.marks(text) if marks is None else marks
+        if self.escape is not None and self.escape in text:
+            from tabular.reading.escapes import plain_dialect, rewritten  # noqa: PLC0415 for Polars
+
+            found = rewritten(text, self.dialect, self.encoding)
+            if found is not None:
+                plain = Grammar(plain_dialect(self.dialect), self.encoding)
+                spans = plain.spans(found.text, complete=complete, limit=limit)
+                return spans._replace(physical=None, marks=marks)
+        return self._spans(text, complete=complete, limit=limit, marks=marks)
+
+    def _spans(self, text: bytes, *, complete: bool, limit: int | None, marks: bytes) -> Spans:
         from tabular.reading.lines import Lines  # noqa: PLC0415 Polars, which heads of files do without
 
         within = len(text) if limit is None else limit
-        marks = self.marks(text) if marks is None else marks
         odd = self._odd_lines(text, marks)
         if not odd:
             lines = count_lines(text[:within]) if limit else _line_count(text, marks)

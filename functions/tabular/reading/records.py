@@ -6,6 +6,7 @@ cannot be decoded, and no more than MAX_RECORD_BYTES.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from io import BytesIO
 from itertools import accumulate
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import polars as pl
 
 from tabular.correction_format import APOSTROPHE, FORMULA_STARTS, LOST
+from tabular.reading.blocks import Block
 from tabular.reading.csv_reader import read_rows, schema_of
+from tabular.reading.escapes import plain_dialect, rewritten
 from tabular.reading.grammar import MAX_RECORD_BYTES
 from tabular.reading.lines import Lines
 from tabular.reading.record_syntax import as_wide, delimiters, well_formed, without_spaces
@@ -22,7 +25,6 @@ from tabular.reading.simple_records import are_simple, cut
 from tabular.values.gathering import gathered
 
 if TYPE_CHECKING:
-    from tabular.reading.blocks import Block
     from tabular.reading.layout import Layout
 
 
@@ -95,8 +97,9 @@ class Records:
         """The records that are well-formed and not too long, cut into cells."""
         found = None
         # Polars' CSV reader reads well-formed records as plain dialects have them.
-        if len(self) and (self._layout.grammar_utf8.is_plain_in(self._text) or self._is_spaced):
-            found = self._read_plain()
+        if len(self):
+            plain = self._layout.grammar_utf8.is_plain_in(self._text) or self._is_spaced
+            found = self._read_plain() if plain else self._read_rewritten()
         if found is None:
             found = self._read_by_kind()
         return self._without_last_delimiter(found) if self._layout.trailing_delimiter else found
@@ -253,10 +256,20 @@ class Records:
 
         None if these records cannot be read a whole column at a time.
         """
-        if not self._layout.grammar_utf8.is_plain:
+        grammar = self._layout.grammar_utf8
+        if grammar.is_plain:
+            frame = self._parse(texts, as_read=False, width=width)
+            return frame if frame.height == len(texts) else None
+        lines = BytesIO()
+        texts.to_frame().write_csv(lines, include_header=False, quote_style="never")
+        found = rewritten(lines.getvalue(), grammar.dialect, grammar.encoding, grammar.verbatim)
+        if found is None:
             return None
-        frame = self._parse(texts, as_read=False, width=width)
-        return frame if frame.height == len(texts) else None
+        dialect = grammar.dialect
+        frame = read_rows(
+            found.text, width=width, separator=dialect.delimiter, quote=dialect.quote_char
+        )
+        return found.restored(frame) if frame.height == len(texts) else None
 
     @property
     def _none(self) -> pl.Series:
@@ -281,6 +294,25 @@ class Records:
             certain = pl.Series([not last for *_, last in cells], dtype=pl.Boolean)
         widths = parsed.widths.scatter(longer.filter(certain), width)
         return parsed._replace(widths=None if (widths == width).all() else widths)
+
+    def _read_rewritten(self) -> Parsed | None:
+        """The records, read in the plain dialect of `escapes`; None if that is not possible."""
+        grammar = self._layout.grammar_utf8
+        found = rewritten(self._text, grammar.dialect, grammar.encoding, grammar.verbatim)
+        if found is None:
+            return None
+        dialect = replace(plain_dialect(grammar.dialect), comment_char=None, comment_rows=())
+        layout = replace(
+            self._layout, dialect=dialect, encoding=grammar.encoding, blank_rows="reject"
+        )
+        marks = layout.grammar_utf8.marks(found.text)
+        spans = self.block.spans._replace(physical=None, marks=marks)
+        plain = Records(Block(found.text, 0, self.block.first_line, spans), layout)
+        if len(plain) > len(self):
+            kept = plain.lines.is_in(self.lines.implode())
+            plain.lines, plain.texts = plain.lines.filter(kept), plain.texts.filter(kept)
+        parsed = plain._read_plain()
+        return parsed and parsed._replace(cells=found.restored(parsed.cells))
 
     def _read_by_kind(self) -> Parsed:
         """Records of other dialects: those without quotes and escapes, and others one by one."""
