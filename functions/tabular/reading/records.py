@@ -145,15 +145,16 @@ class Records:
         return found.clone().scatter(self.with_nul, True) if len(self.with_nul) else found
 
     @cached_property
-    def has_only_quotes(self) -> bool:
-        """Whether JSON escapes no other characters than quotes in the block's records.
+    def only_escaped(self) -> tuple[str, ...]:
+        """The characters in the block's records that JSON escapes, if they are quotes and NULs.
 
-        It is false where that is not known.
+        It is empty where that is not known.
         """
         quote = self._layout.dialect.quote_char
-        if self.escapable is None or self.block.spans.multi or len(self.with_nul):
-            return False
-        return quote in (None, '"')
+        if self.escapable is None or self.block.spans.multi or quote not in (None, '"'):
+            return ()
+        quotes = () if self.quoted is None else ('"',)
+        return (*quotes, "\0") if len(self.with_nul) else quotes
 
     @cached_property
     def formula_starts(self) -> tuple[str, ...]:

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import polars as pl
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 ESCAPED = re.compile(r'["\\\x00-\x1f]')
 """A character that JSON escapes in a string."""
+_ESCAPES = {'"': '\\"', "\0": "\\u0000"}
 _NAME = "text"
 _BEFORE, _AFTER = '{"text":"', '"}'
 
 
 def escaped(
-    texts: pl.Series, places: pl.Series | None = None, *, only_quotes: bool = False
+    texts: pl.Series, places: pl.Series | None = None, *, only: Sequence[str] = ()
 ) -> pl.Series:
     """The texts as they are between a JSON string's quotes; nulls stay nulls.
 
     Only the texts at `places` (UInt32 indexes; None: all) may contain characters that JSON escapes,
-    of which there are none but quotes if `only_quotes`.
+    of which there are no others than `only` (quotes, NUL) if any are given.
     """
     if places is not None and not len(places):
         return texts
     some = texts if places is None else texts[places]
-    if only_quotes:
-        changed = _with_quotes_escaped(some)
+    if only:
+        changed = some
+        for character in only:
+            changed = changed.str.replace_all(character, _ESCAPES[character], literal=True)
         if places is None or len(some) == len(texts):
             return changed
         # A copy, which costs nothing before it is changed: `scatter` works in place.
@@ -57,9 +64,3 @@ def _contents(texts: pl.Series) -> pl.Series:
     objects = pl.struct(_NAME).struct.json_encode().alias(texts.name)
     encoded = texts.to_frame(_NAME).select(objects).to_series()
     return encoded.str.slice(len(_BEFORE)).str.head(-len(_AFTER))
-
-
-def _with_quotes_escaped(texts: pl.Series) -> pl.Series:
-    if not texts.str.contains('"', literal=True).any():
-        return texts
-    return texts.str.replace_all('"', '\\"', literal=True)

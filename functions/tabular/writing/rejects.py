@@ -160,7 +160,7 @@ class Rejects:
         texts = gathered(records.texts, indexes)
         escapable = None if records.escapable is None else gathered(records.escapable, indexes)
         places = None if escapable is None else escapable.arg_true()
-        line.add_quoted(escaped(texts, places, only_quotes=records.has_only_quotes))
+        line.add_quoted(escaped(texts, places, only=records.only_escaped))
         line.add("}")
         buffer = self.buffers.free()
         line.write(buffer)
