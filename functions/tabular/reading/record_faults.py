@@ -87,7 +87,7 @@ class RecordFaults:
         sound = None if parsed.widths is None else parsed.widths == self._layout.width
         for damaged in (records.undecodable, records.with_nul):
             if len(damaged):
-                intact = ~parsed.indexes.is_in(damaged.implode())
+                intact = ~gathered(records.among(damaged), parsed.indexes)
                 sound = intact if sound is None else sound & intact
         return sound
 
@@ -216,7 +216,7 @@ class RecordFaults:
     def _lost(records: Records, parsed: Parsed) -> list[tuple[str, pl.Series]]:
         """The marks of damage in cells, and the places (UInt32) at which each may occur."""
         return [
-            (mark, parsed.indexes.is_in(indexes.implode()).arg_true())
+            (mark, gathered(records.among(indexes), parsed.indexes).arg_true())
             for mark, indexes in ((_LOST, records.undecodable), ("\0", records.with_nul))
             if len(indexes)
         ]

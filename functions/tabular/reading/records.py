@@ -119,10 +119,9 @@ class Records:
             return pl.Series(dtype=pl.UInt32)
         return self.texts.str.contains("\0", literal=True).arg_true()
 
-    @cached_property
-    def has_nul(self) -> pl.Series:
-        """Which records have a NUL character (Boolean)."""
-        return self._none.scatter(self.with_nul, True)
+    def among(self, indexes: pl.Series) -> pl.Series:
+        """Which of all records are those with these indexes (Boolean)."""
+        return self._none.scatter(indexes, True)
 
     @cached_property
     def escapable(self) -> pl.Series | None:
@@ -382,7 +381,7 @@ class Records:
         if fits.all():
             widths = None
         else:
-            widths = self._widths(texts, fits, doubled)
+            widths = self._widths(texts, fits, doubled, quoted=quoted is not None)
             if widths is None:
                 return None
             if (widths == width).all():
@@ -405,16 +404,17 @@ class Records:
             wide = as_wide(gathered(texts, indexes), dialect, self._layout.width, spaced=spaced)
             others = indexes.filter(~wide)
             certain = self._none.scatter(indexes.filter(wide), True)
-            quoted = self._none.scatter(others, True)
             malformed = others.filter(~well_formed(gathered(texts, others), dialect, spaced=spaced))
+            if len(malformed) < len(others):
+                quoted = self._none.scatter(others, True)
             if len(malformed):
                 readable = (~self._none).scatter(malformed, False)
         if len(self.too_long):
             readable = (~self._none if readable is None else readable).scatter(self.too_long, False)
         if readable is None:
             return _Readable(None, self._unspaced(texts), quoted, certain)
-        if quoted is not None and certain is not None:
-            quoted, certain = quoted.filter(readable), certain.filter(readable)
+        quoted = None if quoted is None else quoted.filter(readable)
+        certain = None if certain is None else certain.filter(readable)
         return _Readable(readable, self._unspaced(texts.filter(readable)), quoted, certain)
 
     def _unspaced(self, texts: pl.Series) -> pl.Series:
@@ -458,15 +458,17 @@ class Records:
         doubled = str(self._layout.dialect.quote_char) * 2
         return indexes.filter(texts[indexes].str.contains(doubled, literal=True))
 
-    def _widths(self, texts: pl.Series, fits: pl.Series, doubled: pl.Series) -> pl.Series | None:
+    def _widths(
+        self, texts: pl.Series, fits: pl.Series, doubled: pl.Series, *, quoted: bool
+    ) -> pl.Series | None:
         """How many cells well-formed records have (UInt32); None: the frame is wrong.
 
         It is if a record is as wide as the header, has no doubled quotes and yet did not fit.
+        `quoted` says whether any that did not fit may have quotes.
         """
         width = self._layout.width
         others = (~fits).arg_true()
-        dialect, quoted = self._layout.dialect, self.quoted is not None
-        counts = delimiters(gathered(texts, others), dialect, quoted=quoted) + 1
+        counts = delimiters(gathered(texts, others), self._layout.dialect, quoted=quoted) + 1
         odd = others.filter(counts == width)
         if len(odd) and not odd.is_in(doubled.implode()).all():
             return None

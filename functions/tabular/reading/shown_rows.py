@@ -64,7 +64,8 @@ def _cells(records: Records, indexes: pl.Series) -> pl.DataFrame:
 def _shown(cells: pl.DataFrame, records: Records, indexes: pl.Series) -> pl.DataFrame:
     """Cells of these records, cut to what a spreadsheet can hold, with a character for NUL."""
     if len(records.with_nul):
-        cells = without_nul(cells, gathered(records.has_nul, indexes).arg_true())
+        has_nul = gathered(records.among(records.with_nul), indexes)
+        cells = without_nul(cells, has_nul.arg_true())
     if records.patched is None and records.longest <= SHOWN_CHARACTERS:
         return cells
     return cut(cells)
