@@ -38,15 +38,14 @@ class Shape(NamedTuple):
     """A kind of file: its fields, its `n`-th row, and the rules of its contract beside the fields.
 
     `good` names the shape that a file is compared with of which every record is rejected: as many
-    bytes in as many records and cells, all good. `times` is how much of its processor time it may
-    take. Lone surrogates in a row become bytes that are not valid in the `encoding`.
+    bytes in as many records and cells, all good. Lone surrogates in a row become bytes that are not
+    valid in the `encoding`.
     """
 
     fields: list[dict[str, Any]]
     row: Callable[[int], str]
     rules: Mapping[str, Any] = {}
     good: str | None = None
-    times: float = 3
     encoding: str = "utf-8"
     dialect: Mapping[str, str] = {"delimiter": ","}
 
@@ -91,9 +90,6 @@ _SIX = [{"name": kind, "type": kind} for kind in ("integer", "date", "boolean")]
 _SIX += [{"name": kind, "type": kind} for kind in ("number", "time", "year")]
 _SIX_RIGHT = ("12", "2024-02-28", "true", "1.5", "10:20:30", "2024")
 _SIX_WRONG = ("1z", "2024-02-30", "trux", "1.x", "25:20:30", "y024")
-_ALL_KINDS_TIMES, _COMBINED_TIMES = 4.0, 4.0
-"""Times of shapes with faults of many kinds: 25 to 30 bytes are written for each byte that is read,
-and what is looked for in damaged text takes half as long as reading it."""
 _LONG = "x" * 5_000
 _CONTROLS = "\1" * 1_000
 _ESCAPING = {"delimiter": ",", "escapeChar": "\\"}
@@ -125,7 +121,6 @@ SHAPES: dict[str, Shape] = {
         _TWO_TEXTS,
         lambda n: _ALL_KINDS[n % 6].format(n),
         good="narrow",
-        times=_ALL_KINDS_TIMES,
     ),
     "narrow, many cells extra": Shape(
         _TWO_TEXTS,
@@ -136,7 +131,7 @@ SHAPES: dict[str, Shape] = {
         _TWO_TEXTS, lambda n: f"x{n}{',y' * (2 + n % 7)}", good="narrow"
     ),
     "typed": Shape(_TYPED, lambda n: f"x{n},12,2024-02-28"),
-    "typed, faults combined": Shape(_TYPED, _combined, good="typed", times=_COMBINED_TIMES),
+    "typed, faults combined": Shape(_TYPED, _combined, good="typed"),
     "ten columns": Shape(_fields("string", *_columns(10)), lambda n: f"x{n}{',y' * 9}"),
     "ten columns, one to nine missing": Shape(
         _fields("string", *_columns(10)), lambda n: f"x{n}{',y' * (n % 9)}", good="ten columns"
@@ -233,7 +228,7 @@ def make(folder: Path, shape: str, megabytes: float) -> None:
         orders.path.rename(folder / "data.csv")
         orders.contract_path.rename(folder / "contract.json")
         return
-    fields, row, rules, _, _, encoding, dialect = SHAPES[shape]
+    fields, row, rules, _, encoding, dialect = SHAPES[shape]
     schema = {"fields": fields, **rules}
     contract = {"schema": schema, "dialect": dict(dialect), "encoding": encoding}
     errors = "surrogatepass" if encoding.startswith("utf-16") else "surrogateescape"

@@ -40,5 +40,4 @@ def test_a_file_all_rejected_takes_a_bounded_multiple_of_memory_and_time(
     assert bad.found["rejected"] >= bad.found["records"] - 1
     assert bad.peak_mb <= 2 * good.peak_mb
     # Processor time of so short a run varies by a fifth.
-    times = SHAPES[shape].times
-    assert bad.found["cpu_seconds"] <= times * 1.2 * good.found["cpu_seconds"]
+    assert bad.found["cpu_seconds"] <= 3 * 1.2 * good.found["cpu_seconds"]
