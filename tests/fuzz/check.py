@@ -110,8 +110,17 @@ def _check_refusal(case: Case, contract: Contract | None, error: TabularError) -
         table = read(content, _rules(case, None), _readers(contract))
         fine = table.labels is None or tuple(table.labels) != _names(contract)
         fine |= isinstance(error, UnsupportedFormat | UnsupportedEncoding) and is_other
+        fine |= isinstance(error, UnsupportedEncoding) and _is_utf8_text(content)
     if not fine:
         raise Difference(f"the file is refused: {type(error).__name__}: {error}")
+
+
+def _is_utf8_text(content: bytes) -> bool:
+    """Whether a text has characters beyond ASCII, and all are valid UTF-8."""
+    try:
+        return not content.decode().isascii()
+    except UnicodeDecodeError:
+        return False
 
 
 def _names(contract: Contract) -> tuple[str, ...]:
