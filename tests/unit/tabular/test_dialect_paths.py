@@ -1,4 +1,4 @@
-"""In every dialect, only records with its special characters are read one by one.
+"""In every dialect, at most records with its special characters are read one by one.
 
 The cells would be the same, only many times later.
 """
@@ -25,11 +25,11 @@ CELLS = ("1", "a b", "")
         ({"delimiter": "¦", "quoteChar": ""}, ["1¦a b¦"], 0),
         ({"quoteChar": "'"}, ["1,a b,", "1,'a b',"], 0),
         ({"doubleQuote": False}, ["1,a b,", '1,"a b",'], 0),
-        ({"escapeChar": "\\"}, ["1,a b,", "1,a\\ b,", '"1","a b",""'], 2),
+        ({"escapeChar": "\\"}, ["1,a b,", "1,a\\ b,", '"1","a b",""'], 0),
         ({"escapeChar": "\\", "skipInitialSpace": True}, ["1, a b,", " 1,a\\ b,"], 1),
     ],
 )
-def test_only_records_with_special_characters_are_read_one_by_one(
+def test_at_most_records_with_special_characters_are_read_one_by_one(
     monkeypatch: pytest.MonkeyPatch, dialect: dict[str, Any], rows: list[str], one_by_one: int
 ) -> None:
     dialect = {"delimiter": ",", **dialect}
