@@ -1,10 +1,10 @@
 r"""Rewrites text with escape characters so that a plain dialect reads it a whole column at a time.
 
 Each escape character becomes a mark, and a delimiter, quote or escape character after it becomes a
-stand-in. Mark and stand-ins are control characters that the text does not contain. The rewritten
-text has the same length, and its records and cells begin and end in the same places.
+substitute. Mark and substitutes are control characters that the text does not contain. The
+rewritten text has the same length, and its records and cells begin and end in the same places.
 
-Example, with `<` as mark and `D` and `Q` as stand-ins: the record `a\,b,"\"c"` becomes
+Example, with `<` as mark and `D` and `Q` as substitutes: the record `a\,b,"\"c"` becomes
 `a<Db,"<Qc"`. A plain dialect reads the cells `a<Db` and `<Qc`, which mean `a,b` and `"c`.
 """
 
@@ -26,11 +26,11 @@ _UNUSED = bytes((*range(0x04, 0x09), *range(0x0E, 0x1B)))
 
 @dataclass(frozen=True)
 class Rewritten:
-    """Text without escape characters, and what its marks and stand-ins mean."""
+    """Text without escape characters, and what its marks and substitutes mean."""
 
     text: bytes
     meanings: dict[str, str]
-    """What takes the place of a mark with a stand-in, and of a mark alone, in this order."""
+    """What takes the place of a mark with a substitute, and of a mark alone, in this order."""
     verbatim: dict[str, str]
     """Cells as they are read, and as they are in the file, of those whose escapes are kept."""
 
@@ -70,18 +70,18 @@ def rewritten(
     )
     special = dict.fromkeys(filter(None, (escape, delimiter, quote)))
     taken = text + b"".join(special)
-    mark, *stand_ins = [*(bytes((n,)) for n in _UNUSED if n not in taken), b""]
+    mark, *substitutes = [*(bytes((n,)) for n in _UNUSED if n not in taken), b""]
     comment = (dialect.comment_char or "").encode(encoding)
     if (
         not escape
         or any(len(character) > 1 for character in special)
         or len(special) < 2 + bool(quote)
-        or len(stand_ins) <= len(special)
+        or len(substitutes) <= len(special)
         or dialect.skip_initial_space
         or escape in comment
     ):
         return None
-    pairs = dict(zip(special, stand_ins, strict=False))
+    pairs = dict(zip(special, substitutes, strict=False))
     found = _replaced(text, escape, mark, pairs)
     ends = (escape + b"\n", escape + b"\r")
     if found.endswith(escape) or any(end in found for end in ends):
@@ -97,17 +97,17 @@ def rewritten(
         if not quote or quote not in read:  # otherwise such a cell is quoted
             kept[read.decode(encoding)] = cell
     meanings = {
-        (mark + stand_in).decode(): character.decode(encoding)
-        for character, stand_in in pairs.items()
+        (mark + substitute).decode(): character.decode(encoding)
+        for character, substitute in pairs.items()
     }
     return Rewritten(found, meanings | {mark.decode(): ""}, kept)
 
 
 def _replaced(text: bytes, escape: bytes, mark: bytes, pairs: dict[bytes, bytes]) -> bytes:
-    """The text with marks and stand-ins for escaped special characters.
+    """The text with marks and substitutes for escaped special characters.
 
     The first one is the escape character: in a row of them, each one before another escapes it.
     """
-    for character, stand_in in pairs.items():
-        text = text.replace(escape + character, mark + stand_in)
+    for character, substitute in pairs.items():
+        text = text.replace(escape + character, mark + substitute)
     return text

@@ -37,7 +37,12 @@ _CONFIRMATION = f"a contract with {dialect_text(Dialect())} says so"
 
 
 def check_rare_delimiters(sample: Sample) -> None:
-    """Raise UnreadableFile if a rare delimiter cuts the rows into equally many cells."""
+    """Raise UnreadableFile if a rare delimiter cuts the rows into equally many cells.
+
+    The colons of names with values, as in a mail, are no delimiters: see `check_name`.
+    """
+    if _are_pairs(_texts(sample)):
+        return
     right = [reading for reading in _readings(sample, _RARE) if reading.width > 1]
     if right:
         raise _delimiter(max(right, key=lambda reading: reading.width))
@@ -91,8 +96,13 @@ def _is_name(first: str, others: Sequence[str]) -> bool:
         return False
     if not others:
         return bool(_PLAIN_NAME.fullmatch(first))
-    pairs = [bool(_KEY_AND_VALUE.match(row)) for row in (first, *others)]
-    return not pairs[0] or sum(pairs) <= _HALF * len(pairs)
+    return not _are_pairs([first, *others])
+
+
+def _are_pairs(rows: Sequence[str]) -> bool:
+    """Whether the first row and most others are a name with its value."""
+    pairs = [bool(_KEY_AND_VALUE.match(row)) for row in rows]
+    return len(pairs) > 1 and pairs[0] and sum(pairs) > _HALF * len(pairs)
 
 
 def _readings(sample: Sample, delimiters: Sequence[str]) -> list[Reading]:

@@ -147,6 +147,7 @@ def test_a_row_that_underlines_the_header_is_refused_with_its_number() -> None:
     "content",
     [
         "From: a@example.com\nTo: b@example.com\nSubject: May\nDear all\n",
+        "From: a@example.com\nTo: b@example.com\nSubject: May\n",
         "name: Ann\ntowns:\n  - Paris\n  - Rome\nage: 7\n",
         "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
         "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVpBQkNERUZHSElKS0xNTk9QUVJTVFVWV1hZWg==\n" * 3,
